@@ -1,0 +1,119 @@
+//! Orders to the outside: what each record asks for (`react`), and what is outstanding (`pending`).
+//! Never: carrying them out, or choosing while they are carried out.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::RawOutput;
+use crate::id::{AttemptKey, Digest, Fence};
+use crate::plan::Agent;
+use crate::time::{Span, Time};
+
+/// An order. ARCHITECTURE.md has a row for each: who asks, how its outcome is learned after a crash, what settles it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Start the processes of an attempt.
+    SpawnAttempt(Box<Assignment>),
+    /// Learn what became of an attempt of a lower epoch: wait for the old keeper, sweep, report it lost.
+    LearnAttempt {
+        /// The attempt.
+        key: AttemptKey,
+        /// Its fence.
+        fence: Fence,
+    },
+    /// End the processes of an attempt: SIGTERM, grace, SIGKILL, until none is left.
+    StopAttempt {
+        /// The attempt.
+        key: AttemptKey,
+        /// Its fence.
+        fence: Fence,
+        /// From the polite stop to the hard one.
+        grace: Span,
+    },
+    /// Parse a large output, check it, cut the extracts.
+    SettleOutput {
+        /// The attempt.
+        key: AttemptKey,
+        /// Its fence.
+        fence: Fence,
+        /// Where it lies.
+        raw: RawOutput,
+        /// What to do with it.
+        settle: Settle,
+    },
+    /// Say `TimeCame` when this moment has come.
+    ArmTimer {
+        /// The moment, on the engine's clock.
+        due: Time,
+    },
+}
+
+/// All that a driver needs to carry out one attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The attempt: the key of all its side effects.
+    pub key: AttemptKey,
+    /// Its fence.
+    pub fence: Fence,
+    /// What to start.
+    pub program: Program,
+    /// The working directory: absolute.
+    pub folder: String,
+    /// The folder that the working directory must lie in.
+    pub workspace: String,
+    /// The blob with the variables of the run's surroundings.
+    pub env_base: Digest,
+    /// Variables of the task and the agent, rendered.
+    pub env: BTreeMap<String, String>,
+    /// Globs of names of surrounding variables that are let through.
+    pub pass: Vec<String>,
+    /// The longest an attempt may take.
+    pub start_to_close: Option<Span>,
+    /// The longest silence.
+    pub heartbeat: Option<Span>,
+    /// From the polite stop to the hard one, when a limit is overrun.
+    pub grace: Span,
+    /// The most memory, in bytes.
+    pub memory_bytes_max: Option<u64>,
+    /// What to do with the output.
+    pub settle: Settle,
+}
+
+/// What to do with an output once it is there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Settle {
+    /// The JSON Schema that it must hold against.
+    pub schema: Option<serde_json::Value>,
+    /// The JSON pointers that expressions of the plan name; the empty one is the whole.
+    pub extracts: Vec<String>,
+}
+
+/// What an attempt starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Program {
+    /// A program with its arguments.
+    Argv(Vec<String>),
+    /// A line for `/bin/sh -c`.
+    Shell(String),
+    /// An agent with a prompt.
+    Agent {
+        /// The agent, resolved.
+        agent: Agent,
+        /// Its name, for messages.
+        name: String,
+        /// What is asked.
+        prompt: Vec<PromptPart>,
+    },
+}
+
+/// A piece of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptPart {
+    /// Text as it is.
+    Text(String),
+    /// The content of a blob, streamed in by the driver.
+    Blob(Digest),
+}

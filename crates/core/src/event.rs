@@ -1,0 +1,508 @@
+//! What happened: the facts that the journal keeps, and the record that each is kept in. Names are past tense.
+//! Never: orders (those are effects) or wishes (those are commands).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::id::{AgentName, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
+use crate::plan::Plan;
+use crate::time::Time;
+
+/// An event with its place in the journal and its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Its place.
+    pub seq: Seq,
+    /// When it was decided, by the engine's `now`.
+    pub at: Time,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Bodies that live in blobs beside the journal and are handed over with the record that names them.
+/// Serialised as nothing: the digest beside it is what the journal keeps.
+#[derive(Clone, Debug, Default)]
+pub struct Hydrated(pub Option<Arc<Plan>>);
+
+impl PartialEq for Hydrated {
+    /// Always true: the digest beside it is what is compared.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// Everything that can be in a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "fields carry the names that INTERFACES gives them; each variant says what they are"
+)]
+pub enum Event {
+    /// The journal was opened for writing. What is unsettled from lower epochs is unknown from here on.
+    EngineStarted { epoch: Epoch, role: Role, build: String },
+    /// The clocks were compared: the wall was set by `by_ms`, or the machine slept for `suspended_ms`.
+    ClockJumped { by_ms: i64, suspended_ms: u64 },
+    /// Damage was accepted by a person; the records `from..=to` are gone.
+    JournalRepaired { lost_from: Seq, lost_to: Seq },
+
+    /// A plan became a run. `plan` is the digest of the normalised plan's blob; `folder` is where its tasks work;
+    /// `env` is the digest of the blob with the variables that attempts get.
+    RunCreated {
+        run: RunId,
+        command: CommandId,
+        goal: String,
+        plan: Digest,
+        folder: String,
+        env: Digest,
+        source: String,
+        #[serde(skip)]
+        hydrated: Hydrated,
+    },
+    /// Somebody asked for a pause.
+    PauseRequested { run: RunId, command: CommandId, by: String },
+    /// Nothing new starts until `run_resumed`.
+    RunPaused { run: RunId, reason: PauseReason },
+    /// The pause is over.
+    RunResumed { run: RunId, command: CommandId, by: String },
+    /// All tasks are final and nothing is pending.
+    RunFinished { run: RunId, outcome: RunOutcome },
+    /// A finished run goes on because a task was requeued.
+    RunReopened { run: RunId },
+
+    /// A parent has its children: one for each item, in order.
+    TaskExpanded { run: RunId, task: TaskId, items: Vec<serde_json::Value> },
+    /// An attempt may start; its fence is the seq of this record.
+    AttemptStarted {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        agent: Option<AgentName>,
+        /// The digest of what it is asked (prompt or argv), with placeholders for large outputs.
+        prompt: Digest,
+        plan_version: u32,
+        /// Whether nothing else may be in flight beside it.
+        alone: bool,
+    },
+    /// An attempt is to be ended from outside.
+    StopRequested { run: RunId, task: TaskId, attempt: u32, fence: Fence, why: StopWhy, grace_ms: u64 },
+    /// The main process of an attempt is over, or never began.
+    AttemptFinished {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        exit: Exit,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+        output: RawOutput,
+        usage: Usage,
+    },
+    /// Nobody will ever report this attempt's end.
+    AttemptLost { run: RunId, task: TaskId, attempt: u32, fence: Fence, reason: LossReason, error: Failure },
+    /// Nothing of the attempt's processes is left. `leftovers` is how many outlived the main process.
+    AttemptReaped { run: RunId, task: TaskId, attempt: u32, fence: Fence, leftovers: u32 },
+    /// The output was parsed, checked and cut into what the plan's expressions need.
+    ExtractsRecorded {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        output: Output,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+    },
+    /// A report came with a fence that no longer counts. Its usage does.
+    ResultIgnored { run: RunId, task: TaskId, attempt: u32, fence: Fence, usage: Usage },
+
+    /// The next attempt is not before `due`; it was drawn from below `ceiling_ms`.
+    RetryScheduled {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        due: Time,
+        wait_ms: u64,
+        ceiling_ms: u64,
+        error: Failure,
+    },
+    /// A wait came to its end by the clock.
+    TimerFired { run: RunId, task: TaskId, timer: TimerKind },
+    /// The task waits for something outside.
+    TaskBlocked { run: RunId, task: TaskId, on: BlockedOn, error: Failure, due: Option<Time> },
+    /// What it waited for has come.
+    TaskUnblocked { run: RunId, task: TaskId, command: CommandId, by: String, answer: Settlement },
+    /// The one event by which a result is accepted.
+    TaskSucceeded { run: RunId, task: TaskId, attempt: Option<u32>, fence: Option<Fence>, output: Output },
+    /// The task will not run.
+    TaskSkipped { run: RunId, task: TaskId, reason: SkipReason, cause: Option<TaskId> },
+    /// What had made it impossible was requeued.
+    TaskUnskipped { run: RunId, task: TaskId, cause: TaskId },
+    /// The task failed for good. A dead letter is kept unless the failure belongs to a child.
+    TaskDead { run: RunId, task: TaskId, attempt: Option<u32>, error: Failure, dead_letter: bool },
+    /// A new incarnation of the task begins.
+    TaskRequeued { run: RunId, task: TaskId, command: Option<CommandId>, cause: TaskId },
+    /// A person gave the dead letter up.
+    DeadLetterDropped { run: RunId, task: TaskId, command: CommandId },
+
+    /// Somebody wishes the run (no task) or a task to end.
+    CancelRequested { run: RunId, task: Option<TaskId>, command: CommandId, by: String },
+    /// The task ended by that wish; nothing of it is left.
+    TaskCancelled { run: RunId, task: TaskId },
+
+    /// A person is asked. The digests are of what is shown.
+    ApprovalRequested {
+        run: RunId,
+        task: TaskId,
+        id: String,
+        text: String,
+        digests: BTreeMap<TaskId, Digest>,
+        due: Time,
+    },
+    /// The answer, or that none came in time.
+    ApprovalGiven {
+        run: RunId,
+        task: TaskId,
+        id: String,
+        answer: ApprovalAnswer,
+        command: Option<CommandId>,
+        by: String,
+        text: String,
+    },
+}
+
+/// What a process that opened the journal for writing is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It runs tasks.
+    Engine,
+    /// It carries out one command and starts nothing.
+    Command,
+}
+
+/// Why nothing new starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// A person asked for it.
+    Requested,
+    /// The engine was told to end (Ctrl-C, SIGTERM, SIGHUP).
+    Interrupted,
+    /// The disk is nearly full.
+    DiskLow,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Every required task succeeded, or was skipped by its own `when`.
+    Succeeded,
+    /// A required task is dead, or skipped because of one that is.
+    Failed,
+    /// It was cancelled as a whole.
+    Cancelled,
+}
+
+/// Why an attempt is ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopWhy {
+    /// Its task or run was cancelled.
+    Cancel,
+    /// `start_to_close` or `schedule_to_close` is over.
+    Timeout,
+    /// It was silent for `heartbeat`.
+    Stalled,
+    /// It used more memory than it may, or the machine has none left.
+    Memory,
+    /// The engine ends in order.
+    Shutdown,
+    /// The disk is full.
+    DiskFull,
+}
+
+/// How the main process of an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// It never began.
+    NotStarted,
+}
+
+/// What an attempt printed or wrote as its output, before it is parsed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawOutput {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The blob that holds it, where it is not within the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blob: Option<Digest>,
+    /// Whether more was printed than is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// A task's output as expressions see it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// The value itself where it is small; null where there is none.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub value: serde_json::Value,
+    /// The blob that holds it where it is large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blob: Option<Digest>,
+    /// The parts of a large value that expressions of the plan name, by JSON pointer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extracts: BTreeMap<String, serde_json::Value>,
+    /// Whether more was printed than is kept; the value is null then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// What an attempt used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Time of processors, in milliseconds, of all its processes.
+    pub cpu_ms: u64,
+    /// The most memory seen at once, in bytes, over all its processes.
+    pub memory_bytes_peak: u64,
+    /// The most processes seen at once.
+    pub processes_peak: u32,
+    /// Tokens, where the agent reports them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Money in millionths of a dollar, where the agent reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_micro: Option<u64>,
+}
+
+/// Why nobody will report an attempt's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossReason {
+    /// The engine died.
+    EngineDied,
+    /// The keeper died.
+    KeeperDied,
+    /// Neither the keeper nor a queued report names it.
+    ReportLost,
+}
+
+/// Which clock ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// The wait before a retry.
+    Retry,
+    /// An approval's bound.
+    Approval,
+    /// `schedule_to_start`.
+    ScheduleToStart,
+    /// `schedule_to_close`.
+    ScheduleToClose,
+}
+
+/// What a blocked task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockedOn {
+    /// An approval.
+    Person,
+    /// Somebody who knows whether the work was done.
+    Outcome,
+}
+
+/// What a person said about an outcome that only a person can know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// It was done.
+    Done,
+    /// It was not, and is given up.
+    Failed,
+    /// It is to be tried again.
+    Retry,
+}
+
+/// Why a task will not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Its `when` is false, or all it needs was skipped so.
+    When,
+    /// Its join can't be met any more.
+    Upstream,
+}
+
+/// The answer to an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalAnswer {
+    /// Yes.
+    Approved,
+    /// No.
+    Denied,
+    /// Nobody answered in time.
+    Expired,
+}
+
+impl Event {
+    /// The run it belongs to, unless it belongs to the home.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::EngineStarted { .. } | Self::ClockJumped { .. } | Self::JournalRepaired { .. } => None,
+            Self::RunCreated { run, .. }
+            | Self::PauseRequested { run, .. }
+            | Self::RunPaused { run, .. }
+            | Self::RunResumed { run, .. }
+            | Self::RunFinished { run, .. }
+            | Self::RunReopened { run, .. }
+            | Self::TaskExpanded { run, .. }
+            | Self::AttemptStarted { run, .. }
+            | Self::StopRequested { run, .. }
+            | Self::AttemptFinished { run, .. }
+            | Self::AttemptLost { run, .. }
+            | Self::AttemptReaped { run, .. }
+            | Self::ExtractsRecorded { run, .. }
+            | Self::ResultIgnored { run, .. }
+            | Self::RetryScheduled { run, .. }
+            | Self::TimerFired { run, .. }
+            | Self::TaskBlocked { run, .. }
+            | Self::TaskUnblocked { run, .. }
+            | Self::TaskSucceeded { run, .. }
+            | Self::TaskSkipped { run, .. }
+            | Self::TaskUnskipped { run, .. }
+            | Self::TaskDead { run, .. }
+            | Self::TaskRequeued { run, .. }
+            | Self::DeadLetterDropped { run, .. }
+            | Self::CancelRequested { run, .. }
+            | Self::TaskCancelled { run, .. }
+            | Self::ApprovalRequested { run, .. }
+            | Self::ApprovalGiven { run, .. } => Some(*run),
+        }
+    }
+
+    /// The task it belongs to.
+    pub fn task(&self) -> Option<&TaskId> {
+        match self {
+            Self::TaskExpanded { task, .. }
+            | Self::AttemptStarted { task, .. }
+            | Self::StopRequested { task, .. }
+            | Self::AttemptFinished { task, .. }
+            | Self::AttemptLost { task, .. }
+            | Self::AttemptReaped { task, .. }
+            | Self::ExtractsRecorded { task, .. }
+            | Self::ResultIgnored { task, .. }
+            | Self::RetryScheduled { task, .. }
+            | Self::TimerFired { task, .. }
+            | Self::TaskBlocked { task, .. }
+            | Self::TaskUnblocked { task, .. }
+            | Self::TaskSucceeded { task, .. }
+            | Self::TaskSkipped { task, .. }
+            | Self::TaskUnskipped { task, .. }
+            | Self::TaskDead { task, .. }
+            | Self::TaskRequeued { task, .. }
+            | Self::DeadLetterDropped { task, .. }
+            | Self::TaskCancelled { task, .. }
+            | Self::ApprovalRequested { task, .. }
+            | Self::ApprovalGiven { task, .. } => Some(task),
+            Self::CancelRequested { task, .. } => task.as_ref(),
+            Self::EngineStarted { .. }
+            | Self::ClockJumped { .. }
+            | Self::JournalRepaired { .. }
+            | Self::RunCreated { .. }
+            | Self::PauseRequested { .. }
+            | Self::RunPaused { .. }
+            | Self::RunResumed { .. }
+            | Self::RunFinished { .. }
+            | Self::RunReopened { .. } => None,
+        }
+    }
+
+    /// The number of the attempt it belongs to.
+    pub fn attempt(&self) -> Option<u32> {
+        match self {
+            Self::AttemptStarted { attempt, .. }
+            | Self::StopRequested { attempt, .. }
+            | Self::AttemptFinished { attempt, .. }
+            | Self::AttemptLost { attempt, .. }
+            | Self::AttemptReaped { attempt, .. }
+            | Self::ExtractsRecorded { attempt, .. }
+            | Self::ResultIgnored { attempt, .. }
+            | Self::RetryScheduled { attempt, .. } => Some(*attempt),
+            Self::TaskSucceeded { attempt, .. } | Self::TaskDead { attempt, .. } => *attempt,
+            Self::EngineStarted { .. }
+            | Self::ClockJumped { .. }
+            | Self::JournalRepaired { .. }
+            | Self::RunCreated { .. }
+            | Self::PauseRequested { .. }
+            | Self::RunPaused { .. }
+            | Self::RunResumed { .. }
+            | Self::RunFinished { .. }
+            | Self::RunReopened { .. }
+            | Self::TaskExpanded { .. }
+            | Self::TimerFired { .. }
+            | Self::TaskBlocked { .. }
+            | Self::TaskUnblocked { .. }
+            | Self::TaskSkipped { .. }
+            | Self::TaskUnskipped { .. }
+            | Self::TaskRequeued { .. }
+            | Self::DeadLetterDropped { .. }
+            | Self::CancelRequested { .. }
+            | Self::TaskCancelled { .. }
+            | Self::ApprovalRequested { .. }
+            | Self::ApprovalGiven { .. } => None,
+        }
+    }
+
+    /// Its name on the wire.
+    #[rustfmt::skip]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::EngineStarted { .. } => "engine_started",
+            Self::ClockJumped { .. } => "clock_jumped",
+            Self::JournalRepaired { .. } => "journal_repaired",
+            Self::RunCreated { .. } => "run_created",
+            Self::PauseRequested { .. } => "pause_requested",
+            Self::RunPaused { .. } => "run_paused",
+            Self::RunResumed { .. } => "run_resumed",
+            Self::RunFinished { .. } => "run_finished",
+            Self::RunReopened { .. } => "run_reopened",
+            Self::TaskExpanded { .. } => "task_expanded",
+            Self::AttemptStarted { .. } => "attempt_started",
+            Self::StopRequested { .. } => "stop_requested",
+            Self::AttemptFinished { .. } => "attempt_finished",
+            Self::AttemptLost { .. } => "attempt_lost",
+            Self::AttemptReaped { .. } => "attempt_reaped",
+            Self::ExtractsRecorded { .. } => "extracts_recorded",
+            Self::ResultIgnored { .. } => "result_ignored",
+            Self::RetryScheduled { .. } => "retry_scheduled",
+            Self::TimerFired { .. } => "timer_fired",
+            Self::TaskBlocked { .. } => "task_blocked",
+            Self::TaskUnblocked { .. } => "task_unblocked",
+            Self::TaskSucceeded { .. } => "task_succeeded",
+            Self::TaskSkipped { .. } => "task_skipped",
+            Self::TaskUnskipped { .. } => "task_unskipped",
+            Self::TaskDead { .. } => "task_dead",
+            Self::TaskRequeued { .. } => "task_requeued",
+            Self::DeadLetterDropped { .. } => "dead_letter_dropped",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::TaskCancelled { .. } => "task_cancelled",
+            Self::ApprovalRequested { .. } => "approval_requested",
+            Self::ApprovalGiven { .. } => "approval_given",
+        }
+    }
+
+    /// The version of its fields. A journal with a newer one is refused.
+    pub const fn version(&self) -> u32 {
+        1
+    }
+}

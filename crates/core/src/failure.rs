@@ -1,0 +1,256 @@
+//! The kinds of error, the same for every adapter, and what each means for attempts, retries and breakers.
+//! Never: deciding what happens to a particular task (that is `policy/retry.rs`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Span;
+
+/// Why an attempt or a task did not succeed.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The provider said 429, or its quota window is used up.
+    RateLimited,
+    /// The provider has no capacity.
+    Overloaded,
+    /// A key or login is missing or wrong.
+    Auth,
+    /// The agent declined the work.
+    Refused,
+    /// The output does not hold against its schema, is too large, or can't be read.
+    InvalidOutput,
+    /// A gate rejected the result.
+    GateRejected,
+    /// It ran longer than `start_to_close`, or all its attempts longer than `schedule_to_close`.
+    Timeout,
+    /// It gave no sign of life for `heartbeat`.
+    Stalled,
+    /// It was ended by a signal that was not ours.
+    Crashed,
+    /// It exited with a code other than 0.
+    Exit,
+    /// The program, or its interpreter, does not exist.
+    SpawnNotFound,
+    /// The program may not be executed.
+    SpawnDenied,
+    /// The program is no program, or its arguments are not acceptable.
+    SpawnInvalid,
+    /// The working directory is missing or forbidden.
+    SpawnDir,
+    /// A template or expression failed at run time.
+    Expression,
+    /// No processes, descriptors or memory were left to start it.
+    SpawnExhausted,
+    /// The prompt and its context are larger than the model takes.
+    ContextOverflow,
+    /// It used more memory than it may.
+    OutOfMemory,
+    /// The engine, the keeper or the worker died, or its report was lost.
+    Lost,
+    /// The disk is full.
+    DiskFull,
+    /// A budget is used up.
+    Budget,
+    /// It was alone in flight at too many deaths of the engine.
+    Poison,
+    /// Nothing could have woken it any more.
+    Deadlock,
+    /// Nobody knows whether it was done, and it must not be done twice.
+    OutcomeUnknown,
+    /// What it waited for did not come in time.
+    Expired,
+    /// A person said no.
+    Denied,
+    /// One of its children is dead.
+    Children,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// Whether, and how, a kind of error is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// As often as the policy allows.
+    Yes,
+    /// A single time, whatever the policy allows.
+    Once,
+    /// Never by the same agent.
+    No,
+}
+
+/// What the table of DESIGN says of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Treatment {
+    /// Whether the attempt counts toward `max_attempts`.
+    pub charged: bool,
+    /// Whether it is tried again.
+    pub retried: Retried,
+}
+
+impl ErrorKind {
+    /// All kinds, in the order of the table.
+    pub const ALL: [Self; 28] = [
+        Self::RateLimited,
+        Self::Overloaded,
+        Self::Auth,
+        Self::Refused,
+        Self::InvalidOutput,
+        Self::GateRejected,
+        Self::Timeout,
+        Self::Stalled,
+        Self::Crashed,
+        Self::Exit,
+        Self::SpawnNotFound,
+        Self::SpawnDenied,
+        Self::SpawnInvalid,
+        Self::SpawnDir,
+        Self::Expression,
+        Self::SpawnExhausted,
+        Self::ContextOverflow,
+        Self::OutOfMemory,
+        Self::Lost,
+        Self::DiskFull,
+        Self::Budget,
+        Self::Poison,
+        Self::Deadlock,
+        Self::OutcomeUnknown,
+        Self::Expired,
+        Self::Denied,
+        Self::Children,
+        Self::Cancelled,
+    ];
+
+    /// Whether an attempt that ended so is charged, and whether it is tried again.
+    #[rustfmt::skip]
+    pub const fn treatment(self) -> Treatment {
+        let (charged, retried) = match self {
+            Self::RateLimited     => (false, Retried::Yes),
+            Self::Overloaded      => (true,  Retried::Yes),
+            Self::Auth            => (true,  Retried::No),
+            Self::Refused         => (true,  Retried::No),
+            Self::InvalidOutput   => (true,  Retried::Yes),
+            Self::GateRejected    => (true,  Retried::Yes),
+            Self::Timeout         => (true,  Retried::Yes),
+            Self::Stalled         => (true,  Retried::Yes),
+            Self::Crashed         => (true,  Retried::Yes),
+            Self::Exit            => (true,  Retried::Yes),
+            Self::SpawnNotFound   => (true,  Retried::No),
+            Self::SpawnDenied     => (true,  Retried::No),
+            Self::SpawnInvalid    => (true,  Retried::No),
+            Self::SpawnDir        => (true,  Retried::No),
+            Self::Expression      => (true,  Retried::No),
+            Self::SpawnExhausted  => (false, Retried::Yes),
+            Self::ContextOverflow => (true,  Retried::Once),
+            Self::OutOfMemory     => (true,  Retried::Once),
+            Self::Lost            => (false, Retried::Yes),
+            Self::DiskFull        => (false, Retried::Yes),
+            Self::Budget          => (false, Retried::No),
+            Self::Poison          => (false, Retried::No),
+            Self::Deadlock        => (false, Retried::No),
+            Self::OutcomeUnknown  => (false, Retried::No),
+            Self::Expired         => (false, Retried::No),
+            Self::Denied          => (false, Retried::No),
+            Self::Children        => (false, Retried::No),
+            Self::Cancelled       => (false, Retried::No),
+        };
+        Treatment { charged, retried }
+    }
+
+    /// The name on the wire and in plans: `spawn_not_found`.
+    #[rustfmt::skip]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RateLimited     => "rate_limited",
+            Self::Overloaded      => "overloaded",
+            Self::Auth            => "auth",
+            Self::Refused         => "refused",
+            Self::InvalidOutput   => "invalid_output",
+            Self::GateRejected    => "gate_rejected",
+            Self::Timeout         => "timeout",
+            Self::Stalled         => "stalled",
+            Self::Crashed         => "crashed",
+            Self::Exit            => "exit",
+            Self::SpawnNotFound   => "spawn_not_found",
+            Self::SpawnDenied     => "spawn_denied",
+            Self::SpawnInvalid    => "spawn_invalid",
+            Self::SpawnDir        => "spawn_dir",
+            Self::Expression      => "expression",
+            Self::SpawnExhausted  => "spawn_exhausted",
+            Self::ContextOverflow => "context_overflow",
+            Self::OutOfMemory     => "out_of_memory",
+            Self::Lost            => "lost",
+            Self::DiskFull        => "disk_full",
+            Self::Budget          => "budget",
+            Self::Poison          => "poison",
+            Self::Deadlock        => "deadlock",
+            Self::OutcomeUnknown  => "outcome_unknown",
+            Self::Expired         => "expired",
+            Self::Denied          => "denied",
+            Self::Children        => "children",
+            Self::Cancelled       => "cancelled",
+        }
+    }
+
+    /// The kind with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl std::fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What went wrong with an attempt or a task, in words for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The kind, which decides what happens next.
+    pub kind: ErrorKind,
+    /// What happened, without a period at the end.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The task or the program that is behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The shortest wait before another try that the provider asked for.
+    #[serde(default, rename = "retry_after_ms", skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Span>,
+}
+
+impl Failure {
+    /// A failure with nothing but its kind and message.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, cause: None, retry_after: None }
+    }
+
+    /// The same, with a hint.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same, with the task or program behind it.
+    #[must_use]
+    pub fn cause(self, cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_each_kind_is_its_name_on_the_wire() {
+        for kind in ErrorKind::ALL {
+            assert_eq!(serde_json::to_value(kind).expect("a text"), kind.name());
+            assert_eq!(ErrorKind::from_name(kind.name()), Some(kind));
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What comes in: commands (somebody asks) and reports (something happened), each with its receive time and a
+//! random seed. Never: deciding what they lead to.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{ApprovalAnswer, Exit, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage};
+use crate::failure::Failure;
+use crate::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
+use crate::plan::Plan;
+
+/// A command or a report.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Somebody asks for something and waits for an answer.
+    Command(Command),
+    /// A driver says what happened.
+    Report(Report),
+}
+
+/// What somebody asks, under an id of their own: the same id again gets the first answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Command {
+    /// The client's id for it.
+    pub id: CommandId,
+    /// Who asks, for the journal: `cli`, `signal`.
+    pub by: String,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// Everything that can be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Make a run of this plan.
+    SubmitPlan(Box<Submission>),
+    /// Lift the pause of a run.
+    Resume {
+        /// The run.
+        run: RunId,
+    },
+    /// Start nothing new in a run.
+    Pause {
+        /// The run.
+        run: RunId,
+    },
+    /// End a run, or a task of it.
+    Cancel {
+        /// The run.
+        run: RunId,
+        /// The task; none is the whole run.
+        task: Option<TaskId>,
+    },
+    /// Begin a new incarnation of a task that is dead, cancelled, or succeeded without consequences.
+    Retry {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+    },
+    /// Say what became of an attempt whose outcome is unknown.
+    Settle {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+        /// What became of it.
+        answer: Settlement,
+        /// Its output, where it was done.
+        output: Output,
+    },
+    /// Answer an approval.
+    Approve {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+        /// The id of the request that is answered.
+        approval: String,
+        /// The answer.
+        answer: ApprovalAnswer,
+        /// A remark.
+        text: String,
+    },
+    /// Give a dead letter up.
+    DropDeadLetter {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+    },
+    /// Stop what runs, gently, and start nothing new: the engine ends.
+    Drain {
+        /// Attempts get no grace.
+        at_once: bool,
+    },
+}
+
+/// A plan on its way to become a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Submission {
+    /// The run's id, drawn at random by the client; it draws another when this is taken.
+    pub run: RunId,
+    /// The plan, validated by [`crate::plan::file::load`].
+    pub plan: Arc<Plan>,
+    /// The digest of the blob that holds the plan as canonical JSON; durable already.
+    pub plan_digest: Digest,
+    /// Where the tasks work: an absolute path.
+    pub folder: String,
+    /// The digest of the blob with the variables that attempts get; durable already.
+    pub env_digest: Digest,
+    /// Where the plan came from, for people: a path, or `-`.
+    pub source: String,
+}
+
+/// Everything that drivers report.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// The journal was opened for writing.
+    EngineStarted {
+        /// The number of this opening.
+        epoch: Epoch,
+        /// What it was opened for.
+        role: Role,
+        /// The build that opened it.
+        build: String,
+    },
+    /// An attempt's processes are all gone.
+    Ended(Box<Ended>),
+    /// An attempt went over a limit that is watched where it runs; it is still alive.
+    Overdue {
+        /// The attempt.
+        key: AttemptKey,
+        /// Its fence.
+        fence: Fence,
+        /// Which limit.
+        why: StopWhy,
+        /// In words: what was measured, what was allowed.
+        message: String,
+    },
+    /// An attempt will never report again.
+    Lost {
+        /// The attempt.
+        key: AttemptKey,
+        /// Its fence.
+        fence: Fence,
+        /// Why.
+        reason: LossReason,
+        /// How many processes of it were swept; the attempt is proved gone.
+        leftovers: u32,
+    },
+    /// A large output was parsed, checked and cut.
+    OutputSettled {
+        /// The attempt.
+        key: AttemptKey,
+        /// Its fence.
+        fence: Fence,
+        /// What expressions see.
+        output: Output,
+        /// What is wrong with it.
+        error: Option<Failure>,
+    },
+    /// Some due time may have come: look.
+    TimeCame,
+    /// The clocks were compared and did not agree.
+    ClockJumped {
+        /// By how much the wall clock was set, in milliseconds.
+        by_ms: i64,
+        /// How long the machine slept, in milliseconds.
+        suspended_ms: u64,
+    },
+    /// The free space of the home's disk crossed the low-water mark.
+    DiskLow {
+        /// Below it now, or above it again.
+        low: bool,
+    },
+}
+
+/// The end of an attempt: its main process is over and nothing of it is left.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// Its fence.
+    pub fence: Fence,
+    /// How the main process ended.
+    pub exit: Exit,
+    /// What the adapter made of it; none is success.
+    pub error: Option<Failure>,
+    /// What it printed.
+    pub raw: RawOutput,
+    /// The settled output, where it was small enough to be settled on the way.
+    pub output: Option<Result<Output, Failure>>,
+    /// What it used.
+    pub usage: Usage,
+    /// How many processes outlived the main process.
+    pub leftovers: u32,
+}
+
+/// The answer to a command. It is given only after the events behind it are durable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Done, or under way.
+    Accepted,
+    /// It was so already.
+    Already,
+    /// No, and why.
+    Refused(Rejection),
+}
+
+/// Why a command is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// The drawn id is in use.
+    #[error("the run id {0} is taken")]
+    RunIdTaken(RunId),
+    /// No such run.
+    #[error("there is no run {0}")]
+    NoSuchRun(RunId),
+    /// No such task.
+    #[error("run {0} has no task {1}")]
+    NoSuchTask(RunId, TaskId),
+    /// The run has ended.
+    #[error("run {0} has ended")]
+    RunEnded(RunId),
+    /// The task is in a state in which this can't be done.
+    #[error("task {task} is {state}: {why}")]
+    WrongState {
+        /// The task.
+        task: TaskId,
+        /// Its state.
+        state: String,
+        /// Why that is in the way, and what to do.
+        why: String,
+    },
+    /// The request was answered the other way.
+    #[error("the approval {0} was answered already, the other way")]
+    AnsweredOtherwise(String),
+    /// The task asks under another id now.
+    #[error("changed since you looked: the approval is now {0}")]
+    ChangedSince(String),
+    /// There is no dead letter.
+    #[error("task {0} has no dead letter")]
+    NoDeadLetter(TaskId),
+}

@@ -1,0 +1,228 @@
+//! The plan as a run carries it: every default applied, every reference checked. Never: spans, comments or the
+//! shape of files (that is `plan/file.rs`).
+
+pub mod check;
+pub mod diagnostic;
+pub mod file;
+pub mod graph;
+pub mod schema;
+pub mod settings;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::ErrorKind;
+use crate::id::{AgentName, TaskId};
+use crate::template::Template;
+use crate::time::Span;
+
+/// A goal with its tasks, valid by construction: [`file::load`] is the one way to get one from a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What the user wants, in a sentence; may be empty.
+    pub goal: String,
+    /// The agents that tasks name, each resolved over the settings.
+    pub agents: BTreeMap<AgentName, Agent>,
+    /// The caps over the whole tree of the run.
+    pub limits: Limits,
+    /// How many attempts of the run may be in flight at the same time; none is as many as there are slots.
+    pub concurrency: Option<u32>,
+    /// The values of `inputs`, defaults applied.
+    pub inputs: BTreeMap<String, serde_json::Value>,
+    /// The folder of the plan's file, for `{{ plan.dir }}`.
+    pub dir: String,
+    /// The tasks, in the order of the file. Their `needs` point into this list.
+    pub tasks: Vec<Task>,
+}
+
+/// A node of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its name, unique in the plan.
+    pub id: TaskId,
+    /// What it does.
+    pub work: Work,
+    /// The tasks it depends on, as places in [`Plan::tasks`].
+    pub needs: Vec<usize>,
+    /// How many of them must have succeeded.
+    pub join: Join,
+    /// Starts only if this is true.
+    pub when: Option<Template>,
+    /// One child for each item.
+    pub for_each: Option<ForEach>,
+    /// How failed attempts are tried again.
+    pub retry: Retry,
+    /// The limits of time.
+    pub timeout: Timeout,
+    /// Whether an attempt of unknown outcome may simply be repeated.
+    pub rerun: Rerun,
+    /// Whether the run may succeed without it.
+    pub optional: bool,
+    /// The JSON Schema that its output must hold against.
+    pub output_schema: Option<serde_json::Value>,
+    /// Variables of its own, over those that every attempt gets.
+    pub env: BTreeMap<String, Template>,
+    /// Globs of the names of variables that are let through from the surrounding environment.
+    pub pass: Vec<String>,
+    /// The working directory, relative to the run's folder and inside it.
+    pub dir: Option<Template>,
+    /// The most memory that its processes may use together, in bytes.
+    pub memory_bytes_max: Option<u64>,
+}
+
+/// What a task does: one of these.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// An agent works on a prompt.
+    Prompt {
+        /// Who.
+        agent: AgentName,
+        /// What is asked, a template.
+        prompt: Template,
+    },
+    /// A program with its arguments.
+    Argv(Vec<Template>),
+    /// A line for `/bin/sh -c`, in which each value is inserted quoted as one word.
+    Shell(Template),
+    /// A person says yes or no.
+    Approval {
+        /// What is asked.
+        text: Template,
+        /// The tasks whose outputs are shown, as places in [`Plan::tasks`].
+        show: Vec<usize>,
+    },
+}
+
+/// How many dependencies must have succeeded before a task is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Join {
+    /// Every one; those skipped by `when`, and optional ones that failed, count as succeeded.
+    All,
+    /// At least this many (`any` is 1).
+    AtLeast(u32),
+}
+
+/// A task once for each item of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForEach {
+    /// The list: a template, or values written out in the plan (in which texts are templates).
+    pub items: Items,
+    /// How many children may be in flight at the same time.
+    pub max_parallel: Option<u32>,
+}
+
+/// Where the items of a `for_each` come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Items {
+    /// An expression that gives a list.
+    Expression(Template),
+    /// Values written out in the plan.
+    List(Vec<serde_json::Value>),
+}
+
+/// Whether an attempt that did not end by its own exit may be repeated without asking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rerun {
+    /// It may.
+    #[default]
+    Safe,
+    /// Its outcome is unknown until a person settles it.
+    Never,
+}
+
+/// How failed attempts are tried again, every default applied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// The ceiling of the first wait.
+    pub initial_interval: Span,
+    /// By how much the ceiling grows, in thousandths (2000 is doubling).
+    pub backoff_coefficient_milli: u64,
+    /// The highest ceiling.
+    pub max_interval: Span,
+    /// Whether the wait is drawn from below the ceiling.
+    pub jitter: Jitter,
+    /// How many charged attempts there are in an incarnation, at least 1.
+    pub max_attempts: u32,
+    /// How many losses alone in flight there are before the task counts as poison.
+    pub losses_max: u32,
+    /// Kinds of error that are not tried again, besides those that never are.
+    pub non_retryable: Vec<ErrorKind>,
+}
+
+/// How the wait before a retry is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Jitter {
+    /// Anywhere between nothing and the ceiling.
+    #[default]
+    Full,
+    /// The ceiling itself.
+    None,
+}
+
+/// The limits of time of a task, every default applied; none is no limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timeout {
+    /// From ready to started.
+    pub schedule_to_start: Option<Span>,
+    /// The length of one attempt.
+    pub start_to_close: Option<Span>,
+    /// The longest silence of an attempt: no output and less than 1 % of a CPU.
+    pub heartbeat: Option<Span>,
+    /// All attempts of an incarnation together, waits included.
+    pub schedule_to_close: Option<Span>,
+    /// From the polite stop to the hard one.
+    pub grace: Span,
+}
+
+/// Caps over the whole tree of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Tasks, children included.
+    pub tasks: u32,
+    /// Children of one parent.
+    pub fan_out: u32,
+    /// Levels of tasks, the run's own being 1.
+    pub depth: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { tasks: 1000, fan_out: 100, depth: 3 }
+    }
+}
+
+/// The highest value that any cap of [`Limits`] may be raised to.
+pub const LIMIT_MAX: u32 = 1_000_000;
+
+/// A named way to do work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// The code that drives it.
+    pub adapter: Adapter,
+    /// The program to start: a path or a name on PATH. The adapter `scripted` has its own.
+    pub program: Option<String>,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables of its own.
+    pub env: BTreeMap<String, String>,
+    /// How many of its attempts may be in flight at the same time.
+    pub concurrency: Option<u32>,
+    /// The most memory that an attempt's processes may use together, in bytes.
+    pub memory_bytes_max: Option<u64>,
+}
+
+/// The code that drives one kind of agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adapter {
+    /// Any program: the prompt on standard input, the answer on standard output or in `WINDLASS_OUTPUT`.
+    Command,
+    /// The shipped agent that follows the script in its prompt.
+    Scripted,
+}
