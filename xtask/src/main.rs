@@ -1,2 +1,51 @@
-//! xtask
-fn main() {}
+//! The project's own tasks: `cargo xtask test | fix | accept | sim`. STYLE and CI meet here.
+//! Never: anything that ships, and no dependencies, so that the first line is printed within seconds.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command for people, printing is what it does"
+)]
+
+mod needs;
+mod program;
+mod steps;
+mod verbs;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask <task>
+
+  test           everything that CI runs; writes nothing but target/
+  test quick     unit tests, the core, a look at the simulator: under two minutes when warm
+  fix            formats, and applies what clippy can mend by itself
+  accept         rewrites goldens, snapshots and diagrams to what the code gives today
+  sim [ARGS]     the simulator in release: --seeds N --start S, --planted NAME
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test"] => verbs::test(),
+        ["test", "quick"] => verbs::test_quick(),
+        ["fix"] => verbs::fix(),
+        ["accept"] => verbs::accept(),
+        ["sim", rest @ ..] => verbs::sim(rest),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("error: no such task: {}\n\n{USAGE}", words.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("\nerror: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The tasks, each a list of steps. Never: a step that CI runs and a person can't, or the other way round.
+
+use crate::needs;
+use crate::program::Program;
+use crate::steps::Steps;
+
+/// Everything that CI runs. One build profile, so that nothing is compiled twice but clippy's own pass.
+pub(crate) fn test() -> Result<(), String> {
+    let mut steps = Steps::begin();
+    steps.step("machine", || needs::provide(&needs::FOR_TESTS).and_then(|()| needs::provide_components()))?;
+    steps.step("fmt", || Program::line("cargo fmt --all --check").run())?;
+    steps.step("tidy", || Program::line("cargo test --quiet --locked -p xtask").run())?;
+    steps.step("clippy", || {
+        Program::line("cargo clippy --workspace --all-targets --locked -- -D warnings").run()
+    })?;
+    deny(&mut steps)?;
+    steps.step("tests", || runner().and(&["--workspace", "--exclude", "xtask"]).run())?;
+    steps.step("doctests", || Program::line("cargo test --doc --workspace --locked").run())?;
+    steps.end();
+    Ok(())
+}
+
+/// What a person runs between two thoughts.
+pub(crate) fn test_quick() -> Result<(), String> {
+    let mut steps = Steps::begin();
+    steps.step("tidy", || Program::line("cargo test --quiet --locked -p xtask").run())?;
+    steps.step("unit tests", || {
+        runner().and(&["--workspace", "--exclude", "xtask", "--lib", "--bins"]).run()
+    })?;
+    steps.step("core", || runner().and(&["-p", "windlass-core", "--tests"]).run())?;
+    steps.end();
+    Ok(())
+}
+
+/// Formats, and applies what clippy can mend by itself.
+pub(crate) fn fix() -> Result<(), String> {
+    let mut steps = Steps::begin();
+    steps.step("clippy --fix", || {
+        Program::line("cargo clippy --fix --allow-dirty --allow-staged --workspace --all-targets").run()
+    })?;
+    steps.step("fmt", || Program::line("cargo fmt --all").run())?;
+    steps.end();
+    Ok(())
+}
+
+/// Takes what the code gives today as what it should give. The diff is then for a person to read.
+pub(crate) fn accept() -> Result<(), String> {
+    let mut steps = Steps::begin();
+    steps.step("rewrite", || {
+        let tests = Program::line("cargo test --workspace --locked --no-fail-fast");
+        tests.with("REWRITE", "1").with("INSTA_UPDATE", "always").run()
+    })?;
+    steps.step("what changed", || Program::line("git --no-pager diff --stat").run())?;
+    steps.end();
+    Ok(())
+}
+
+/// The simulator, with optimisation: for many seeds.
+pub(crate) fn sim(rest: &[&str]) -> Result<(), String> {
+    Program::line("cargo run --quiet --release --locked -p windlass-sim --").and(rest).run()
+}
+
+/// Licences, banned crates and sources. Advisories are left out: they need the network.
+fn deny(steps: &mut Steps) -> Result<(), String> {
+    if Program::line("cargo deny --version").answers() {
+        let check = Program::line("cargo deny --offline --workspace check licenses bans sources");
+        steps.step("deny", || check.run())
+    } else {
+        steps.pass_over("deny", "cargo-deny is not installed (tidy has looked for banned crates)");
+        Ok(())
+    }
+}
+
+/// nextest where it is installed: a process for each test, so that none can disturb another.
+fn runner() -> Program {
+    if Program::line("cargo nextest --version").answers() {
+        Program::line("cargo nextest run --locked --no-tests=pass")
+    } else {
+        Program::line("cargo test --locked")
+    }
+}
