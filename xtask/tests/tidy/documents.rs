@@ -1,0 +1,104 @@
+//! The documents hold: links lead somewhere, tables name everything that is in the code.
+//! Never: judging prose.
+
+use std::fs;
+
+use crate::text::{on_the_wire, variants};
+use crate::{Source, nothing_of, sources, workspace};
+
+#[test]
+fn every_relative_link_leads_to_something() {
+    let root = workspace();
+    let mut found = Vec::new();
+    for page in sources().iter().filter(|source| source.is_markdown()) {
+        let folder = root.join(&page.path).parent().expect("a file has a folder").to_owned();
+        for link in links(&page.text) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { root.join(&page.path) } else { folder.join(file) };
+            let has_anchor = || fs::read_to_string(&target).is_ok_and(|text| has_heading(&text, anchor));
+            if !target.exists() || !(anchor.is_empty() || has_anchor()) {
+                found.push(format!("{}: {link}", page.path));
+            }
+        }
+    }
+    nothing_of(&found, "Mend the link, or write the page it promises.");
+}
+
+/// Where links lead that stay in the repository. Code is passed over.
+fn links(text: &str) -> Vec<&str> {
+    let mut in_code = false;
+    let prose = text.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        in_code ^= fence;
+        !in_code && !fence
+    });
+    let starts = prose.flat_map(|line| line.split("](").skip(1));
+    let targets = starts.filter_map(|rest| rest.split([')', ' ']).next());
+    targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:")).collect()
+}
+
+/// Whether a heading has this anchor, as GitHub makes them.
+fn has_heading(text: &str, anchor: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| line.trim_start_matches('#').trim()).any(|heading| {
+        let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+        kept.collect::<String>().to_lowercase().replace(' ', "-") == anchor
+    })
+}
+
+fn page(path: &str) -> Source {
+    let text = fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    Source { path: path.to_owned(), text }
+}
+
+#[test]
+fn links_and_headings_are_read_as_github_reads_them() {
+    let text = "see [a](docs/a.md#two-words) and [b](https://x.y)\n```\n[no](no.md)\n```\n";
+    assert_eq!(links(text), ["docs/a.md#two-words"]);
+    assert!(has_heading("## Two words!\n", "two-words"));
+}
+
+#[test]
+fn the_table_of_effects_has_a_row_for_each() {
+    let architecture = page("ARCHITECTURE.md");
+    let mut found = Vec::new();
+    for effect in variants(&page("crates/core/src/effect.rs").text, "Effect") {
+        let name = format!("| `{effect}` |");
+        let row = architecture.text.lines().find(|line| line.starts_with(&name));
+        let cells = row.map_or(0, |row| row.split('|').filter(|cell| !cell.trim().is_empty()).count());
+        if cells != 4 {
+            found.push(format!("{effect}: {cells} of 4 columns"));
+        }
+    }
+    nothing_of(
+        &found,
+        "Each effect says who asks for it, how its outcome is learned after a crash, what settles it.",
+    );
+}
+
+#[test]
+fn every_event_is_described() {
+    let reference = page("docs/reference/events.md").text;
+    let events =
+        variants(&page("crates/core/src/event.rs").text, "Event").into_iter().map(|name| on_the_wire(&name));
+    let found: Vec<String> = events.filter(|name| !reference.contains(&format!("| `{name}` |"))).collect();
+    nothing_of(&found, "Give each a row in docs/reference/events.md: what happened, and its fields.");
+}
+
+#[test]
+fn every_kind_of_error_is_described() {
+    let reference = page("docs/reference/errors.md").text;
+    let kinds = variants(&page("crates/core/src/failure.rs").text, "ErrorKind");
+    let found: Vec<String> = kinds
+        .into_iter()
+        .map(|name| on_the_wire(&name))
+        .filter(|name| !reference.contains(&format!("| `{name}` |")))
+        .collect();
+    nothing_of(&found, "Give each a row in docs/reference/errors.md.");
+}
+
+#[test]
+fn the_architecture_is_read_in_a_quarter_of_an_hour() {
+    let lines = page("ARCHITECTURE.md").text.lines().count();
+    assert!(lines <= 250, "ARCHITECTURE.md has {lines} lines, 250 are enough: move details to docs/design/.");
+}
