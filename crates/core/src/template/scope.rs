@@ -1,0 +1,132 @@
+//! What a template sees. Never: more of a run than the template names (a render costs the same in a plan of a
+//! million tasks).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use minijinja::Value as Live;
+use minijinja::value::Serde;
+use serde_json::Value;
+
+use super::references::{References, TaskUse};
+use super::values::{self, Large, Sink};
+use crate::event::Output;
+
+/// What a template can see, asked for by name as it is needed.
+pub trait Scope {
+    /// The value of an input.
+    fn input(&self, name: &str) -> Option<&Value>;
+    /// All inputs.
+    fn inputs(&self) -> &BTreeMap<String, Value>;
+    /// A task that has ended, by its name in the plan.
+    fn task(&self, name: &str) -> Option<TaskSeen<'_>>;
+    /// The item of a child of `for_each`.
+    fn item(&self) -> Option<&Value> {
+        None
+    }
+    /// The number of a child, from 0.
+    fn index(&self) -> Option<u32> {
+        None
+    }
+    /// The folder of the plan's file.
+    fn plan_dir(&self) -> &str;
+    /// The run's id.
+    fn run_id(&self) -> &str;
+    /// The number of the attempt; none where there is no attempt yet.
+    fn attempt(&self) -> Option<u32> {
+        None
+    }
+    /// What was wrong with the attempt before this one.
+    fn feedback(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A task as templates see it.
+pub struct TaskSeen<'a> {
+    /// Its state's name.
+    pub state: &'a str,
+    /// Its output.
+    pub output: OutputSeen<'a>,
+}
+
+/// A task's output as templates see it.
+pub enum OutputSeen<'a> {
+    /// There is none: the task was skipped, or ended in another way without one.
+    Null,
+    /// That of the task itself.
+    One(&'a Output),
+    /// Those of its children, in order; none for a child without one.
+    Children(Vec<Option<&'a Output>>),
+}
+
+/// The name under which the formatter finds what it needs; no template can write it.
+pub(super) const SINK: &str = "\u{1}sink";
+
+/// The variables that a template names, and no others.
+pub(super) fn context(references: &References, scope: &dyn Scope, sink: &Arc<Sink>) -> Live {
+    let mut names: BTreeMap<&'static str, Live> = BTreeMap::new();
+    names.insert(SINK, Live::from_dyn_object(Arc::clone(sink)));
+    if references.every_input {
+        names.insert("inputs", Live::from(Serde(scope.inputs())));
+    } else if !references.inputs.is_empty() {
+        let input = |name: &String| Some((name.clone(), values::live(scope.input(name)?)));
+        names.insert("inputs", Live::from_pairs(references.inputs.iter().filter_map(input)));
+    }
+    if !references.tasks.is_empty() {
+        let task = |(name, used): (&String, &TaskUse)| {
+            let seen = scope.task(name)?;
+            let output = output(name, used, &seen.output, sink);
+            Some((name.clone(), Live::from_pairs([("output", output), ("state", Live::from(seen.state))])))
+        };
+        names.insert("tasks", Live::from_pairs(references.tasks.iter().filter_map(task)));
+    }
+    if references.plan_dir {
+        names.insert("plan", Live::from_pairs([("dir", Live::from(scope.plan_dir()))]));
+    }
+    if references.run_id {
+        names.insert("run", Live::from_pairs([("id", Live::from(scope.run_id()))]));
+    }
+    if let (true, Some(item)) = (references.item, scope.item()) {
+        names.insert("item", values::live(item));
+    }
+    if let (true, Some(index)) = (references.index, scope.index()) {
+        names.insert("index", Live::from(index));
+    }
+    if let (true, Some(attempt)) = (references.attempt, scope.attempt()) {
+        names.insert("attempt", Live::from(attempt));
+    }
+    if references.feedback {
+        names.insert("feedback", scope.feedback().map_or_else(|| Live::from(()), Live::from));
+    }
+    Live::from_pairs(names)
+}
+
+fn output(task: &str, used: &TaskUse, seen: &OutputSeen<'_>, sink: &Arc<Sink>) -> Live {
+    match seen {
+        OutputSeen::Null => Live::from(()),
+        OutputSeen::One(output) => one(task, used.pointers(false).contains(""), output, sink),
+        OutputSeen::Children(outputs) => {
+            let whole = used.pointers(true).contains("");
+            let child = |output: Option<&Output>| {
+                output.map_or_else(|| Live::from(()), |output| one(task, whole, output, sink))
+            };
+            Live::from(outputs.iter().copied().map(child).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// One output; `whole` says that the template may need all of its content.
+fn one(task: &str, whole: bool, output: &Output, sink: &Arc<Sink>) -> Live {
+    if let Some(extract) = output.extracts.get("") {
+        return values::live(extract);
+    }
+    if output.blob.is_none() && !output.truncated {
+        return values::live(&output.value);
+    }
+    let large = Large::new(task, output.blob, Arc::new(output.extracts.clone()), Arc::clone(sink));
+    if whole {
+        large.need();
+    }
+    large.into_live()
+}
