@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test | fix | accept | sim`. STYLE and CI meet here.
+//! The project's own tasks: `cargo xtask test | fix | accept | sim | bench`. STYLE and CI meet here.
 //! Never: anything that ships, and no dependencies, so that the first line is printed within seconds.
 #![expect(
     clippy::print_stdout,
@@ -21,6 +21,7 @@ cargo xtask <task>
   fix            formats, and applies what clippy can mend by itself
   accept         rewrites goldens, snapshots and diagrams to what the code gives today
   sim [ARGS]     the simulator in release: --seeds N --start S, --planted NAME
+  bench NAME     dag: 1,000 tasks beside ninja on the same graph
 ";
 
 fn main() -> ExitCode {
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         ["fix"] => verbs::fix(),
         ["accept"] => verbs::accept(),
         ["sim", rest @ ..] => verbs::sim(rest),
+        ["bench", name, rest @ ..] => verbs::bench(name, rest),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

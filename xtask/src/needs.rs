@@ -17,6 +17,9 @@ pub(crate) const FOR_TESTS: [Need; 2] = [
     Need { probe: "cc --version", package: "build-essential" },
 ];
 
+/// What the comparison is with.
+pub(crate) const FOR_BENCH: [Need; 1] = [Need { probe: "ninja --version", package: "ninja-build" }];
+
 /// Installs what is missing, where that is possible, and says what to do where it is not.
 pub(crate) fn provide(needs: &[Need]) -> Result<(), String> {
     let missing: Vec<&str> =

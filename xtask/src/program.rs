@@ -64,3 +64,9 @@ pub(crate) fn workspace() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().expect("this crate lies in the workspace's folder").to_owned()
 }
+
+/// The folder that cargo builds into: this program lies in `debug/` of it.
+pub(crate) fn target() -> PathBuf {
+    let own = std::env::current_exe().expect("a running program has a path");
+    own.ancestors().nth(2).expect("cargo puts programs two folders deep").to_owned()
+}

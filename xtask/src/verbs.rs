@@ -1,7 +1,7 @@
 //! The tasks, each a list of steps. Never: a step that CI runs and a person can't, or the other way round.
 
 use crate::needs;
-use crate::program::Program;
+use crate::program::{Program, target};
 use crate::steps::Steps;
 
 /// Everything that CI runs. One build profile, so that nothing is compiled twice but clippy's own pass.
@@ -58,6 +58,21 @@ pub(crate) fn accept() -> Result<(), String> {
 /// The simulator, with optimisation: for many seeds.
 pub(crate) fn sim(rest: &[&str]) -> Result<(), String> {
     Program::line("cargo run --quiet --release --locked -p windlass-sim --").and(rest).run()
+}
+
+/// A measurement by its name, in release.
+pub(crate) fn bench(name: &str, rest: &[&str]) -> Result<(), String> {
+    let measure = Program::line("cargo run --quiet --release --locked -p windlass-bench --");
+    match name {
+        "dag" => {
+            needs::provide(&needs::FOR_BENCH)?;
+            Program::line("cargo build --release --locked -p windlass").run()?;
+            let target = target();
+            let (windlass, folder) = (target.join("release/windlass"), target.join("bench"));
+            measure.and(&["dag", &windlass.to_string_lossy(), &folder.to_string_lossy()]).and(rest).run()
+        }
+        _ => Err(format!("there is no bench `{name}`; there is `dag`")),
+    }
 }
 
 /// Licences, banned crates and sources. Advisories are left out: they need the network.

@@ -7,13 +7,14 @@ use std::fs;
 use crate::{nothing_of, workspace};
 
 /// Each crate with the crates of the workspace that it builds on. ARCHITECTURE.md says what each is.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("crates/core", &[]),
     ("crates/journal", &["windlass-core"]),
     ("crates/worker", &["windlass-core"]),
     ("crates/engine", &["windlass-core", "windlass-journal", "windlass-worker"]),
     ("crates/windlass", &["windlass-core", "windlass-engine", "windlass-worker"]),
     ("sim", &["windlass-core", "windlass-engine", "windlass-journal"]),
+    ("bench", &[]),
     ("xtask", &[]),
 ];
 

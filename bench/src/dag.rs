@@ -1,0 +1,102 @@
+//! Windlass beside ninja on the same graphs of `true`, in turns. Windlass keeps its journal on the same disk, captures
+//! output and starts the programs without a shell; ninja has no journal and starts them through `sh -c`.
+//! Never: a warm home (each run begins with an empty one), or a contender that had the machine to itself.
+
+use std::fs;
+use std::path::Path;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use crate::disk;
+use crate::graph::Graph;
+use crate::measure::{Taken, adopt_orphans, run};
+
+const TASKS: usize = 1000;
+
+/// Below this the disk does not really write, and a journal would look free.
+const FDATASYNC_MIN: Duration = Duration::from_micros(20);
+
+/// Measures and prints.
+pub(crate) fn compare(windlass: &Path, folder: &Path, rounds: usize) -> Result<(), String> {
+    adopt_orphans()?;
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let slots = available_parallelism().map_or(2, std::num::NonZero::get);
+    let sync = disk::fdatasync(folder)?;
+    println!("{TASKS} tasks of `true`, {slots} at a time, {rounds} rounds in turns");
+    println!("fdatasync of 4 KiB: {} µs · load before: {}", sync.as_micros(), disk::load());
+    if sync < FDATASYNC_MIN {
+        return Err(
+            "this disk absorbs fdatasync: a comparison with a journal would mean nothing here".to_owned()
+        );
+    }
+    println!(
+        "\n| graph | contender | wall, median (least – most) | a task | CPU a task | to ninja |\n|---|---|---:|---:|---:|---:|"
+    );
+    for graph in [Graph::layered(TASKS), Graph::chain(TASKS)] {
+        let bench = Bench { windlass, folder, graph: &graph, slots: slots.to_string() };
+        bench.write()?;
+        let mut taken = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            taken.0.push(bench.ninja()?);
+            taken.1.push(bench.windlass()?);
+        }
+        let (ninja, ours) = (median(&taken.0), median(&taken.1));
+        row(&graph, "ninja", &taken.0, 1.0);
+        row(&graph, "windlass", &taken.1, ours.wall.as_secs_f64() / ninja.wall.as_secs_f64());
+    }
+    println!("\nload after: {}", disk::load());
+    Ok(())
+}
+
+struct Bench<'a> {
+    windlass: &'a Path,
+    folder: &'a Path,
+    graph: &'a Graph,
+    slots: String,
+}
+
+impl Bench<'_> {
+    fn write(&self) -> Result<(), String> {
+        for (name, text) in [("build.ninja", self.graph.ninja()), ("plan.yaml", self.graph.plan())] {
+            fs::write(self.folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn ninja(&self) -> Result<Taken, String> {
+        run(Path::new("ninja"), &["-j", &self.slots], self.folder)
+    }
+
+    fn windlass(&self) -> Result<Taken, String> {
+        let home = self.folder.join("home");
+        if home.exists() {
+            fs::remove_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
+        }
+        let home = home.to_string_lossy();
+        run(self.windlass, &["run", "plan.yaml", "--home", &home, "--slots", &self.slots], self.folder)
+    }
+}
+
+/// The median of each measure for itself.
+fn median(taken: &[Taken]) -> Taken {
+    let middle = |of: fn(&Taken) -> Duration| {
+        let mut values: Vec<Duration> = taken.iter().map(of).collect();
+        values.sort_unstable();
+        values[values.len() / 2]
+    };
+    Taken { wall: middle(|taken| taken.wall), cpu: middle(|taken| taken.cpu) }
+}
+
+fn row(graph: &Graph, contender: &str, taken: &[Taken], ratio: f64) {
+    let middle = median(taken);
+    let walls = || taken.iter().map(|taken| taken.wall.as_secs_f64());
+    let (least, most) = (walls().fold(f64::MAX, f64::min), walls().fold(0.0, f64::max));
+    let tasks = u32::try_from(graph.tasks()).expect("a thousand");
+    println!(
+        "| {} | {contender} | {:.3} s ({least:.3} – {most:.3}) | {} µs | {} µs | {ratio:.2} |",
+        graph.name,
+        middle.wall.as_secs_f64(),
+        (middle.wall / tasks).as_micros(),
+        (middle.cpu / tasks).as_micros(),
+    );
+}

@@ -1,0 +1,39 @@
+//! Measurements that README and docs quote, each beside something to compare it with, in the same run.
+//! Never: a threshold that fails (machines differ), or a number without the conditions it was measured under.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command for people, printing is what it does"
+)]
+
+mod dag;
+mod disk;
+mod graph;
+mod measure;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+windlass-bench dag WINDLASS FOLDER [ROUNDS]   1,000 tasks of `true` as layers and as a chain, beside ninja
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["dag", windlass, folder] => dag::compare(&PathBuf::from(windlass), &PathBuf::from(folder), 7),
+        ["dag", windlass, folder, rounds] => match rounds.parse() {
+            Ok(rounds) => dag::compare(&PathBuf::from(windlass), &PathBuf::from(folder), rounds),
+            Err(_) => Err(format!("`{rounds}` is no number of rounds")),
+        },
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
