@@ -78,6 +78,8 @@ pub struct Assignment {
     pub memory_bytes_max: Option<u64>,
     /// What to do with the output.
     pub settle: Settle,
+    /// What was wrong with the attempt before, for `WINDLASS_FEEDBACK`.
+    pub feedback: Option<String>,
 }
 
 /// What to do with an output once it is there.

@@ -67,7 +67,7 @@ pub enum Event {
     /// Nothing new starts until `run_resumed`.
     RunPaused { run: RunId, reason: PauseReason },
     /// The pause is over.
-    RunResumed { run: RunId, command: CommandId, by: String },
+    RunResumed { run: RunId, command: Option<CommandId>, by: String },
     /// All tasks are final and nothing is pending.
     RunFinished { run: RunId, outcome: RunOutcome },
     /// A finished run goes on because a task was requeued.
@@ -88,7 +88,15 @@ pub enum Event {
         alone: bool,
     },
     /// An attempt is to be ended from outside.
-    StopRequested { run: RunId, task: TaskId, attempt: u32, fence: Fence, why: StopWhy, grace_ms: u64 },
+    StopRequested {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        why: StopWhy,
+        message: String,
+        grace_ms: u64,
+    },
     /// The main process of an attempt is over, or never began.
     AttemptFinished {
         run: RunId,
@@ -102,7 +110,15 @@ pub enum Event {
         usage: Usage,
     },
     /// Nobody will ever report this attempt's end.
-    AttemptLost { run: RunId, task: TaskId, attempt: u32, fence: Fence, reason: LossReason, error: Failure },
+    AttemptLost {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        reason: LossReason,
+        alone: bool,
+        error: Failure,
+    },
     /// Nothing of the attempt's processes is left. `leftovers` is how many outlived the main process.
     AttemptReaped { run: RunId, task: TaskId, attempt: u32, fence: Fence, leftovers: u32 },
     /// The output was parsed, checked and cut into what the plan's expressions need.
@@ -131,11 +147,18 @@ pub enum Event {
     /// A wait came to its end by the clock.
     TimerFired { run: RunId, task: TaskId, timer: TimerKind },
     /// The task waits for something outside.
-    TaskBlocked { run: RunId, task: TaskId, on: BlockedOn, error: Failure, due: Option<Time> },
+    TaskBlocked { run: RunId, task: TaskId, on: BlockedOn, error: Failure, due: Time },
     /// What it waited for has come.
     TaskUnblocked { run: RunId, task: TaskId, command: CommandId, by: String, answer: Settlement },
     /// The one event by which a result is accepted.
-    TaskSucceeded { run: RunId, task: TaskId, attempt: Option<u32>, fence: Option<Fence>, output: Output },
+    TaskSucceeded {
+        run: RunId,
+        task: TaskId,
+        attempt: Option<u32>,
+        fence: Option<Fence>,
+        /// What it gave, where no attempt of its own recorded that.
+        output: Option<Output>,
+    },
     /// The task will not run.
     TaskSkipped { run: RunId, task: TaskId, reason: SkipReason, cause: Option<TaskId> },
     /// What had made it impossible was requeued.
@@ -302,8 +325,8 @@ pub enum LossReason {
 pub enum TimerKind {
     /// The wait before a retry.
     Retry,
-    /// An approval's bound.
-    Approval,
+    /// The bound of a wait for a person.
+    Answer,
     /// `schedule_to_start`.
     ScheduleToStart,
     /// `schedule_to_close`.

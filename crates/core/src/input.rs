@@ -140,16 +140,12 @@ pub enum Report {
         /// In words: what was measured, what was allowed.
         message: String,
     },
-    /// An attempt will never report again.
+    /// Attempts that will never report again; their processes are proved gone.
     Lost {
-        /// The attempt.
-        key: AttemptKey,
-        /// Its fence.
-        fence: Fence,
+        /// The attempts, all that were lost by this.
+        attempts: Vec<LostAttempt>,
         /// Why.
         reason: LossReason,
-        /// How many processes of it were swept; the attempt is proved gone.
-        leftovers: u32,
     },
     /// A large output was parsed, checked and cut.
     OutputSettled {
@@ -176,6 +172,17 @@ pub enum Report {
         /// Below it now, or above it again.
         low: bool,
     },
+}
+
+/// An attempt that will never report again.
+#[derive(Clone, Debug)]
+pub struct LostAttempt {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// Its fence.
+    pub fence: Fence,
+    /// How many processes of it were swept.
+    pub leftovers: u32,
 }
 
 /// The end of an attempt: its main process is over and nothing of it is left.

@@ -1,10 +1,33 @@
 //! The core of Windlass: one pure state machine that decides everything.
+//!
+//! ```text
+//! input ──> decide(state, input, now) ──> events ──> evolve(state, event) ──> journal (durable)
+//!                                            ▲                   │
+//!                                            └── follow(state) <─┘   react(record) ──> effects ──> drivers ──> input
+//! ```
+//!
+//! `decide` and `follow` never change the state; `evolve` never decides; nothing in here reads a clock, draws a random
+//! number or does I/O. So every run can be replayed, and the same core runs in production and under the simulator.
 
+pub mod decide;
 pub mod effect;
 pub mod event;
+pub mod evolve;
 pub mod failure;
+mod follow;
 pub mod id;
 pub mod input;
+mod judge;
+pub mod machine;
+mod placement;
 pub mod plan;
+pub mod policy;
+pub mod queue;
+pub mod react;
+mod render;
+mod requeue;
+pub mod state;
 pub mod template;
 pub mod time;
+mod transition;
+pub mod turn;

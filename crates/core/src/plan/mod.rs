@@ -61,6 +61,8 @@ pub struct Task {
     pub optional: bool,
     /// The JSON Schema that its output must hold against.
     pub output_schema: Option<serde_json::Value>,
+    /// The parts of its output that other tasks' templates name, as JSON pointers; the empty one is the whole.
+    pub extracts: Vec<String>,
     /// Variables of its own, over those that every attempt gets.
     pub env: BTreeMap<String, Template>,
     /// Globs of the names of variables that are let through from the surrounding environment.

@@ -1,0 +1,461 @@
+//! The choice: what a command or a report leads to, as events. What follows from those in turn is `follow.rs`.
+//! Never: changing the state, reading a clock, drawing a random number.
+
+use crate::event::{
+    ApprovalAnswer, Event, Exit, LossReason, Output, PauseReason, RunOutcome, Settlement, StopWhy,
+};
+use crate::failure::{ErrorKind, Failure};
+use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
+use crate::input::{Answer, Ask, Command, Ended, LostAttempt, Rejection, Report, Submission};
+use crate::machine::{attempt, run, task};
+use crate::requeue;
+use crate::state::{Attempt, Run, State, Task, TaskIx};
+use crate::time::{Span, Time};
+
+/// When an input was received, and the random number that choices about it may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// The wall clock's time.
+    pub now: Time,
+    /// A random number.
+    pub seed: u64,
+}
+
+/// What a command comes to.
+#[derive(Debug)]
+pub struct Decision {
+    /// What happens.
+    pub events: Vec<Event>,
+    /// What its sender is told once that is durable.
+    pub answer: Answer,
+}
+
+impl Decision {
+    fn refused(why: Rejection) -> Self {
+        Self { events: Vec::new(), answer: Answer::Refused(why) }
+    }
+
+    fn already() -> Self {
+        Self { events: Vec::new(), answer: Answer::Already }
+    }
+
+    fn accepted(events: Vec<Event>) -> Self {
+        Self { events, answer: Answer::Accepted }
+    }
+}
+
+/// What a command comes to.
+pub fn command(state: &State, command: &Command) -> Decision {
+    if state.commands.contains_key(&command.id) {
+        return Decision::accepted(Vec::new());
+    }
+    let Command { id, by, ask } = command;
+    match ask {
+        Ask::SubmitPlan(submission) => submit(state, id, submission),
+        Ask::Resume { run } => on_run(state, *run, |run| resume(state, run, id, by)),
+        Ask::Pause { run } => on_run(state, *run, |run| pause(run, id, by)),
+        Ask::Cancel { run, task: None } => on_run(state, *run, |run| cancel_run(run, id, by)),
+        Ask::Cancel { run, task: Some(task) } => {
+            on_task(state, *run, task, |run, ix| cancel_task(run, ix, id, by))
+        }
+        Ask::Retry { run, task } => on_task(state, *run, task, |run, ix| requeue::retry(run, ix, id).into()),
+        Ask::Settle { run, task, answer, output } => {
+            on_task(state, *run, task, |run, ix| settle(run, ix, command, *answer, output))
+        }
+        Ask::Approve { run, task, approval, answer, text } => {
+            let given = Given { approval, answer: *answer, by, text };
+            on_task(state, *run, task, |run, ix| approve(state, run, ix, id, &given))
+        }
+        Ask::DropDeadLetter { run, task } => on_task(state, *run, task, |run, ix| drop_letter(run, ix, id)),
+        Ask::Drain { at_once } => Decision::accepted(drain(state, *at_once)),
+    }
+}
+
+/// What a report comes to.
+pub fn report(state: &State, report: &Report) -> Vec<Event> {
+    match report {
+        Report::EngineStarted { epoch, role, build } => {
+            vec![Event::EngineStarted { epoch: *epoch, role: *role, build: build.clone() }]
+        }
+        Report::Ended(ended) => end_attempt(state, ended),
+        Report::Overdue { key, fence, why, message } => overdue(state, key, *fence, *why, message),
+        Report::Lost { attempts, reason } => lose(state, attempts, *reason),
+        Report::OutputSettled { key, fence, output, error } => {
+            settled(state, key, *fence, output, error.as_ref())
+        }
+        Report::TimeCame => Vec::new(),
+        Report::ClockJumped { by_ms, suspended_ms } => {
+            vec![Event::ClockJumped { by_ms: *by_ms, suspended_ms: *suspended_ms }]
+        }
+        Report::DiskLow { low } => disk(state, *low),
+    }
+}
+
+fn on_run(state: &State, id: RunId, then: impl FnOnce(&Run) -> Decision) -> Decision {
+    state.run(id).map_or_else(|| Decision::refused(Rejection::NoSuchRun(id)), then)
+}
+
+fn on_task(state: &State, id: RunId, task: &TaskId, then: impl FnOnce(&Run, TaskIx) -> Decision) -> Decision {
+    on_run(state, id, |run| match run.names.get(task) {
+        Some(ix) => then(run, *ix),
+        None => Decision::refused(Rejection::NoSuchTask(id, task.clone())),
+    })
+}
+
+fn submit(state: &State, command: &CommandId, submission: &Submission) -> Decision {
+    if state.runs.contains_key(&submission.run) {
+        return Decision::refused(Rejection::RunIdTaken(submission.run));
+    }
+    Decision::accepted(vec![Event::RunCreated {
+        run: submission.run,
+        command: command.clone(),
+        goal: submission.plan.goal.clone(),
+        plan: submission.plan_digest,
+        folder: submission.folder.clone(),
+        env: submission.env_digest,
+        source: submission.source.clone(),
+        hydrated: crate::event::Hydrated(Some(submission.plan.clone())),
+    }])
+}
+
+fn resume(state: &State, run: &Run, command: &CommandId, by: &str) -> Decision {
+    let goes = run.phase == run::Phase::Running && run.host == state.epoch;
+    if run.phase == run::Phase::Finished || goes {
+        return Decision::already();
+    }
+    let command = Some(command.clone());
+    Decision::accepted(vec![Event::RunResumed { run: run.id, command, by: by.into() }])
+}
+
+fn pause(run: &Run, command: &CommandId, by: &str) -> Decision {
+    if run.phase == run::Phase::Finished {
+        return Decision::refused(Rejection::RunEnded(run.id));
+    }
+    if run.pauses.contains_key(&PauseReason::Requested) {
+        return Decision::already();
+    }
+    Decision::accepted(vec![
+        Event::PauseRequested { run: run.id, command: command.clone(), by: by.into() },
+        Event::RunPaused { run: run.id, reason: PauseReason::Requested },
+    ])
+}
+
+fn cancel_run(run: &Run, command: &CommandId, by: &str) -> Decision {
+    if run.cancelled || run.outcome == Some(RunOutcome::Cancelled) {
+        return Decision::already();
+    }
+    if run.phase == run::Phase::Finished {
+        return Decision::refused(Rejection::RunEnded(run.id));
+    }
+    let wish = Event::CancelRequested { run: run.id, task: None, command: command.clone(), by: by.into() };
+    Decision::accepted(vec![wish])
+}
+
+fn cancel_task(run: &Run, ix: TaskIx, command: &CommandId, by: &str) -> Decision {
+    let task = run.task(ix);
+    if task.cancel_wished || task.phase == task::Phase::Cancelled {
+        return Decision::already();
+    }
+    if task.phase.is_final() {
+        return Decision::refused(wrong_state(task, "it is final: cancel came too late"));
+    }
+    let task = Some(task.id.clone());
+    let wish = Event::CancelRequested { run: run.id, task, command: command.clone(), by: by.into() };
+    Decision::accepted(vec![wish])
+}
+
+fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: &Output) -> Decision {
+    let task = run.task(ix);
+    let unknown = task.phase == task::Phase::Blocked && task.approval_open().is_none();
+    if !unknown {
+        let same = match answer {
+            Settlement::Done => task.phase == task::Phase::Succeeded,
+            Settlement::Failed => {
+                task.error.as_ref().is_some_and(|error| error.kind == ErrorKind::OutcomeUnknown)
+            }
+            Settlement::Retry => false,
+        };
+        let why = "only a task that is blocked because its outcome is unknown can be settled";
+        return if same { Decision::already() } else { Decision::refused(wrong_state(task, why)) };
+    }
+    let (id, by) = (&command.id, &command.by);
+    let answered = Event::TaskUnblocked {
+        run: run.id,
+        task: task.id.clone(),
+        command: id.clone(),
+        by: by.clone(),
+        answer,
+    };
+    let attempt = task.last_attempt().map(|attempt| attempt.number);
+    let then = match answer {
+        Settlement::Done => Event::TaskSucceeded {
+            run: run.id,
+            task: task.id.clone(),
+            attempt,
+            fence: None,
+            output: Some(output.clone()),
+        },
+        Settlement::Failed => {
+            let error = Failure::new(ErrorKind::OutcomeUnknown, format!("{by} settled it as failed"));
+            Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter: true }
+        }
+        Settlement::Retry => Event::TaskRequeued {
+            run: run.id,
+            task: task.id.clone(),
+            command: Some(id.clone()),
+            cause: task.id.clone(),
+        },
+    };
+    Decision::accepted(vec![answered, then])
+}
+
+/// An answer to an approval.
+struct Given<'a> {
+    approval: &'a str,
+    answer: ApprovalAnswer,
+    by: &'a str,
+    text: &'a str,
+}
+
+fn approve(state: &State, run: &Run, ix: TaskIx, command: &CommandId, given: &Given<'_>) -> Decision {
+    let task = run.task(ix);
+    let Some(asked) = &task.approval else {
+        return Decision::refused(wrong_state(task, "nobody is asked to approve it"));
+    };
+    if asked.id != given.approval {
+        return Decision::refused(Rejection::ChangedSince(asked.id.clone()));
+    }
+    match asked.answer {
+        Some(answer) if answer == given.answer => return Decision::already(),
+        Some(_) => return Decision::refused(Rejection::AnsweredOtherwise(asked.id.clone())),
+        None if task.phase != task::Phase::Blocked => {
+            return Decision::refused(wrong_state(task, "it no longer waits for an answer"));
+        }
+        None => {}
+    }
+    let answered = Event::ApprovalGiven {
+        run: run.id,
+        task: task.id.clone(),
+        id: asked.id.clone(),
+        answer: given.answer,
+        command: Some(command.clone()),
+        by: given.by.into(),
+        text: given.text.into(),
+    };
+    let then = if given.answer == ApprovalAnswer::Approved {
+        let value = serde_json::json!({ "by": given.by, "at": state.now, "text": given.text });
+        let output = Some(Output { value, ..Output::default() });
+        Event::TaskSucceeded { run: run.id, task: task.id.clone(), attempt: None, fence: None, output }
+    } else {
+        let remark = if given.text.is_empty() { String::new() } else { format!(": {}", given.text) };
+        let error = Failure::new(ErrorKind::Denied, format!("{} denied it{remark}", given.by));
+        Event::TaskDead { run: run.id, task: task.id.clone(), attempt: None, error, dead_letter: true }
+    };
+    Decision::accepted(vec![answered, then])
+}
+
+fn drop_letter(run: &Run, ix: TaskIx, command: &CommandId) -> Decision {
+    let task = run.task(ix);
+    if !task.dead_letter {
+        return Decision::refused(Rejection::NoDeadLetter(task.id.clone()));
+    }
+    let dropped = Event::DeadLetterDropped { run: run.id, task: task.id.clone(), command: command.clone() };
+    Decision::accepted(vec![dropped])
+}
+
+fn drain(state: &State, at_once: bool) -> Vec<Event> {
+    let hosted = state.unfinished.iter().map(|id| &state.runs[id]).filter(|run| run.host == state.epoch);
+    let paused = hosted
+        .filter(|run| !run.pauses.contains_key(&PauseReason::Interrupted))
+        .map(|run| Event::RunPaused { run: run.id, reason: PauseReason::Interrupted });
+    let mut events: Vec<Event> = paused.collect();
+    for (run, ix) in state.live.values() {
+        let run = &state.runs[run];
+        let task = run.task(*ix);
+        let attempt = task.live_attempt().expect("it is live");
+        let grace = if at_once { Span::default() } else { run.spec(task).timeout.grace };
+        let hurry = attempt.stop.as_ref().is_none_or(|(_, _, allowed)| grace < *allowed);
+        if hurry {
+            let shutdown = Stop { why: StopWhy::Shutdown, message: "the engine ends", grace };
+            events.push(stop_within(run, task, attempt, shutdown));
+        }
+    }
+    events
+}
+
+fn disk(state: &State, low: bool) -> Vec<Event> {
+    let hosted = state.unfinished.iter().map(|id| &state.runs[id]).filter(|run| run.host == state.epoch);
+    let reason = PauseReason::DiskLow;
+    if low {
+        let full = hosted.filter(|run| !run.pauses.contains_key(&reason));
+        return full.map(|run| Event::RunPaused { run: run.id, reason }).collect();
+    }
+    let only_for_that = hosted.filter(|run| run.pauses.keys().eq([&reason]));
+    only_for_that.map(|run| Event::RunResumed { run: run.id, command: None, by: "disk".into() }).collect()
+}
+
+/// An attempt by its key and fence; none where no such attempt was ever started.
+fn find<'a>(state: &'a State, key: &AttemptKey, fence: Fence) -> Option<(&'a Run, TaskIx, &'a Attempt)> {
+    let run = state.run(key.run)?;
+    let ix = *run.names.get(&key.task)?;
+    let attempt = run.task(ix).attempts.iter().rfind(|attempt| attempt.fence == fence)?;
+    Some((run, ix, attempt))
+}
+
+fn is_live(attempt: &Attempt) -> bool {
+    matches!(attempt.phase, attempt::Phase::Running | attempt::Phase::Stopping)
+}
+
+fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
+    let Ended { key, fence, .. } = ended;
+    let Some((run, ix, attempt)) = find(state, key, *fence) else { return Vec::new() };
+    let task = run.task(ix);
+    let (run, task, number, fence) = (run.id, task.id.clone(), attempt.number, *fence);
+    if !is_live(attempt) {
+        // The same report again is acknowledged and leaves no event; a lost attempt's is noted once.
+        if attempt.phase == attempt::Phase::Finished || attempt.ignored {
+            return Vec::new();
+        }
+        return vec![Event::ResultIgnored { run, task, attempt: number, fence, usage: ended.usage }];
+    }
+    let error = ended.error.clone().or_else(|| unexplained(ended.exit));
+    let judged = attempt.stop.is_none() && error.is_none();
+    let mut events = vec![
+        Event::AttemptFinished {
+            run,
+            task: task.clone(),
+            attempt: number,
+            fence,
+            exit: ended.exit,
+            error,
+            output: ended.raw.clone(),
+            usage: ended.usage,
+        },
+        Event::AttemptReaped { run, task: task.clone(), attempt: number, fence, leftovers: ended.leftovers },
+    ];
+    if let (true, Some(settled)) = (judged, &ended.output) {
+        let (output, error) = match settled {
+            Ok(output) => (output.clone(), None),
+            Err(failure) => (Output::default(), Some(failure.clone())),
+        };
+        events.push(Event::ExtractsRecorded { run, task, attempt: number, fence, output, error });
+    }
+    events
+}
+
+/// A failure that no adapter explained: exit code 0 alone is no failure.
+fn unexplained(exit: Exit) -> Option<Failure> {
+    match exit {
+        Exit::Code(0) => None,
+        Exit::Code(code) => Some(Failure::new(ErrorKind::Exit, format!("it exited with code {code}"))),
+        Exit::Signal(signal) => {
+            Some(Failure::new(ErrorKind::Crashed, format!("it was ended by signal {signal}")))
+        }
+        Exit::NotStarted => Some(Failure::new(ErrorKind::SpawnInvalid, "it could not be started")),
+    }
+}
+
+fn overdue(state: &State, key: &AttemptKey, fence: Fence, why: StopWhy, message: &str) -> Vec<Event> {
+    let Some((run, ix, attempt)) = find(state, key, fence) else { return Vec::new() };
+    if attempt.phase != attempt::Phase::Running {
+        return Vec::new();
+    }
+    let task = run.task(ix);
+    vec![stop(run, task, attempt, why, message)]
+}
+
+fn lose(state: &State, attempts: &[LostAttempt], reason: LossReason) -> Vec<Event> {
+    let alone = attempts.len() == 1 && state.live.len() == 1 && reason != LossReason::ReportLost;
+    let mut events = Vec::new();
+    for lost in attempts {
+        let Some((run, ix, attempt)) = find(state, &lost.key, lost.fence) else { continue };
+        if !is_live(attempt) {
+            continue;
+        }
+        let (task, number, fence) = (run.task(ix).id.clone(), attempt.number, lost.fence);
+        let said = match reason {
+            LossReason::EngineDied => "the engine died while it ran",
+            LossReason::KeeperDied => "the keeper died while it ran",
+            LossReason::ReportLost => "nobody could say how it ended",
+        };
+        let error = Failure::new(ErrorKind::Lost, said);
+        let run = run.id;
+        events.push(Event::AttemptLost {
+            run,
+            task: task.clone(),
+            attempt: number,
+            fence,
+            reason,
+            alone,
+            error,
+        });
+        events.push(Event::AttemptReaped { run, task, attempt: number, fence, leftovers: lost.leftovers });
+    }
+    events
+}
+
+fn settled(
+    state: &State,
+    key: &AttemptKey,
+    fence: Fence,
+    output: &Output,
+    error: Option<&Failure>,
+) -> Vec<Event> {
+    let Some((run, ix, attempt)) = find(state, key, fence) else { return Vec::new() };
+    let task = run.task(ix);
+    let is_newest = task.last_attempt().is_some_and(|newest| newest.fence == fence);
+    if task.phase != task::Phase::Gating || !is_newest || !attempt.awaits_settling() {
+        return Vec::new();
+    }
+    vec![Event::ExtractsRecorded {
+        run: run.id,
+        task: task.id.clone(),
+        attempt: attempt.number,
+        fence,
+        output: output.clone(),
+        error: error.cloned(),
+    }]
+}
+
+/// An order to end an attempt.
+pub(crate) fn stop(run: &Run, task: &Task, attempt: &Attempt, why: StopWhy, message: &str) -> Event {
+    stop_within(run, task, attempt, Stop { why, message, grace: run.spec(task).timeout.grace })
+}
+
+/// Why an attempt is to be ended, and how much time it has for that.
+#[derive(Clone, Copy)]
+struct Stop<'a> {
+    why: StopWhy,
+    message: &'a str,
+    grace: Span,
+}
+
+fn stop_within(run: &Run, task: &Task, attempt: &Attempt, stop: Stop<'_>) -> Event {
+    let Stop { why, message, grace } = stop;
+    Event::StopRequested {
+        run: run.id,
+        task: task.id.clone(),
+        attempt: attempt.number,
+        fence: attempt.fence,
+        why,
+        message: message.into(),
+        grace_ms: grace.ms,
+    }
+}
+
+pub(crate) fn wrong_state(task: &Task, why: &str) -> Rejection {
+    Rejection::WrongState { task: task.id.clone(), state: task.phase.name().into(), why: why.into() }
+}
+
+impl Task {
+    /// The question that still waits for its answer.
+    pub fn approval_open(&self) -> Option<&crate::state::Approval> {
+        self.approval.as_ref().filter(|asked| self.phase == task::Phase::Blocked && asked.answer.is_none())
+    }
+}
+
+impl From<Result<Vec<Event>, Rejection>> for Decision {
+    fn from(events: Result<Vec<Event>, Rejection>) -> Self {
+        events.map_or_else(Self::refused, Self::accepted)
+    }
+}

@@ -1,0 +1,541 @@
+//! The fold: what each record changes in the state. It never fails on a journal that `decide` wrote, and never decides.
+
+use std::sync::Arc;
+
+use crate::event::{Event, PauseReason, Record, Role, TimerKind};
+use crate::failure::Retried;
+use crate::id::{RunId, TaskId};
+use crate::machine::{attempt, run, task};
+use crate::state::{Active, Approval, Attempt, Run, State, Task, TaskIx, Wait};
+use crate::time::{Span, Time};
+use crate::transition::{Fresh, Moment};
+
+/// Takes a record into the state.
+///
+/// # Panics
+/// If the record contradicts what came before it, which no journal that was written by `decide` does.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what belongs to a run is taken apart in `evolve_run`")]
+pub fn evolve(state: &mut State, record: &Record) {
+    let moment = move_clock(state, record);
+    match &record.event {
+        Event::EngineStarted { epoch, role, .. } => start_engine(state, *epoch, *role, moment),
+        Event::ClockJumped { by_ms, .. } => state.clock.steps_ms += by_ms,
+        Event::JournalRepaired { .. } => {}
+        Event::RunCreated { run, command, .. } => {
+            state.commands.insert(command.clone(), record.seq);
+            create_run(state, *run, record, moment);
+        }
+        Event::RunFinished { run, .. } => {
+            state.unfinished.remove(run);
+            evolve_run(state, *run, record, moment);
+        }
+        Event::RunReopened { run } => {
+            state.unfinished.insert(*run);
+            evolve_run(state, *run, record, moment);
+        }
+        Event::AttemptStarted { run, task, alone, .. } => {
+            let ix = state.runs[run].names[task];
+            state.live.insert(record.seq.into(), (*run, ix));
+            state.alone = alone.then_some(record.seq.into());
+            state.last_served = Some(*run);
+            evolve_run(state, *run, record, moment);
+        }
+        Event::AttemptReaped { run, fence, .. } => {
+            state.live.remove(fence);
+            state.alone = state.alone.filter(|alone| alone != fence);
+            evolve_run(state, *run, record, moment);
+        }
+        other => {
+            let run = other.run().expect("all events of the home are above");
+            evolve_run(state, run, record, moment);
+        }
+    }
+    note_command(state, record);
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "time passes the same way with every other event")]
+fn move_clock(state: &mut State, record: &Record) -> Moment {
+    let passed = record.at.since(state.now);
+    let awake = match &record.event {
+        Event::EngineStarted { .. } => Span::default(),
+        Event::ClockJumped { by_ms, suspended_ms } => {
+            let step = by_ms.saturating_add_unsigned(*suspended_ms);
+            Time::from_ms(record.at.ms.saturating_sub(step)).since(state.now)
+        }
+        _ => passed,
+    };
+    state.head = record.seq;
+    state.now = record.at;
+    state.clock.alive = state.clock.alive.plus(awake);
+    Moment {
+        seq: record.seq,
+        at: record.at,
+        alive: state.clock.alive,
+        epoch: state.epoch,
+        role: state.role,
+        steps_ms: state.clock.steps_ms,
+    }
+}
+
+fn start_engine(state: &mut State, epoch: crate::id::Epoch, role: Role, moment: Moment) {
+    state.epoch = epoch;
+    state.role = Some(role);
+    state.fresh.clear();
+    for id in &state.unfinished {
+        let run = state.runs.get_mut(id).expect("unfinished runs exist");
+        run.active.stop(moment.alive);
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other event answers a command")]
+fn note_command(state: &mut State, record: &Record) {
+    let command = match &record.event {
+        Event::PauseRequested { command, .. }
+        | Event::CancelRequested { command, .. }
+        | Event::TaskUnblocked { command, .. }
+        | Event::DeadLetterDropped { command, .. } => Some(command),
+        Event::RunResumed { command, .. }
+        | Event::TaskRequeued { command, .. }
+        | Event::ApprovalGiven { command, .. } => command.as_ref(),
+        _ => None,
+    };
+    if let Some(command) = command {
+        state.commands.entry(command.clone()).or_insert(record.seq);
+    }
+}
+
+fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
+    let Event::RunCreated { plan, folder, env, source, hydrated, .. } = &record.event else {
+        unreachable!("the caller matched it");
+    };
+    let body = hydrated.0.clone().expect("the journal hands the plan over with the record");
+    let mut run = Run {
+        id,
+        plan: body,
+        plan_digest: *plan,
+        folder: folder.clone(),
+        env: *env,
+        source: source.clone(),
+        created: (record.seq, record.at),
+        ended: None,
+        phase: run::Phase::Running,
+        pauses: std::collections::BTreeMap::new(),
+        outcome: None,
+        host: state.epoch,
+        cancelled: false,
+        active: Active::default(),
+        tasks: Vec::new(),
+        names: std::collections::BTreeMap::new(),
+        queue: crate::queue::Queue::default(),
+        count: std::collections::BTreeMap::new(),
+        failed: 0,
+        retries: std::collections::BTreeSet::new(),
+        alarms: std::collections::BTreeSet::new(),
+        to_judge: std::collections::BTreeSet::new(),
+        to_skip: std::collections::BTreeSet::new(),
+        to_cancel: std::collections::BTreeSet::new(),
+        to_close: std::collections::BTreeSet::new(),
+    };
+    if state.role == Some(Role::Engine) {
+        run.active.start(moment.alive);
+    }
+    run.plant(moment, &mut state.fresh);
+    state.unfinished.insert(id);
+    state.runs.insert(id, run);
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "what belongs to a task is taken apart in its `evolve_…`")]
+fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
+    let run = state.runs.get_mut(&id).expect("the run was created before");
+    let fresh = &mut state.fresh;
+    match &record.event {
+        Event::PauseRequested { .. } => {}
+        Event::RunPaused { reason, .. } => run.pause(*reason, moment),
+        Event::RunResumed { .. } => {
+            run.go_on(run::Fact::Resumed, moment, fresh);
+        }
+        Event::RunReopened { .. } => {
+            (run.ended, run.outcome, run.cancelled) = (None, None, false);
+            run.go_on(run::Fact::Reopened, moment, fresh);
+        }
+        Event::RunFinished { outcome, .. } => {
+            run.phase = run.phase.next(run::Fact::Finished).expect("a finished run finishes no more");
+            run.active.stop(moment.alive);
+            run.pauses.clear();
+            (run.ended, run.outcome) = (Some(moment.at), Some(*outcome));
+        }
+        Event::CancelRequested { task, .. } => run.wish_cancel(task.as_ref()),
+        other => {
+            let task = other.task().expect("what is left belongs to a task");
+            let ix = *run.names.get(task).expect("the task exists");
+            if !run.evolve_attempt(ix, record, moment, fresh) {
+                run.evolve_task(ix, record, moment, fresh);
+            }
+        }
+    }
+}
+
+impl Run {
+    /// Makes the tasks of the plan, and those ready that need nothing.
+    fn plant(&mut self, moment: Moment, fresh: &mut Fresh) {
+        let plan = Arc::clone(&self.plan);
+        for (spec, planned) in plan.tasks.iter().enumerate() {
+            let ix = TaskIx::from_len(spec);
+            let mut task = Task::new(planned.id.clone(), ix.0, 0, moment);
+            let agent = self.agent_of(&task).cloned();
+            let most = agent.as_ref().and_then(|name| plan.agents.get(name)?.concurrency);
+            task.lane = self.queue.lane_of(agent.as_ref(), most);
+            self.names.insert(planned.id.clone(), ix);
+            self.tasks.push(task);
+        }
+        for (spec, planned) in plan.tasks.iter().enumerate() {
+            for need in &planned.needs {
+                self.tasks[*need].dependants.push(TaskIx::from_len(spec));
+            }
+        }
+        self.count
+            .insert(task::Phase::Waiting, u32::try_from(plan.tasks.len()).expect("capped at a million"));
+        for (spec, planned) in plan.tasks.iter().enumerate() {
+            if planned.needs.is_empty() {
+                self.take(TaskIx::from_len(spec), task::Fact::JoinMet, moment, fresh);
+            }
+        }
+    }
+
+    fn pause(&mut self, reason: PauseReason, moment: Moment) {
+        self.phase = self.phase.next(run::Fact::Paused).expect("a finished run is not paused");
+        self.pauses.entry(reason).or_insert(moment.at);
+        self.active.stop(moment.alive);
+    }
+
+    fn go_on(&mut self, fact: run::Fact, moment: Moment, fresh: &mut Fresh) {
+        self.phase = self.phase.next(fact).expect("only what rests goes on");
+        self.pauses.clear();
+        self.host = moment.epoch;
+        if moment.role == Some(Role::Engine) {
+            self.active.start(moment.alive);
+        }
+        let id = self.id;
+        fresh.extend(self.queue.all().map(|ix| (id, ix)));
+    }
+
+    fn wish_cancel(&mut self, task: Option<&TaskId>) {
+        let wished: Vec<TaskIx> = match task {
+            None => {
+                self.cancelled = true;
+                (0..self.tasks.len()).map(TaskIx::from_len).collect()
+            }
+            Some(name) => {
+                let ix = self.names[name];
+                std::iter::once(ix).chain(self.task(ix).children.iter().copied()).collect()
+            }
+        };
+        for ix in wished {
+            let task = &mut self.tasks[ix.at()];
+            if task.phase.is_final() {
+                continue;
+            }
+            task.cancel_wished = true;
+            // What is being stopped or judged, or has children, comes to its end by itself and meets the wish there.
+            let waits =
+                [task::Phase::Stopping, task::Phase::Gating, task::Phase::Expanded].contains(&task.phase);
+            if !waits {
+                self.to_cancel.insert(ix);
+            }
+        }
+    }
+
+    /// What the events of an attempt change. False where the event is none of those.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other events of a task are taken apart in `evolve_task`"
+    )]
+    fn evolve_attempt(&mut self, ix: TaskIx, record: &Record, moment: Moment, fresh: &mut Fresh) -> bool {
+        match &record.event {
+            Event::AttemptStarted { attempt, agent, .. } => {
+                self.take(ix, task::Fact::Started, moment, fresh);
+                let begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
+                self.tasks[ix.at()].attempts.push(begun);
+            }
+            Event::StopRequested { why, message, grace_ms, .. } => {
+                self.take(ix, task::Fact::StopRequested, moment, fresh);
+                self.to_cancel.remove(&ix);
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::StopRequested);
+                let (why, message) =
+                    attempt.stop.take().map_or((*why, message.clone()), |(why, message, _)| (why, message));
+                attempt.stop = Some((why, message, Span::from_ms(*grace_ms)));
+            }
+            Event::AttemptFinished { exit, error, output, usage, .. } => {
+                self.tasks[ix.at()].deaths_in_row = 0;
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::Finished);
+                attempt.exit = Some(*exit);
+                attempt.error.clone_from(error);
+                attempt.raw = Some(output.clone());
+                attempt.usage = *usage;
+            }
+            Event::AttemptLost { alone, error, .. } => {
+                let task = &mut self.tasks[ix.at()];
+                task.deaths_in_row += 1;
+                task.retry.losses += u32::from(*alone);
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::Lost);
+                attempt.error = Some(error.clone());
+            }
+            Event::AttemptReaped { leftovers, .. } => {
+                self.take(ix, task::Fact::Reaped, moment, fresh);
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::Reaped);
+                attempt.ended = Some(moment.at);
+                attempt.leftovers = *leftovers;
+                if !attempt.awaits_settling() {
+                    self.to_judge.insert(ix);
+                }
+            }
+            Event::ExtractsRecorded { output, error, .. } => {
+                let attempt = self.newest_attempt(ix);
+                attempt.settled = true;
+                attempt.error.clone_from(error);
+                self.tasks[ix.at()].output = output.clone();
+                self.to_judge.insert(ix);
+            }
+            Event::ResultIgnored { fence, usage, .. } => {
+                let attempts = &mut self.tasks[ix.at()].attempts;
+                if let Some(attempt) = attempts.iter_mut().find(|attempt| attempt.fence == *fence) {
+                    attempt.ignored = true;
+                    attempt.usage = *usage;
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What the other events of a task change.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the events of homes, runs and attempts were taken apart before"
+    )]
+    fn evolve_task(&mut self, ix: TaskIx, record: &Record, moment: Moment, fresh: &mut Fresh) {
+        match &record.event {
+            Event::TaskExpanded { items, .. } => self.expand(ix, items, moment, fresh),
+            Event::RetryScheduled { due, wait_ms, error, .. } => {
+                let task = &mut self.tasks[ix.at()];
+                task.charge(error, *wait_ms);
+                if *wait_ms == 0 {
+                    self.take(ix, task::Fact::RetryAtOnce, moment, fresh);
+                } else {
+                    self.take(ix, task::Fact::RetryScheduled, moment, fresh);
+                    let steady = due.ms - moment.steps_ms;
+                    self.tasks[ix.at()].wait.retry = Some(steady);
+                    self.retries.insert((steady, ix));
+                }
+            }
+            Event::TimerFired { timer, .. } => self.fire(ix, *timer, moment, fresh),
+            Event::TaskBlocked { error, due, .. } => {
+                self.take(ix, task::Fact::OutcomeUnknown, moment, fresh);
+                self.tasks[ix.at()].error = Some(error.clone());
+                self.bound_answer(ix, due.since(moment.at), moment);
+            }
+            Event::TaskSucceeded { output, .. } => {
+                let task = &mut self.tasks[ix.at()];
+                task.error = None;
+                if let Some(output) = output {
+                    task.output = output.clone();
+                }
+                self.take(ix, task::Fact::Accepted, moment, fresh);
+            }
+            Event::TaskSkipped { reason, cause, .. } => {
+                self.tasks[ix.at()].skipped = Some((*reason, cause.clone()));
+                self.take(ix, task::Fact::Skipped, moment, fresh);
+            }
+            Event::TaskUnskipped { .. } => {
+                self.take(ix, task::Fact::Unskipped, moment, fresh);
+                self.tasks[ix.at()].skipped = None;
+            }
+            Event::TaskDead { error, dead_letter, .. } => {
+                let task = &mut self.tasks[ix.at()];
+                task.error = Some(error.clone());
+                task.dead_letter = *dead_letter;
+                task.output = crate::event::Output::default();
+                self.take(ix, task::Fact::Died, moment, fresh);
+            }
+            Event::TaskRequeued { .. } => self.requeue(ix, moment, fresh),
+            Event::DeadLetterDropped { .. } => self.tasks[ix.at()].dead_letter = false,
+            Event::TaskCancelled { .. } => {
+                let task = &mut self.tasks[ix.at()];
+                task.output = crate::event::Output::default();
+                self.take(ix, task::Fact::Cancelled, moment, fresh);
+            }
+            Event::ApprovalRequested { id, text, digests, due, .. } => {
+                self.take(ix, task::Fact::Asked, moment, fresh);
+                self.bound_answer(ix, due.since(moment.at), moment);
+                let task = &mut self.tasks[ix.at()];
+                let (id, text, digests) = (id.clone(), text.clone(), digests.clone());
+                task.approval = Some(Approval { id, text, digests, asked: moment.at, answer: None });
+            }
+            Event::ApprovalGiven { answer, .. } => {
+                let approval = self.tasks[ix.at()].approval.as_mut();
+                approval.expect("it was asked before").answer = Some(*answer);
+            }
+            // Said for people; the event that follows in the same batch moves the task.
+            Event::TaskUnblocked { .. } => {}
+            other => unreachable!("{} is handled elsewhere", other.name()),
+        }
+    }
+
+    fn fire(&mut self, ix: TaskIx, timer: TimerKind, moment: Moment, fresh: &mut Fresh) {
+        let wait = self.task(ix).wait;
+        match timer {
+            TimerKind::Retry => self.take(ix, task::Fact::RetryDue, moment, fresh),
+            TimerKind::Answer => {
+                self.alarms.remove(&(wait.answer_by.unwrap_or_default(), ix, timer));
+            }
+            TimerKind::ScheduleToStart => {
+                self.alarms.remove(&(wait.start_by.unwrap_or_default(), ix, timer));
+            }
+            TimerKind::ScheduleToClose => {
+                self.alarms.remove(&(wait.close_by.unwrap_or_default(), ix, timer));
+            }
+        }
+    }
+
+    fn expand(&mut self, ix: TaskIx, items: &[serde_json::Value], moment: Moment, fresh: &mut Fresh) {
+        let parent = self.task(ix);
+        let (id, spec) = (parent.id.clone(), parent.spec);
+        let max_parallel = self.spec(parent).for_each.as_ref().and_then(|each| each.max_parallel);
+        let lane = self.queue.children_lane(parent.lane, max_parallel);
+        let first = self.tasks.len();
+        for (number, item) in items.iter().enumerate() {
+            let number = u32::try_from(number).expect("capped");
+            let child = TaskIx::from_len(self.tasks.len());
+            let mut task = Task::new(id.child(number), spec, lane, moment);
+            task.parent = Some((ix, number));
+            task.item = item.clone();
+            self.names.insert(task.id.clone(), child);
+            self.tasks.push(task);
+        }
+        let count = self.tasks.len() - first;
+        let parent = &mut self.tasks[ix.at()];
+        parent.children = (first..first + count).map(TaskIx::from_len).collect();
+        parent.children_open = u32::try_from(count).expect("capped");
+        self.take(ix, task::Fact::Expanded, moment, fresh);
+        *self.count.entry(task::Phase::Waiting).or_default() += u32::try_from(count).expect("capped");
+        for child in (first..first + count).map(TaskIx::from_len) {
+            self.take(child, task::Fact::JoinMet, moment, fresh);
+        }
+    }
+
+    fn requeue(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+        let is_parent = !self.task(ix).children.is_empty();
+        let fact = if is_parent { task::Fact::ChildRequeued } else { task::Fact::Requeued };
+        let task = &mut self.tasks[ix.at()];
+        task.retry = crate::policy::retry::Record::default();
+        task.deaths_in_row = 0;
+        if let Some(due) = task.wait.close_by.take() {
+            self.alarms.remove(&(due, ix, TimerKind::ScheduleToClose));
+        }
+        self.take(ix, fact, moment, fresh);
+        let task = &mut self.tasks[ix.at()];
+        (task.error, task.dead_letter, task.skipped, task.cancel_wished) = (None, false, None, false);
+        task.output = crate::event::Output::default();
+    }
+
+    fn bound_answer(&mut self, ix: TaskIx, bound: Span, moment: Moment) {
+        let due = self.active.at(moment.alive).plus(bound);
+        self.alarms.insert((due, ix, TimerKind::Answer));
+        self.tasks[ix.at()].wait.answer_by = Some(due);
+    }
+
+    fn newest_attempt(&mut self, ix: TaskIx) -> &mut Attempt {
+        self.tasks[ix.at()].attempts.last_mut().expect("an attempt was started before")
+    }
+}
+
+impl Active {
+    fn start(&mut self, alive: Span) {
+        self.from = self.from.or(Some(alive));
+    }
+
+    fn stop(&mut self, alive: Span) {
+        *self = Self { spent: self.at(alive), from: None };
+    }
+}
+
+impl Task {
+    fn new(id: TaskId, spec: u32, lane: u32, moment: Moment) -> Self {
+        Self {
+            id,
+            spec,
+            parent: None,
+            item: serde_json::Value::Null,
+            phase: task::Phase::Waiting,
+            since: moment.at,
+            lane,
+            ready_at: moment.seq,
+            tally: crate::policy::join::Tally::default(),
+            dependants: Vec::new(),
+            retry: crate::policy::retry::Record::default(),
+            deaths_in_row: 0,
+            wait: Wait::default(),
+            attempts: Vec::new(),
+            children: Vec::new(),
+            children_open: 0,
+            output: crate::event::Output::default(),
+            error: None,
+            dead_letter: false,
+            skipped: None,
+            cancel_wished: false,
+            approval: None,
+        }
+    }
+
+    fn charge(&mut self, error: &crate::failure::Failure, wait_ms: u64) {
+        let treatment = error.kind.treatment();
+        self.retry.charged += u32::from(treatment.charged);
+        self.retry.level += u32::from(wait_ms > 0);
+        if treatment.retried == Retried::Once {
+            self.retry.once.insert(error.kind);
+        }
+        self.error = Some(error.clone());
+    }
+}
+
+impl Attempt {
+    fn new(
+        number: u32,
+        record: &Record,
+        agent: Option<crate::id::AgentName>,
+        epoch: crate::id::Epoch,
+    ) -> Self {
+        Self {
+            number,
+            fence: record.seq.into(),
+            epoch,
+            agent,
+            phase: attempt::Phase::Running,
+            started: record.at,
+            ended: None,
+            stop: None,
+            exit: None,
+            error: None,
+            raw: None,
+            settled: false,
+            usage: crate::event::Usage::default(),
+            leftovers: 0,
+            ignored: false,
+        }
+    }
+
+    fn move_by(&mut self, fact: attempt::Fact) {
+        let next = self.phase.next(fact);
+        self.phase = next
+            .unwrap_or_else(|| panic!("attempt {} is {:?}: {fact:?} can't happen", self.number, self.phase));
+    }
+
+    /// Whether its result can't be judged before its output is settled.
+    pub(crate) fn awaits_settling(&self) -> bool {
+        self.phase == attempt::Phase::Finished && self.stop.is_none() && self.error.is_none() && !self.settled
+    }
+}

@@ -1,0 +1,302 @@
+//! What follows from the state itself, one consequence at a time: results are judged, joins that can't be met skip
+//! their tasks, wishes to end are acted on, parents close, waits end, ready tasks are looked at and started, runs
+//! finish. Never: input from outside; all of it is derived, so a restart comes to the same.
+
+use crate::decide::{Stamp, stop};
+use crate::event::{ApprovalAnswer, Event, RunOutcome, SkipReason, StopWhy, TimerKind};
+use crate::failure::{ErrorKind, Failure};
+use crate::id::{Digest, TaskId};
+use crate::judge::{self, ANSWER_BOUND};
+use crate::machine::task::Phase;
+use crate::placement;
+use crate::plan::Work;
+use crate::policy::join::Ending;
+use crate::render::{self, View};
+use crate::state::{Run, State, Task, TaskIx};
+use crate::template;
+
+/// What an event may carry of items, in bytes of canonical JSON.
+const ITEMS_BYTES_MAX: usize = 192 * 1024;
+
+/// The next consequence of the state: its events, or none where the state is at rest.
+/// Looks at `fresh` tasks from the end and takes what it has looked at.
+pub(crate) fn next(
+    state: &State,
+    fresh: &mut Vec<(crate::id::RunId, TaskIx)>,
+    slots: u32,
+    stamp: Stamp,
+) -> Vec<Event> {
+    for run in state.unfinished.iter().map(|id| &state.runs[id]) {
+        if let Some(event) = of_run(state, run, stamp) {
+            return event;
+        }
+    }
+    while let Some((run, ix)) = fresh.pop() {
+        let run = &state.runs[&run];
+        if run.task(ix).phase == Phase::Ready && state.is_active(run) {
+            let events = examine(state, run, ix, stamp);
+            if !events.is_empty() {
+                return events;
+            }
+        }
+    }
+    for run in state.unfinished.iter().map(|id| &state.runs[id]) {
+        if let Some(event) = finish(run).or_else(|| deadlock(state, run)) {
+            return vec![event];
+        }
+    }
+    placement::next(state, slots).map_or_else(Vec::new, |start| vec![begin(&start)])
+}
+
+/// The waits that have come to their end by `stamp.now`, one at a time.
+pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
+    let active = state.unfinished.iter().map(|id| &state.runs[id]).filter(|run| state.is_active(run));
+    for run in active {
+        if let Some((due, ix)) = run.retries.first()
+            && *due <= state.steady(stamp.now)
+        {
+            let (run, task) = (run.id, run.task(*ix).id.clone());
+            return vec![Event::TimerFired { run, task, timer: TimerKind::Retry }];
+        }
+        if let Some((due, ix, timer)) = run.alarms.first()
+            && *due <= run.active.at(state.alive_at(stamp.now))
+        {
+            return alarm(run, *ix, *timer);
+        }
+    }
+    Vec::new()
+}
+
+fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
+    if let Some(ix) = run.to_judge.first() {
+        return Some(vec![judge::judge(state, run, *ix, stamp)]);
+    }
+    if let Some(ix) = run.to_cancel.first() {
+        return Some(vec![cancel(run, run.task(*ix))]);
+    }
+    if let Some(ix) = run.to_skip.first() {
+        return Some(vec![skip(run, *ix)]);
+    }
+    run.to_close.first().map(|ix| vec![close(run, run.task(*ix))])
+}
+
+fn cancel(run: &Run, task: &Task) -> Event {
+    match task.live_attempt() {
+        Some(attempt) => stop(run, task, attempt, StopWhy::Cancel, "it was cancelled"),
+        None => Event::TaskCancelled { run: run.id, task: task.id.clone() },
+    }
+}
+
+fn skip(run: &Run, ix: TaskIx) -> Event {
+    let task = run.task(ix);
+    let needs = run.spec(task).needs.iter().map(|need| TaskIx::from_len(*need));
+    let mut endings = needs.clone().map(|need| run.ending(need));
+    let (run_id, name) = (run.id, task.id.clone());
+    if endings.all(|ending| ending == Some(Ending::WhenSkipped)) {
+        return Event::TaskSkipped { run: run_id, task: name, reason: SkipReason::When, cause: None };
+    }
+    let of = |wanted: Ending| needs.clone().find(|need| run.ending(*need) == Some(wanted));
+    let cause = of(Ending::Lost).or_else(|| of(Ending::Excused)).or_else(|| of(Ending::WhenSkipped));
+    let cause = cause.map(|need| run.task(need).root_cause());
+    Event::TaskSkipped { run: run_id, task: name, reason: SkipReason::Upstream, cause }
+}
+
+fn close(run: &Run, task: &Task) -> Event {
+    let (id, name) = (run.id, task.id.clone());
+    if task.cancel_wished {
+        return Event::TaskCancelled { run: id, task: name };
+    }
+    let children = task.children.iter().map(|child| run.task(*child));
+    let mut failed = children.filter(|child| matches!(child.phase, Phase::Dead | Phase::Cancelled));
+    let required = !run.spec(task).optional;
+    match failed.next().filter(|_| required) {
+        None => Event::TaskSucceeded { run: id, task: name, attempt: None, fence: None, output: None },
+        Some(first) => {
+            let others = failed.count() + 1;
+            let message =
+                format!("{others} of its {} children failed, {} first", task.children.len(), first.id);
+            let error = Failure::new(ErrorKind::Children, message)
+                .cause(first.id.to_string())
+                .hint(format!("`windlass retry {id} {}` requeues a child, and this task with it", first.id));
+            Event::TaskDead { run: id, task: name, attempt: None, error, dead_letter: false }
+        }
+    }
+}
+
+fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
+    let task = run.task(ix);
+    let (id, name) = (run.id, task.id.clone());
+    let fired = Event::TimerFired { run: id, task: name.clone(), timer };
+    let timeout = &run.spec(task).timeout;
+    let dead = |error: Failure| {
+        let attempt = task.last_attempt().map(|attempt| attempt.number);
+        Event::TaskDead { run: id, task: name.clone(), attempt, error, dead_letter: true }
+    };
+    match timer {
+        TimerKind::Retry => vec![fired],
+        TimerKind::ScheduleToStart => {
+            let bound = timeout.schedule_to_start.unwrap_or_default();
+            let message = format!("it did not start within its schedule_to_start of {bound}");
+            vec![fired, dead(Failure::new(ErrorKind::Timeout, message))]
+        }
+        TimerKind::ScheduleToClose => {
+            let bound = timeout.schedule_to_close.unwrap_or_default();
+            let message = format!("its attempts together took longer than its schedule_to_close of {bound}");
+            match task.phase {
+                Phase::Running => {
+                    let attempt = task.live_attempt().expect("it runs");
+                    vec![fired, stop(run, task, attempt, StopWhy::Timeout, &message)]
+                }
+                Phase::Ready | Phase::BackingOff => {
+                    vec![fired, dead(Failure::new(ErrorKind::Timeout, message))]
+                }
+                Phase::Waiting
+                | Phase::Stopping
+                | Phase::Gating
+                | Phase::Blocked
+                | Phase::Expanded
+                | Phase::Succeeded
+                | Phase::Skipped
+                | Phase::Dead
+                | Phase::Cancelled => vec![fired],
+            }
+        }
+        TimerKind::Answer => {
+            if let Some(asked) = task.approval_open() {
+                let expired = Event::ApprovalGiven {
+                    run: id,
+                    task: name.clone(),
+                    id: asked.id.clone(),
+                    answer: ApprovalAnswer::Expired,
+                    command: None,
+                    by: "clock".into(),
+                    text: String::new(),
+                };
+                vec![fired, expired, dead(Failure::new(ErrorKind::Expired, "nobody answered in time"))]
+            } else {
+                let error = Failure::new(ErrorKind::OutcomeUnknown, "nobody settled its outcome in time");
+                vec![fired, dead(error)]
+            }
+        }
+    }
+}
+
+/// A look at a task that has just become ready: whether it runs at all, has children, or asks a person.
+fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
+    let task = run.task(ix);
+    let spec = run.spec(task);
+    let view = View::of(run, ix);
+    let dead = |error: Failure| {
+        vec![Event::TaskDead { run: run.id, task: task.id.clone(), attempt: None, error, dead_letter: true }]
+    };
+    if let (Some(when), None) = (&spec.when, task.parent) {
+        match when.truth(&view) {
+            Ok(true) => {}
+            Ok(false) => {
+                let (run, task) = (run.id, task.id.clone());
+                return vec![Event::TaskSkipped { run, task, reason: SkipReason::When, cause: None }];
+            }
+            Err(failure) => return dead(failure),
+        }
+    }
+    if run.is_parent(task) {
+        return match items(run, task, &view) {
+            Ok(items) => vec![Event::TaskExpanded { run: run.id, task: task.id.clone(), items }],
+            Err(failure) => dead(failure),
+        };
+    }
+    match &spec.work {
+        Work::Approval { text, .. } => match text.render_text(&view) {
+            Ok(text) => vec![ask(state, run, task, text, stamp)],
+            Err(failure) => dead(failure),
+        },
+        Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) => Vec::new(),
+    }
+}
+
+/// The items of a parent, within the caps.
+fn items(run: &Run, task: &Task, view: &View<'_>) -> Result<Vec<serde_json::Value>, Failure> {
+    let each = run.spec(task).for_each.as_ref().expect("a parent has one");
+    let items = template::items(&each.items, view)?;
+    let limits = run.plan.limits;
+    let over = |message: String| Err(Failure::new(ErrorKind::InvalidOutput, message));
+    let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+    if count > limits.fan_out {
+        return over(format!("for_each over {count} items is over the fan_out of {}", limits.fan_out))
+            .map_err(|failure| failure.hint("raise `limits.fan_out` in the plan, or make the list shorter"));
+    }
+    let tasks = u32::try_from(run.tasks.len()).unwrap_or(u32::MAX).saturating_add(count);
+    if tasks > limits.tasks {
+        return over(format!(
+            "its {count} children would make {tasks} tasks, over the cap of {}",
+            limits.tasks
+        ))
+        .map_err(|failure| failure.hint("raise `limits.tasks` in the plan, or make the list shorter"));
+    }
+    let bytes = serde_json::to_vec(&items).expect("JSON values are plain data").len();
+    if bytes > ITEMS_BYTES_MAX {
+        return over(format!(
+            "its items are {bytes} bytes of JSON, over the {ITEMS_BYTES_MAX} that are kept"
+        ))
+        .map_err(|failure| failure.hint("let the items be names, and the tasks read the rest themselves"));
+    }
+    Ok(items)
+}
+
+fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Event {
+    let Work::Approval { show, .. } = &run.spec(task).work else { unreachable!("only approvals ask") };
+    let shown = show.iter().map(|place| run.task(TaskIx::from_len(*place)));
+    let digest = |task: &Task| Digest::of(&serde_json::to_vec(&task.output).expect("outputs are plain data"));
+    let digests: std::collections::BTreeMap<TaskId, Digest> =
+        shown.map(|task| (task.id.clone(), digest(task))).collect();
+    let name = format!("{}/{}/{}", run.id, task.id, state.head.next());
+    let id = Digest::of(name.as_bytes()).to_string()[..8].to_owned();
+    let bound = run.spec(task).timeout.schedule_to_close.unwrap_or(ANSWER_BOUND);
+    let due = stamp.now.after(bound);
+    Event::ApprovalRequested { run: run.id, task: task.id.clone(), id, text, digests, due }
+}
+
+/// The start of an attempt, or the end of a task whose templates can't be filled in.
+fn begin(start: &placement::Start<'_>) -> Event {
+    let (run, task) = (start.run, start.run.task(start.task));
+    let attempt = u32::try_from(task.attempts.len()).expect("attempts are bounded") + 1;
+    match render::assignment(run, start.task, attempt, crate::id::Fence::default()) {
+        Ok(assignment) => Event::AttemptStarted {
+            run: run.id,
+            task: task.id.clone(),
+            attempt,
+            agent: run.agent_of(task).cloned(),
+            prompt: render::digest(&assignment.program),
+            plan_version: 1,
+            alone: start.alone,
+        },
+        Err(error) => {
+            Event::TaskDead { run: run.id, task: task.id.clone(), attempt: None, error, dead_letter: true }
+        }
+    }
+}
+
+fn finish(run: &Run) -> Option<Event> {
+    let over = run.phase != crate::machine::run::Phase::Finished && run.open() == 0;
+    over.then(|| {
+        let outcome = if run.cancelled && run.in_phase(Phase::Cancelled) > 0 {
+            RunOutcome::Cancelled
+        } else if run.failed > 0 {
+            RunOutcome::Failed
+        } else {
+            RunOutcome::Succeeded
+        };
+        Event::RunFinished { run: run.id, outcome }
+    })
+}
+
+/// Nothing is left but tasks that wait for each other. A valid plan never comes to this.
+fn deadlock(state: &State, run: &Run) -> Option<Event> {
+    let stuck = state.is_active(run) && run.open() > 0 && run.in_phase(Phase::Waiting) == run.open();
+    let task = run.tasks.iter().find(|task| stuck && task.phase == Phase::Waiting)?;
+    let waits_for: Vec<String> =
+        run.spec(task).needs.iter().map(|need| run.plan.tasks[*need].id.to_string()).collect();
+    let message = format!("nothing can wake it any more: it waits for {}", waits_for.join(", "));
+    let error = Failure::new(ErrorKind::Deadlock, message);
+    Some(Event::TaskDead { run: run.id, task: task.id.clone(), attempt: None, error, dead_letter: true })
+}

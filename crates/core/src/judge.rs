@@ -1,0 +1,90 @@
+//! What becomes of a task whose attempt is over. Never: the attempt itself, whose outcome is fixed.
+
+use crate::decide::Stamp;
+use crate::event::{BlockedOn, Event, Exit, StopWhy};
+use crate::failure::{ErrorKind, Failure};
+use crate::machine::attempt;
+use crate::plan::Rerun;
+use crate::policy::retry::{self, Next, Wait};
+use crate::state::{Attempt, Run, State, Task, TaskIx};
+use crate::time::Span;
+
+/// How long a person may take to answer before the wait ends.
+pub(crate) const ANSWER_BOUND: Span = Span::from_secs(7 * 24 * 3600);
+
+/// The event that follows the end of a task's attempt.
+pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event {
+    let task = run.task(ix);
+    let attempt = task.last_attempt().expect("what is judged has an attempt");
+    let (id, name) = (run.id, task.id.clone());
+    if task.cancel_wished {
+        return Event::TaskCancelled { run: id, task: name };
+    }
+    let Some((failure, wait)) = failure(attempt) else {
+        let (attempt, fence) = (Some(attempt.number), Some(attempt.fence));
+        return Event::TaskSucceeded { run: id, task: name, attempt, fence, output: None };
+    };
+    let spec = run.spec(task);
+    if spec.rerun == Rerun::Never && !ended_by_itself(attempt) {
+        let error = Failure::new(
+            ErrorKind::OutcomeUnknown,
+            format!("{}; nobody knows whether it was done", failure.message),
+        )
+        .hint("find out, then `windlass settle RUN TASK --done`, `--failed`, or `windlass retry RUN TASK`");
+        let due = stamp.now.after(ANSWER_BOUND);
+        return Event::TaskBlocked { run: id, task: name, on: BlockedOn::Outcome, error, due };
+    }
+    let out_of_time = task.wait.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
+    let next = retry::after_failure(&spec.retry, &task.retry, &failure, wait, draw(stamp, attempt));
+    match next {
+        Next::Retry { wait, ceiling } if !out_of_time => Event::RetryScheduled {
+            run: id,
+            task: name,
+            attempt: attempt.number,
+            due: stamp.now.after(wait),
+            wait_ms: wait.ms,
+            ceiling_ms: ceiling.ms,
+            error: failure,
+        },
+        Next::Retry { .. } => dead(run, task, failure),
+        Next::GiveUp(failure) => dead(run, task, failure),
+    }
+}
+
+fn dead(run: &Run, task: &Task, error: Failure) -> Event {
+    let attempt = task.last_attempt().map(|attempt| attempt.number);
+    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter: true }
+}
+
+/// A random number for this attempt alone (`SplitMix64`).
+fn draw(stamp: Stamp, attempt: &Attempt) -> u64 {
+    let mut mixed = stamp.seed.wrapping_add(attempt.fence.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// What was wrong, and whether a wait is due before another attempt; none where nothing was.
+fn failure(attempt: &Attempt) -> Option<(Failure, Wait)> {
+    if attempt.phase == attempt::Phase::Lost {
+        let lost = attempt.error.clone().unwrap_or_else(|| Failure::new(ErrorKind::Lost, "it was lost"));
+        return Some((lost, Wait::None));
+    }
+    if let Some((why, message, _)) = &attempt.stop {
+        let (kind, wait) = match why {
+            StopWhy::Cancel => (ErrorKind::Cancelled, Wait::None),
+            StopWhy::Timeout => (ErrorKind::Timeout, Wait::Backoff),
+            StopWhy::Stalled => (ErrorKind::Stalled, Wait::Backoff),
+            StopWhy::Memory => (ErrorKind::OutOfMemory, Wait::Backoff),
+            StopWhy::DiskFull => (ErrorKind::DiskFull, Wait::Backoff),
+            StopWhy::Shutdown => (ErrorKind::Lost, Wait::None),
+        };
+        return Some((Failure::new(kind, message.clone()), wait));
+    }
+    attempt.error.clone().map(|error| (error, Wait::Backoff))
+}
+
+/// Whether the attempt's own exit says what happened: it ended with a code, or never began.
+fn ended_by_itself(attempt: &Attempt) -> bool {
+    attempt.stop.is_none() && matches!(attempt.exit, Some(Exit::Code(_) | Exit::NotStarted))
+}

@@ -1,0 +1,4 @@
+//! The policies: small pure functions that weigh numbers. Never: state.
+
+pub mod join;
+pub mod retry;

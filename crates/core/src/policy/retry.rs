@@ -1,0 +1,184 @@
+//! Whether, and how long after a failure, a task is tried again. Never: state, or drawing the random number itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{ErrorKind, Failure, Retried};
+use crate::plan::{Jitter, Retry};
+use crate::time::Span;
+
+/// What a task's incarnation has behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Attempts that count toward `max_attempts`.
+    pub charged: u32,
+    /// Deaths of the engine or the keeper while the task was alone in flight.
+    pub losses: u32,
+    /// How often the ceiling of the wait has grown.
+    pub level: u32,
+    /// Kinds that are tried again a single time, and were.
+    pub once: std::collections::BTreeSet<ErrorKind>,
+}
+
+/// What follows a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Another attempt, after a wait that was drawn from below the ceiling.
+    Retry {
+        /// The wait.
+        wait: Span,
+        /// Its ceiling.
+        ceiling: Span,
+    },
+    /// No other attempt. The failure says why: the one it had, or `poison`.
+    GiveUp(Failure),
+}
+
+/// Whether a wait comes before the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Backoff, as the policy says.
+    Backoff,
+    /// None: what ended the attempt had nothing to do with it.
+    None,
+}
+
+/// Weighs a failure against the policy. `record` does not count it yet; `draw` is a uniform random number.
+pub fn after_failure(policy: &Retry, record: &Record, failure: &Failure, wait: Wait, draw: u64) -> Next {
+    let treatment = failure.kind.treatment();
+    let charged = record.charged + u32::from(treatment.charged);
+    let used_once = treatment.retried == Retried::Once && record.once.contains(&failure.kind);
+    let never = treatment.retried == Retried::No || policy.non_retryable.contains(&failure.kind);
+    if record.losses >= policy.losses_max && failure.kind == ErrorKind::Lost {
+        return Next::GiveUp(poison(record.losses, failure));
+    }
+    if never || used_once || (treatment.charged && charged >= policy.max_attempts) {
+        return Next::GiveUp(failure.clone());
+    }
+    let ceiling = ceiling(policy, record.level);
+    let drawn = match (wait, policy.jitter) {
+        (Wait::None, _) => Span::default(),
+        (Wait::Backoff, Jitter::None) => ceiling,
+        (Wait::Backoff, Jitter::Full) => Span::from_ms(scale(draw, ceiling.ms)),
+    };
+    let floor = failure.retry_after.unwrap_or_default();
+    Next::Retry { wait: drawn.max(floor), ceiling }
+}
+
+/// The ceiling of the wait after it has grown this often. It never falls as the level grows.
+pub fn ceiling(policy: &Retry, level: u32) -> Span {
+    let mut ceiling = policy.initial_interval.ms;
+    for _ in 0..level {
+        if ceiling >= policy.max_interval.ms {
+            break;
+        }
+        let grown = u128::from(ceiling) * u128::from(policy.backoff_coefficient_milli) / 1000;
+        ceiling = u64::try_from(grown).unwrap_or(u64::MAX);
+    }
+    Span::from_ms(ceiling.min(policy.max_interval.ms))
+}
+
+/// A number from 0 to `most`, as far along as `draw` is between 0 and its own maximum.
+fn scale(draw: u64, most: u64) -> u64 {
+    let scaled = (u128::from(draw) * (u128::from(most) + 1)) >> 64;
+    u64::try_from(scaled).expect("at most `most`")
+}
+
+fn poison(losses: u32, last: &Failure) -> Failure {
+    Failure::new(
+        ErrorKind::Poison,
+        format!(
+            "it was alone in flight at {losses} deaths of the engine or the keeper; the last: {}",
+            last.message
+        ),
+    )
+    .hint("look at its log for what kills its surroundings (memory, disk); then `windlass retry RUN TASK`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> Retry {
+        Retry {
+            initial_interval: Span::from_secs(1),
+            backoff_coefficient_milli: 2000,
+            max_interval: Span::from_secs(60),
+            jitter: Jitter::Full,
+            max_attempts: 3,
+            losses_max: 3,
+            non_retryable: vec![ErrorKind::Stalled],
+        }
+    }
+
+    fn charged(charged: u32) -> Record {
+        Record { charged, ..Record::default() }
+    }
+
+    fn gives_up(record: &Record, kind: ErrorKind) -> bool {
+        matches!(after_failure(&policy(), record, &Failure::new(kind, ""), Wait::Backoff, 0), Next::GiveUp(_))
+    }
+
+    #[test]
+    fn charged_attempts_never_exceed_the_policy() {
+        assert!(!gives_up(&charged(1), ErrorKind::Exit));
+        assert!(gives_up(&charged(2), ErrorKind::Exit));
+    }
+
+    #[test]
+    fn an_uncharged_failure_uses_up_nothing() {
+        assert!(!gives_up(&charged(2), ErrorKind::RateLimited));
+        assert!(!gives_up(&charged(2), ErrorKind::Lost));
+    }
+
+    #[test]
+    fn a_non_retryable_kind_is_never_tried_again() {
+        assert!(gives_up(&charged(0), ErrorKind::SpawnNotFound));
+        assert!(gives_up(&charged(0), ErrorKind::Stalled));
+    }
+
+    #[test]
+    fn some_kinds_are_tried_again_a_single_time() {
+        let mut record = charged(0);
+        assert!(!gives_up(&record, ErrorKind::OutOfMemory));
+        record.once.insert(ErrorKind::OutOfMemory);
+        assert!(gives_up(&record, ErrorKind::OutOfMemory));
+    }
+
+    #[test]
+    fn a_task_that_was_alone_at_too_many_deaths_is_poison() {
+        let record = Record { losses: 3, ..Record::default() };
+        let lost = Failure::new(ErrorKind::Lost, "the engine died");
+        let Next::GiveUp(failure) = after_failure(&policy(), &record, &lost, Wait::None, 0) else {
+            panic!("it was tried again");
+        };
+        assert_eq!(failure.kind, ErrorKind::Poison);
+    }
+
+    #[test]
+    fn the_ceiling_doubles_up_to_its_maximum_and_never_falls() {
+        let ceilings: Vec<u64> = (0..9).map(|level| ceiling(&policy(), level).ms / 1000).collect();
+        assert_eq!(ceilings, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(ceiling(&policy(), u32::MAX), Span::from_secs(60));
+    }
+
+    #[test]
+    fn the_wait_is_drawn_from_below_the_ceiling_and_not_before_retry_after() {
+        let failure = Failure::new(ErrorKind::Exit, "");
+        let wait = |failure: &Failure, draw| match after_failure(
+            &policy(),
+            &charged(0),
+            failure,
+            Wait::Backoff,
+            draw,
+        ) {
+            Next::Retry { wait, .. } => wait.ms,
+            Next::GiveUp(_) => panic!("given up"),
+        };
+        assert_eq!(wait(&failure, 0), 0);
+        assert_eq!(wait(&failure, u64::MAX), 1000);
+        assert_eq!(wait(&failure, u64::MAX / 2), 500);
+        let limited =
+            Failure { retry_after: Some(Span::from_secs(30)), ..Failure::new(ErrorKind::RateLimited, "") };
+        assert_eq!(wait(&limited, 0), 30_000);
+    }
+}

@@ -1,0 +1,76 @@
+//! Orders: what a record asks for (`react`), and all that is asked and not settled (`pending`). The law that binds
+//! them: `pending(state)` is what `react` has ordered so far, less what was settled. Never: carrying orders out.
+
+use crate::effect::Effect;
+use crate::event::{Event, Record};
+use crate::machine::task::Phase;
+use crate::render;
+use crate::state::{Run, State, Task, TaskIx};
+
+/// The orders of one record of the turn that has just become durable.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "no other event asks for anything but a timer, which `State::next_due` gives"
+)]
+pub fn react(state: &State, record: &Record) -> Vec<Effect> {
+    match &record.event {
+        Event::AttemptStarted { run, task, attempt, .. } => {
+            let run = &state.runs[run];
+            let assigned = render::assignment(run, run.names[task], *attempt, record.seq.into());
+            let assignment = assigned.expect("an attempt whose templates fail does not start");
+            vec![Effect::SpawnAttempt(Box::new(assignment))]
+        }
+        Event::StopRequested { run, task, fence, grace_ms, attempt, .. } => {
+            let key = crate::id::AttemptKey { run: *run, task: task.clone(), attempt: *attempt };
+            vec![Effect::StopAttempt { key, fence: *fence, grace: crate::time::Span::from_ms(*grace_ms) }]
+        }
+        Event::AttemptReaped { run, task, fence, .. } => {
+            let run = &state.runs[run];
+            let ix = run.names[task];
+            let newest = run.task(ix).last_attempt().is_some_and(|attempt| attempt.fence == *fence);
+            if newest { unsettled(run, ix).into_iter().collect() } else { Vec::new() }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Everything that is outstanding. What was asked in a lower epoch is unknown: the order is to learn what became of it.
+pub fn pending(state: &State) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for (fence, (run, ix)) in &state.live {
+        let run = &state.runs[run];
+        let task = run.task(*ix);
+        let attempt = task.live_attempt().expect("what is live has an attempt in flight");
+        let key = task.key(run.id, attempt);
+        if attempt.epoch < state.epoch {
+            effects.push(Effect::LearnAttempt { key, fence: *fence });
+            continue;
+        }
+        let assigned = render::assignment(run, *ix, attempt.number, *fence);
+        let assignment = assigned.expect("an attempt whose templates fail does not start");
+        effects.push(Effect::SpawnAttempt(Box::new(assignment)));
+        if let Some((_, _, grace)) = &attempt.stop {
+            effects.push(Effect::StopAttempt { key, fence: *fence, grace: *grace });
+        }
+    }
+    for run in state.unfinished.iter().map(|id| &state.runs[id]).filter(|run| run.in_phase(Phase::Gating) > 0)
+    {
+        let places = (0..run.tasks.len()).map(TaskIx::from_len);
+        effects.extend(places.filter_map(|ix| unsettled(run, ix)));
+    }
+    effects.extend(state.next_due().map(|due| Effect::ArmTimer { due }));
+    effects
+}
+
+/// The order to settle a task's output, where that is outstanding.
+fn unsettled(run: &Run, ix: TaskIx) -> Option<Effect> {
+    let task: &Task = run.task(ix);
+    let attempt =
+        task.last_attempt().filter(|attempt| task.phase == Phase::Gating && attempt.awaits_settling())?;
+    Some(Effect::SettleOutput {
+        key: task.key(run.id, attempt),
+        fence: attempt.fence,
+        raw: attempt.raw.clone().unwrap_or_default(),
+        settle: render::settle(run.spec(task)),
+    })
+}

@@ -1,0 +1,176 @@
+//! What an attempt is asked: the templates of a task, filled in from the state. Never: anything that is not in the
+//! state, so that the same state gives the same text, now and after a restart.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::effect::{Assignment, Program, Settle};
+use crate::failure::Failure;
+use crate::id::{AttemptKey, Digest, Fence};
+use crate::machine::task::Phase;
+use crate::plan::{self, Work};
+use crate::state::{Run, Task, TaskIx};
+use crate::template::{OutputSeen, Scope, TaskSeen};
+
+/// What the templates of one task see.
+pub(crate) struct View<'a> {
+    run: &'a Run,
+    task: &'a Task,
+    attempt: Option<u32>,
+}
+
+impl<'a> View<'a> {
+    /// The view of a task that has no attempt yet: for `when`, `for_each` and approvals.
+    pub(crate) fn of(run: &'a Run, ix: TaskIx) -> Self {
+        Self { run, task: run.task(ix), attempt: None }
+    }
+
+    /// The view of an attempt.
+    pub(crate) fn of_attempt(run: &'a Run, ix: TaskIx, attempt: u32) -> Self {
+        Self { run, task: run.task(ix), attempt: Some(attempt) }
+    }
+
+    fn output(task: &Task) -> Option<&crate::event::Output> {
+        (task.phase == Phase::Succeeded).then_some(&task.output)
+    }
+}
+
+impl Scope for View<'_> {
+    fn input(&self, name: &str) -> Option<&Value> {
+        self.run.plan.inputs.get(name)
+    }
+
+    fn inputs(&self) -> &BTreeMap<String, Value> {
+        &self.run.plan.inputs
+    }
+
+    fn task(&self, name: &str) -> Option<TaskSeen<'_>> {
+        let id: crate::id::TaskId = name.parse().ok()?;
+        let task = self.run.task(*self.run.names.get(&id)?);
+        let output = if task.phase == Phase::Succeeded && self.run.is_parent(task) {
+            OutputSeen::Children(
+                task.children.iter().map(|child| Self::output(self.run.task(*child))).collect(),
+            )
+        } else {
+            Self::output(task).map_or(OutputSeen::Null, OutputSeen::One)
+        };
+        Some(TaskSeen { state: task.phase.name(), output })
+    }
+
+    fn item(&self) -> Option<&Value> {
+        self.task.parent.map(|_| &self.task.item)
+    }
+
+    fn index(&self) -> Option<u32> {
+        self.task.parent.map(|(_, number)| number)
+    }
+
+    fn plan_dir(&self) -> &str {
+        &self.run.plan.dir
+    }
+
+    fn run_id(&self) -> &str {
+        self.run.id.as_str()
+    }
+
+    fn attempt(&self) -> Option<u32> {
+        self.attempt
+    }
+
+    fn feedback(&self) -> Option<&str> {
+        self.task.error.as_ref().map(|error| error.message.as_str())
+    }
+}
+
+/// What an attempt starts, with every template filled in.
+pub(crate) fn program(run: &Run, ix: TaskIx, attempt: u32) -> Result<Program, Failure> {
+    let view = View::of_attempt(run, ix, attempt);
+    match &run.spec(view.task).work {
+        Work::Prompt { agent, prompt } => Ok(Program::Agent {
+            agent: run.plan.agents[agent].clone(),
+            name: agent.to_string(),
+            prompt: prompt.render_prompt(&view)?,
+        }),
+        Work::Argv(words) => {
+            let words: Result<_, _> = words.iter().map(|word| word.render_text(&view)).collect();
+            Ok(Program::Argv(words?))
+        }
+        Work::Shell(line) => Ok(Program::Shell(line.render_shell(&view)?)),
+        Work::Approval { .. } => unreachable!("an approval has no attempts"),
+    }
+}
+
+/// The digest of what an attempt is asked, with placeholders for large outputs.
+pub(crate) fn digest(program: &Program) -> Digest {
+    Digest::of(&serde_json::to_vec(program).expect("programs are plain data"))
+}
+
+/// All that the driver of an attempt needs. Rendering fails here exactly where it failed before the attempt started,
+/// which is never: an attempt whose templates fail does not start.
+pub(crate) fn assignment(run: &Run, ix: TaskIx, attempt: u32, fence: Fence) -> Result<Assignment, Failure> {
+    let view = View::of_attempt(run, ix, attempt);
+    let spec = run.spec(view.task);
+    let program = program(run, ix, attempt)?;
+    let env = environment(spec, &program, &view)?;
+    let folder = match &spec.dir {
+        None => run.folder.clone(),
+        Some(dir) => {
+            let dir = dir.render_text(&view)?;
+            stays_inside(&dir)?;
+            format!("{}/{dir}", run.folder)
+        }
+    };
+    let agent_memory = match &program {
+        Program::Agent { agent, .. } => agent.memory_bytes_max,
+        Program::Argv(_) | Program::Shell(_) => None,
+    };
+    Ok(Assignment {
+        key: AttemptKey { run: run.id, task: view.task.id.clone(), attempt },
+        fence,
+        folder,
+        workspace: run.folder.clone(),
+        env_base: run.env,
+        env,
+        pass: spec.pass.clone(),
+        start_to_close: spec.timeout.start_to_close,
+        heartbeat: spec.timeout.heartbeat,
+        grace: spec.timeout.grace,
+        memory_bytes_max: spec.memory_bytes_max.or(agent_memory),
+        settle: settle(spec),
+        feedback: view.feedback().map(str::to_owned),
+        program,
+    })
+}
+
+/// What is to be done with a task's output.
+pub(crate) fn settle(spec: &plan::Task) -> Settle {
+    Settle { schema: spec.output_schema.clone(), extracts: spec.extracts.clone() }
+}
+
+fn environment(
+    spec: &plan::Task,
+    program: &Program,
+    view: &View<'_>,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut env = match program {
+        Program::Agent { agent, .. } => agent.env.clone(),
+        Program::Argv(_) | Program::Shell(_) => BTreeMap::new(),
+    };
+    for (name, value) in &spec.env {
+        env.insert(name.clone(), value.render_text(view)?);
+    }
+    Ok(env)
+}
+
+/// A working directory that a template gave must lie inside the folder, as the plan's own must.
+fn stays_inside(dir: &str) -> Result<(), Failure> {
+    let leaves = dir.starts_with('/') || dir.split('/').any(|step| step == "..");
+    if leaves || dir.contains('\0') {
+        let message = format!("the working directory `{dir}` is not inside the run's folder");
+        return Err(
+            Failure::new(crate::failure::ErrorKind::SpawnDir, message).hint("give `dir` a path inside it")
+        );
+    }
+    Ok(())
+}

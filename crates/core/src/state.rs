@@ -1,0 +1,374 @@
+//! What is known: the fold of the journal, with the indexes that keep every decision cheap.
+//! Never: anything that is not in the journal (but `fresh`, which a restart rebuilds), or hash order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{
+    Exit, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy, TimerKind, Usage,
+};
+use crate::failure::Failure;
+use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
+use crate::machine::{attempt, run, task};
+use crate::plan::{self, Plan};
+use crate::policy::{join, retry};
+use crate::queue::Queue;
+use crate::time::{Span, Time};
+
+/// The place of a task in [`Run::tasks`]: the plan's tasks in its order, then children as they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskIx(pub u32);
+
+impl TaskIx {
+    /// The place as an index.
+    pub fn at(self) -> usize {
+        usize::try_from(self.0).expect("32 bits fit")
+    }
+
+    pub(crate) fn from_len(len: usize) -> Self {
+        Self(u32::try_from(len).expect("tasks are capped at a million"))
+    }
+}
+
+/// All that the journal of a home says.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// The place of the newest record.
+    pub head: Seq,
+    /// The newest opening for writing.
+    pub epoch: Epoch,
+    /// What it was opened for.
+    pub role: Option<Role>,
+    /// The time of the newest record.
+    pub now: Time,
+    /// The clocks that waits are measured by.
+    pub clock: Clock,
+    /// All runs.
+    pub runs: BTreeMap<RunId, Run>,
+    /// Those that have not finished.
+    pub unfinished: BTreeSet<RunId>,
+    /// The attempts that hold a slot.
+    pub live: BTreeMap<Fence, (RunId, TaskIx)>,
+    /// The attempt beside which nothing else may start.
+    pub alone: Option<Fence>,
+    /// The run that an attempt was last started for: the next one's turn comes after it.
+    pub last_served: Option<RunId>,
+    /// The commands that were carried out, so that asking twice is asking once.
+    pub commands: BTreeMap<CommandId, Seq>,
+    /// Tasks that became ready, or may be looked at again, since the last look.
+    #[serde(skip)]
+    pub fresh: Vec<(RunId, TaskIx)>,
+}
+
+/// Clocks that are derived from the times of the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// The sum of all steps of the wall clock, in milliseconds. Wall less steps is steady.
+    pub steps_ms: i64,
+    /// How long an engine was alive and the machine awake.
+    pub alive: Span,
+}
+
+/// An execution of a plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Run {
+    /// Its name.
+    pub id: RunId,
+    /// What is executed.
+    pub plan: Arc<Plan>,
+    /// The digest of the plan's blob.
+    pub plan_digest: Digest,
+    /// Where its tasks work.
+    pub folder: String,
+    /// The blob with the variables that attempts get.
+    pub env: Digest,
+    /// Where the plan came from, for people.
+    pub source: String,
+    /// The record that created it.
+    pub created: (Seq, Time),
+    /// When it finished.
+    pub ended: Option<Time>,
+    /// Where it stands.
+    pub phase: run::Phase,
+    /// Why it is paused, and since when.
+    pub pauses: BTreeMap<PauseReason, Time>,
+    /// How it ended.
+    pub outcome: Option<RunOutcome>,
+    /// The opening that works on it: that in which it was created or resumed.
+    pub host: Epoch,
+    /// Whether somebody wished the whole run to end.
+    pub cancelled: bool,
+    /// The clock that its bounds are measured by.
+    pub active: Active,
+    /// All tasks.
+    pub tasks: Vec<Task>,
+    /// Their places by name.
+    pub names: BTreeMap<TaskId, TaskIx>,
+    /// The tasks that are ready.
+    pub queue: Queue,
+    /// How many tasks are in each phase.
+    pub count: BTreeMap<task::Phase, u32>,
+    /// How many required tasks of the plan itself have failed.
+    pub failed: u32,
+    /// Waits before retries, by steady time in milliseconds.
+    pub retries: BTreeSet<(i64, TaskIx)>,
+    /// Bounds, by the run's own clock.
+    pub alarms: BTreeSet<(Span, TaskIx, TimerKind)>,
+    /// Tasks whose attempt is over and whose result is to be judged.
+    pub to_judge: BTreeSet<TaskIx>,
+    /// Waiting tasks whose join can't be met any more.
+    pub to_skip: BTreeSet<TaskIx>,
+    /// Tasks with a wish to end that was not acted on.
+    pub to_cancel: BTreeSet<TaskIx>,
+    /// Parents whose children are all final.
+    pub to_close: BTreeSet<TaskIx>,
+}
+
+/// A clock that goes only while a run is worked on: an engine alive, the machine awake, the run not paused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Active {
+    /// What it showed when it last stopped.
+    pub spent: Span,
+    /// What [`Clock::alive`] showed when it last started; none while it stands.
+    pub from: Option<Span>,
+}
+
+/// A node of the plan, or a child of one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Task {
+    /// Its name.
+    pub id: TaskId,
+    /// Its place in the plan; children have that of their parent.
+    pub spec: u32,
+    /// Its parent and its number among the children.
+    pub parent: Option<(TaskIx, u32)>,
+    /// What it is about, for a child.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub item: serde_json::Value,
+    /// Where it stands.
+    pub phase: task::Phase,
+    /// Since when.
+    pub since: Time,
+    /// The lane of the queue that it is ready in.
+    pub lane: u32,
+    /// The record by which it became ready.
+    pub ready_at: Seq,
+    /// How what it needs has ended so far.
+    pub tally: join::Tally,
+    /// The tasks that need it.
+    pub dependants: Vec<TaskIx>,
+    /// What its incarnation has behind it.
+    pub retry: retry::Record,
+    /// Deaths of the engine or the keeper in a row while it was in flight.
+    pub deaths_in_row: u32,
+    /// When it began to wait for something outside, and what ends the wait.
+    pub wait: Wait,
+    /// Its attempts, numbered from 1.
+    pub attempts: Vec<Attempt>,
+    /// Its children, in order.
+    pub children: Vec<TaskIx>,
+    /// How many of them are not final.
+    pub children_open: u32,
+    /// What it gave.
+    pub output: Output,
+    /// Why it is dead, blocked or backing off.
+    pub error: Option<Failure>,
+    /// Whether its dead letter is kept.
+    pub dead_letter: bool,
+    /// Why it was skipped, and the task at the start of the chain.
+    pub skipped: Option<(SkipReason, Option<TaskId>)>,
+    /// Whether somebody wished it to end.
+    pub cancel_wished: bool,
+    /// What a person is, or was, asked.
+    pub approval: Option<Approval>,
+}
+
+/// The moments that end a task's waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The next attempt, by steady time in milliseconds.
+    pub retry: Option<i64>,
+    /// `schedule_to_start`, by the run's clock.
+    pub start_by: Option<Span>,
+    /// `schedule_to_close`, by the run's clock.
+    pub close_by: Option<Span>,
+    /// The bound of a wait for a person, by the run's clock.
+    pub answer_by: Option<Span>,
+}
+
+/// One try at a task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its fence.
+    pub fence: Fence,
+    /// The opening in which it was started.
+    pub epoch: Epoch,
+    /// Who works on it.
+    pub agent: Option<AgentName>,
+    /// Where it stands.
+    pub phase: attempt::Phase,
+    /// When it started.
+    pub started: Time,
+    /// When its end was journaled.
+    pub ended: Option<Time>,
+    /// Why it is being, or was, ended from outside, in a word and in words.
+    pub stop: Option<(StopWhy, String, Span)>,
+    /// How its main process ended.
+    pub exit: Option<Exit>,
+    /// What went wrong.
+    pub error: Option<Failure>,
+    /// What it printed.
+    pub raw: Option<RawOutput>,
+    /// Whether its output was settled.
+    pub settled: bool,
+    /// What it used.
+    pub usage: Usage,
+    /// How many processes outlived its main process.
+    pub leftovers: u32,
+    /// Whether a report with its retired fence was recorded.
+    pub ignored: bool,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Approval {
+    /// The question's own name.
+    pub id: String,
+    /// The question.
+    pub text: String,
+    /// The digests of what is shown with it.
+    pub digests: BTreeMap<TaskId, Digest>,
+    /// When it was asked.
+    pub asked: Time,
+    /// The answer, once there is one.
+    pub answer: Option<crate::event::ApprovalAnswer>,
+}
+
+impl State {
+    /// The run, if there is one with this name.
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.runs.get(&id)
+    }
+
+    /// Whether the engine that has the journal open works on this run and may start its tasks.
+    pub fn is_active(&self, run: &Run) -> bool {
+        self.role == Some(Role::Engine) && run.host == self.epoch && run.phase == run::Phase::Running
+    }
+
+    /// How long an engine was alive, up to `now`.
+    pub fn alive_at(&self, now: Time) -> Span {
+        self.clock.alive.plus(now.since(self.now))
+    }
+
+    /// Wall time without its steps.
+    pub fn steady(&self, at: Time) -> i64 {
+        at.ms - self.clock.steps_ms
+    }
+
+    /// The earliest moment at which a wait ends, on the wall clock as it goes now.
+    pub fn next_due(&self) -> Option<Time> {
+        let runs =
+            self.unfinished.iter().filter_map(|id| self.runs.get(id)).filter(|run| self.is_active(run));
+        runs.filter_map(|run| {
+            let retry = run.retries.first().map(|(due, _)| Time::from_ms(due + self.clock.steps_ms));
+            let alarm = run.alarms.first().map(|(due, ..)| self.wall_of(run, *due));
+            retry.into_iter().chain(alarm).min()
+        })
+        .min()
+    }
+
+    /// When a bound of a run will be reached if nothing stops its clock.
+    pub fn wall_of(&self, run: &Run, due: Span) -> Time {
+        self.now.after(due.minus(run.active.at(self.clock.alive)))
+    }
+}
+
+impl Active {
+    /// What the clock shows when [`Clock::alive`] shows this.
+    pub fn at(&self, alive: Span) -> Span {
+        self.from.map_or(self.spent, |from| self.spent.plus(alive.minus(from)))
+    }
+}
+
+impl Run {
+    /// The task at a place.
+    pub fn task(&self, ix: TaskIx) -> &Task {
+        &self.tasks[ix.at()]
+    }
+
+    /// The plan's text of a task, or of its parent for a child.
+    pub fn spec(&self, task: &Task) -> &plan::Task {
+        &self.plan.tasks[usize::try_from(task.spec).expect("32 bits fit")]
+    }
+
+    /// The agent that works on a task, if one does.
+    pub fn agent_of(&self, task: &Task) -> Option<&AgentName> {
+        match &self.spec(task).work {
+            plan::Work::Prompt { agent, .. } => Some(agent),
+            plan::Work::Argv(_) | plan::Work::Shell(_) | plan::Work::Approval { .. } => None,
+        }
+    }
+
+    /// Whether a task is a parent that becomes children.
+    pub fn is_parent(&self, task: &Task) -> bool {
+        task.parent.is_none() && self.spec(task).for_each.is_some()
+    }
+
+    /// How many tasks are in a phase.
+    pub fn in_phase(&self, phase: task::Phase) -> u32 {
+        self.count.get(&phase).copied().unwrap_or(0)
+    }
+
+    /// How many tasks are not final.
+    pub fn open(&self) -> u32 {
+        self.count.iter().filter(|(phase, _)| !phase.is_final()).map(|(_, count)| count).sum()
+    }
+
+    /// How many attempts are in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.in_phase(task::Phase::Running) + self.in_phase(task::Phase::Stopping)
+    }
+
+    /// Nothing is in flight or about to be: only people, timers of their own, or nothing at all is left.
+    pub fn is_at_rest(&self) -> bool {
+        use task::Phase::{Gating, Ready, Running, Stopping};
+        [Ready, Running, Stopping, Gating].into_iter().all(|phase| self.in_phase(phase) == 0)
+    }
+
+    /// Only people can bring it forward.
+    pub fn waits_for_people(&self) -> bool {
+        self.is_at_rest()
+            && self.in_phase(task::Phase::BackingOff) == 0
+            && self.in_phase(task::Phase::Blocked) > 0
+    }
+}
+
+impl Task {
+    /// Its newest attempt.
+    pub fn last_attempt(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+
+    /// The attempt in flight, if there is one.
+    pub fn live_attempt(&self) -> Option<&Attempt> {
+        if self.phase.holds_slot() { self.attempts.last() } else { None }
+    }
+
+    /// The key of an attempt of this task.
+    pub fn key(&self, run: RunId, attempt: &Attempt) -> AttemptKey {
+        AttemptKey { run, task: self.id.clone(), attempt: attempt.number }
+    }
+
+    /// The task at the start of the chain that made this one fail.
+    pub fn root_cause(&self) -> TaskId {
+        let skipped_for = self.skipped.as_ref().and_then(|(_, cause)| cause.clone());
+        let died_for = self.error.as_ref().filter(|error| error.kind == crate::failure::ErrorKind::Children);
+        let died_for = died_for.and_then(|error| error.cause.as_deref()?.parse().ok());
+        skipped_for.or(died_for).unwrap_or_else(|| self.id.clone())
+    }
+}

@@ -1,0 +1,274 @@
+//! Moving a task from one phase to another, with everything that counts, indexes or waits on it.
+//! Never: reading events (`evolve.rs`) or choosing the fact (`decide.rs`).
+
+use crate::event::{Role, SkipReason, TimerKind};
+use crate::id::{Epoch, RunId, Seq};
+use crate::machine::task::{Fact, Phase};
+use crate::policy::join::{Ending, Standing, Tally};
+use crate::state::{Run, TaskIx};
+use crate::time::{Span, Time};
+
+/// Where and when the record that moves a task stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// Its place.
+    pub(crate) seq: Seq,
+    /// Its time.
+    pub(crate) at: Time,
+    /// What the home's clock of being alive shows.
+    pub(crate) alive: Span,
+    /// The opening that wrote it.
+    pub(crate) epoch: Epoch,
+    /// What that opening is for.
+    pub(crate) role: Option<Role>,
+    /// The sum of the wall clock's steps.
+    pub(crate) steps_ms: i64,
+}
+
+/// Tasks that became ready, for the look that follows.
+pub(crate) type Fresh = Vec<(RunId, TaskIx)>;
+
+impl Run {
+    /// Moves a task by a fact.
+    ///
+    /// # Panics
+    /// If the fact can't happen in the task's phase: the journal contradicts the machine, and going on would be worse.
+    pub(crate) fn take(&mut self, ix: TaskIx, fact: Fact, moment: Moment, fresh: &mut Fresh) {
+        let task = &self.tasks[ix.at()];
+        let from = task.phase;
+        let to =
+            from.next(fact).unwrap_or_else(|| panic!("task {} is {from:?}: {fact:?} can't happen", task.id));
+        self.leave(ix, from);
+        if from.is_final() && !to.is_final() {
+            self.revive(ix, from);
+        }
+        let task = &mut self.tasks[ix.at()];
+        task.phase = to;
+        if from != to {
+            task.since = moment.at;
+        }
+        *self.count.entry(from).or_default() -= 1;
+        *self.count.entry(to).or_default() += 1;
+        self.enter(ix, to, moment, fresh);
+        if to.is_final() && !from.is_final() {
+            self.end(ix, to, moment, fresh);
+        }
+        if from.is_final() && !to.is_final() {
+            self.recount_dependants(ix, moment, fresh);
+        }
+    }
+
+    /// Takes a task out of the indexes of the phase that it leaves.
+    fn leave(&mut self, ix: TaskIx, from: Phase) {
+        let task = &mut self.tasks[ix.at()];
+        match from {
+            Phase::Waiting => {
+                self.to_skip.remove(&ix);
+            }
+            Phase::Ready => {
+                self.queue.leave(task.lane, task.ready_at, ix);
+                if let Some(due) = task.wait.start_by.take() {
+                    self.alarms.remove(&(due, ix, TimerKind::ScheduleToStart));
+                }
+            }
+            Phase::Gating => {
+                self.to_judge.remove(&ix);
+            }
+            Phase::BackingOff => {
+                if let Some(due) = task.wait.retry.take() {
+                    self.retries.remove(&(due, ix));
+                }
+            }
+            Phase::Blocked => {
+                if let Some(due) = task.wait.answer_by.take() {
+                    self.alarms.remove(&(due, ix, TimerKind::Answer));
+                }
+            }
+            Phase::Expanded => {
+                self.to_close.remove(&ix);
+            }
+            Phase::Running
+            | Phase::Stopping
+            | Phase::Succeeded
+            | Phase::Skipped
+            | Phase::Dead
+            | Phase::Cancelled => {}
+        }
+    }
+
+    /// Puts a task into the indexes of the phase that it enters.
+    fn enter(&mut self, ix: TaskIx, to: Phase, moment: Moment, fresh: &mut Fresh) {
+        match to {
+            Phase::Waiting => self.recount(ix, moment, fresh),
+            Phase::Ready => self.make_ready(ix, moment, fresh),
+            Phase::Expanded if self.task(ix).children_open == 0 => {
+                self.to_close.insert(ix);
+            }
+            Phase::Running => self.queue.hold(self.tasks[ix.at()].lane, true),
+            Phase::Gating => self.queue.hold(self.tasks[ix.at()].lane, false),
+            Phase::Stopping | Phase::BackingOff | Phase::Blocked | Phase::Expanded => {}
+            Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => {}
+        }
+    }
+
+    fn make_ready(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+        let active = self.active.at(moment.alive);
+        let is_work = !self.is_parent(self.task(ix)) && !self.is_approval(ix);
+        let timeout = self.spec(self.task(ix)).timeout.clone();
+        let task = &mut self.tasks[ix.at()];
+        task.ready_at = moment.seq;
+        self.queue.enter(task.lane, moment.seq, ix, task.deaths_in_row >= 2);
+        if is_work {
+            if let Some(bound) = timeout.schedule_to_start {
+                let due = active.plus(bound);
+                task.wait.start_by = Some(due);
+                self.alarms.insert((due, ix, TimerKind::ScheduleToStart));
+            }
+            if let (Some(bound), None) = (timeout.schedule_to_close, task.wait.close_by) {
+                let due = active.plus(bound);
+                task.wait.close_by = Some(due);
+                self.alarms.insert((due, ix, TimerKind::ScheduleToClose));
+            }
+        }
+        fresh.push((self.id, ix));
+    }
+
+    /// A task has become final: its bounds end, and those who count on it are told.
+    fn end(&mut self, ix: TaskIx, to: Phase, moment: Moment, fresh: &mut Fresh) {
+        self.to_cancel.remove(&ix);
+        let task = &mut self.tasks[ix.at()];
+        if let Some(due) = task.wait.close_by.take() {
+            self.alarms.remove(&(due, ix, TimerKind::ScheduleToClose));
+        }
+        if self.counts_as_failed(ix, to) {
+            self.failed += 1;
+        }
+        let ending = self.ending(ix).expect("it is final");
+        for place in 0..self.task(ix).dependants.len() {
+            let dependant = self.task(ix).dependants[place];
+            self.tasks[dependant.at()].tally.count(ending);
+            if self.task(dependant).phase == Phase::Waiting {
+                self.look_at_join(dependant, moment, fresh);
+            }
+        }
+        if let Some((parent, _)) = self.task(ix).parent {
+            let parent_task = &mut self.tasks[parent.at()];
+            parent_task.children_open -= 1;
+            if parent_task.children_open == 0 && parent_task.phase == Phase::Expanded {
+                self.to_close.insert(parent);
+            }
+        }
+    }
+
+    /// A final task goes on: what was counted of its end is taken back.
+    fn revive(&mut self, ix: TaskIx, from: Phase) {
+        if self.counts_as_failed(ix, from) {
+            self.failed -= 1;
+        }
+        if let Some((parent, _)) = self.task(ix).parent {
+            self.tasks[parent.at()].children_open += 1;
+        }
+    }
+
+    fn recount_dependants(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+        for place in 0..self.task(ix).dependants.len() {
+            let dependant = self.task(ix).dependants[place];
+            match self.task(dependant).phase {
+                Phase::Waiting => {
+                    self.to_skip.remove(&dependant);
+                    self.recount(dependant, moment, fresh);
+                }
+                Phase::Ready => {
+                    self.tasks[dependant.at()].tally = self.tally(dependant);
+                    if self.standing(dependant) != Standing::Met {
+                        self.take(dependant, Fact::JoinUnmet, moment, fresh);
+                    }
+                }
+                Phase::Running
+                | Phase::Stopping
+                | Phase::Gating
+                | Phase::BackingOff
+                | Phase::Blocked
+                | Phase::Expanded
+                | Phase::Succeeded
+                | Phase::Skipped
+                | Phase::Dead
+                | Phase::Cancelled => {
+                    self.tasks[dependant.at()].tally = self.tally(dependant);
+                }
+            }
+        }
+    }
+
+    /// Counts from the start how what a waiting task needs has ended.
+    fn recount(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+        self.tasks[ix.at()].tally = self.tally(ix);
+        self.look_at_join(ix, moment, fresh);
+    }
+
+    fn look_at_join(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+        match self.standing(ix) {
+            Standing::Open => {}
+            Standing::Met => self.take(ix, Fact::JoinMet, moment, fresh),
+            Standing::AllSkipped | Standing::Impossible => {
+                self.to_skip.insert(ix);
+            }
+        }
+    }
+
+    /// What the join of a task has come to.
+    pub(crate) fn standing(&self, ix: TaskIx) -> Standing {
+        let task = self.task(ix);
+        if task.parent.is_some() {
+            return Standing::Met;
+        }
+        let spec = self.spec(task);
+        let needs = u32::try_from(spec.needs.len()).expect("no more needs than tasks");
+        task.tally.standing(spec.join, needs)
+    }
+
+    fn tally(&self, ix: TaskIx) -> Tally {
+        let mut tally = Tally::default();
+        let task = self.task(ix);
+        if task.parent.is_none() {
+            let needs = self.spec(task).needs.iter().map(|need| TaskIx::from_len(*need));
+            needs.filter_map(|need| self.ending(need)).for_each(|ending| tally.count(ending));
+        }
+        tally
+    }
+
+    /// How a task ended, as its dependants count it; none while it is not final.
+    pub(crate) fn ending(&self, ix: TaskIx) -> Option<Ending> {
+        let task = self.task(ix);
+        let optional = self.spec(task).optional;
+        match task.phase {
+            Phase::Succeeded => Some(Ending::Succeeded),
+            Phase::Skipped if matches!(task.skipped, Some((SkipReason::When, _))) => {
+                Some(Ending::WhenSkipped)
+            }
+            Phase::Dead | Phase::Cancelled if optional => Some(Ending::Excused),
+            Phase::Dead | Phase::Cancelled | Phase::Skipped => Some(Ending::Lost),
+            Phase::Waiting
+            | Phase::Ready
+            | Phase::Running
+            | Phase::Stopping
+            | Phase::Gating
+            | Phase::BackingOff
+            | Phase::Blocked
+            | Phase::Expanded => None,
+        }
+    }
+
+    /// Whether a final task of the plan itself makes the run fail.
+    fn counts_as_failed(&self, ix: TaskIx, phase: Phase) -> bool {
+        let task = self.task(ix);
+        let skipped_by_when = matches!(task.skipped, Some((SkipReason::When, _)));
+        let fails =
+            matches!(phase, Phase::Dead | Phase::Cancelled) || (phase == Phase::Skipped && !skipped_by_when);
+        fails && task.parent.is_none() && !self.spec(task).optional
+    }
+
+    pub(crate) fn is_approval(&self, ix: TaskIx) -> bool {
+        matches!(self.spec(self.task(ix)).work, crate::plan::Work::Approval { .. })
+    }
+}

@@ -1,0 +1,87 @@
+//! The state and its one writer: takes inputs, gives records. Never: keeping what it was not told; `fresh` apart, which
+//! a restart rebuilds, everything it knows is in the records that it gave.
+
+use crate::decide::{self, Stamp};
+use crate::event::{Event, Record};
+use crate::evolve::evolve;
+use crate::follow;
+use crate::input::{Answer, Input};
+use crate::state::State;
+
+/// How many records a turn may come to before it is made durable, whatever else follows from them.
+const TURN_RECORDS_MAX: usize = 4096;
+
+/// The state, and how many attempts may be in flight.
+pub struct Core {
+    state: State,
+    slots: u32,
+    records: Vec<Record>,
+}
+
+impl Core {
+    /// A core over the state that a journal gave.
+    pub fn new(state: State, slots: u32) -> Self {
+        Self { state, slots, records: Vec::new() }
+    }
+
+    /// The state as it is, ahead of the journal by what [`Core::take_records`] has not yet given.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes an input and everything that follows from it, but the ends of waits. The answer is for a command; it may
+    /// be given once the records are durable.
+    pub fn handle(&mut self, input: &Input, stamp: Stamp) -> Option<Answer> {
+        let (events, answer) = match input {
+            Input::Command(command) => {
+                let decision = decide::command(&self.state, command);
+                (decision.events, Some(decision.answer))
+            }
+            Input::Report(report) => (decide::report(&self.state, report), None),
+        };
+        self.record(events, stamp);
+        self.follow(stamp);
+        answer
+    }
+
+    /// Ends the waits that are due, after all reports of the turn. True where more follows in another turn.
+    pub fn end_waits(&mut self, stamp: Stamp) -> bool {
+        while self.records.len() < TURN_RECORDS_MAX {
+            let events = follow::next_timer(&self.state, stamp);
+            if events.is_empty() {
+                return false;
+            }
+            self.record(events, stamp);
+            self.follow(stamp);
+        }
+        true
+    }
+
+    /// The records of the turn, to be made durable before anything of them is told or done.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.records)
+    }
+
+    fn follow(&mut self, stamp: Stamp) {
+        let mut fresh = std::mem::take(&mut self.state.fresh);
+        while self.records.len() < TURN_RECORDS_MAX {
+            let events = follow::next(&self.state, &mut fresh, self.slots, stamp);
+            if events.is_empty() {
+                break;
+            }
+            self.record(events, stamp);
+            fresh.append(&mut self.state.fresh);
+        }
+        self.state.fresh = fresh;
+    }
+
+    fn record(&mut self, events: Vec<Event>, stamp: Stamp) {
+        for event in events {
+            let steps_back = matches!(&event, Event::ClockJumped { by_ms, .. } if *by_ms < 0);
+            let at = if steps_back { stamp.now } else { stamp.now.max(self.state.now) };
+            let record = Record { seq: self.state.head.next(), at, event };
+            evolve(&mut self.state, &record);
+            self.records.push(record);
+        }
+    }
+}
