@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::text::{on_the_wire, variants};
+use crate::text::{fields, on_the_wire, variants};
 use crate::{Source, nothing_of, sources, workspace};
 
 #[test]
@@ -76,13 +76,45 @@ fn the_table_of_effects_has_a_row_for_each() {
     );
 }
 
+/// Fields that every event has where it belongs to something, and what is never written.
+const OF_ALL: [&str; 4] = ["run", "task", "attempt", "hydrated"];
+
 #[test]
-fn every_event_is_described() {
+fn every_event_is_described_with_its_fields() {
     let reference = page("docs/reference/events.md").text;
-    let events =
-        variants(&page("crates/core/src/event.rs").text, "Event").into_iter().map(|name| on_the_wire(&name));
-    let found: Vec<String> = events.filter(|name| !reference.contains(&format!("| `{name}` |"))).collect();
-    nothing_of(&found, "Give each a row in docs/reference/events.md: what happened, and its fields.");
+    let source = page("crates/core/src/event.rs").text;
+    let mut found = Vec::new();
+    for variant in variants(&source, "Event") {
+        let start = format!("| `{}` |", on_the_wire(&variant));
+        let mut expected = fields(&source, "Event", &variant);
+        expected.retain(|field| !OF_ALL.contains(&field.as_str()));
+        let row = reference.lines().find(|line| line.starts_with(&start)).unwrap_or("");
+        let described = row.trim_end_matches(" |").rsplit("| ").next().unwrap_or_default();
+        let mut told = in_backticks(&without_parentheses(described));
+        told.retain(|field| !OF_ALL.contains(&field.as_str()));
+        if row.is_empty() || told != expected {
+            found.push(format!("{start} has {expected:?}, the page says {told:?}"));
+        }
+    }
+    nothing_of(
+        &found,
+        "Give each a row in docs/reference/events.md: what happened, and its fields in their order.",
+    );
+}
+
+fn without_parentheses(text: &str) -> String {
+    let mut depth = 0_i32;
+    let outside = |letter: &char| {
+        depth += i32::from(*letter == '(');
+        let kept = depth == 0;
+        depth -= i32::from(*letter == ')');
+        kept
+    };
+    text.chars().filter(outside).collect()
+}
+
+fn in_backticks(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 #[test]

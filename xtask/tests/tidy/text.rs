@@ -91,6 +91,28 @@ pub(crate) fn variants(source: &str, name: &str) -> Vec<String> {
     names
 }
 
+/// The names of the fields of a variant, in their order; none for one without.
+pub(crate) fn fields(source: &str, name: &str, variant: &str) -> Vec<String> {
+    let code = code(source);
+    let from = code.find(&format!("pub enum {name} {{")).expect("the enum is in its file");
+    let rest = code[from..].split_once(&format!(" {variant} {{")).map_or("", |(_, rest)| rest);
+    let mut depth = 0_i32;
+    let end = rest.find(|letter: char| {
+        depth += i32::from("{([".contains(letter)) - i32::from("})]".contains(letter));
+        depth < 0
+    });
+    let body = rest[..end.unwrap_or(0)].replace("::", ".");
+    let named = body.split_inclusive(':').filter(|part| part.ends_with(':'));
+    let last_word = |part: &str| {
+        let word = part
+            .trim_end_matches(':')
+            .rsplit(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .next();
+        word.unwrap_or_default().to_owned()
+    };
+    named.map(last_word).filter(|word| word.starts_with(|letter: char| letter.is_ascii_lowercase())).collect()
+}
+
 /// `TaskDead` as it is on the wire: `task_dead`.
 pub(crate) fn on_the_wire(variant: &str) -> String {
     let mut name = String::new();
@@ -116,6 +138,9 @@ fn variants_are_found_with_and_without_fields() {
     let source = "pub enum Kind {\n  /// Doc {\n  One,\n  Two {\n    a: Vec<u8>,\n    B: u8,\n  },\n  #[x]\n  Three(u8),\n}\npub enum Y { No }";
     assert_eq!(variants(source, "Kind"), ["One", "Two", "Three"]);
     assert_eq!(on_the_wire("TaskDead"), "task_dead");
+    let source = "pub enum Kind {\n  One,\n  Two {\n    #[serde(if = \"A::b\")]\n    a: Vec<x::Y>,\n    b: BTreeMap<u8, u8>,\n  },\n}\n";
+    assert_eq!(fields(source, "Kind", "Two"), ["a", "b"]);
+    assert!(fields(source, "Kind", "One").is_empty());
 }
 
 #[test]
