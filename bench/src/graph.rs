@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-/// Tasks by number; each lists the earlier ones it needs.
+/// Tasks by number.
 pub(crate) struct Graph {
     pub(crate) name: &'static str,
-    needs: Vec<Vec<usize>>,
+    /// The earlier tasks that each needs.
+    pub(crate) needs: Vec<Vec<usize>>,
 }
 
 impl Graph {
@@ -13,6 +14,11 @@ impl Graph {
     pub(crate) fn chain(tasks: usize) -> Self {
         let needs = (0..tasks).map(|task| task.checked_sub(1).into_iter().collect()).collect();
         Self { name: "chain", needs }
+    }
+
+    /// No task needs another.
+    pub(crate) fn flat(tasks: usize) -> Self {
+        Self { name: "flat", needs: vec![Vec::new(); tasks] }
     }
 
     /// Layers of 20; each task needs three of the layer before.

@@ -6,6 +6,7 @@
     reason = "a command for people, printing is what it does"
 )]
 
+mod core;
 mod dag;
 mod disk;
 mod graph;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 windlass-bench dag WINDLASS FOLDER [ROUNDS]   1,000 tasks of `true` as layers and as a chain, beside ninja
+windlass-bench core [MOST]                    what a task costs the core, from 1,000 tasks to MOST (1,000,000)
 ";
 
 fn main() -> ExitCode {
@@ -26,6 +28,11 @@ fn main() -> ExitCode {
         ["dag", windlass, folder, rounds] => match rounds.parse() {
             Ok(rounds) => dag::compare(&PathBuf::from(windlass), &PathBuf::from(folder), rounds),
             Err(_) => Err(format!("`{rounds}` is no number of rounds")),
+        },
+        ["core"] => core::grow(1_000_000),
+        ["core", most] => match most.parse() {
+            Ok(most) => core::grow(most),
+            Err(_) => Err(format!("`{most}` is no number of tasks")),
         },
         _ => Err(USAGE.to_owned()),
     };

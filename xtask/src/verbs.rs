@@ -64,6 +64,7 @@ pub(crate) fn sim(rest: &[&str]) -> Result<(), String> {
 pub(crate) fn bench(name: &str, rest: &[&str]) -> Result<(), String> {
     let measure = Program::line("cargo run --quiet --release --locked -p windlass-bench --");
     match name {
+        "core" => measure.and(&["core"]).and(rest).run(),
         "dag" => {
             needs::provide(&needs::FOR_BENCH)?;
             Program::line("cargo build --release --locked -p windlass").run()?;
@@ -71,7 +72,7 @@ pub(crate) fn bench(name: &str, rest: &[&str]) -> Result<(), String> {
             let (windlass, folder) = (target.join("release/windlass"), target.join("bench"));
             measure.and(&["dag", &windlass.to_string_lossy(), &folder.to_string_lossy()]).and(rest).run()
         }
-        _ => Err(format!("there is no bench `{name}`; there is `dag`")),
+        _ => Err(format!("there is no bench `{name}`; there are `core` and `dag`")),
     }
 }
 

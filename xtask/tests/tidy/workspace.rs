@@ -14,7 +14,7 @@ const EDGES: [(&str, &[&str]); 8] = [
     ("crates/engine", &["windlass-core", "windlass-journal", "windlass-worker"]),
     ("crates/windlass", &["windlass-core", "windlass-engine", "windlass-worker"]),
     ("sim", &["windlass-core", "windlass-engine", "windlass-journal"]),
-    ("bench", &[]),
+    ("bench", &["windlass-core"]),
     ("xtask", &[]),
 ];
 

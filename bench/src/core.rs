@@ -1,0 +1,172 @@
+//! What a task costs the core alone: decide, evolve, follow and react from the plan's submission to the run's end, with a
+//! driver that succeeds at once. The cost of a task must not grow with their number.
+//! Never: a disk, a process or a template, which have costs of their own.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_core::decide::Stamp;
+use windlass_core::effect::Effect;
+use windlass_core::event::{Exit, Output, RawOutput, Role, RunOutcome, Usage};
+use windlass_core::id::{CommandId, Digest, Epoch, RunId};
+use windlass_core::input::{Ask, Command, Ended, Input, Report, Submission};
+use windlass_core::plan::{Jitter, Join, Limits, Plan, Rerun, Retry, Task, Timeout, Work};
+use windlass_core::react::react;
+use windlass_core::state::State;
+use windlass_core::template::Template;
+use windlass_core::time::{Span, Time};
+use windlass_core::turn::Core;
+
+use crate::disk;
+use crate::graph::Graph;
+
+const SLOTS: u32 = 8;
+
+/// Measures runs of 1,000 up to `most` tasks and prints the cost of a task in each.
+pub(crate) fn grow(most: usize) -> Result<(), String> {
+    println!("the core alone, {SLOTS} slots, load before: {}", disk::load());
+    println!("\n| graph | tasks | records | a task | to 1,000 |\n|---|---:|---:|---:|---:|");
+    for shape in [Graph::layered, Graph::flat] {
+        let mut first = None;
+        for tasks in [1_000, 10_000, 100_000, 1_000_000].into_iter().filter(|tasks| *tasks <= most) {
+            let graph = shape(tasks);
+            // Small runs are over in milliseconds: their median is taken.
+            let rounds = (100_000 / tasks).clamp(1, 21);
+            let plan = Arc::new(plan(&graph));
+            let mut costs = Vec::new();
+            let mut records = 0;
+            for _ in 0..rounds {
+                let ran = run(&plan)?;
+                records = ran.records;
+                costs.push(ran.took.as_secs_f64() * 1e6 / tasks_as_float(tasks));
+            }
+            costs.sort_by(f64::total_cmp);
+            let cost = costs[costs.len() / 2];
+            let ratio = cost / *first.get_or_insert(cost);
+            println!("| {} | {tasks} | {records} | {cost:.2} µs | {ratio:.2} |", graph.name);
+        }
+    }
+    println!("\nload after: {}", disk::load());
+    Ok(())
+}
+
+fn tasks_as_float(tasks: usize) -> f64 {
+    f64::from(u32::try_from(tasks).expect("a million at most"))
+}
+
+struct Ran {
+    records: usize,
+    took: Duration,
+}
+
+/// Runs a plan to its end. Giving the state's memory back is not measured: an engine never does.
+fn run(plan: &Arc<Plan>) -> Result<Ran, String> {
+    let began = disk::now();
+    let mut core = Core::new(State::default(), SLOTS);
+    let mut world = World { now: 1_700_000_000_000, in_flight: VecDeque::new(), records: 0 };
+    let start = Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build: "bench".to_owned() };
+    world.turn(&mut core, &Input::Report(start));
+    let id = RunId::from_random(7);
+    world.turn(&mut core, &Input::Command(submission(id, plan)));
+    while let Some(ended) = world.in_flight.pop_front() {
+        world.turn(&mut core, &Input::Report(Report::Ended(Box::new(ended))));
+    }
+    let took = began.elapsed();
+    match core.state().runs.get(&id).and_then(|run| run.outcome) {
+        Some(RunOutcome::Succeeded) => Ok(Ran { records: world.records, took }),
+        other => Err(format!("the run ended as {other:?}: what was measured is not a run")),
+    }
+}
+
+struct World {
+    now: i64,
+    in_flight: VecDeque<Ended>,
+    records: usize,
+}
+
+impl World {
+    fn turn(&mut self, core: &mut Core, input: &Input) {
+        self.now += 1;
+        let stamp = Stamp { now: Time::from_ms(self.now), seed: 7 };
+        core.handle(input, stamp);
+        while core.end_waits(stamp) {}
+        let records = core.take_records();
+        self.records += records.len();
+        for effect in records.iter().flat_map(|record| react(core.state(), record)) {
+            if let Effect::SpawnAttempt(assignment) = effect {
+                self.in_flight.push_back(Ended {
+                    key: assignment.key,
+                    fence: assignment.fence,
+                    exit: Exit::Code(0),
+                    error: None,
+                    raw: RawOutput::default(),
+                    output: Some(Ok(Output::default())),
+                    usage: Usage::default(),
+                    leftovers: 0,
+                });
+            }
+        }
+    }
+}
+
+fn submission(run: RunId, plan: &Arc<Plan>) -> Command {
+    let submission = Submission {
+        run,
+        plan: plan.clone(),
+        plan_digest: Digest::of(b"plan"),
+        folder: "/".to_owned(),
+        env_digest: Digest::of(b"env"),
+        source: "-".to_owned(),
+    };
+    let ask = Ask::SubmitPlan(Box::new(submission));
+    Command { id: CommandId("bench".into()), by: "bench".to_owned(), ask }
+}
+
+fn plan(graph: &Graph) -> Plan {
+    let tasks = graph.needs.iter().enumerate().map(|(number, needs)| task(number, needs)).collect();
+    Plan {
+        goal: String::new(),
+        agents: BTreeMap::new(),
+        limits: Limits { tasks: 1_000_000, ..Limits::default() },
+        concurrency: None,
+        inputs: BTreeMap::new(),
+        dir: "/".to_owned(),
+        tasks,
+    }
+}
+
+fn task(number: usize, needs: &[usize]) -> Task {
+    Task {
+        id: format!("t{number}").parse().expect("a letter and digits"),
+        work: Work::Argv(vec![Template("true".to_owned())]),
+        needs: needs.to_vec(),
+        join: Join::All,
+        when: None,
+        for_each: None,
+        retry: Retry {
+            initial_interval: Span::from_secs(1),
+            backoff_coefficient_milli: 2000,
+            max_interval: Span::from_secs(60),
+            jitter: Jitter::Full,
+            max_attempts: 1,
+            losses_max: 3,
+            non_retryable: Vec::new(),
+        },
+        timeout: Timeout {
+            schedule_to_start: None,
+            start_to_close: None,
+            heartbeat: None,
+            schedule_to_close: Some(Span::from_secs(86_400)),
+            grace: Span::from_secs(10),
+        },
+        rerun: Rerun::Safe,
+        optional: false,
+        output_schema: None,
+        extracts: Vec::new(),
+        env: BTreeMap::new(),
+        pass: Vec::new(),
+        dir: None,
+        memory_bytes_max: None,
+    }
+}
