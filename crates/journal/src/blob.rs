@@ -1,0 +1,281 @@
+//! Bodies beside the journal, each under the BLAKE3 digest of its content: `blobs/ab/cdef…`. A blob is durable before
+//! its digest is given out. Never: changing or removing one (that is `gc`, which asks the journal first).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tempfile::NamedTempFile;
+use windlass_core::id::Digest;
+
+use crate::error::BlobError;
+use crate::home::sync_folder;
+
+/// Where half-written blobs are, within the folder.
+const UNFINISHED: &str = "unfinished";
+/// How many digests are remembered as durable before the memory starts anew.
+const REMEMBERED_MAX: usize = 1 << 16;
+
+/// A store of blobs.
+pub trait Blobs: Send + Sync {
+    /// Keeps these bytes, durable when this returns.
+    fn put(&self, bytes: &[u8]) -> Result<Digest, BlobError>;
+    /// The bytes of a blob, checked by its digest.
+    fn get(&self, digest: Digest) -> Result<Vec<u8>, BlobError>;
+    /// Whether there is such a blob; its content is not looked at.
+    fn contains(&self, digest: Digest) -> Result<bool, BlobError>;
+}
+
+/// Blobs in a folder. Any number of threads and processes may put the same or different ones at once.
+#[derive(Debug)]
+pub struct FolderBlobs {
+    folder: PathBuf,
+    durable: Mutex<Durable>,
+}
+
+/// What this process itself has made durable, so that doing it again costs nothing. What it merely finds may have been
+/// left by a process that died before its sync.
+#[derive(Debug, Default)]
+struct Durable {
+    blobs: BTreeSet<Digest>,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl FolderBlobs {
+    /// The store in this folder, which is made with the first blob.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), durable: Mutex::default() }
+    }
+
+    /// Where a blob lies.
+    pub fn path(&self, digest: Digest) -> PathBuf {
+        let name = digest.to_string();
+        self.folder.join(&name[..2]).join(&name[2..])
+    }
+
+    /// Begins a blob whose content comes bit by bit.
+    pub fn writer(&self) -> Result<BlobWriter<'_>, BlobError> {
+        let folder = self.folder.join(UNFINISHED);
+        self.make_folder(&folder)?;
+        let file = NamedTempFile::new_in(&folder).map_err(BlobError::io("write to", &folder))?;
+        Ok(BlobWriter { blobs: self, file, hasher: blake3::Hasher::new(), bytes: 0 })
+    }
+
+    /// Keeps the content of a file. Gives its digest and length.
+    pub fn put_file(&self, path: &Path) -> Result<(Digest, u64), BlobError> {
+        let mut from = File::open(path).map_err(BlobError::io("read", path))?;
+        let mut to = self.writer()?;
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return to.finish(),
+                Ok(length) => to.write_all(&buffer[..length]).map_err(BlobError::io("copy", path))?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(BlobError::io("read", path)(error)),
+            }
+        }
+    }
+
+    /// A blob as a file, to be streamed; its content is not checked.
+    pub fn open(&self, digest: Digest) -> Result<File, BlobError> {
+        let path = self.path(digest);
+        File::open(&path).map_err(|error| missing_or(digest, "read", &path, error))
+    }
+
+    /// Every blob with its length, in no particular order. What has no blob's name is left out.
+    pub fn list(&self) -> Result<Vec<(Digest, u64)>, BlobError> {
+        let mut found = Vec::new();
+        for shard in entries(&self.folder)? {
+            let name = shard.file_name();
+            let Some(shard_name) = name.to_str().filter(|name| name.len() == 2) else { continue };
+            for entry in entries(&shard.path())? {
+                let name = entry.file_name();
+                let digest = name.to_str().and_then(|rest| format!("{shard_name}{rest}").parse().ok());
+                if let (Some(digest), Ok(metadata)) = (digest, entry.metadata()) {
+                    found.push((digest, metadata.len()));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes what was half-written when an engine died. Only for the one who holds the lock of the home.
+    pub fn sweep_unfinished(&self) -> Result<(), BlobError> {
+        for entry in entries(&self.folder.join(UNFINISHED))? {
+            let path = entry.path();
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(BlobError::io("remove", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a written file its name and makes that durable. What lies there already is only kept if it is sound.
+    fn keep(&self, file: NamedTempFile, digest: Digest) -> Result<(), BlobError> {
+        let path = self.path(digest);
+        let shard = path.parent().expect("a blob lies in a shard").to_owned();
+        self.make_folder(&shard)?;
+        file.as_file().sync_all().map_err(BlobError::io("sync", file.path()))?;
+        file.persist(&path).map_err(|error| BlobError::io("name", &path)(error.error))?;
+        sync_folder(&shard).map_err(BlobError::io("sync", &shard))?;
+        self.remember(digest);
+        Ok(())
+    }
+
+    fn is_remembered(&self, digest: Digest) -> bool {
+        self.durable().blobs.contains(&digest) && self.path(digest).exists()
+    }
+
+    fn remember(&self, digest: Digest) {
+        let blobs = &mut self.durable().blobs;
+        if blobs.len() >= REMEMBERED_MAX {
+            blobs.clear();
+        }
+        blobs.insert(digest);
+    }
+
+    fn durable(&self) -> MutexGuard<'_, Durable> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a private folder within the home, durable in the one above it.
+    fn make_folder(&self, folder: &Path) -> Result<(), BlobError> {
+        if self.durable().folders.contains(folder) && folder.is_dir() {
+            return Ok(());
+        }
+        let above = folder.parent().expect("a folder of blobs lies in a home");
+        if folder != self.folder {
+            self.make_folder(above)?;
+        }
+        match DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(BlobError::io("make", folder)(error));
+            }
+            _ => sync_folder(above).map_err(BlobError::io("sync", above))?,
+        }
+        self.durable().folders.insert(folder.to_owned());
+        Ok(())
+    }
+}
+
+impl Blobs for FolderBlobs {
+    fn put(&self, bytes: &[u8]) -> Result<Digest, BlobError> {
+        let digest = Digest::of(bytes);
+        if self.is_remembered(digest) {
+            return Ok(digest);
+        }
+        // One that an earlier process put may not be durable, or not be sound: writing it anew settles both.
+        let mut writer = self.writer()?;
+        writer.write_all(bytes).map_err(BlobError::io("write", writer.file.path()))?;
+        writer.finish().map(|(digest, _)| digest)
+    }
+
+    fn get(&self, digest: Digest) -> Result<Vec<u8>, BlobError> {
+        let path = self.path(digest);
+        let bytes = fs::read(&path).map_err(|error| missing_or(digest, "read", &path, error))?;
+        if Digest::of(&bytes) == digest { Ok(bytes) } else { Err(BlobError::Damaged(digest)) }
+    }
+
+    fn contains(&self, digest: Digest) -> Result<bool, BlobError> {
+        let path = self.path(digest);
+        path.try_exists().map_err(BlobError::io("look for", &path))
+    }
+}
+
+/// A blob on its way. Dropped unfinished, it leaves nothing behind.
+#[derive(Debug)]
+pub struct BlobWriter<'a> {
+    blobs: &'a FolderBlobs,
+    file: NamedTempFile,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl Write for BlobWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl BlobWriter<'_> {
+    /// Makes the blob durable. Gives its digest and length.
+    pub fn finish(self) -> Result<(Digest, u64), BlobError> {
+        let digest = Digest(*self.hasher.finalize().as_bytes());
+        self.blobs.keep(self.file, digest)?;
+        Ok((digest, self.bytes))
+    }
+}
+
+/// Blobs in memory. Clones are the same store.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryBlobs {
+    blobs: Arc<Mutex<BTreeMap<Digest, Arc<[u8]>>>>,
+}
+
+impl MemoryBlobs {
+    /// A store of its own with the same content.
+    #[must_use]
+    pub fn branch(&self) -> Self {
+        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { blobs: Arc::new(Mutex::new(blobs)) }
+    }
+
+    /// Every digest in it.
+    pub fn digests(&self) -> Vec<Digest> {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
+    /// Loses one, as a disk might.
+    pub fn lose(&self, digest: Digest) {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+    }
+}
+
+impl Blobs for MemoryBlobs {
+    fn put(&self, bytes: &[u8]) -> Result<Digest, BlobError> {
+        let digest = Digest::of(bytes);
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        blobs.entry(digest).or_insert_with(|| bytes.into());
+        Ok(digest)
+    }
+
+    fn get(&self, digest: Digest) -> Result<Vec<u8>, BlobError> {
+        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        blobs.get(&digest).map(|bytes| bytes.to_vec()).ok_or(BlobError::Missing(digest))
+    }
+
+    fn contains(&self, digest: Digest) -> Result<bool, BlobError> {
+        Ok(self.blobs.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&digest))
+    }
+}
+
+fn missing_or(digest: Digest, doing: &'static str, path: &Path, error: io::Error) -> BlobError {
+    if error.kind() == io::ErrorKind::NotFound {
+        BlobError::Missing(digest)
+    } else {
+        BlobError::io(doing, path)(error)
+    }
+}
+
+/// The entries of a folder; none if there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>, BlobError> {
+    let listed = match fs::read_dir(folder) {
+        Ok(listed) => listed.collect::<io::Result<Vec<_>>>(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    listed.map_err(BlobError::io("look into", folder))
+}

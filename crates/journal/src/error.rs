@@ -1,0 +1,444 @@
+//! What can go wrong with a home and its journal, in words for people: what happened, where, and (by `hint`) what to
+//! do next. Never: deciding whether to go on; after most of these nobody may.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use windlass_core::id::{Digest, Epoch, Seq};
+
+use crate::lock::Owner;
+
+/// A failure of the journal. After a failed append the journal is [`JournalError::Poisoned`] for good: only a fresh
+/// opening can say what is on the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The operating system refused something.
+    #[error("could not {doing} {path}")]
+    Io {
+        /// What was tried: «write», «sync».
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// SQLite refused something.
+    #[error("could not {doing} the journal {path}")]
+    Store {
+        /// What was tried.
+        doing: &'static str,
+        /// The store's file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Records are gone or are not what was written.
+    #[error(transparent)]
+    Damaged(Box<Damage>),
+    /// A record that this build does not understand.
+    #[error("record {seq} (`{kind}`, v{v}) was written by Windlass {build}; this build does not know it")]
+    Foreign {
+        /// Its place.
+        seq: Seq,
+        /// The name of its event.
+        kind: String,
+        /// The version of its event.
+        v: u32,
+        /// The build that wrote it, as its `engine_started` says.
+        build: String,
+        /// What this build made of it.
+        source: serde_json::Error,
+    },
+    /// The store's layout is newer than this build.
+    #[error("the journal {path} has layout {found}; this build knows {known}")]
+    Layout {
+        /// The store's file.
+        path: PathBuf,
+        /// Its layout.
+        found: i64,
+        /// The newest that this build knows.
+        known: i64,
+    },
+    /// Somebody else has opened the journal for writing since.
+    #[error("another engine (epoch {newest}) has taken the journal over from this one (epoch {ours})")]
+    Superseded {
+        /// The epoch of this opening.
+        ours: Epoch,
+        /// The newest.
+        newest: Epoch,
+    },
+    /// The journal does not end where the batch begins.
+    #[error("the journal ends at record {found}, not at {expected}")]
+    NotTheEnd {
+        /// Where the caller believed that it ends.
+        expected: Seq,
+        /// Where it ends.
+        found: Seq,
+    },
+    /// A batch that breaks a rule of the journal: a bug of the caller.
+    #[error("record {seq} can't be appended: {rule}")]
+    Malformed {
+        /// The offending record.
+        seq: Seq,
+        /// The rule that it breaks.
+        rule: Rule,
+    },
+    /// The disk is full, and the reserve did not help.
+    #[error("the disk of {path} is full")]
+    DiskFull {
+        /// The home.
+        path: PathBuf,
+    },
+    /// The file that is written is no longer the one at its path: the home was removed, moved or replaced.
+    #[error("{path} is no longer the journal that this engine writes: it was removed, moved or replaced")]
+    StoreReplaced {
+        /// What is missing from its place.
+        path: PathBuf,
+        /// The home that all records were copied to; none if there was no place for one.
+        rescue: Option<PathBuf>,
+    },
+    /// An earlier append failed.
+    #[error("an earlier write to the journal failed; only a fresh start can say what is on the disk")]
+    Poisoned,
+    /// A blob could not be read or written.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// SQLite is too old to be trusted.
+    #[error("SQLite {found} has a bug that can lose a WAL; 3.51.3 or newer is needed")]
+    OldSqlite {
+        /// The version that is linked.
+        found: &'static str,
+    },
+    /// A reader keeps the journal from being made durable.
+    #[error("another program has kept {path} from being checkpointed for {seconds} s")]
+    Blocked {
+        /// The store's file.
+        path: PathBuf,
+        /// For how long it was tried.
+        seconds: u64,
+    },
+}
+
+impl JournalError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+
+    pub(crate) fn store(doing: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Store { doing, path, source }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Damaged(damage) => damage.hint(),
+            Self::Foreign { build, .. } => format!("use Windlass {build} or newer for this home"),
+            Self::Layout { .. } => "use the newer Windlass that made it".into(),
+            Self::Superseded { .. } => {
+                "let one engine use the home at a time; what this one had not written is not lost, it is decided anew"
+                    .into()
+            }
+            Self::DiskFull { path } => format!("free some space on the disk of {}, then resume", path.display()),
+            Self::StoreReplaced { rescue: Some(rescue), .. } => {
+                format!("everything acknowledged is in the copy: go on with --home {}", rescue.display())
+            }
+            Self::StoreReplaced { rescue: None, .. } => {
+                "no copy could be made: look for the home in the trash or where it was moved to".into()
+            }
+            Self::Blocked { path, .. } => format!("end what holds it open (`fuser {}` names it)", path.display()),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "the home must belong to the user who runs Windlass".into()
+            }
+            Self::Io { source, .. } if is_storage_full(source) => "free some space".into(),
+            Self::Io { .. }
+            | Self::Store { .. }
+            | Self::NotTheEnd { .. }
+            | Self::Malformed { .. }
+            | Self::Poisoned
+            | Self::Blob(_)
+            | Self::OldSqlite { .. } => return None,
+        })
+    }
+}
+
+/// A rule that each batch must keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rule {
+    /// Places go up by one.
+    #[error("its place does not follow the one before")]
+    Gap,
+    /// An event has a largest size.
+    #[error("event_too_large: it has {bytes} bytes, {max} are allowed")]
+    EventTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The largest.
+        max: usize,
+    },
+    /// A batch has a largest size.
+    #[error("batch_too_large: with it the batch has {bytes} bytes, {max} are allowed")]
+    BatchTooLarge {
+        /// The batch's size up to it.
+        bytes: usize,
+        /// The largest.
+        max: usize,
+    },
+    /// Values nest only so deep.
+    #[error("event_too_deep: its values nest deeper than {max} levels")]
+    EventTooDeep {
+        /// The deepest.
+        max: usize,
+    },
+    /// The first record of an opening is its `engine_started`, and it says the epoch of the append.
+    #[error("an epoch begins with its engine_started, and only there is one")]
+    EpochStart,
+    /// The event can't be written as JSON.
+    #[error("it can't be written as JSON")]
+    NotJson,
+}
+
+/// What is missing from a journal, or is not what was written. Nothing on the disk was changed.
+#[derive(Debug)]
+pub struct Damage {
+    /// Where the journal is.
+    pub home: PathBuf,
+    /// How it was noticed.
+    pub cause: DamageCause,
+    /// The records up to this one are there and true, as far as this look went.
+    pub intact: Seq,
+    /// The last record that is known to have been written; what lies between is gone.
+    pub known: Seq,
+}
+
+/// How damage was noticed.
+#[derive(Debug)]
+pub enum DamageCause {
+    /// There is a journal and no `head` beside it.
+    HeadMissing,
+    /// No slot of `head` can be trusted.
+    HeadUnreadable,
+    /// `head` tells of records, and there is no journal.
+    StoreMissing,
+    /// `head` tells of more records than the journal has.
+    EndMissing,
+    /// The record at which `head` stands is another one.
+    EndDiffers,
+    /// A record does not hold against the chain.
+    ChainBroken {
+        /// The first such record.
+        seq: Seq,
+    },
+    /// SQLite can't read the file.
+    StoreUnreadable(rusqlite::Error),
+    /// A plan that a record names is not there, or is not what was written.
+    PlanMissing {
+        /// The record.
+        seq: Seq,
+        /// The blob that it names.
+        digest: Digest,
+    },
+    /// `doctor --accept-loss` was cut short.
+    RepairCutShort,
+}
+
+impl Damage {
+    /// The records that are gone, first and last; none if it is not known that any is.
+    pub fn lost(&self) -> Option<(Seq, Seq)> {
+        (self.known > self.intact).then(|| (self.intact.next(), self.known))
+    }
+
+    fn hint(&self) -> String {
+        let accept =
+            "`windlass doctor --accept-loss` keeps copies of everything and goes on with what is left";
+        match self.cause {
+            DamageCause::RepairCutShort => {
+                "run `windlass doctor --accept-loss` again: it ends what it had begun".into()
+            }
+            DamageCause::HeadMissing | DamageCause::StoreMissing => {
+                format!("if the files were moved, put them back; else {accept}")
+            }
+            DamageCause::PlanMissing { digest, .. } => {
+                format!("if blob {digest} is in a backup, put it back; else {accept}")
+            }
+            DamageCause::HeadUnreadable
+            | DamageCause::EndMissing
+            | DamageCause::EndDiffers
+            | DamageCause::ChainBroken { .. }
+            | DamageCause::StoreUnreadable(_) => format!("if there is a backup, use it; else {accept}"),
+        }
+    }
+}
+
+impl std::error::Error for Damage {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        if let DamageCause::StoreUnreadable(source) = &self.cause { Some(source) } else { None }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the journal in {} is damaged: ", self.home.display())?;
+        match &self.cause {
+            DamageCause::HeadMissing => {
+                f.write_str("its `head` is missing, so nobody knows whether it is whole")?;
+            }
+            DamageCause::HeadUnreadable => {
+                f.write_str("its `head` can't be read, so nobody knows whether it is whole")?;
+            }
+            DamageCause::StoreMissing => f.write_str("`journal.db` is missing")?,
+            DamageCause::EndMissing => {
+                write!(f, "it ends at record {}, but there were {}", self.intact, self.known)?;
+            }
+            DamageCause::EndDiffers => {
+                write!(f, "record {} is not the one that was written", self.intact.next())?;
+            }
+            DamageCause::ChainBroken { seq } => write!(f, "record {seq} is not what was written")?,
+            DamageCause::StoreUnreadable(_) => f.write_str("`journal.db` can't be read")?,
+            DamageCause::PlanMissing { seq, digest } => {
+                write!(f, "the plan of record {seq} (blob {digest}) is missing or is not what was written")?;
+            }
+            DamageCause::RepairCutShort => f.write_str("a repair was cut short")?,
+        }
+        match self.lost() {
+            Some((first, last)) if first == last => write!(f, "; record {first} is gone"),
+            Some((first, last)) => write!(f, "; records {first} to {last} are gone"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A failure of the store of blobs.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// There is none of that name.
+    #[error("there is no blob {0}")]
+    Missing(Digest),
+    /// Its content is not what its name says.
+    #[error("blob {0} is not what was written")]
+    Damaged(Digest),
+    /// The operating system refused something.
+    #[error("could not {doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl BlobError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+
+    /// Whether it is for lack of space.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_storage_full(source))
+    }
+}
+
+/// Why a folder can't be a home.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The operating system refused something.
+    #[error("could not {doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Locks and syncs can't be trusted there.
+    #[error("{path} is on a {kind} file system, where a journal can't be kept safe")]
+    FileSystem {
+        /// The home.
+        path: PathBuf,
+        /// The kind of file system.
+        kind: &'static str,
+    },
+    /// There is too little space to begin.
+    #[error("the disk of {path} has {} MiB free, {} MiB are needed to start", .free >> 20, .needed >> 20)]
+    NoSpace {
+        /// The home.
+        path: PathBuf,
+        /// What is free, in bytes.
+        free: u64,
+        /// What is asked for.
+        needed: u64,
+    },
+    /// Somebody else owns it.
+    #[error("{path} belongs to another user")]
+    NotOurs {
+        /// The home.
+        path: PathBuf,
+    },
+}
+
+impl HomeError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::FileSystem { .. } => {
+                Some("choose a local folder with --home, or set WINDLASS_FORCE_HOME=1 and take the risk")
+            }
+            Self::NoSpace { .. } => {
+                Some("free some space, choose another disk with --home, or lower [home] min_free")
+            }
+            Self::NotOurs { .. } => Some("choose a folder of your own with --home"),
+            Self::Io { .. } => None,
+        }
+    }
+}
+
+/// Why the lock of a home was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// A live process has it.
+    #[error("{}", held(.owner.as_ref()))]
+    Held {
+        /// Who says to have it; none if that can't be read.
+        owner: Option<Owner>,
+    },
+    /// The operating system refused something.
+    #[error("could not {doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl LockError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}
+
+/// Whether an error is for lack of space.
+pub(crate) fn is_storage_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn held(owner: Option<&Owner>) -> String {
+    match owner {
+        Some(owner) => format!("the home is in use by process {} on {}", owner.pid, owner.host),
+        None => "the home is in use by another process".into(),
+    }
+}

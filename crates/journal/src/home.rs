@@ -1,0 +1,149 @@
+//! The folder that holds a journal and all that lies beside it. It is private, on a local disk, and keeps some space
+//! in reserve for the moment at which the disk is full. Never: deciding where homes are (that is the face's business).
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::blob::FolderBlobs;
+use crate::error::HomeError;
+use crate::{head, os, store};
+
+/// The file that takes up the reserve.
+const RESERVE_NAME: &str = "reserve";
+
+/// How much room a home wants; the settings `[home]` or their variables in the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HomeSettings {
+    /// What is kept for the moment at which the disk is full, in bytes.
+    pub reserve: u64,
+    /// Below this there is no start, in bytes.
+    pub min_free: u64,
+    /// Whether a network or FUSE file system is taken all the same.
+    pub force: bool,
+}
+
+impl Default for HomeSettings {
+    fn default() -> Self {
+        Self { reserve: 64 << 20, min_free: 256 << 20, force: false }
+    }
+}
+
+/// A folder that is fit to hold a journal.
+#[derive(Clone, Debug)]
+pub struct Home {
+    path: PathBuf,
+    settings: HomeSettings,
+    blobs: Arc<FolderBlobs>,
+}
+
+impl Home {
+    /// Opens a home for an engine, or makes an empty one. Nothing of a journal is touched.
+    pub fn open_or_create(path: &Path, settings: HomeSettings) -> Result<Self, HomeError> {
+        let nearest = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+        let kind = os::unsafe_file_system(nearest).map_err(HomeError::io("look at the disk of", nearest))?;
+        if let Some(kind) = kind.filter(|_| !settings.force) {
+            return Err(HomeError::FileSystem { path: path.to_owned(), kind });
+        }
+        let path = make_private(path)?;
+        let home = Self { blobs: Arc::new(FolderBlobs::new(&path.join("blobs"))), path, settings };
+        home.demand_free()?;
+        home.make_reserve()?;
+        Ok(home)
+    }
+
+    /// Where it is: absolute, without links.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The settings that it was opened with.
+    pub fn settings(&self) -> HomeSettings {
+        self.settings
+    }
+
+    /// The blobs in it.
+    pub fn blobs(&self) -> Arc<FolderBlobs> {
+        Arc::clone(&self.blobs)
+    }
+
+    /// What may still be written to its disk, in bytes, the reserve not counted.
+    pub fn free(&self) -> io::Result<u64> {
+        os::free_bytes(&self.path)
+    }
+
+    /// Whether less than twice the reserve is free: runs pause then, while there is room to say so. Cheap.
+    pub fn is_low(&self) -> io::Result<bool> {
+        Ok(self.free()? < self.settings.reserve.saturating_mul(2))
+    }
+
+    /// Gives the reserve up. Says whether there was one. The next opening makes it anew.
+    pub fn release_reserve(&self) -> io::Result<bool> {
+        match fs::remove_file(self.reserve_path()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn reserve_path(&self) -> PathBuf {
+        self.path.join(RESERVE_NAME)
+    }
+
+    /// The space that the reserve takes up now.
+    fn reserved(&self) -> u64 {
+        fs::metadata(self.reserve_path()).map_or(0, |file| file.blocks() * 512)
+    }
+
+    fn demand_free(&self) -> Result<(), HomeError> {
+        let free = self.free().map_err(HomeError::io("look at the disk of", &self.path))?;
+        let free = free + self.reserved();
+        let needed = self.settings.min_free;
+        if free < needed { Err(HomeError::NoSpace { path: self.path.clone(), free, needed }) } else { Ok(()) }
+    }
+
+    fn make_reserve(&self) -> Result<(), HomeError> {
+        let (path, bytes) = (self.reserve_path(), self.settings.reserve);
+        if self.reserved() >= bytes && fs::metadata(&path).map_or(0, |file| file.len()) == bytes {
+            return Ok(());
+        }
+        let failed = |error| HomeError::Io { doing: "reserve space in", path: path.clone(), source: error };
+        self.release_reserve().map_err(failed)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        let mut file =
+            File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+        os::preallocate(&mut file, bytes).map_err(failed)
+    }
+}
+
+/// Makes sure that the folder exists and that nobody else can look into it.
+fn make_private(path: &Path) -> Result<PathBuf, HomeError> {
+    let is_new = !path.exists();
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(path).map_err(HomeError::io("make the home", path))?;
+    let path = fs::canonicalize(path).map_err(HomeError::io("find the home", path))?;
+    let metadata = fs::metadata(&path).map_err(HomeError::io("look at", &path))?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(HomeError::NotOurs { path });
+    }
+    let is_empty = fs::read_dir(&path).map_err(HomeError::io("look into", &path))?.next().is_none();
+    let is_home = head::path(&path).exists() || store::path(&path).exists();
+    // A folder that holds other things keeps its mode: it may be shared on purpose; our files are private anyway.
+    if metadata.mode() & 0o077 != 0 && (is_empty || is_home) {
+        fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(HomeError::io("protect", &path))?;
+    }
+    if is_new {
+        let parent = path.parent().unwrap_or(&path);
+        sync_folder(parent).map_err(HomeError::io("sync", parent))?;
+    }
+    Ok(path)
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}

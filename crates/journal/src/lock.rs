@@ -1,0 +1,116 @@
+//! `HOME/lock`: one engine a home. The lock is the kernel's and dies with its process; what stands in the file is only
+//! for people and for finding the socket. Never: trusting that content; and never a descriptor that a child inherits.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::LockError;
+use crate::os;
+
+/// Its name within the home.
+pub const NAME: &str = "lock";
+
+/// Who has the lock, by their own word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The process, as its own PID namespace numbers it.
+    pub pid: u32,
+    /// When it began, in ticks since the boot.
+    pub started: Option<u64>,
+    /// The boot that it runs in.
+    pub boot: Option<String>,
+    /// The machine.
+    pub host: String,
+    /// Where it takes commands.
+    pub socket: Option<PathBuf>,
+}
+
+impl Owner {
+    /// This process.
+    pub fn this_process(socket: Option<PathBuf>) -> Self {
+        let pid = std::process::id();
+        Self { pid, started: os::started_ticks(pid), boot: os::boot_id(), host: os::host(), socket }
+    }
+}
+
+/// The lock of a home, held until this is dropped or the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock, or says who has it. `socket` is where commands are taken; it can be told later.
+    pub fn take(home: &Path, socket: Option<PathBuf>) -> Result<Self, LockError> {
+        let path = home.join(NAME);
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(LockError::io("open", &path))?;
+        lock_exclusively(&file).map_err(|error| match error {
+            TryLockError::WouldBlock => LockError::Held { owner: owner(home) },
+            TryLockError::Error(source) => LockError::Io { doing: "lock", path: path.clone(), source },
+        })?;
+        let lock = Self { file, path };
+        lock.tell(&Owner::this_process(socket))?;
+        Ok(lock)
+    }
+
+    /// Writes who has the lock, for others to read.
+    pub fn tell(&self, owner: &Owner) -> Result<(), LockError> {
+        let text = serde_json::to_vec(owner).expect("an owner is plain data");
+        let write = || {
+            self.file.write_all_at(&text, 0)?;
+            self.file.set_len(text.len() as u64)
+        };
+        write().map_err(LockError::io("write", &self.path))
+    }
+
+    /// Whether the lock at the home's path is still this one: someone may have removed the file by force.
+    pub fn is_in_place(&self) -> bool {
+        let ours = self.file.metadata().map(|file| (file.dev(), file.ino()));
+        matches!((ours, os::identity(&self.path)), (Ok(ours), Ok(found)) if ours == found)
+    }
+}
+
+/// Takes an exclusive lock. Those who only look hold a shared one for a moment: that is no reason to give up.
+fn lock_exclusively(file: &File) -> Result<(), TryLockError> {
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {}
+            done => return done,
+        }
+        file.try_lock_shared()?;
+        file.unlock().map_err(TryLockError::Error)?;
+        std::thread::yield_now();
+    }
+}
+
+/// Whether a live process has the lock of a home. Without one, its runs are stopped.
+pub fn is_held(home: &Path) -> io::Result<bool> {
+    let file = match File::open(home.join(NAME)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Who says to have the lock of a home, or had it last.
+pub fn owner(home: &Path) -> Option<Owner> {
+    let text = std::fs::read(home.join(NAME)).ok()?;
+    serde_json::from_slice(&text).ok()
+}

@@ -1,0 +1,290 @@
+//! A journal in memory that keeps, checks and forgets just what SQLite's does: the same bytes, chain, limits and
+//! epochs. The simulator's disk. Never: cheaper than the real one in what it promises.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use windlass_core::event::Record;
+use windlass_core::id::{Epoch, Seq};
+
+use crate::blob::MemoryBlobs;
+use crate::chain::{Body, Follower, Head, Row, SALT_BYTES, Salts, Sealed};
+use crate::error::{DamageCause, JournalError};
+use crate::journal::Journal;
+use crate::replay::{Plans, Replay, build_in, damaged};
+use crate::snapshot::Header;
+
+/// What stands for the home in messages.
+const PLACE: &str = "memory";
+
+/// What a disk would hold. Clones are the same disk; journals come and go on it, as processes do.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    disk: Arc<Mutex<Disk>>,
+    blobs: MemoryBlobs,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    rows: Vec<Arc<Kept>>,
+    snapshots: Vec<(Header, Arc<[u8]>)>,
+    /// What the head file says.
+    said: Head,
+    openings: u64,
+    fault: Option<Fault>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    epoch: Epoch,
+    /// Salt and bytes, one behind the other.
+    body: Vec<u8>,
+    head: Head,
+}
+
+/// An append that fails, as if the process had died in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// How many appends still work.
+    pub after: u64,
+    /// Whether the failing batch is found on the disk later: what is not acknowledged may be there or not.
+    pub kept: bool,
+}
+
+impl MemoryStore {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Its blobs.
+    pub fn blobs(&self) -> MemoryBlobs {
+        self.blobs.clone()
+    }
+
+    /// Where the journal on it ends.
+    pub fn head(&self) -> Head {
+        self.disk().head()
+    }
+
+    /// A disk of its own with the same content. Bodies are shared: this costs a pointer a record.
+    #[must_use]
+    pub fn branch(&self) -> Self {
+        Self { disk: Arc::new(Mutex::new(self.disk().clone())), blobs: self.blobs.branch() }
+    }
+
+    /// A disk of its own as it was when the journal ended at this place.
+    #[must_use]
+    pub fn branch_at(&self, seq: Seq) -> Self {
+        let branch = self.branch();
+        let mut disk = branch.disk();
+        disk.rows.truncate(index(seq));
+        disk.snapshots.retain(|(header, _)| header.seq <= seq);
+        disk.said = disk.head();
+        drop(disk);
+        branch
+    }
+
+    /// Lets an append fail.
+    pub fn arm(&self, fault: Fault) {
+        self.disk().fault = Some(fault);
+    }
+
+    /// Loses records behind a place without noticing, as a damaged WAL does; the head still tells of them.
+    pub fn lose_after(&self, seq: Seq) {
+        self.disk().rows.truncate(index(seq));
+    }
+
+    /// The stored bytes of a record.
+    pub fn bytes(&self, seq: Seq) -> Option<Vec<u8>> {
+        let at = index(seq).checked_sub(1)?;
+        self.disk().rows.get(at).map(|row| row.body[SALT_BYTES..].to_vec())
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Disk {
+    fn head(&self) -> Head {
+        self.rows.last().map(|row| row.head).unwrap_or_default()
+    }
+
+    fn at(&self, seq: Seq) -> Option<Head> {
+        match index(seq).checked_sub(1) {
+            None => Some(Head::default()),
+            Some(at) => self.rows.get(at).map(|row| row.head),
+        }
+    }
+
+    /// Says whether this append fails, and how.
+    fn fails(&mut self) -> Option<Fault> {
+        let fault = self.fault.as_mut()?;
+        if fault.after > 0 {
+            fault.after -= 1;
+            return None;
+        }
+        self.fault.take()
+    }
+}
+
+impl Kept {
+    fn row(&self) -> Row<'_> {
+        let (salt, bytes) = self.body.split_at(SALT_BYTES);
+        Row { seq: self.head.seq, epoch: self.epoch, body: Body::Whole { salt, bytes }, link: self.head.link }
+    }
+}
+
+fn index(seq: Seq) -> usize {
+    usize::try_from(seq.0).expect("fewer records than memory has bytes")
+}
+
+/// The journal on a [`MemoryStore`].
+pub struct MemoryJournal {
+    store: MemoryStore,
+    build: String,
+    head: Head,
+    salts: Salts,
+    sealed: Sealed,
+    plans: Plans,
+    is_poisoned: bool,
+}
+
+impl MemoryJournal {
+    /// Opens the journal of a disk, as [`crate::sqlite::SqliteJournal::open`] does. Salts follow from the seed, so that
+    /// the same world has the same bytes.
+    pub fn open(store: &MemoryStore, build: &str, seed: u64) -> Result<Self, JournalError> {
+        let mut disk = store.disk();
+        let head = disk.head();
+        if head.seq < disk.said.seq {
+            return Err(damaged(Path::new(PLACE), DamageCause::EndMissing, head.seq, disk.said.seq));
+        }
+        disk.openings += 1;
+        let mut from = [0; 16];
+        from[..8].copy_from_slice(&seed.to_le_bytes());
+        from[8..].copy_from_slice(&disk.openings.to_le_bytes());
+        drop(disk);
+        Ok(Self {
+            store: store.clone(),
+            build: build.into(),
+            head,
+            salts: Salts::new(*blake3::hash(&from).as_bytes()),
+            sealed: Sealed::default(),
+            plans: Plans::default(),
+            is_poisoned: false,
+        })
+    }
+
+    /// The disk below.
+    pub fn store(&self) -> &MemoryStore {
+        &self.store
+    }
+
+    fn try_append(&mut self, epoch: Epoch, expected: Seq, batch: &[Record]) -> Result<(), JournalError> {
+        if expected != self.head.seq {
+            return Err(JournalError::NotTheEnd { expected, found: self.head.seq });
+        }
+        self.sealed.seal(self.head, epoch, batch, &self.salts)?;
+        let mut disk = self.store.disk();
+        let tip = disk.head();
+        if tip.epoch > self.head.epoch {
+            return Err(JournalError::Superseded { ours: epoch, newest: tip.epoch });
+        }
+        if tip != self.head {
+            return Err(JournalError::NotTheEnd { expected, found: tip.seq });
+        }
+        let fault = disk.fails();
+        if fault.is_none_or(|fault| fault.kept) {
+            disk.rows.extend(self.sealed.rows().map(|row| {
+                let Body::Whole { salt, bytes } = row.body else { unreachable!("a sealed row is whole") };
+                let head = Head { seq: row.seq, link: row.link, epoch: row.epoch };
+                Arc::new(Kept { epoch: row.epoch, body: [salt, bytes].concat(), head })
+            }));
+        }
+        if fault.is_some() {
+            return Err(JournalError::Poisoned);
+        }
+        self.head = self.sealed.head;
+        disk.said = self.head;
+        Ok(())
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn head(&self) -> Head {
+        self.head
+    }
+
+    fn append(&mut self, epoch: Epoch, expected: Seq, batch: &[Record]) -> Result<(), JournalError> {
+        if self.is_poisoned {
+            return Err(JournalError::Poisoned);
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let appended = self.try_append(epoch, expected, batch);
+        self.is_poisoned = appended.is_err();
+        appended
+    }
+
+    fn replay(
+        &mut self,
+        after: Seq,
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        // A copy of pointers, so that the disk is free while each record is looked at.
+        let disk = self.store.disk();
+        let Some(start) = disk.at(after) else {
+            return Err(JournalError::NotTheEnd { expected: after, found: self.head.seq });
+        };
+        let rows = disk.rows.clone();
+        let known = disk.said.seq;
+        drop(disk);
+        let blobs = self.store.blobs();
+        let mut replay = Replay {
+            home: Path::new(PLACE),
+            blobs: &blobs,
+            plans: &mut self.plans,
+            follower: Follower::from(start),
+            trusted: (Seq(0), Seq(0)),
+            known,
+            build: None,
+        };
+        for kept in &rows[index(after)..] {
+            let build = || {
+                let start = rows.iter().find(|row| row.epoch == kept.epoch)?;
+                build_in(start.head.seq, &start.body[SALT_BYTES..])
+            };
+            if let Some(record) = replay.take(&kept.row(), build)?
+                && each(record).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn save_snapshot(&mut self, at: Seq, bytes: &[u8]) -> Result<(), JournalError> {
+        let mut disk = self.store.disk();
+        let Some(head) = disk.at(at) else {
+            return Err(JournalError::NotTheEnd { expected: at, found: self.head.seq });
+        };
+        let header = Header::new(&self.build, at, head.link, bytes);
+        disk.snapshots.push((header, bytes.into()));
+        if disk.snapshots.len() > 2 {
+            disk.snapshots.remove(0);
+        }
+        Ok(())
+    }
+
+    fn newest_snapshot(&mut self) -> Option<(Seq, Vec<u8>)> {
+        let disk = self.store.disk();
+        let fitting = disk.snapshots.iter().rev().find(|(header, bytes)| {
+            let link = disk.at(header.seq).map(|at| at.link);
+            link.is_some_and(|link| header.fits(&self.build, link)) && header.vouches_for(bytes)
+        });
+        fitting.map(|(header, bytes)| (header.seq, bytes.to_vec()))
+    }
+}

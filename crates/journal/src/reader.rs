@@ -1,0 +1,233 @@
+//! How every process but the engine reads a journal: read-only, in short transactions, verifying what it reads and
+//! comparing the end with the head. To follow, it waits for `inotify` on the head, which is written after each append,
+//! and on the lock, which is closed when its engine dies; nothing is polled. Never: keeping a transaction open while
+//! somebody else's code runs, which would keep the engine from emptying its log.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use windlass_core::event::Record;
+use windlass_core::id::Seq;
+
+use crate::blob::FolderBlobs;
+use crate::chain::{Body, Follower, Head, Row};
+use crate::error::{DamageCause, JournalError};
+use crate::head::HomeId;
+use crate::opening::{Depth, examine};
+use crate::replay::{Plans, Replay, build_in, damaged};
+use crate::store::{self, Store};
+use crate::{head, lock, os, snapshot};
+
+/// How many rows are taken in one transaction.
+const ROWS_AT_ONCE: u32 = 1024;
+
+/// A journal as other processes see it.
+pub struct Reader {
+    home: PathBuf,
+    build: String,
+    blobs: FolderBlobs,
+    plans: Plans,
+    open: Option<Open>,
+    home_id: Option<HomeId>,
+    head: Head,
+    known: Seq,
+}
+
+/// The store with what tells it from another at the same path.
+struct Open {
+    store: Store,
+    identity: (u64, u64),
+}
+
+impl Reader {
+    /// Opens the journal of a home for reading. A home without one, or no home at all, reads as empty.
+    pub fn open(home: &Path, build: &str) -> Result<Self, JournalError> {
+        store::demand_version()?;
+        let mut reader = Self {
+            home: home.to_owned(),
+            build: build.into(),
+            blobs: FolderBlobs::new(&home.join("blobs")),
+            plans: Plans::default(),
+            open: None,
+            home_id: None,
+            head: Head::default(),
+            known: Seq(0),
+        };
+        reader.refresh()?;
+        Ok(reader)
+    }
+
+    /// Where the journal ended when it was last looked at.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Which home it is; none where there is nothing yet.
+    pub fn home_id(&self) -> Option<HomeId> {
+        self.home_id
+    }
+
+    /// The blobs beside it.
+    pub fn blobs(&self) -> &FolderBlobs {
+        &self.blobs
+    }
+
+    /// Whether a live process writes to it. Without one, its runs are stopped.
+    pub fn is_live(&self) -> Result<bool, JournalError> {
+        lock::is_held(&self.home).map_err(JournalError::io("look at the lock of", &self.home))
+    }
+
+    /// Looks where the journal ends now, and compares that with the head.
+    pub fn refresh(&mut self) -> Result<Head, JournalError> {
+        let path = store::path(&self.home);
+        let identity = os::identity(&path).ok();
+        let examined = examine(&self.home, Depth::Nothing)?.sound(&self.home)?;
+        self.home_id = examined.home_id;
+        self.head = examined.end;
+        self.known = examined.known;
+        // A connection to what lies at the path no more would read the past for ever.
+        if self.open.as_ref().map(|open| open.identity) != identity || examined.store.is_none() {
+            self.open = identity.zip(examined.store).map(|(identity, store)| Open { store, identity });
+        }
+        Ok(self.head)
+    }
+
+    /// Hands over every record after a place up to the end as it is now, verified, and with its plan. Stops when told.
+    pub fn replay(
+        &mut self,
+        after: Seq,
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        let end = self.refresh()?.seq;
+        let Some(Open { store, .. }) = &self.open else { return Ok(()) };
+        let start = store.at(after).map_err(store.failed("read"))?;
+        let Some(start) = start else {
+            return Err(JournalError::NotTheEnd { expected: after, found: end });
+        };
+        let mut replay = Replay {
+            home: &self.home,
+            blobs: &self.blobs,
+            plans: &mut self.plans,
+            follower: Follower::from(start),
+            trusted: (Seq(0), Seq(0)),
+            known: self.known,
+            build: None,
+        };
+        while replay.follower.head.seq < end {
+            let rows = some_rows(store, replay.follower.head.seq)?;
+            if rows.is_empty() {
+                let at = replay.follower.head.seq;
+                return Err(damaged(&self.home, DamageCause::EndMissing, at, end));
+            }
+            for row in &rows {
+                let build = || {
+                    store
+                        .start_of(row.head.epoch)
+                        .ok()
+                        .flatten()
+                        .and_then(|(seq, bytes)| build_in(seq, &bytes))
+                };
+                let record = replay.take(&row.row(), build)?;
+                if record.is_some_and(|record| each(record).is_break()) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest state kept by this very build that belongs to this journal.
+    pub fn newest_snapshot(&self) -> Option<(Seq, Vec<u8>)> {
+        snapshot::newest(&self.home, &self.open.as_ref()?.store, &self.build)
+    }
+
+    /// Begins to watch. Made before a replay, it misses nothing that the replay does not see.
+    pub fn watch(&self) -> Result<Watch, JournalError> {
+        let watch = os::FileWatch::new(&self.home, &[head::NAME, lock::NAME]);
+        Ok(Watch { watch: watch.map_err(JournalError::io("watch", &self.home))? })
+    }
+
+    /// Hands over every record after a place, and then each new one once it is there. Between them `idle` is asked,
+    /// at the latest after `longest`, whether to wait for more; it may look at [`Reader::is_live`].
+    pub fn follow(
+        &mut self,
+        after: Seq,
+        longest: Duration,
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
+        idle: &mut dyn FnMut(&Self) -> Result<ControlFlow<()>, JournalError>,
+    ) -> Result<(), JournalError> {
+        let watch = self.watch()?;
+        let mut at = after;
+        let mut is_over = false;
+        loop {
+            self.replay(at, &mut |record| {
+                at = record.seq;
+                let flow = each(record);
+                is_over = flow.is_break();
+                flow
+            })?;
+            if is_over || idle(self)?.is_break() {
+                return Ok(());
+            }
+            watch.wait(longest).map_err(JournalError::io("watch", &self.home))?;
+        }
+    }
+}
+
+/// Says when there may be something new to read, or when the engine is gone.
+#[derive(Debug)]
+pub struct Watch {
+    watch: os::FileWatch,
+}
+
+impl Watch {
+    /// Waits until something happened, or for so long. Says whether something did; it may have been nothing that counts.
+    pub fn wait(&self, longest: Duration) -> io::Result<bool> {
+        self.watch.wait(longest)
+    }
+}
+
+/// A row that was copied out of its transaction.
+struct Copied {
+    head: Head,
+    body: CopiedBody,
+}
+
+enum CopiedBody {
+    Whole { salt: Vec<u8>, bytes: Vec<u8> },
+    Erased { digest: [u8; 32] },
+    Lost,
+}
+
+impl Copied {
+    fn of(row: &Row<'_>) -> Self {
+        let body = match row.body {
+            Body::Whole { salt, bytes } => CopiedBody::Whole { salt: salt.into(), bytes: bytes.into() },
+            Body::Erased { digest } => CopiedBody::Erased { digest },
+            Body::Lost => CopiedBody::Lost,
+        };
+        let head = Head { seq: row.seq, link: row.link, epoch: row.epoch };
+        Self { head, body }
+    }
+
+    fn row(&self) -> Row<'_> {
+        let body = match &self.body {
+            CopiedBody::Whole { salt, bytes } => Body::Whole { salt, bytes },
+            CopiedBody::Erased { digest } => Body::Erased { digest: *digest },
+            CopiedBody::Lost => Body::Lost,
+        };
+        Row { seq: self.head.seq, epoch: self.head.epoch, body, link: self.head.link }
+    }
+}
+
+fn some_rows(store: &Store, after: Seq) -> Result<Vec<Copied>, JournalError> {
+    let mut rows = Vec::new();
+    let read = store.rows(after, Some(ROWS_AT_ONCE), |row| {
+        rows.push(Copied::of(row));
+        ControlFlow::Continue(())
+    });
+    read.map_err(store.failed("read"))?;
+    Ok(rows)
+}

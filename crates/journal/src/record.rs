@@ -1,0 +1,188 @@
+//! How a record is written: as stored bytes, which never change once written, and as a line of `events --json`.
+//! Never: the chain around the bytes (that is `chain.rs`).
+
+use serde::de::IntoDeserializer;
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use windlass_core::event::{Event, Record};
+use windlass_core::id::Seq;
+use windlass_core::time::Time;
+
+use crate::error::{JournalError, Rule};
+
+/// The largest event, as stored.
+pub const EVENT_BYTES_MAX: usize = 256 << 10;
+/// The largest batch, as stored.
+pub const BATCH_BYTES_MAX: usize = 8 << 20;
+/// How deep values within an event may nest, the event's own levels included. Above what a JSON document that was read
+/// with serde's limit of 128 can bring, and far below what a stack can take.
+pub const EVENT_DEPTH_MAX: usize = 256;
+
+#[derive(Serialize)]
+struct Written<'a> {
+    at: i64,
+    v: u32,
+    event: &'a Event,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    at: i64,
+    v: u32,
+    event: Event,
+}
+
+/// Writes a record's stored bytes behind what the buffer holds.
+pub fn encode(record: &Record, into: &mut Vec<u8>) -> Result<(), JournalError> {
+    let start = into.len();
+    let broken = |rule| JournalError::Malformed { seq: record.seq, rule };
+    let written = Written { at: record.at.ms, v: record.event.version(), event: &record.event };
+    serde_json::to_writer(&mut *into, &written).map_err(|_| broken(Rule::NotJson))?;
+    let bytes = &into[start..];
+    if bytes.len() > EVENT_BYTES_MAX {
+        return Err(broken(Rule::EventTooLarge { bytes: bytes.len(), max: EVENT_BYTES_MAX }));
+    }
+    if bytes.len() > 2 * EVENT_DEPTH_MAX && depth(bytes) > EVENT_DEPTH_MAX {
+        return Err(broken(Rule::EventTooDeep { max: EVENT_DEPTH_MAX }));
+    }
+    Ok(())
+}
+
+/// Reads stored bytes back. `build` is asked for the build that wrote them if this one does not understand them.
+pub fn decode(seq: Seq, bytes: &[u8], build: impl FnOnce() -> String) -> Result<Record, JournalError> {
+    let mut reading = serde_json::Deserializer::from_slice(bytes);
+    // `encode` has its own limit, and what it let through must be readable for ever.
+    reading.disable_recursion_limit();
+    match Stored::deserialize(&mut reading).and_then(|stored| reading.end().map(|()| stored)) {
+        Ok(stored) if stored.v <= stored.event.version() => {
+            Ok(Record { seq, at: Time::from_ms(stored.at), event: stored.event })
+        }
+        Ok(stored) => {
+            let kind = stored.event.name().to_owned();
+            let source = serde::de::Error::custom(format_args!(
+                "its version is {}, the newest known is {}",
+                stored.v,
+                stored.event.version()
+            ));
+            Err(JournalError::Foreign { seq, kind, v: stored.v, build: build(), source })
+        }
+        Err(source) => {
+            let (kind, v) = outline(bytes);
+            Err(JournalError::Foreign { seq, kind, v, build: build(), source })
+        }
+    }
+}
+
+/// Whether an event of this name is known to this build.
+pub fn is_known(name: &str) -> bool {
+    !matches!(Event::deserialize(name.into_deserializer()), Err(Probe::UnknownVariant))
+}
+
+/// The name and version of an event that could not be read as a whole.
+fn outline(bytes: &[u8]) -> (String, u32) {
+    #[derive(Default, Deserialize)]
+    struct Outline {
+        #[serde(default)]
+        v: u32,
+        #[serde(default)]
+        event: Value,
+    }
+    let outline: Outline = serde_json::from_slice(bytes).unwrap_or_default();
+    let name = outline.event.as_object().and_then(|tagged| tagged.keys().next().cloned());
+    (name.unwrap_or_else(|| "?".into()), outline.v)
+}
+
+/// Tells an unknown name from everything else that can be wrong with an event.
+#[derive(Debug)]
+enum Probe {
+    UnknownVariant,
+    Other,
+}
+
+impl std::fmt::Display for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if matches!(self, Self::UnknownVariant) { "unknown variant" } else { "other" })
+    }
+}
+
+impl std::error::Error for Probe {}
+
+impl serde::de::Error for Probe {
+    fn custom<T: std::fmt::Display>(_: T) -> Self {
+        Self::Other
+    }
+
+    fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
+        Self::UnknownVariant
+    }
+}
+
+/// The deepest nesting of a JSON text.
+fn depth(json: &[u8]) -> usize {
+    let (mut now, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                now += 1;
+                deepest = deepest.max(now);
+            }
+            b'}' | b']' if !in_text => now -= 1,
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// A record as others see it: a line of `events --json`. Keys come in the order of INTERFACES.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire<'a>(pub &'a Record);
+
+impl Serialize for Wire<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Record { seq, at, event } = self.0;
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("seq", seq)?;
+        map.serialize_entry("at", at)?;
+        if let Some(run) = event.run() {
+            map.serialize_entry("run", &run)?;
+        }
+        if let Some(task) = event.task() {
+            map.serialize_entry("task", task)?;
+        }
+        if let Some(attempt) = event.attempt() {
+            map.serialize_entry("attempt", &attempt)?;
+        }
+        map.serialize_entry("type", event.name())?;
+        map.serialize_entry("v", &event.version())?;
+        let tagged = serde_json::to_value(event).map_err(serde::ser::Error::custom)?;
+        for (key, value) in fields(tagged) {
+            if !matches!(key.as_str(), "run" | "task" | "attempt") {
+                map.serialize_entry(&key, &value)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// The fields of an externally tagged event.
+fn fields(tagged: Value) -> serde_json::Map<String, Value> {
+    let Value::Object(tagged) = tagged else { return serde_json::Map::new() };
+    match tagged.into_iter().next() {
+        Some((_, Value::Object(fields))) => fields,
+        _ => serde_json::Map::new(),
+    }
+}
+
+/// A record as a JSON value; [`Wire`] keeps the order of keys where it is written at once.
+pub fn wire(record: &Record) -> Value {
+    serde_json::to_value(Wire(record)).expect("every event can be written as JSON: it is in the journal")
+}
+
+/// A record as one line of JSON, without the end of the line.
+pub fn wire_line(record: &Record) -> String {
+    serde_json::to_string(&Wire(record)).expect("every event can be written as JSON: it is in the journal")
+}

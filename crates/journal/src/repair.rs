@@ -1,0 +1,274 @@
+//! Going on after damage, because a person said so. Copies of everything are kept; a new store with the longest true
+//! beginning is made ready aside, and takes the place of the old one in steps that can be taken up again wherever they
+//! were cut short. Never: on its own account, or without the lock of the home.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use windlass_core::event::{Event, Record, Role};
+use windlass_core::id::{Epoch, Seq};
+use windlass_core::time::Time;
+
+use crate::chain::{Follower, Head, Salts, Sealed};
+use crate::error::{DamageCause, JournalError};
+use crate::head::{self, HomeId};
+use crate::home::{Home, sync_folder};
+use crate::lock::Lock;
+use crate::opening::{Depth, Examined, examine};
+use crate::os;
+use crate::replay::{Plans, Replay};
+use crate::store::{self, Store};
+
+/// Where the new store is made.
+const UNFINISHED: &str = "repair.unfinished";
+/// Where it stands when it is whole: from then on only the exchange is left to do.
+const READY: &str = "repair";
+/// What the exchange has to tell, beside the new store.
+const REPORT: &str = "report.json";
+/// Where the copies go.
+const KEPT: &str = "damaged";
+
+/// What a repair came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// The records up to this one are kept.
+    pub intact: Seq,
+    /// The last record that is known to have been written; what lies between is gone.
+    pub known: Seq,
+    /// Where the copies are.
+    pub copies: PathBuf,
+}
+
+/// What the person who accepts the loss, and the clock, say.
+#[derive(Clone, Copy, Debug)]
+pub struct Acceptance<'a> {
+    /// The name of the folder for the copies: the time, as text.
+    pub name: &'a str,
+    /// The time, for the events.
+    pub at: Time,
+    /// This build.
+    pub build: &'a str,
+}
+
+/// Whether a repair was begun and not ended.
+pub(crate) fn is_pending(home: &Path) -> bool {
+    home.join(READY).exists()
+}
+
+/// Goes on with what is left of a damaged journal: keeps copies, cuts it behind the longest true beginning, and says so
+/// in it (`engine_started`, `journal_repaired`). None if nothing is wrong with it. What a newer build wrote is no damage.
+pub fn accept_loss(
+    home: &Home,
+    _lock: &Lock,
+    acceptance: Acceptance<'_>,
+) -> Result<Option<Repair>, JournalError> {
+    store::demand_version()?;
+    let path = home.path();
+    if is_pending(path) {
+        return exchange(path).map(Some);
+    }
+    let examined = examine(path, Depth::All)?;
+    let beginning = true_beginning(home, &examined)?;
+    if examined.fault.is_none() && beginning.head == examined.end {
+        return Ok(None);
+    }
+    let highest = examined.store.as_ref().and_then(|store| store.tip().ok()).unwrap_or_default().epoch;
+    let id = match examined.home_id {
+        Some(id) => id,
+        None => HomeId(os::random().map_err(JournalError::io("read random numbers for", path))?),
+    };
+    let (known, said) = (examined.known.max(beginning.head.seq), examined.said);
+    // The copies are read through descriptors of our own: no connection may be open that would lose its locks by it.
+    drop(examined);
+    let copies = keep_copies(path, acceptance.name).map_err(JournalError::io("copy", path))?;
+    let repair = Repair { intact: beginning.head.seq, known, copies };
+    let epoch = Epoch(highest.max(said.epoch).max(beginning.head.epoch).0 + 1);
+    Renewal { home: path, id, epoch, beginning, acceptance }.make_ready(&repair)?;
+    exchange(path).map(Some)
+}
+
+/// The part of a journal that can be replayed.
+struct Beginning {
+    head: Head,
+    /// The time of its last record.
+    at: Time,
+}
+
+/// Replays as far as everything is there and true.
+fn true_beginning(home: &Home, examined: &Examined) -> Result<Beginning, JournalError> {
+    let mut beginning = Beginning { head: Head::default(), at: Time::default() };
+    let path = store::path(home.path());
+    let Ok(store) = Store::open_read_only(&path) else { return Ok(beginning) };
+    // Where the head vouches for another record, nothing from there on counts.
+    let differs = matches!(examined.fault, Some(DamageCause::EndDiffers));
+    let last = if differs { examined.end.seq } else { Seq(u64::MAX) };
+    let blobs = home.blobs();
+    let mut replay = Replay {
+        home: home.path(),
+        blobs: &*blobs,
+        plans: &mut Plans::default(),
+        follower: Follower::from(Head::default()),
+        trusted: (Seq(0), Seq(0)),
+        known: examined.known,
+        build: None,
+    };
+    let mut failed = None;
+    let read = store.rows(Seq(0), None, |row| {
+        if row.seq > last {
+            return ControlFlow::Break(());
+        }
+        match replay.take(row, || None) {
+            Ok(record) => {
+                beginning.head = replay.follower.head;
+                beginning.at = record.map_or(beginning.at, |record| record.at);
+                ControlFlow::Continue(())
+            }
+            Err(JournalError::Damaged(_)) => ControlFlow::Break(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    match (failed, read) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) if !store::says_damage(&error) => Err(store.failed("read")(error)),
+        (None, _) => Ok(beginning),
+    }
+}
+
+/// Copies everything that the repair will take away.
+fn keep_copies(home: &Path, name: &str) -> io::Result<PathBuf> {
+    let all = home.join(KEPT);
+    let folder = all.join(name);
+    DirBuilder::new().recursive(true).mode(0o700).create(&all)?;
+    DirBuilder::new().mode(0o700).create(&folder)?;
+    for path in [store::path(home), store::wal_path(home), head::path(home)] {
+        let to = folder.join(path.file_name().expect("each has a name"));
+        match fs::copy(&path, &to) {
+            Ok(_) => File::open(&to)?.sync_all()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    sync_folder(&folder)?;
+    sync_folder(&all)?;
+    sync_folder(home)?;
+    Ok(folder)
+}
+
+/// A new store in the making.
+struct Renewal<'a> {
+    home: &'a Path,
+    id: HomeId,
+    epoch: Epoch,
+    beginning: Beginning,
+    acceptance: Acceptance<'a>,
+}
+
+impl Renewal<'_> {
+    /// Makes the new store with its head, and puts both where the exchange looks for them, at one stroke.
+    fn make_ready(&self, repair: &Repair) -> Result<(), JournalError> {
+        let unfinished = self.home.join(UNFINISHED);
+        let failed =
+            |error| JournalError::Io { doing: "make ready", path: unfinished.clone(), source: error };
+        remove_folder(&unfinished).map_err(failed)?;
+        DirBuilder::new().mode(0o700).create(&unfinished).map_err(failed)?;
+        let end = self.fill(&unfinished, repair)?;
+        for path in [store::wal_path(&unfinished), store::shm_path(&unfinished)] {
+            remove(&path).map_err(failed)?;
+        }
+        head::create(&unfinished, self.id, end).map_err(failed)?;
+        let report = serde_json::to_vec(repair).expect("a report is plain data");
+        let write = || {
+            fs::write(unfinished.join(REPORT), report)?;
+            File::open(unfinished.join(REPORT))?.sync_all()?;
+            File::open(store::path(&unfinished))?.sync_all()?;
+            sync_folder(&unfinished)?;
+            fs::rename(&unfinished, self.home.join(READY))?;
+            sync_folder(self.home)
+        };
+        write().map_err(failed)
+    }
+
+    /// Copies the true beginning row by row, and adds what has to be said.
+    fn fill(&self, folder: &Path, repair: &Repair) -> Result<Head, JournalError> {
+        let to = Store::open_for_writing(&store::path(folder))?;
+        let from = store::path(self.home);
+        let mut sealed = Sealed::default();
+        let random = os::random().map_err(JournalError::io("read random numbers for", folder))?;
+        sealed.seal(self.beginning.head, self.epoch, &self.records(repair), &Salts::new(random))?;
+        let copy = || -> rusqlite::Result<()> {
+            let whole = to.connection.unchecked_transaction()?;
+            if repair.intact > Seq(0) {
+                let mut inserted = Ok(());
+                Store::open_read_only(&from)?.rows(Seq(0), None, |row| {
+                    inserted =
+                        if row.seq <= repair.intact { to.insert(row) } else { return ControlFlow::Break(()) };
+                    if inserted.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })?;
+                inserted?;
+            }
+            sealed.rows().try_for_each(|row| to.insert(&row))?;
+            whole.commit()
+        };
+        copy().map_err(to.failed("copy the true part of"))?;
+        to.settle_all()?;
+        Ok(sealed.head)
+    }
+
+    fn records(&self, repair: &Repair) -> [Record; 2] {
+        let at = self.acceptance.at.max(self.beginning.at);
+        let first = self.beginning.head.seq.next();
+        let build = self.acceptance.build.into();
+        let started = Event::EngineStarted { epoch: self.epoch, role: Role::Command, build };
+        let repaired = Event::JournalRepaired { lost_from: first, lost_to: repair.known };
+        [Record { seq: first, at, event: started }, Record { seq: first.next(), at, event: repaired }]
+    }
+}
+
+/// Puts the new store in the place of the old one. The head goes first and comes last: in between the home is refused.
+fn exchange(home: &Path) -> Result<Repair, JournalError> {
+    let ready = home.join(READY);
+    let failed =
+        |error| JournalError::Io { doing: "exchange the journal in", path: home.to_owned(), source: error };
+    let steps = || {
+        let (new_store, new_head) = (store::path(&ready), head::path(&ready));
+        if new_store.exists() {
+            // The old log must be gone before the new store is there: it would be applied to it.
+            for path in [head::path(home), store::wal_path(home), store::shm_path(home)] {
+                remove(&path)?;
+            }
+            sync_folder(home)?;
+            fs::rename(new_store, store::path(home))?;
+            sync_folder(home)?;
+        }
+        if new_head.exists() {
+            fs::rename(new_head, head::path(home))?;
+            sync_folder(home)?;
+        }
+        let report = serde_json::from_slice(&fs::read(ready.join(REPORT))?)?;
+        remove_folder(&ready)?;
+        sync_folder(home)?;
+        Ok(report)
+    };
+    steps().map_err(failed)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

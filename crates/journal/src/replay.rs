@@ -1,0 +1,137 @@
+//! From rows to records: each is verified against the chain, decoded, and handed its plan. One way for every backend
+//! and every reader. Never: knowing where rows come from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use windlass_core::event::{Event, Record};
+use windlass_core::id::{Digest, Seq};
+use windlass_core::plan::Plan;
+
+use crate::blob::Blobs;
+use crate::chain::{Body, Follower, Head, Row, started};
+use crate::error::{BlobError, Damage, DamageCause, JournalError};
+use crate::record;
+
+/// The plans of a home, each read once. They are held, so that a home that vanishes can be rescued with them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plans {
+    plans: BTreeMap<Digest, Arc<Plan>>,
+}
+
+impl Plans {
+    /// Hands a record the plan that it names.
+    fn hydrate(&mut self, record: &mut Record, blobs: &dyn Blobs) -> Result<(), PlanFault> {
+        let Event::RunCreated { plan, hydrated, .. } = &mut record.event else { return Ok(()) };
+        if let Some(known) = self.plans.get(plan) {
+            hydrated.0 = Some(Arc::clone(known));
+            return Ok(());
+        }
+        let bytes = blobs.get(*plan).map_err(|error| match error {
+            BlobError::Missing(digest) | BlobError::Damaged(digest) => PlanFault::Missing(digest),
+            BlobError::Io { .. } => PlanFault::Blob(error),
+        })?;
+        let read = Arc::new(serde_json::from_slice::<Plan>(&bytes).map_err(PlanFault::Foreign)?);
+        hydrated.0 = Some(Arc::clone(&read));
+        self.plans.insert(*plan, read);
+        Ok(())
+    }
+
+    /// Holds the plan of a record that is appended.
+    pub(crate) fn hold(&mut self, record: &Record) {
+        if let Event::RunCreated { plan, hydrated, .. } = &record.event
+            && let Some(held) = &hydrated.0
+        {
+            self.plans.insert(*plan, Arc::clone(held));
+        }
+    }
+
+    /// Every plan, as the blob that it came from where that is how this build writes it.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = (Digest, Vec<u8>)> {
+        self.plans.iter().filter_map(|(digest, plan)| {
+            let bytes = serde_json::to_vec(plan).ok()?;
+            (Digest::of(&bytes) == *digest).then_some((*digest, bytes))
+        })
+    }
+}
+
+enum PlanFault {
+    Missing(Digest),
+    Blob(BlobError),
+    Foreign(serde_json::Error),
+}
+
+/// Turns the rows of one journal into records.
+pub(crate) struct Replay<'a> {
+    pub(crate) home: &'a Path,
+    pub(crate) blobs: &'a dyn Blobs,
+    pub(crate) plans: &'a mut Plans,
+    pub(crate) follower: Follower,
+    /// The rows behind this place up to that one were verified before, in this process.
+    pub(crate) trusted: (Seq, Seq),
+    /// The last record that is known to have been written, for the message.
+    pub(crate) known: Seq,
+    /// The build that wrote the rows, once its `engine_started` has come by.
+    pub(crate) build: Option<String>,
+}
+
+impl Replay<'_> {
+    /// Takes the next row. None if it was erased. `build` is asked who wrote the row if nobody can tell from the rows
+    /// before it.
+    pub(crate) fn take(
+        &mut self,
+        row: &Row<'_>,
+        build: impl FnOnce() -> Option<String>,
+    ) -> Result<Option<Record>, JournalError> {
+        let before = self.follower.head;
+        let is_trusted = self.trusted.0 < row.seq && row.seq <= self.trusted.1;
+        let held = if is_trusted { self.follower.step(row) } else { self.follower.verify(row) };
+        let broken = |home: &Path, known| {
+            damaged(home, DamageCause::ChainBroken { seq: before.seq.next() }, before.seq, known)
+        };
+        held.map_err(|_| broken(self.home, self.known))?;
+        let Body::Whole { bytes, .. } = row.body else { return Ok(None) };
+        let known_build = &self.build;
+        let unknown = || "of an unknown version".to_owned();
+        let writer = || known_build.clone().or_else(build).unwrap_or_else(unknown);
+        let mut record = record::decode(row.seq, bytes, writer)?;
+        if let Event::EngineStarted { build, .. } = &record.event {
+            if started(&record.event) != Some(row.epoch) {
+                return Err(broken(self.home, self.known));
+            }
+            self.build = Some(build.clone());
+        }
+        self.plans
+            .hydrate(&mut record, self.blobs)
+            .map_err(|fault| self.plan_error(row.seq, before, fault))?;
+        Ok(Some(record))
+    }
+
+    fn plan_error(&self, seq: Seq, before: Head, fault: PlanFault) -> JournalError {
+        match fault {
+            PlanFault::Missing(digest) => {
+                damaged(self.home, DamageCause::PlanMissing { seq, digest }, before.seq, self.known)
+            }
+            PlanFault::Blob(error) => JournalError::Blob(error),
+            PlanFault::Foreign(source) => JournalError::Foreign {
+                seq,
+                kind: "run_created".into(),
+                v: 1,
+                build: self.build.clone().unwrap_or_else(|| "of an unknown version".into()),
+                source,
+            },
+        }
+    }
+}
+
+pub(crate) fn damaged(home: &Path, cause: DamageCause, intact: Seq, known: Seq) -> JournalError {
+    let home = PathBuf::from(home);
+    JournalError::Damaged(Box::new(Damage { home, cause, intact, known: known.max(intact) }))
+}
+
+/// The build that an `engine_started` names.
+pub(crate) fn build_in(seq: Seq, bytes: &[u8]) -> Option<String> {
+    let record = record::decode(seq, bytes, String::new).ok()?;
+    if let Event::EngineStarted { build, .. } = record.event { Some(build) } else { None }
+}

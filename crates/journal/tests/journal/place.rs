@@ -1,0 +1,45 @@
+//! Homes for tests: in folders of their own, with little in reserve.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use windlass_journal::error::JournalError;
+use windlass_journal::home::{Home, HomeSettings};
+use windlass_journal::lock::{self, Lock};
+use windlass_journal::sqlite::SqliteJournal;
+
+/// A home that is gone with this.
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    pub(crate) fn home(&self) -> Home {
+        home_at(&self.path())
+    }
+
+    /// Opens its journal; a lock that somebody holds is broken, as by a person who removes the file.
+    pub(crate) fn open(&self, build: &str) -> Result<SqliteJournal, JournalError> {
+        open_at(&self.path(), build)
+    }
+}
+
+pub(crate) fn home_at(path: &Path) -> Home {
+    let settings = HomeSettings { reserve: 64 << 10, min_free: 0, force: false };
+    Home::open_or_create(path, settings).unwrap()
+}
+
+pub(crate) fn open_at(path: &Path, build: &str) -> Result<SqliteJournal, JournalError> {
+    let home = home_at(path);
+    drop(std::fs::remove_file(path.join(lock::NAME)));
+    let lock = Lock::take(path, None).unwrap();
+    SqliteJournal::open(&home, &lock, build)
+}
