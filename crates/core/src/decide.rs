@@ -8,6 +8,7 @@ use crate::failure::{ErrorKind, Failure};
 use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
 use crate::input::{Answer, Ask, Command, Ended, LostAttempt, Rejection, Report, Submission};
 use crate::machine::{attempt, run, task};
+use crate::planted::{Bug, is_planted};
 use crate::requeue;
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
@@ -298,7 +299,9 @@ fn disk(state: &State, low: bool) -> Vec<Event> {
 fn find<'a>(state: &'a State, key: &AttemptKey, fence: Fence) -> Option<(&'a Run, TaskIx, &'a Attempt)> {
     let run = state.run(key.run)?;
     let ix = *run.names.get(&key.task)?;
-    let attempt = run.task(ix).attempts.iter().rfind(|attempt| attempt.fence == fence)?;
+    let attempts = &run.task(ix).attempts;
+    let old_will_do = is_planted(Bug::OldFenceAccepted);
+    let attempt = attempts.iter().rfind(|attempt| old_will_do || attempt.fence == fence)?;
     Some((run, ix, attempt))
 }
 
@@ -360,8 +363,11 @@ fn overdue(state: &State, key: &AttemptKey, fence: Fence, why: StopWhy, message:
     if attempt.phase != attempt::Phase::Running {
         return Vec::new();
     }
-    let task = run.task(ix);
-    vec![stop(run, task, attempt, why, message)]
+    if is_planted(Bug::StartBeforeReaped) {
+        let gone = LostAttempt { key: key.clone(), fence, leftovers: 0 };
+        return lose(state, &[gone], LossReason::ReportLost);
+    }
+    vec![stop(run, run.task(ix), attempt, why, message)]
 }
 
 fn lose(state: &State, attempts: &[LostAttempt], reason: LossReason) -> Vec<Event> {

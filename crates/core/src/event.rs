@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::id::{AgentName, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
 use crate::plan::Plan;
+use crate::planted::{Bug, is_planted};
 use crate::time::Time;
 
 /// An event with its place in the journal and its time.
@@ -375,6 +376,18 @@ pub enum ApprovalAnswer {
     Denied,
     /// Nobody answered in time.
     Expired,
+}
+
+impl Record {
+    /// The fence of the attempt that this record starts.
+    pub fn fence(&self) -> Fence {
+        if let Event::AttemptStarted { attempt, .. } = self.event
+            && is_planted(Bug::FencePerAttempt)
+        {
+            return Fence(attempt.into());
+        }
+        self.seq.into()
+    }
 }
 
 impl Event {

@@ -35,8 +35,8 @@ pub fn evolve(state: &mut State, record: &Record) {
         }
         Event::AttemptStarted { run, task, alone, .. } => {
             let ix = state.runs[run].names[task];
-            state.live.insert(record.seq.into(), (*run, ix));
-            state.alone = alone.then_some(record.seq.into());
+            state.live.insert(record.fence(), (*run, ix));
+            state.alone = alone.then_some(record.fence());
             state.last_served = Some(*run);
             evolve_run(state, *run, record, moment);
         }
@@ -493,7 +493,7 @@ impl Task {
 
     fn charge(&mut self, error: &crate::failure::Failure, wait_ms: u64) {
         let treatment = error.kind.treatment();
-        self.retry.charged += u32::from(treatment.charged);
+        self.retry.charged += u32::from(error.kind.is_charged());
         self.retry.level += u32::from(wait_ms > 0);
         if treatment.retried == Retried::Once {
             self.retry.once.insert(error.kind);
@@ -511,7 +511,7 @@ impl Attempt {
     ) -> Self {
         Self {
             number,
-            fence: record.seq.into(),
+            fence: record.fence(),
             epoch,
             agent,
             phase: attempt::Phase::Running,

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::planted::{Bug, is_planted};
 use crate::time::Span;
 
 /// Why an attempt or a task did not succeed.
@@ -156,6 +157,13 @@ impl ErrorKind {
             Self::Cancelled       => (false, Retried::No),
         };
         Treatment { charged, retried }
+    }
+
+    /// Whether an attempt that ended so counts toward `max_attempts`.
+    pub fn is_charged(self) -> bool {
+        let planted = (self == Self::Lost && is_planted(Bug::EngineDeathCharged))
+            || (self == Self::RateLimited && is_planted(Bug::RateLimitCharged));
+        self.treatment().charged || planted
     }
 
     /// The name on the wire and in plans: `spawn_not_found`.

@@ -5,6 +5,7 @@ use crate::event::{BlockedOn, Event, Exit, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::attempt;
 use crate::plan::Rerun;
+use crate::planted::{Bug, is_planted};
 use crate::policy::retry::{self, Next, Wait};
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::time::Span;
@@ -17,7 +18,7 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
     let task = run.task(ix);
     let attempt = task.last_attempt().expect("what is judged has an attempt");
     let (id, name) = (run.id, task.id.clone());
-    if task.cancel_wished {
+    if task.cancel_wished && !is_planted(Bug::CancelOverruled) {
         return Event::TaskCancelled { run: id, task: name };
     }
     let Some((failure, wait)) = failure(attempt) else {

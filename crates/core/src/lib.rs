@@ -21,6 +21,7 @@ mod judge;
 pub mod machine;
 mod placement;
 pub mod plan;
+pub mod planted;
 pub mod policy;
 pub mod queue;
 pub mod react;

@@ -1,6 +1,7 @@
 //! Which ready task starts next. Never: more attempts than slots, or anything beside an attempt that must be alone.
 
 use crate::id::RunId;
+use crate::planted::{Bug, is_planted};
 use crate::state::{Run, State, TaskIx};
 
 /// A task that may start now.
@@ -26,7 +27,8 @@ pub(crate) fn next(state: &State, slots: u32) -> Option<Start<'_>> {
         return suspect.filter(|_| in_flight == 0);
     }
     in_turn(state).find_map(|run| {
-        let has_room = run.plan.concurrency.is_none_or(|most| run.in_flight() < most);
+        let ignored = is_planted(Bug::ConcurrencyIgnored);
+        let has_room = run.plan.concurrency.is_none_or(|most| ignored || run.in_flight() < most);
         let task = run.queue.next().filter(|_| has_room)?;
         Some(Start { run, task, alone: false })
     })

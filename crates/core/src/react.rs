@@ -16,7 +16,7 @@ pub fn react(state: &State, record: &Record) -> Vec<Effect> {
     match &record.event {
         Event::AttemptStarted { run, task, attempt, .. } => {
             let run = &state.runs[run];
-            let assigned = render::assignment(run, run.names[task], *attempt, record.seq.into());
+            let assigned = render::assignment(run, run.names[task], *attempt, record.fence());
             let assignment = assigned.expect("an attempt whose templates fail does not start");
             vec![Effect::SpawnAttempt(Box::new(assignment))]
         }

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
 use crate::machine::{attempt, run, task};
 use crate::plan::{self, Plan};
+use crate::planted::{Bug, is_planted};
 use crate::policy::{join, retry};
 use crate::queue::Queue;
 use crate::time::{Span, Time};
@@ -267,7 +268,8 @@ impl State {
 
     /// Wall time without its steps.
     pub fn steady(&self, at: Time) -> i64 {
-        at.ms - self.clock.steps_ms
+        let steps = self.clock.steps_ms;
+        at.ms - if is_planted(Bug::RetryBeforeDue) { 2 * steps } else { steps }
     }
 
     /// The earliest moment at which a wait ends, on the wall clock as it goes now.

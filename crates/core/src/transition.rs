@@ -4,6 +4,7 @@
 use crate::event::{Role, SkipReason, TimerKind};
 use crate::id::{Epoch, RunId, Seq};
 use crate::machine::task::{Fact, Phase};
+use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing, Tally};
 use crate::state::{Run, TaskIx};
 use crate::time::{Span, Time};
@@ -146,6 +147,9 @@ impl Run {
         let ending = self.ending(ix).expect("it is final");
         for place in 0..self.task(ix).dependants.len() {
             let dependant = self.task(ix).dependants[place];
+            if to == Phase::Dead && is_planted(Bug::DeadDependencyLeavesWaiter) {
+                continue;
+            }
             self.tasks[dependant.at()].tally.count(ending);
             if self.task(dependant).phase == Phase::Waiting {
                 self.look_at_join(dependant, moment, fresh);

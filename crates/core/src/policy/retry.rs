@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{ErrorKind, Failure, Retried};
 use crate::plan::{Jitter, Retry};
+use crate::planted::{Bug, is_planted};
 use crate::time::Span;
 
 /// What a task's incarnation has behind it.
@@ -45,13 +46,14 @@ pub enum Wait {
 /// Weighs a failure against the policy. `record` does not count it yet; `draw` is a uniform random number.
 pub fn after_failure(policy: &Retry, record: &Record, failure: &Failure, wait: Wait, draw: u64) -> Next {
     let treatment = failure.kind.treatment();
-    let charged = record.charged + u32::from(treatment.charged);
+    let charged = record.charged + u32::from(failure.kind.is_charged());
     let used_once = treatment.retried == Retried::Once && record.once.contains(&failure.kind);
     let never = treatment.retried == Retried::No || policy.non_retryable.contains(&failure.kind);
-    if record.losses >= policy.losses_max && failure.kind == ErrorKind::Lost {
+    let bounded = !is_planted(Bug::LossesNotBounded);
+    if record.losses >= policy.losses_max && failure.kind == ErrorKind::Lost && bounded {
         return Next::GiveUp(poison(record.losses, failure));
     }
-    if never || used_once || (treatment.charged && charged >= policy.max_attempts) {
+    if never || used_once || (failure.kind.is_charged() && charged >= policy.max_attempts) {
         return Next::GiveUp(failure.clone());
     }
     let ceiling = ceiling(policy, record.level);

@@ -1,0 +1,75 @@
+//! Bugs that can be switched on, so that the simulator can show that it would find them. Without the feature `planted`,
+//! which nothing that is shipped turns on, every question is answered «no» at compile time.
+
+macro_rules! bugs {
+    ($($(#[doc = $what:literal])* $bug:ident = $name:literal,)*) => {
+        /// A bug that can be planted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Bug { $($(#[doc = $what])* $bug,)* }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$bug),*];
+
+            /// The name that `--planted` takes.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$bug => $name),* }
+            }
+
+            /// What it does, in a sentence.
+            pub const fn what(self) -> &'static str {
+                match self { $(Self::$bug => concat!($($what),*)),* }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// A report with a retired fence counts as that of the newest attempt.
+    OldFenceAccepted = "old-fence-accepted",
+    /// The fence is the attempt's number, and begins anew with each task.
+    FencePerAttempt = "fence-per-attempt",
+    /// An attempt that is to be stopped counts as reaped at once.
+    StartBeforeReaped = "start-before-reaped",
+    /// The death of a task is not told to those that need it.
+    DeadDependencyLeavesWaiter = "dead-dependency-leaves-a-waiter",
+    /// The due time of a retry moves with the wall clock twice.
+    RetryBeforeDue = "retry-before-due-after-a-clock-step",
+    /// An attempt that the engine's death ended counts toward `max_attempts`.
+    EngineDeathCharged = "engine-death-charged",
+    /// An attempt that met a rate limit counts toward `max_attempts`.
+    RateLimitCharged = "rate-limit-charged",
+    /// Losses alone in flight are not counted.
+    LossesNotBounded = "losses-not-bounded",
+    /// What happened is shown before it is durable.
+    PublishedBeforeAppend = "published-before-append",
+    /// What is ordered is done before it is durable.
+    EffectBeforeAppend = "effect-before-append",
+    /// A result is accepted although a cancel came before it.
+    CancelOverruled = "cancel-overruled",
+    /// The concurrency of a plan is not looked at.
+    ConcurrencyIgnored = "concurrency-ignored",
+}
+
+#[cfg(feature = "planted")]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+/// Plants a bug on this thread, or none.
+#[cfg(feature = "planted")]
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}
+
+/// Whether a bug is planted on this thread.
+#[cfg(feature = "planted")]
+pub fn is_planted(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+/// Whether a bug is planted: never, in what is shipped.
+#[cfg(not(feature = "planted"))]
+pub const fn is_planted(_: Bug) -> bool {
+    false
+}

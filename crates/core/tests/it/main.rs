@@ -1,0 +1,3 @@
+//! The tests of the core from outside. Never: files but goldens, clocks, or randomness that is not seeded.
+
+mod machines;
