@@ -1,1 +1,13 @@
-//! windlass-engine
+//! The engine turns: it takes inputs in, decides by the core, makes that durable, and only then tells and does it.
+//!
+//! ```text
+//! faces ── Handle ──┐                     ┌── answers, records ──> faces
+//!                   ├──> inbox ──> turn ──┤
+//! drivers ─ reports ┘     (one thread)    └── effects ──> hands ──> keeper, blobs
+//! ```
+//!
+//! Never: policy (that is the core's), or a process of its own besides the keeper.
+
+pub mod clock;
+pub mod recover;
+pub mod turn;

@@ -1,0 +1,76 @@
+//! The five lines. One thread, one batch at a time; nothing leaves the room before the journal has it.
+
+use std::sync::Arc;
+
+use windlass_core::decide::Stamp;
+use windlass_core::effect::Effect;
+use windlass_core::event::Record;
+use windlass_core::input::{Answer, Input};
+use windlass_core::planted::{Bug, is_planted};
+use windlass_core::react::react;
+use windlass_core::state::State;
+use windlass_core::turn::Core;
+use windlass_journal::Journal;
+use windlass_journal::error::JournalError;
+
+/// An input on its way into a turn.
+pub struct Letter<R> {
+    /// What is asked or reported.
+    pub input: Input,
+    /// When it was received.
+    pub stamp: Stamp,
+    /// Where the answer goes.
+    pub reply: Option<R>,
+}
+
+/// Everything that a turn reaches after its batch is durable.
+pub trait Outside {
+    /// Where an answer goes.
+    type Reply;
+    /// Gives an answer to whoever asked.
+    fn answer(&mut self, reply: Self::Reply, answer: Answer);
+    /// Shows what happened, and the state after it.
+    fn publish(&mut self, state: &State, records: &Arc<[Record]>);
+    /// Carries out an order, or has it carried out: it does not wait, and what comes of it is reported.
+    fn perform(&mut self, effect: Effect);
+}
+
+/// Takes a batch of letters in. True where more follows from the state without any further input.
+///
+/// # Errors
+/// When the batch could not be made durable: the process must end, since the state is ahead of the disk.
+pub fn turn<O: Outside>(
+    core: &mut Core,
+    journal: &mut dyn Journal,
+    inbox: Vec<Letter<O::Reply>>,
+    stamp: Stamp,
+    outside: &mut O,
+) -> Result<bool, JournalError> {
+    let before = core.state().head;
+    let handled = inbox.into_iter().map(|letter| (core.handle(&letter.input, letter.stamp), letter.reply));
+    let answers: Vec<_> = handled.filter_map(|(answer, reply)| reply.zip(answer)).collect();
+    let more = core.end_waits(stamp);
+    let records: Arc<[Record]> = core.take_records().into();
+    if is_planted(Bug::PublishedBeforeAppend) {
+        outside.publish(core.state(), &records);
+    }
+    if is_planted(Bug::EffectBeforeAppend) {
+        order(core, &records, outside);
+    }
+    if !records.is_empty() {
+        journal.append(core.state().epoch, before, &records)?;
+    }
+    for (reply, answer) in answers {
+        outside.answer(reply, answer);
+    }
+    outside.publish(core.state(), &records);
+    order(core, &records, outside);
+    Ok(more)
+}
+
+fn order<O: Outside>(core: &Core, records: &[Record], outside: &mut O) {
+    let effects = records.iter().flat_map(|record| react(core.state(), record));
+    for effect in effects {
+        outside.perform(effect);
+    }
+}
