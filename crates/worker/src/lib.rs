@@ -1,1 +1,44 @@
-//! windlass-worker
+//! The worker of Windlass: real processes, started, streamed, metered, stopped and taken.
+//!
+//! ```text
+//! engine thread ──spawn, stop──> Supervisor (one thread) ──link──> monitor ──> the attempt and all its descent
+//!       ^                             │  ^  streams, limits, logs     │ (one attempt at a time, used again)
+//!       └────────WorkerReport─────────┘  └───────Ended───────────────┘
+//!                                     └──link──> keeper `pawl`: makes monitors, ends what dead ones leave
+//! ```
+//!
+//! Never: knowing of other tasks, or deciding what follows from an attempt's end.
+
+mod adapter;
+mod capture;
+mod clock;
+mod ending;
+pub mod environment;
+mod fault;
+mod keeper;
+mod link;
+pub mod log;
+mod machine;
+mod monitor;
+mod os;
+mod program;
+mod report;
+mod settings;
+mod supervise;
+mod sweep;
+mod wire;
+
+pub use capture::INLINE_BYTES_MAX;
+pub use keeper::run_if_keeper;
+pub use machine::{Containment, Machine, machine};
+pub use report::{AttemptEnded, Captured, WorkerError, WorkerReport};
+pub use settings::Settings;
+pub use supervise::{Blobs, Supervisor, Surroundings};
+pub use sweep::{OldKeeperError, sweep, wait_for_old_keeper};
+
+/// Lets orphans come to this process, so that it can end what a dead keeper leaves. For the binary that is an engine;
+/// a library's host may have children of its own.
+pub fn become_subreaper() -> std::io::Result<()> {
+    use os::Os as _;
+    os::Host::become_subreaper()
+}

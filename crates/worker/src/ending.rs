@@ -1,0 +1,88 @@
+//! How a set of processes is ended: a word of warning to each, some time, then force until none is left. Monitors,
+//! keeper, engine and sweep all end what is theirs this way. Never: taking what is over (the parents do that).
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::os::{Host, Look, Os as _, Pid, Process, Signal};
+
+/// How long what outlived its program, or its engine, may go on before force is used.
+pub(crate) const GRACE_OF_LEFTOVERS: Duration = Duration::from_millis(500);
+/// How soon after a use of force it is looked again.
+const AGAIN: Duration = Duration::from_millis(20);
+/// How often processes that keep appearing are held before force is used on what was found.
+const HOLDS_MAX: u32 = 20;
+
+/// An ending under way.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    force_at: Instant,
+    warned: bool,
+}
+
+impl Ending {
+    /// An ending that begins now.
+    pub(crate) fn new(grace: Duration) -> Self {
+        Self { force_at: clock::monotonic() + grace, warned: grace.is_zero() }
+    }
+
+    /// Lets force be used no later than this long from now; what was granted before is never lengthened.
+    pub(crate) fn hasten(&mut self, grace: Duration) {
+        self.force_at = self.force_at.min(clock::monotonic() + grace);
+    }
+
+    /// Does what is due to these processes and all that descend from them; gives the time until the next step.
+    pub(crate) fn step(&mut self, roots: impl Fn() -> Vec<Pid>) -> Duration {
+        let now = clock::monotonic();
+        if now < self.force_at {
+            if !self.warned {
+                self.warned = true;
+                for process in descent(roots()) {
+                    Host::signal(process, Signal::TERM);
+                    // One that is held can't hear the warning.
+                    Host::signal(process, Signal::CONT);
+                }
+            }
+            return self.force_at - now;
+        }
+        force(&roots);
+        AGAIN
+    }
+}
+
+/// Holds everything first, so that nothing new is made while it is counted, and then ends it.
+fn force(roots: &impl Fn() -> Vec<Pid>) {
+    let mut held = HashSet::new();
+    for _ in 0..HOLDS_MAX {
+        let found = descent(roots());
+        let fresh: Vec<Process> = found.into_iter().filter(|process| held.insert(*process)).collect();
+        if fresh.is_empty() {
+            break;
+        }
+        fresh.iter().for_each(|process| Host::signal(*process, Signal::STOP));
+    }
+    held.into_iter().for_each(|process| Host::signal(process, Signal::KILL));
+}
+
+/// These processes and everything that descends from them, as far as it still lives.
+pub(crate) fn descent(roots: Vec<Pid>) -> Vec<Process> {
+    looks_at_descent(roots).into_iter().map(|look| look.process).collect()
+}
+
+/// The same, with what the system says about each.
+pub(crate) fn looks_at_descent(roots: Vec<Pid>) -> Vec<Look> {
+    let mut found = Vec::new();
+    let mut known = HashSet::new();
+    let mut to_visit = roots;
+    while let Some(pid) = to_visit.pop() {
+        if !known.insert(pid) {
+            continue;
+        }
+        if let Some(look) = Host::look_at(pid).filter(|look| !look.over) {
+            found.push(look);
+            to_visit.extend(Host::children(pid));
+        }
+    }
+    found
+}

@@ -1,0 +1,162 @@
+//! Which variables an attempt sees. Never: reading the environment of this process (it is read once, at the edge).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use globset::{Glob, GlobMatcher};
+use windlass_core::id::AttemptKey;
+
+/// The names of surrounding variables that every attempt gets; one that ends in `*` stands for all that begin so.
+pub const LET_THROUGH: [&str; 21] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_*",
+    "TZ",
+    "TMPDIR",
+    "XDG_*",
+    "SSH_AUTH_SOCK",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+/// What parts the marks of the runs around a process.
+pub const OWNERS_SEPARATOR: char = ',';
+
+/// The variables of these surroundings that attempts may get at all: the list above, and what some task of the plan
+/// lets through by its `pass`.
+pub fn cut(
+    surroundings: impl IntoIterator<Item = (String, String)>,
+    pass: &[String],
+) -> BTreeMap<String, String> {
+    let pass = matchers(pass);
+    surroundings.into_iter().filter(|(name, _)| is_let_through(name, &pass)).collect()
+}
+
+fn is_let_through(name: &str, pass: &[GlobMatcher]) -> bool {
+    let by_list = LET_THROUGH.iter().any(|one| match one.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == *one,
+    });
+    by_list || pass.iter().any(|glob| glob.is_match(name))
+}
+
+/// Globs that are none (plans are checked for that) let nothing through.
+fn matchers(pass: &[String]) -> Vec<GlobMatcher> {
+    pass.iter().filter_map(|glob| Some(Glob::new(glob).ok()?.compile_matcher())).collect()
+}
+
+/// Where an attempt works and what it is told of its surroundings.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) home: &'a Path,
+    pub(crate) home_id: &'a str,
+    /// The marks of the runs around this engine.
+    pub(crate) owners: Option<&'a str>,
+    pub(crate) folder: &'a str,
+    pub(crate) workspace: &'a str,
+    pub(crate) output: &'a Path,
+}
+
+/// The variables of an attempt. Those that Windlass sets of its own can't be overridden by a plan, but for the
+/// width and kind of the terminal.
+pub(crate) fn of_attempt(
+    base: &BTreeMap<String, String>,
+    pass: &[String],
+    own: &BTreeMap<String, String>,
+    key: &AttemptKey,
+    place: &Place<'_>,
+) -> BTreeMap<String, String> {
+    let pass = matchers(pass);
+    let let_through = base.iter().filter(|(name, _)| is_let_through(name, &pass));
+    let mut all: BTreeMap<String, String> =
+        let_through.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut set = |name: &str, value: String| drop(all.insert(name.to_owned(), value));
+    set("COLUMNS", "120".to_owned());
+    set("TERM", "dumb".to_owned());
+    own.iter().for_each(|(name, value)| set(name, value.clone()));
+    set("PWD", place.folder.to_owned());
+    set("WINDLASS_RUN", key.run.to_string());
+    set("WINDLASS_TASK", key.task.to_string());
+    set("WINDLASS_ATTEMPT", key.attempt.to_string());
+    set("WINDLASS_KEY", key.to_string());
+    set("WINDLASS_OWNERS", owners(place.owners, place.home_id, key));
+    set("WINDLASS_OUTPUT", place.output.display().to_string());
+    set("WINDLASS_WORKSPACE", place.workspace.to_owned());
+    set("WINDLASS_HOME", place.home.display().to_string());
+    all
+}
+
+/// The marks of an attempt: those of the runs around it, and its own at the end.
+pub(crate) fn owners(around: Option<&str>, home_id: &str, key: &AttemptKey) -> String {
+    match around.filter(|marks| !marks.is_empty()) {
+        Some(marks) => format!("{marks}{OWNERS_SEPARATOR}{home_id}|{key}"),
+        None => format!("{home_id}|{key}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_is_neither_listed_nor_passed_stays_outside() {
+        let around = variables(&[("PATH", "/bin"), ("LC_ALL", "C"), ("MY_KEY", "k"), ("AWS_SECRET", "s")]);
+        let cut = cut(around, &["MY_*".to_owned()]);
+        assert_eq!(cut, variables(&[("PATH", "/bin"), ("LC_ALL", "C"), ("MY_KEY", "k")]));
+    }
+
+    #[test]
+    fn a_nested_run_appends_its_mark() {
+        let key: AttemptKey = "abcdef/fix/2".parse().expect("a key");
+        assert_eq!(owners(None, "h1", &key), "h1|abcdef/fix/2");
+        assert_eq!(owners(Some("h0|zzzzzz/t/1"), "h1", &key), "h0|zzzzzz/t/1,h1|abcdef/fix/2");
+    }
+
+    #[test]
+    fn a_plan_sets_the_width_but_not_the_key() {
+        let key: AttemptKey = "abcdef/fix/2".parse().expect("a key");
+        let place = Place {
+            home: Path::new("/home"),
+            home_id: "h",
+            owners: None,
+            folder: "/f",
+            workspace: "/w",
+            output: Path::new("/o"),
+        };
+        let base = variables(&[("PATH", "/bin"), ("MY_KEY", "k")]);
+        let own = variables(&[("COLUMNS", "80"), ("WINDLASS_KEY", "forged"), ("A", "b")]);
+        let all = of_attempt(&base, &[], &own, &key, &place);
+        let expected = variables(&[
+            ("A", "b"),
+            ("COLUMNS", "80"),
+            ("PATH", "/bin"),
+            ("PWD", "/f"),
+            ("TERM", "dumb"),
+            ("WINDLASS_ATTEMPT", "2"),
+            ("WINDLASS_HOME", "/home"),
+            ("WINDLASS_KEY", "abcdef/fix/2"),
+            ("WINDLASS_OUTPUT", "/o"),
+            ("WINDLASS_OWNERS", "h|abcdef/fix/2"),
+            ("WINDLASS_RUN", "abcdef"),
+            ("WINDLASS_TASK", "fix"),
+            ("WINDLASS_WORKSPACE", "/w"),
+        ]);
+        assert_eq!(all, expected);
+    }
+}

@@ -1,0 +1,104 @@
+//! A socket between two of our processes: whole messages, descriptors handed over with them, and an end that shows.
+//! Never: what the messages mean (that is `wire.rs`).
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+
+/// Descriptors that one message may carry.
+const DESCRIPTORS_MAX: usize = 4;
+/// The longest message; what is longer goes through a file.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// One end.
+#[derive(Debug)]
+pub(crate) struct Link(OwnedFd);
+
+/// What came out of a [`Link`].
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// A message of this length, with these descriptors.
+    Message(usize, Vec<OwnedFd>),
+    /// Nothing is there yet.
+    Nothing,
+    /// The other end is gone.
+    End,
+}
+
+impl Link {
+    /// Two ends.
+    pub(crate) fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        Ok((Self(one), Self(other)))
+    }
+
+    /// Sends a message; false when the other end is gone.
+    pub(crate) fn send(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<bool> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            assert!(control.push(SendAncillaryMessage::ScmRights(descriptors)), "room for each descriptor");
+        }
+        loop {
+            match rustix::net::sendmsg(&self.0, &[IoSlice::new(message)], &mut control, SendFlags::NOSIGNAL) {
+                Ok(_) => return Ok(true),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Takes the next message, waiting for it if `wait` is set. A connection that was reset is an end too.
+    pub(crate) fn receive(&self, into: &mut [u8], wait: bool) -> io::Result<Received> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC | if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+        let answer = loop {
+            let mut parts = [IoSliceMut::new(into)];
+            match rustix::net::recvmsg(&self.0, &mut parts, &mut control, flags) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => break other,
+            }
+        };
+        match answer {
+            Ok(message) if message.bytes == 0 => Ok(Received::End),
+            Ok(message) => {
+                let mut descriptors = Vec::new();
+                for part in control.drain() {
+                    if let RecvAncillaryMessage::ScmRights(received) = part {
+                        descriptors.extend(received);
+                    }
+                }
+                Ok(Received::Message(message.bytes, descriptors))
+            }
+            Err(rustix::io::Errno::AGAIN) => Ok(Received::Nothing),
+            Err(rustix::io::Errno::CONNRESET) => Ok(Received::End),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<OwnedFd> for Link {
+    fn from(socket: OwnedFd) -> Self {
+        Self(socket)
+    }
+}
+
+impl From<Link> for OwnedFd {
+    fn from(link: Link) -> Self {
+        link.0
+    }
+}

@@ -1,0 +1,188 @@
+//! Reading a log, also one that is still being written. Never: changing anything.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use windlass_core::time::Time;
+
+use super::{LogLine, Stream, part_path};
+
+/// The lines of a log, from its start. A log that is not there has none.
+pub fn read(path: &Path) -> LogLines {
+    LogLines::new(path, true)
+}
+
+/// The last lines of a log, at most this many.
+pub fn last_lines(path: &Path, count: usize) -> io::Result<Vec<LogLine>> {
+    let mut last = VecDeque::with_capacity(count.min(1024) + 1);
+    for line in read(path) {
+        last.push_back(line?);
+        if last.len() > count {
+            last.pop_front();
+        }
+    }
+    Ok(last.into())
+}
+
+/// An iterator over the lines of a log.
+#[derive(Debug)]
+pub struct LogLines {
+    path: PathBuf,
+    input: Option<BufReader<File>>,
+    part: u64,
+    /// A record that is not whole yet.
+    record: Vec<u8>,
+    /// Whether the first part was read to its end, behind which others follow.
+    head_ended: bool,
+    /// How many bytes of text lie before this place, those included that were cut.
+    text_bytes: u64,
+    last_at: Time,
+    /// Whether the log is taken to be complete: a torn record at its end is shown, and said to be torn.
+    complete: bool,
+}
+
+impl LogLines {
+    pub(super) fn new(path: &Path, complete: bool) -> Self {
+        Self {
+            path: path.to_owned(),
+            input: None,
+            part: 0,
+            record: Vec::new(),
+            head_ended: false,
+            text_bytes: 0,
+            last_at: Time::default(),
+            complete,
+        }
+    }
+
+    /// The next line that is whole; none where there is none yet.
+    pub(super) fn next_line(&mut self) -> io::Result<Option<LogLine>> {
+        loop {
+            if self.input.is_none() && !self.open()? {
+                return Ok(None);
+            }
+            // Looked for before the last read of this part: nothing is added to a part after the next was made.
+            let next_part = self.next_part();
+            if self.read_record()? {
+                let record = std::mem::take(&mut self.record);
+                match self.understand(&record) {
+                    Some(line) => return Ok(Some(line)),
+                    None => continue,
+                }
+            }
+            let Some(part) = next_part else { return Ok(None) };
+            self.go_to(part);
+        }
+    }
+
+    fn open(&mut self) -> io::Result<bool> {
+        match File::open(part_path(&self.path, self.part)) {
+            Ok(file) => {
+                self.input = Some(BufReader::new(file));
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.next_part() {
+                // It made room for newer ones since it was seen.
+                Some(part) if self.part > 0 => {
+                    self.go_to(part);
+                    self.open()
+                }
+                _ => Ok(false),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    fn go_to(&mut self, part: u64) {
+        self.part = part;
+        self.input = None;
+        self.record.clear();
+    }
+
+    /// Whether a whole record was read.
+    fn read_record(&mut self) -> io::Result<bool> {
+        let Some(input) = &mut self.input else { return Ok(false) };
+        input.read_until(b'\n', &mut self.record)?;
+        Ok(self.record.last() == Some(&b'\n'))
+    }
+
+    /// The oldest part after this one.
+    fn next_part(&self) -> Option<u64> {
+        let first = self.part + 1;
+        if part_path(&self.path, first).exists() {
+            return Some(first);
+        }
+        // Only a log that has outgrown its first part has others.
+        if !self.head_ended {
+            return None;
+        }
+        let name = self.path.file_name()?.to_str()?;
+        let entries = fs::read_dir(self.path.parent()?).ok()?.flatten();
+        let parts = entries.filter_map(|entry| {
+            entry.file_name().to_str()?.strip_prefix(name)?.strip_prefix('.')?.parse::<u64>().ok()
+        });
+        parts.filter(|part| *part > self.part).min()
+    }
+
+    fn understand(&mut self, record: &[u8]) -> Option<LogLine> {
+        let record = record.strip_suffix(b"\n").unwrap_or(record);
+        if let Some(number) = record.strip_prefix(b"@") {
+            let bytes: u64 = str::from_utf8(number).ok()?.parse().ok()?;
+            if self.part == 0 {
+                self.head_ended = true;
+                return None;
+            }
+            let cut = bytes.saturating_sub(std::mem::replace(&mut self.text_bytes, bytes));
+            return (cut > 0).then(|| self.notice(cut_notice(cut)));
+        }
+        let (at, rest) = split_once(record, b' ')?;
+        let at = Time::from_ms(str::from_utf8(at).ok()?.parse().ok()?);
+        let (letter, rest) = rest.split_first()?;
+        let (mark, text) = rest.split_first()?;
+        let (stream, ended) = (Stream::of_letter(*letter)?, *mark == b' ');
+        self.last_at = at;
+        self.text_bytes += match stream {
+            Stream::Windlass => bytes_of_cut_notice(text).unwrap_or(0),
+            Stream::Stdout | Stream::Stderr => text.len() as u64 + u64::from(ended),
+        };
+        Some(LogLine { at, stream, text: String::from_utf8_lossy(text).into_owned(), ended })
+    }
+
+    fn notice(&self, text: String) -> LogLine {
+        LogLine { at: self.last_at, stream: Stream::Windlass, text, ended: true }
+    }
+}
+
+/// What stands in a log where some of it was not kept.
+pub(super) fn cut_notice(bytes: u64) -> String {
+    format!("[{bytes} bytes cut]")
+}
+
+fn bytes_of_cut_notice(text: &[u8]) -> Option<u64> {
+    str::from_utf8(text).ok()?.strip_prefix('[')?.strip_suffix(" bytes cut]")?.parse().ok()
+}
+
+fn split_once(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let place = bytes.iter().position(|byte| *byte == at)?;
+    Some((&bytes[..place], &bytes[place + 1..]))
+}
+
+impl Iterator for LogLines {
+    type Item = io::Result<LogLine>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.next_line() {
+            Ok(None) if self.complete && !self.record.is_empty() => {
+                let record = std::mem::take(&mut self.record);
+                let torn = self.understand(&record).map(|line| LogLine { ended: false, ..line });
+                self.complete = false;
+                Some(Ok(
+                    torn.unwrap_or_else(|| self.notice("[the log ends in the middle of a line]".to_owned()))
+                ))
+            }
+            other => other.transpose(),
+        }
+    }
+}

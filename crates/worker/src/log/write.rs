@@ -1,0 +1,255 @@
+//! Writing a log. A record is a line: milliseconds, a letter for the stream, a blank (or `+` where the line goes on),
+//! the text. A record `@N` at the end of the first part and at the start of each other says how many bytes of text
+//! lie before it. Never: failing an attempt because its log can't be written.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use windlass_core::time::Time;
+
+use super::read::cut_notice;
+use super::{Stream, part_path};
+
+/// How much of a log is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogLimits {
+    /// Of the beginning.
+    pub(crate) head_bytes: u64,
+    /// Of each of the two parts that hold the end.
+    pub(crate) tail_bytes: u64,
+    /// Past the beginning: what is taken in a second. The rest of that second is read and dropped, but for its end.
+    pub(crate) flood_bytes: u64,
+}
+
+impl LogLimits {
+    /// The limits of a log that may take this much of the disk.
+    pub(crate) fn of(bytes_max: u64) -> Self {
+        Self { head_bytes: bytes_max / 2, tail_bytes: bytes_max / 4, flood_bytes: (bytes_max / 16).max(1) }
+    }
+}
+
+/// The longest piece of a line.
+const PIECE_BYTES_MAX: usize = 16 * 1024;
+/// What is kept of the end of a second that printed too much.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// The writer of an attempt's log. It makes the file with the first line.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    path: PathBuf,
+    limits: LogLimits,
+    part: u64,
+    file: Option<File>,
+    in_part: u64,
+    text_bytes: u64,
+    /// Records that are not written yet.
+    records: Vec<u8>,
+    /// Lines that have not ended yet, of output and of error.
+    open: [Vec<u8>; 2],
+    flood: Flood,
+    broken: bool,
+}
+
+/// The second that is being counted, and what was dropped in it.
+#[derive(Debug, Default)]
+struct Flood {
+    since: Time,
+    taken: u64,
+    dropped: [u64; 2],
+    kept: [Vec<u8>; 2],
+}
+
+impl LogWriter {
+    /// A writer of this file.
+    pub(crate) fn new(path: PathBuf, limits: LogLimits) -> Self {
+        Self {
+            path,
+            limits,
+            part: 0,
+            file: None,
+            in_part: 0,
+            text_bytes: 0,
+            records: Vec::new(),
+            open: [Vec::new(), Vec::new()],
+            flood: Flood::default(),
+            broken: false,
+        }
+    }
+
+    /// Adds what was read from a stream. Never [`Stream::Windlass`].
+    pub(crate) fn add(&mut self, stream: Stream, bytes: &[u8], at: Time) {
+        if self.broken {
+            return;
+        }
+        if self.part > 0 && self.floods(stream, bytes, at) {
+            return;
+        }
+        self.split(stream, bytes, at);
+        self.write_out();
+    }
+
+    /// Writes lines that have not ended as pieces, so that a follower sees them.
+    pub(crate) fn show_open_lines(&mut self, at: Time) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let open = std::mem::take(&mut self.open[slot(stream)]);
+            if !open.is_empty() {
+                self.record(stream, &open, at, false);
+            }
+        }
+        self.write_out();
+    }
+
+    /// Adds a notice of ours.
+    pub(crate) fn note(&mut self, text: &str, at: Time) {
+        self.record(Stream::Windlass, text.as_bytes(), at, true);
+        self.write_out();
+    }
+
+    /// The attempt is over.
+    pub(crate) fn finish(&mut self, at: Time) {
+        self.settle_flood(at);
+        self.show_open_lines(at);
+    }
+
+    /// Whether these bytes are more than this second may hold; they are counted and their end is kept then.
+    fn floods(&mut self, stream: Stream, bytes: &[u8], at: Time) -> bool {
+        if at.since(self.flood.since).ms >= 1000 {
+            self.settle_flood(at);
+            self.flood = Flood { since: at, ..Flood::default() };
+        }
+        self.flood.taken += bytes.len() as u64;
+        if self.flood.taken <= self.limits.flood_bytes {
+            return false;
+        }
+        let slot = slot(stream);
+        self.flood.dropped[slot] += bytes.len() as u64;
+        let kept = &mut self.flood.kept[slot];
+        if bytes.len() >= KEPT_BYTES {
+            kept.clear();
+        } else if kept.len() + bytes.len() > 2 * KEPT_BYTES {
+            kept.drain(..kept.len() - KEPT_BYTES);
+        }
+        kept.extend_from_slice(&bytes[bytes.len().saturating_sub(KEPT_BYTES)..]);
+        true
+    }
+
+    /// Writes how much was dropped, and the end of it from its first whole line on.
+    fn settle_flood(&mut self, at: Time) {
+        let flood = std::mem::take(&mut self.flood);
+        let mut cut = 0;
+        let mut ends = Vec::new();
+        for (stream, (dropped, kept)) in
+            [Stream::Stdout, Stream::Stderr].into_iter().zip(flood.dropped.into_iter().zip(flood.kept))
+        {
+            if dropped == 0 {
+                continue;
+            }
+            let whole = if dropped > kept.len() as u64 {
+                kept.iter().position(|byte| *byte == b'\n').map_or(kept.len(), |end| end + 1)
+            } else {
+                0
+            };
+            let end = kept[whole..].to_vec();
+            cut += dropped - end.len() as u64;
+            ends.push((stream, end));
+        }
+        if cut > 0 {
+            self.show_open_lines(at);
+            self.text_bytes += cut;
+            self.record(Stream::Windlass, cut_notice(cut).as_bytes(), at, true);
+        }
+        for (stream, end) in ends {
+            self.split(stream, &end, at);
+        }
+        self.write_out();
+    }
+
+    fn split(&mut self, stream: Stream, bytes: &[u8], at: Time) {
+        let mut open = std::mem::take(&mut self.open[slot(stream)]);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = PIECE_BYTES_MAX - open.len();
+            let piece = &rest[..rest.len().min(room)];
+            let end = piece.iter().position(|byte| *byte == b'\n');
+            match end {
+                Some(end) if open.is_empty() => self.record(stream, &piece[..end], at, true),
+                Some(end) => {
+                    open.extend_from_slice(&piece[..end]);
+                    self.record(stream, &open, at, true);
+                    open.clear();
+                }
+                None => {
+                    open.extend_from_slice(piece);
+                    if open.len() == PIECE_BYTES_MAX {
+                        self.record(stream, &open, at, false);
+                        open.clear();
+                    }
+                }
+            }
+            rest = &rest[end.map_or(piece.len(), |end| end + 1)..];
+        }
+        self.open[slot(stream)] = open;
+    }
+
+    fn record(&mut self, stream: Stream, text: &[u8], at: Time, ended: bool) {
+        let before = self.records.len();
+        let mark = if ended { ' ' } else { '+' };
+        let letter = char::from(stream.letter());
+        write!(self.records, "{} {letter}{mark}", at.ms).expect("memory takes what is written");
+        self.records.extend_from_slice(text);
+        self.records.push(b'\n');
+        self.in_part += (self.records.len() - before) as u64;
+        if stream != Stream::Windlass {
+            self.text_bytes += text.len() as u64 + u64::from(ended);
+        }
+        let room = if self.part == 0 { self.limits.head_bytes } else { self.limits.tail_bytes };
+        if self.in_part >= room {
+            self.next_part();
+        }
+    }
+
+    fn next_part(&mut self) {
+        let mark = format!("@{}\n", self.text_bytes);
+        if self.part == 0 {
+            self.records.extend_from_slice(mark.as_bytes());
+        }
+        self.write_out();
+        if self.part >= 2 {
+            // The oldest part of the end makes room; one that is gone already takes none.
+            drop(fs::remove_file(part_path(&self.path, self.part - 1)));
+        }
+        self.part += 1;
+        self.in_part = 0;
+        self.file = None;
+        self.records.extend_from_slice(mark.as_bytes());
+    }
+
+    fn write_out(&mut self) {
+        if self.records.is_empty() || self.broken {
+            self.records.clear();
+            return;
+        }
+        // A full disk costs the log, never the attempt; what it prints goes on being read.
+        self.broken = self.try_write_out().is_err();
+        self.records.clear();
+        if self.records.capacity() > 4 * KEPT_BYTES {
+            self.records = Vec::new();
+        }
+    }
+
+    fn try_write_out(&mut self) -> io::Result<()> {
+        if self.file.is_none() {
+            let path = part_path(&self.path, self.part);
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            self.file = Some(File::options().create(true).append(true).open(path)?);
+        }
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(&self.records))
+    }
+}
+
+fn slot(stream: Stream) -> usize {
+    usize::from(stream == Stream::Stderr)
+}

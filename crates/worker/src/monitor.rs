@@ -1,0 +1,202 @@
+//! A monitor: starts one attempt at a time, waits until nothing of it is left, and says so. A copy of the keeper,
+//! made ahead and used again once it is proved empty. Never: knowing what it starts, or why.
+
+use std::collections::HashSet;
+use std::ffi::CStr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
+use std::{fs, io};
+
+use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
+use crate::keeper::wait_for;
+use crate::link::{Link, MESSAGE_BYTES_MAX, Received};
+use crate::os::{Fault, Host, Launch, Os as _, Pid, Process, Signal, Starter, Step, Waited};
+use crate::wire::{Account, FromMonitor, Message as _, Order, Start, ToMonitor};
+
+/// Lives as a monitor, and ends the process when the engine is gone and nothing of it is left.
+pub(crate) fn run(link: &Link, signals: &OwnedFd, keeper: Pid) -> ! {
+    let code = match monitor(link, signals, keeper) {
+        Ok(()) => 0,
+        Err(_) => 4,
+    };
+    #[expect(clippy::exit, reason = "this process is a monitor and nothing else")]
+    std::process::exit(code)
+}
+
+fn monitor(link: &Link, signals: &OwnedFd, keeper: Pid) -> io::Result<()> {
+    let _ = rustix::thread::set_name(c"pawl-monitor");
+    Host::become_subreaper()?;
+    Host::watch_parent()?;
+    let mut starter = Starter::new();
+    let mut buffer = vec![0; MESSAGE_BYTES_MAX];
+    loop {
+        // Nothing runs, so nothing has to be watched: the death of the keeper matters only to what runs.
+        let Received::Message(length, descriptors) = link.receive(&mut buffer, true)? else { return Ok(()) };
+        let from_file;
+        let mut order = Order::from_bytes(&buffer[..length]);
+        if let Some(Order::StartInFile(length)) = order {
+            from_file = descriptors.get(3).map_or_else(|| Ok(Vec::new()), |file| read_all(file, length))?;
+            order = Order::from_bytes(&from_file);
+        }
+        match order {
+            Some(Order::Start(start)) => {
+                let begun = begin(&mut starter, &start, &descriptors);
+                // Whoever reads the streams waits for the last writer: that must not be this process.
+                drop(descriptors);
+                match begun {
+                    Ok(main) => {
+                        if Watch::new(link, signals, keeper, main, start.fence).until_empty()? == Engine::Gone
+                        {
+                            return Ok(());
+                        }
+                    }
+                    Err(fault) => tell(link, FromMonitor::Failed(fault))?,
+                }
+            }
+            Some(Order::Other(ToMonitor::Ask(fence))) => tell(link, FromMonitor::Doing(fence, 0))?,
+            // A stop that crossed with the end of what it meant.
+            Some(Order::Other(ToMonitor::Stop(_)) | Order::StartInFile(_)) | None => {}
+        }
+    }
+}
+
+/// An engine that is gone needs no news; that it is gone shows when it is listened to.
+fn tell(link: &Link, news: FromMonitor) -> io::Result<()> {
+    link.send(&news.to_bytes(), &[]).map(|_| ())
+}
+
+fn read_all(file: &OwnedFd, length: usize) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::FileExt as _;
+    let mut bytes = vec![0; length];
+    fs::File::from(file.try_clone()?).read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+fn begin(starter: &mut Starter, start: &Start<'_>, descriptors: &[OwnedFd]) -> Result<Pid, Fault> {
+    let [input, output, error, ..] = descriptors else {
+        // The kernel hands over fewer than were sent when this process may not hold more.
+        return Err(Fault { step: Step::Prepare, errno: rustix::io::Errno::MFILE.raw_os_error() });
+    };
+    let argv: &[&CStr] = &start.argv;
+    let stdio = [input.as_fd(), output.as_fd(), error.as_fd()];
+    Host::start(
+        starter,
+        &Launch { program: start.program, folder: start.folder, argv, env: &start.env, stdio },
+    )
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    There,
+    Gone,
+}
+
+/// An attempt that runs.
+struct Watch<'a> {
+    link: &'a Link,
+    signals: &'a OwnedFd,
+    keeper: Pid,
+    main: Pid,
+    main_lives: bool,
+    /// What was seen alive after the main process was over.
+    outlived: HashSet<Process>,
+    ending: Option<Ending>,
+    engine: Engine,
+    account: Account,
+}
+
+impl<'a> Watch<'a> {
+    fn new(link: &'a Link, signals: &'a OwnedFd, keeper: Pid, main: Pid, fence: u64) -> Self {
+        let (cpu, ending) = (Duration::ZERO, None);
+        let account = Account { fence, status: 0, cpu, resident_peak: 0, leftovers: 0, keeper_died: false };
+        let (outlived, engine) = (HashSet::new(), Engine::There);
+        Self { link, signals, keeper, main, main_lives: true, outlived, ending, engine, account }
+    }
+
+    /// Watches until this process has no child left, and reports that.
+    fn until_empty(mut self) -> io::Result<Engine> {
+        // The death of the keeper may have been signalled while nothing ran and nobody looked.
+        self.look_for_keeper();
+        while self.take_the_dead()? {
+            if !self.main_lives {
+                self.end_within(GRACE_OF_LEFTOVERS);
+                self.outlived.extend(descent(own_children()));
+            }
+            let next_step = self.ending.as_mut().map(|ending| ending.step(own_children));
+            let signals = self.signals.as_fd();
+            let [signalled, heard] = match self.engine {
+                Engine::There => wait_for([&signals, &self.link.as_fd()], next_step)?,
+                Engine::Gone => [wait_for([&signals], next_step)?[0], false],
+            };
+            if signalled {
+                Host::drain_signals(self.signals);
+                self.look_for_keeper();
+            }
+            if heard {
+                self.hear()?;
+            }
+        }
+        self.account.leftovers = u32::try_from(self.outlived.len()).unwrap_or(u32::MAX);
+        tell(self.link, FromMonitor::Ended(self.account))?;
+        Ok(self.engine)
+    }
+
+    /// Takes every child that is over; false when there are none left.
+    fn take_the_dead(&mut self) -> io::Result<bool> {
+        loop {
+            match Host::wait_any()? {
+                Waited::Over(over) => {
+                    self.account.cpu += over.cpu;
+                    self.account.resident_peak = self.account.resident_peak.max(over.resident_peak);
+                    if over.pid == self.main {
+                        self.account.status = over.status;
+                        self.main_lives = false;
+                    }
+                }
+                Waited::Alive => return Ok(true),
+                Waited::None => return Ok(false),
+            }
+        }
+    }
+
+    fn end_within(&mut self, grace: Duration) {
+        if let Some(ending) = &mut self.ending {
+            return ending.hasten(grace);
+        }
+        if self.main_lives && !grace.is_zero() {
+            // The group hears of it in one stroke, also those of it that are being made at this moment.
+            Host::signal_group(self.main, Signal::TERM);
+        }
+        self.ending = Some(Ending::new(grace));
+    }
+
+    fn look_for_keeper(&mut self) {
+        if !self.account.keeper_died && rustix::process::getppid() != Some(self.keeper) {
+            self.account.keeper_died = true;
+            self.end_within(GRACE_OF_LEFTOVERS);
+        }
+    }
+
+    fn hear(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 64];
+        match self.link.receive(&mut buffer, false)? {
+            Received::Message(length, _) => match ToMonitor::from_bytes(&buffer[..length]) {
+                Some(ToMonitor::Stop(grace)) => self.end_within(grace),
+                Some(ToMonitor::Ask(fence)) => {
+                    tell(self.link, FromMonitor::Doing(fence, self.account.fence))?
+                }
+                None => {}
+            },
+            Received::Nothing => {}
+            Received::End => {
+                self.engine = Engine::Gone;
+                self.end_within(GRACE_OF_LEFTOVERS);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn own_children() -> Vec<Pid> {
+    Host::children(rustix::process::getpid())
+}

@@ -1,0 +1,344 @@
+//! Linux: starting, holding and ending processes. The one file with unsafe code; each block says why it is sound.
+//! Never: reading /proc (that is `proc.rs`).
+#![expect(unsafe_code, reason = "fork, clone, exec, wait4 and signal masks have no safe face")]
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
+use std::ptr;
+use std::time::Duration;
+
+use libc::{c_char, c_int, c_void};
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::fs::{MemfdFlags, inotify};
+use rustix::process::PidfdFlags;
+
+use super::{
+    Changes, Facts, Fault, Launch, Look, Os, Over, Pid, Process, Signal, Starter, Step, Waited, proc,
+};
+
+/// Linux, from 5.10 on.
+#[derive(Debug)]
+pub(crate) struct Linux;
+
+/// Sent by the kernel to a monitor whose keeper died. It is held back by the mask and read from a descriptor.
+const PARENT_DIED: Signal = Signal::USR1;
+
+impl Os for Linux {
+    fn detach() -> io::Result<OwnedFd> {
+        for number in 1..=64 {
+            // SAFETY: a default disposition runs no code of ours; numbers that can't be set are refused.
+            unsafe { libc::signal(number, libc::SIG_DFL) };
+        }
+        block_all_signals()?;
+        let link = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?;
+        let number = link.as_raw_fd().cast_unsigned();
+        // SAFETY: this process has just begun: it owns no descriptor but the standard ones and `link`, and whatever
+        // else is open was left open by mistake of whoever started the engine.
+        unsafe {
+            if number > 3 {
+                libc::close_range(3, number - 1, 0);
+            }
+            libc::close_range(number + 1, u32::MAX, 0);
+        }
+        let null =
+            rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC, 0.into())?;
+        rustix::stdio::dup2_stdin(&null)?;
+        // A parent that is a leader of a group already has a session: then there is nothing to leave.
+        let _ = rustix::process::setsid();
+        Self::become_subreaper()?;
+        rustix::process::chdir("/")?;
+        Ok(link)
+    }
+
+    fn become_subreaper() -> io::Result<()> {
+        Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+    }
+
+    fn is_subreaper() -> bool {
+        rustix::process::child_subreaper().is_ok_and(|set| set.is_some())
+    }
+
+    fn signals() -> io::Result<OwnedFd> {
+        // SAFETY: the set is initialised before it is read, and the descriptor is new and owned by nobody else.
+        unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, libc::SIGCHLD);
+            libc::sigaddset(&raw mut set, PARENT_DIED.as_raw());
+            let fd = libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+            if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
+        }
+    }
+
+    fn drain_signals(signals: &OwnedFd) {
+        let mut infos = [0_u8; 4 * size_of::<libc::signalfd_siginfo>()];
+        // Two kinds of signal can be pending at once at most, so one read takes them all.
+        let _ = rustix::io::read(signals, &mut infos);
+    }
+
+    fn watch_parent() -> io::Result<()> {
+        Ok(rustix::process::set_parent_process_death_signal(Some(PARENT_DIED))?)
+    }
+
+    fn fork() -> io::Result<Option<Pid>> {
+        // SAFETY: callers have a single thread (the trait asks for it), so the copy is a whole process.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            pid => Ok(Pid::from_raw(pid)),
+        }
+    }
+
+    fn start(starter: &mut Starter, launch: &Launch<'_>) -> Result<Pid, Fault> {
+        let pointers = |texts: &[&std::ffi::CStr]| {
+            texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect::<Vec<*const c_char>>()
+        };
+        let (argv, env) = (pointers(launch.argv), pointers(launch.env));
+        let mut birth = Birth {
+            program: launch.program.as_ptr(),
+            folder: launch.folder.as_ptr(),
+            argv: argv.as_ptr(),
+            env: env.as_ptr(),
+            stdio: launch.stdio.map(|fd| fd.as_raw_fd()),
+            parent: rustix::process::getpid().as_raw_nonzero().get(),
+            failed: None,
+        };
+        let top = starter.stack.as_mut_ptr().wrapping_add(starter.stack.len() & !15);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        // SAFETY: with CLONE_VFORK this thread stands still until the child has run its program or is gone, so
+        // everything that `birth` points to outlives the child's use of it, and the stack is the child's alone.
+        // All signals are blocked here (`detach`), so no handler runs in the shared memory.
+        let pid = unsafe { libc::clone(be_born, top.cast(), flags, (&raw mut birth).cast()) };
+        let Some(pid) = Pid::from_raw(pid).filter(|_| pid > 0) else {
+            return Err(Fault { step: Step::Fork, errno: last_errno() });
+        };
+        // SAFETY: `birth` is ours; the read is volatile because another process wrote it.
+        match unsafe { ptr::read_volatile(&raw const birth.failed) } {
+            None => Ok(pid),
+            Some(fault) => {
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+                Err(fault)
+            }
+        }
+    }
+
+    fn wait_any() -> io::Result<Waited> {
+        let mut status = 0;
+        // SAFETY: both are plain data that the kernel fills.
+        let (pid, usage) = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            (libc::wait4(-1, &raw mut status, libc::WNOHANG | libc::__WALL, &raw mut usage), usage)
+        };
+        match pid {
+            0 => Ok(Waited::Alive),
+            -1 if last_errno() == libc::ECHILD => Ok(Waited::None),
+            -1 => Err(io::Error::last_os_error()),
+            pid => Ok(Waited::Over(Over {
+                pid: Pid::from_raw(pid).expect("wait4 gave a child"),
+                status,
+                cpu: duration(usage.ru_utime) + duration(usage.ru_stime),
+                resident_peak: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+            })),
+        }
+    }
+
+    fn wait_for(pid: Pid) -> bool {
+        match rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG) {
+            Ok(None) => false,
+            Ok(Some(_)) | Err(_) => true,
+        }
+    }
+
+    fn children(pid: Pid) -> Vec<Pid> {
+        proc::children(pid)
+    }
+
+    fn look_at(pid: Pid) -> Option<Look> {
+        proc::look_at(pid)
+    }
+
+    fn signal(process: Process, signal: Signal) {
+        let same = || proc::look_at(process.pid).is_some_and(|now| now.process == process);
+        match rustix::process::pidfd_open(process.pid, PidfdFlags::empty()) {
+            // The descriptor holds on to whatever has the number; what began when ours did is ours.
+            Ok(held) if same() => {
+                let _ = rustix::process::pidfd_send_signal(held, signal);
+            }
+            Ok(_) | Err(rustix::io::Errno::SRCH) => {}
+            // No descriptor is left, or an old kernel: the gap between look and kill is a few microseconds.
+            Err(_) if same() => {
+                let _ = rustix::process::kill_process(process.pid, signal);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn signal_group(leader: Pid, signal: Signal) {
+        let _ = rustix::process::kill_process_group(leader, signal);
+    }
+
+    fn memory_fair(pid: Pid) -> Option<u64> {
+        proc::memory_fair(pid)
+    }
+
+    fn memory_resident(pid: Pid) -> u64 {
+        proc::memory_resident(pid)
+    }
+
+    fn memory_of_machine() -> Option<(u64, u64)> {
+        proc::memory_of_machine()
+    }
+
+    fn memory_kills() -> u64 {
+        proc::memory_kills()
+    }
+
+    fn all() -> Vec<Pid> {
+        proc::all()
+    }
+
+    fn variable(pid: Pid, name: &str) -> Option<Vec<u8>> {
+        proc::variable(pid, name)
+    }
+
+    fn poller() -> io::Result<OwnedFd> {
+        Ok(epoll::create(epoll::CreateFlags::CLOEXEC)?)
+    }
+
+    fn watch(poller: &OwnedFd, source: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        Ok(epoll::add(poller, source, epoll::EventData::new_u64(token), epoll::EventFlags::IN)?)
+    }
+
+    fn ready(poller: &OwnedFd, tokens: &mut Vec<u64>, at_most: Option<Duration>) -> io::Result<()> {
+        tokens.clear();
+        let mut events = [MaybeUninit::<epoll::Event>::uninit(); 64];
+        let at_most = at_most.map(|span| Timespec {
+            tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(span.subsec_nanos()),
+        });
+        match epoll::wait(poller, &mut events, at_most.as_ref()) {
+            Ok((ready, _)) => tokens.extend(ready.iter().map(|event| event.data.u64())),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn bell() -> io::Result<OwnedFd> {
+        Ok(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)
+    }
+
+    fn ring(bell: &OwnedFd) {
+        // It can only fail where the bell rings already.
+        let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
+    }
+
+    fn silence(bell: &OwnedFd) {
+        let _ = rustix::io::read(bell, &mut [0; 8]);
+    }
+
+    fn changes() -> io::Result<Changes> {
+        Ok(inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?)
+    }
+
+    fn watch_folder(changes: &Changes, folder: &Path) -> io::Result<()> {
+        let what = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
+        inotify::add_watch(changes, folder, what)?;
+        Ok(())
+    }
+
+    fn drain_changes(changes: &Changes) {
+        // Which files changed is of no interest, so what is cut off at the end of the buffer is not either.
+        while rustix::io::read(changes, &mut [0; 4096]).is_ok_and(|length| length > 0) {}
+    }
+
+    fn memory_file(name: &str) -> io::Result<OwnedFd> {
+        Ok(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?)
+    }
+
+    fn facts() -> Facts {
+        let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        let own = rustix::process::getpid();
+        Facts {
+            subreaper: rustix::process::child_subreaper().is_ok(),
+            pidfd: rustix::process::pidfd_open(own, PidfdFlags::empty()).is_ok(),
+            children_file: proc::has_children_file(),
+            cgroup_delegated: proc::is_cgroup_delegated(),
+            descriptors_max: descriptors.current.unwrap_or(u64::MAX),
+            descriptors_hard_max: descriptors.maximum.unwrap_or(u64::MAX),
+            processes_max: rustix::process::getrlimit(rustix::process::Resource::Nproc).current,
+        }
+    }
+}
+
+/// What a starting process reads, and where it leaves word of a failure: memory that it shares with its parent.
+struct Birth {
+    program: *const c_char,
+    folder: *const c_char,
+    argv: *const *const c_char,
+    env: *const *const c_char,
+    stdio: [RawFd; 3],
+    parent: c_int,
+    failed: Option<Fault>,
+}
+
+/// The first and only code of a new process before its program. Nothing here allocates, locks or unwinds.
+extern "C" fn be_born(birth: *mut c_void) -> c_int {
+    // SAFETY: the parent stands still and keeps `birth` and all that it points to alive (see `start`).
+    let birth = unsafe { &mut *birth.cast::<Birth>() };
+    let step = prepare(birth).err().unwrap_or_else(|| {
+        // SAFETY: program, argv and env are null-terminated and alive; exec returns only where it failed.
+        unsafe { libc::execve(birth.program, birth.argv, birth.env) };
+        Step::Exec
+    });
+    birth.failed = Some(Fault { step, errno: last_errno() });
+    // SAFETY: ends this process without running anything of the parent's.
+    unsafe { libc::_exit(127) }
+}
+
+fn prepare(birth: &Birth) -> Result<(), Step> {
+    // SAFETY: each is a plain system call on numbers and pointers that the parent keeps valid; the set is
+    // initialised before it is used.
+    unsafe {
+        if libc::setsid() < 0 || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0 {
+            return Err(Step::Prepare);
+        }
+        // The parent may have died before its death signal was asked for.
+        if libc::getppid() != birth.parent {
+            libc::_exit(127);
+        }
+        for (target, fd) in (0..).zip(birth.stdio) {
+            if libc::dup2(fd, target) < 0 {
+                return Err(Step::Prepare);
+            }
+        }
+        if libc::chdir(birth.folder) < 0 {
+            return Err(Step::Folder);
+        }
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+    }
+    Ok(())
+}
+
+fn block_all_signals() -> io::Result<()> {
+    // SAFETY: the set is initialised before it is read.
+    let done = unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut())
+    };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn last_errno() -> i32 {
+    // SAFETY: the place of this thread's errno; a child of `start` shares it with its standing parent.
+    unsafe { *libc::__errno_location() }
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0))
+        + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
+}

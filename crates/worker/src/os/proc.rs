@@ -1,0 +1,123 @@
+//! Linux: what /proc says about processes and the machine. Never: starting or ending anything.
+
+use std::fs;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use super::{Look, Pid, Process};
+
+fn read(pid: Pid, file: &str) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{}/{file}", pid.as_raw_nonzero())).ok()
+}
+
+/// All processes.
+pub(super) fn all() -> Vec<Pid> {
+    pids_in("/proc")
+}
+
+fn pids_in(folder: &str) -> Vec<Pid> {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    names.filter_map(|entry| pid_of(&entry.file_name().to_string_lossy())).collect()
+}
+
+fn pid_of(text: &str) -> Option<Pid> {
+    text.parse().ok().filter(|number| *number > 0).and_then(Pid::from_raw)
+}
+
+/// Whether the kernel keeps a list of children for each thread.
+pub(super) fn has_children_file() -> bool {
+    static THERE: LazyLock<bool> = LazyLock::new(|| {
+        let own = rustix::process::getpid().as_raw_nonzero();
+        fs::exists(format!("/proc/{own}/task/{own}/children")).unwrap_or(false)
+    });
+    *THERE
+}
+
+/// The children of a process, over all its threads.
+pub(super) fn children(pid: Pid) -> Vec<Pid> {
+    if !has_children_file() {
+        let parent = pid.as_raw_nonzero().get();
+        return all()
+            .into_iter()
+            .filter(|one| look_at(*one).is_some_and(|look| look.parent == parent))
+            .collect();
+    }
+    let number = pid.as_raw_nonzero();
+    let threads = pids_in(&format!("/proc/{number}/task"));
+    let lists = threads.into_iter().filter_map(|thread| {
+        fs::read_to_string(format!("/proc/{number}/task/{}/children", thread.as_raw_nonzero())).ok()
+    });
+    lists.flat_map(|list| list.split_ascii_whitespace().filter_map(pid_of).collect::<Vec<_>>()).collect()
+}
+
+/// What `/proc/PID/stat` says.
+pub(super) fn look_at(pid: Pid) -> Option<Look> {
+    let stat = read(pid, "stat")?;
+    // The name stands in brackets and may hold anything, brackets too: the last one ends it.
+    let after_name = stat.iter().rposition(|byte| *byte == b')')? + 2;
+    let rest = str::from_utf8(stat.get(after_name..)?).ok()?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();
+    // Fields are counted from 3 (the state) in proc(5).
+    let number = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok());
+    let own = ticks(number(14)? + number(15)?);
+    let of_children = ticks(number(16)? + number(17)?);
+    Some(Look {
+        process: Process { pid, began: number(22)? },
+        parent: fields.get(1)?.parse().ok()?,
+        over: matches!(fields.first(), Some(&"Z" | &"X")),
+        cpu: own + of_children,
+        cpu_of_children: of_children,
+    })
+}
+
+fn ticks(count: u64) -> Duration {
+    Duration::from_millis(count * 1000 / rustix::param::clock_ticks_per_second().max(1))
+}
+
+/// The proportional set size.
+pub(super) fn memory_fair(pid: Pid) -> Option<u64> {
+    let rollup = read(pid, "smaps_rollup")?;
+    kib_after(&String::from_utf8_lossy(&rollup), "Pss:")
+}
+
+/// The resident set size.
+pub(super) fn memory_resident(pid: Pid) -> u64 {
+    let statm = read(pid, "statm").unwrap_or_default();
+    let pages = str::from_utf8(&statm).ok().and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or(0) * rustix::param::page_size() as u64
+}
+
+/// Bytes of memory: available, and in all.
+pub(super) fn memory_of_machine() -> Option<(u64, u64)> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    Some((kib_after(&text, "MemAvailable:")?, kib_after(&text, "MemTotal:")?))
+}
+
+fn kib_after(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// The count of processes ended for want of memory.
+pub(super) fn memory_kills() -> u64 {
+    let text = fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
+}
+
+/// The value of a variable in the environment that a process was started with.
+pub(super) fn variable(pid: Pid, name: &str) -> Option<Vec<u8>> {
+    let all = read(pid, "environ")?;
+    let value = |entry: &[u8]| {
+        entry.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")).map(<[u8]>::to_vec)
+    };
+    all.split(|byte| *byte == 0).find_map(value)
+}
+
+/// Whether this process may make groups of its own in the unified hierarchy.
+pub(super) fn is_cgroup_delegated() -> bool {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::")) else { return false };
+    let folder = format!("/sys/fs/cgroup{path}");
+    fs::exists(format!("{folder}/cgroup.kill")).unwrap_or(false)
+        && rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).is_ok()
+}

@@ -1,0 +1,104 @@
+//! What a [`crate::Supervisor`] tells its engine. Never: what follows from it (the core decides that).
+
+use std::path::PathBuf;
+
+use windlass_core::event::{Exit, LossReason, StopWhy, Usage};
+use windlass_core::failure::Failure;
+use windlass_core::id::{AttemptKey, Fence};
+
+/// Something happened to an attempt.
+#[derive(Debug)]
+pub enum WorkerReport {
+    /// The main process is over and nothing of the attempt is left.
+    Ended(Box<AttemptEnded>),
+    /// The attempt went over a limit that is watched here. It lives on until a stop is ordered; said once a limit.
+    Overdue {
+        /// The attempt.
+        key: AttemptKey,
+        /// Its fence.
+        fence: Fence,
+        /// Which limit.
+        why: StopWhy,
+        /// What was measured and what was allowed.
+        message: String,
+    },
+    /// No report of the attempt's end will ever come; nothing of it is left.
+    Lost {
+        /// The attempt.
+        key: AttemptKey,
+        /// Its fence.
+        fence: Fence,
+        /// Why.
+        reason: LossReason,
+        /// Processes that had to be ended.
+        leftovers: u32,
+    },
+    /// The keeper died. All that it held was ended and taken; the next attempt gets another keeper.
+    KeeperDied {
+        /// The attempts that it held.
+        attempts: Vec<(AttemptKey, Fence)>,
+        /// Processes that had to be ended, over all of them.
+        leftovers: u32,
+    },
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub struct AttemptEnded {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// Its fence.
+    pub fence: Fence,
+    /// How its main process ended.
+    pub exit: Exit,
+    /// What its adapter made of that; none is success.
+    pub error: Option<Failure>,
+    /// What it printed, or wrote into the file named by `WINDLASS_OUTPUT`.
+    pub captured: Captured,
+    /// How many bytes that was, kept or not.
+    pub bytes: u64,
+    /// Whether it was more than is kept; `captured` is empty then.
+    pub truncated: bool,
+    /// What it used.
+    pub usage: Usage,
+    /// Processes that outlived the main process.
+    pub leftovers: u32,
+}
+
+/// The output of an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Captured {
+    /// Up to 64 KiB.
+    Inline(Vec<u8>),
+    /// A file of this length, which is the receiver's to move or remove.
+    Spooled(PathBuf, u64),
+}
+
+/// Why there is no supervisor.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The keeper could not be started.
+    #[error("failed to start the keeper {program}")]
+    Keeper {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder of the home could not be made.
+    #[error("failed to make the folder {path}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The system refused something that every supervisor needs.
+    #[error("failed to {what}")]
+    System {
+        /// What was wanted.
+        what: &'static str,
+        /// Why it was refused.
+        source: std::io::Error,
+    },
+}

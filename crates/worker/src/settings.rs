@@ -1,0 +1,43 @@
+//! What a supervisor is told when it starts. Never: reading any of it from files or the environment.
+
+use std::path::PathBuf;
+
+/// The settings of a [`crate::Supervisor`].
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The home: logs, spool and the keeper's lock lie in it. Absolute.
+    pub home: PathBuf,
+    /// The name of the home in the marks of processes.
+    pub home_id: String,
+    /// How many attempts run at the same time; so many monitors are kept at most.
+    pub slots: usize,
+    /// The value of `WINDLASS_OWNERS` around this engine, if there is one.
+    pub owners: Option<String>,
+    /// The program that is started as the keeper; it must begin with [`crate::run_if_keeper`] and
+    /// [`crate::run_if_scripted`]. None is this same binary.
+    pub program: Option<PathBuf>,
+    /// How much of the disk a log may take.
+    pub log_bytes_max: u64,
+    /// How long an output may be.
+    pub output_bytes_max: u64,
+}
+
+impl Settings {
+    /// The settings of an ordinary engine.
+    pub fn new(home: PathBuf, home_id: String, slots: usize) -> Self {
+        Self {
+            home,
+            home_id,
+            slots,
+            owners: None,
+            program: None,
+            log_bytes_max: 64 << 20,
+            output_bytes_max: 16 << 20,
+        }
+    }
+
+    /// The folder for outputs on their way.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.home.join("spool")
+    }
+}

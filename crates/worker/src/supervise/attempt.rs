@@ -1,0 +1,231 @@
+//! An attempt in flight: its streams, its log, its output, what it used. Never: watching limits (that is `watch.rs`).
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use windlass_core::effect::Assignment;
+use windlass_core::event::{Exit, Usage};
+use windlass_core::failure::Failure;
+use windlass_core::id::{AttemptKey, Fence};
+
+use super::launch::{Ready, output_path};
+use super::watch::Watch;
+use crate::adapter::{End, Reading};
+use crate::capture::{Capture, ErrorEnd, written_output};
+use crate::clock;
+use crate::log::{self, LogLimits, LogWriter, Stream};
+use crate::report::{AttemptEnded, Captured};
+use crate::settings::Settings;
+use crate::wire::Account;
+
+/// What a pipe can hold at most when its writer is gone: so much is still read at the end, and no more, since
+/// somebody else may go on writing into it.
+const PIPE_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) key: AttemptKey,
+    pub(super) fence: Fence,
+    pub(super) program: PathBuf,
+    pub(super) folder: PathBuf,
+    pub(super) watch: Watch,
+    streams: [Option<OwnedFd>; 2],
+    log: LogWriter,
+    capture: Capture,
+    errors: ErrorEnd,
+    output: PathBuf,
+    output_bytes_max: u64,
+    reading: Reading,
+}
+
+/// What reading from a stream gave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    Some,
+    Nothing,
+    End,
+}
+
+impl Attempt {
+    /// An attempt that begins; the descriptors for its monitor come back with it.
+    pub(super) fn new(
+        settings: &Settings,
+        assignment: &Assignment,
+        ready: Ready,
+    ) -> (Self, Vec<u8>, Vec<OwnedFd>) {
+        let Ready { message, descriptors, streams, program, reading } = ready;
+        let spool = settings.spool().join(format!("{}.stdout", assignment.fence));
+        let attempt = Self {
+            key: assignment.key.clone(),
+            fence: assignment.fence,
+            program,
+            folder: assignment.folder.clone().into(),
+            watch: Watch::new(assignment),
+            streams: streams.map(Some),
+            log: LogWriter::new(
+                log::path(&settings.home, &assignment.key),
+                LogLimits::of(settings.log_bytes_max),
+            ),
+            capture: Capture::new(spool, settings.output_bytes_max),
+            errors: ErrorEnd::default(),
+            output: output_path(settings, assignment),
+            output_bytes_max: settings.output_bytes_max,
+            reading,
+        };
+        (attempt, message, descriptors)
+    }
+
+    /// The streams that are still open, each with the side that it is.
+    pub(super) fn open_streams(&self) -> impl Iterator<Item = (usize, &OwnedFd)> {
+        self.streams.iter().enumerate().filter_map(|(side, stream)| Some((side, stream.as_ref()?)))
+    }
+
+    /// Reads once from a stream that has something to say.
+    pub(super) fn read(&mut self, side: usize, buffer: &mut [u8]) {
+        self.read_once(side, buffer);
+    }
+
+    fn read_once(&mut self, side: usize, buffer: &mut [u8]) -> (Read, usize) {
+        let Some(stream) = &self.streams[side] else { return (Read::End, 0) };
+        match rustix::io::read(stream, &mut *buffer) {
+            Ok(0) => {
+                self.streams[side] = None;
+                (Read::End, 0)
+            }
+            Ok(length) => {
+                self.take(side, &buffer[..length]);
+                (Read::Some, length)
+            }
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => (Read::Nothing, 0),
+            Err(_) => {
+                self.streams[side] = None;
+                (Read::End, 0)
+            }
+        }
+    }
+
+    fn take(&mut self, side: usize, bytes: &[u8]) {
+        self.watch.heard();
+        let stream = if side == 0 { Stream::Stdout } else { Stream::Stderr };
+        self.log.add(stream, bytes, clock::wall());
+        if side == 0 {
+            self.capture.add(bytes);
+        } else {
+            self.errors.add(bytes);
+        }
+    }
+
+    /// Lets a follower of the log see lines that have not ended.
+    pub(super) fn show_open_lines(&mut self) {
+        self.log.show_open_lines(clock::wall());
+    }
+
+    /// Adds a notice of ours to the log.
+    pub(super) fn note(&mut self, text: &str) {
+        self.log.note(text, clock::wall());
+    }
+
+    /// Reads what is left in the pipes. They may be held open by a stranger, so nothing is waited for.
+    fn drain(&mut self, buffer: &mut [u8]) {
+        for side in 0..2 {
+            let mut total = 0;
+            while total < PIPE_BYTES_MAX {
+                let (read, length) = self.read_once(side, buffer);
+                total += length;
+                if read != Read::Some {
+                    break;
+                }
+            }
+            self.streams[side] = None;
+        }
+        self.log.finish(clock::wall());
+    }
+
+    /// The attempt is over, as its monitor tells.
+    pub(super) fn ended(mut self, account: &Account, buffer: &mut [u8]) -> AttemptEnded {
+        self.drain(buffer);
+        let exit = exit_of(account.status);
+        let program = self.program.display().to_string();
+        let end = End { exit, errors: &self.errors.text(), program: &program };
+        let conclusion = self.reading.conclude(&end);
+        let usage = Usage {
+            cpu_ms: u64::try_from(account.cpu.as_millis()).unwrap_or(u64::MAX),
+            memory_bytes_peak: self.watch.memory_peak().max(account.resident_peak),
+            processes_peak: self.watch.processes_peak().max(1),
+            tokens: conclusion.tokens,
+            usd_micro: conclusion.usd_micro,
+        };
+        let mut report = self.report(exit, conclusion.error, usage);
+        report.leftovers = account.leftovers;
+        report
+    }
+
+    /// The attempt is over and nobody can tell how its main process ended.
+    pub(super) fn failed(
+        mut self,
+        exit: Exit,
+        failure: Failure,
+        leftovers: u32,
+        buffer: &mut [u8],
+    ) -> AttemptEnded {
+        self.drain(buffer);
+        let mut report = self.report(exit, Some(failure), Usage::default());
+        report.leftovers = leftovers;
+        report
+    }
+
+    /// Its end is somebody else's to tell: only the log is completed.
+    pub(super) fn abandoned(mut self, buffer: &mut [u8]) -> (AttemptKey, Fence) {
+        self.drain(buffer);
+        self.capture.discard();
+        (self.key, self.fence)
+    }
+
+    fn report(self, exit: Exit, error: Option<Failure>, usage: Usage) -> AttemptEnded {
+        let kept = match written_output(&self.output, self.output_bytes_max) {
+            Some(written) => {
+                self.capture.discard();
+                written.map(|(captured, bytes)| (captured, bytes, false))
+            }
+            None => self.capture.finish(),
+        };
+        let nothing = || (Captured::Inline(Vec::new()), 0, false);
+        // What an agent failed with says more than that its output could not be kept.
+        let ((captured, bytes, truncated), error) = match kept {
+            Ok(kept) => (kept, error),
+            Err(failure) => (nothing(), error.or(Some(failure))),
+        };
+        let (key, fence) = (self.key, self.fence);
+        AttemptEnded { key, fence, exit, error, captured, bytes, truncated, usage, leftovers: 0 }
+    }
+}
+
+/// How the main process ended, from what `wait` says.
+fn exit_of(status: i32) -> Exit {
+    if libc::WIFSIGNALED(status) {
+        Exit::Signal(libc::WTERMSIG(status))
+    } else {
+        Exit::Code(libc::WEXITSTATUS(status))
+    }
+}
+
+/// The report of an attempt that never began.
+pub(super) fn not_started(key: AttemptKey, fence: Fence, failure: Failure) -> AttemptEnded {
+    AttemptEnded {
+        key,
+        fence,
+        exit: Exit::NotStarted,
+        error: Some(failure),
+        captured: Captured::Inline(Vec::new()),
+        bytes: 0,
+        truncated: false,
+        usage: Usage::default(),
+        leftovers: 0,
+    }
+}
+
+/// Errors of the system that are met while an attempt is handed over.
+pub(super) fn not_handed_over(error: &io::Error) -> Failure {
+    super::launch::not_made("it could not be handed to its monitor", error)
+}

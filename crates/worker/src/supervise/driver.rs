@@ -1,0 +1,337 @@
+//! The thread behind a supervisor: it waits for orders, news of keeper and monitors, output, and time.
+//! Never: blocking on any one of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use windlass_core::effect::Assignment;
+use windlass_core::event::StopWhy;
+use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::id::{AttemptKey, Fence};
+use windlass_core::time::Span;
+
+use super::attempt::{Attempt, not_handed_over, not_started};
+use super::mourning::Mourning;
+use super::pool::Pool;
+use super::{Order, Orders, Surroundings, launch, meter};
+use crate::clock;
+use crate::os::{Host, Os as _, Pid};
+use crate::report::{AttemptEnded, WorkerError, WorkerReport};
+use crate::settings::Settings;
+use crate::wire::{Message as _, ToMonitor};
+
+/// What the poller names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Bell,
+    Keeper,
+    Monitor(u32),
+    /// A stream of an attempt: 0 is output, 1 is error.
+    Stream(Fence, usize),
+}
+
+impl Source {
+    /// The number by which the poller knows it.
+    pub(super) fn token(self) -> u64 {
+        match self {
+            Self::Bell => 0,
+            Self::Keeper => 1,
+            Self::Monitor(id) => u64::from(id) << 2 | 2,
+            Self::Stream(fence, side) => fence.0 << 3 | (side as u64) << 2 | 3,
+        }
+    }
+
+    fn of_token(token: u64) -> Self {
+        match token & 3 {
+            0 => Self::Bell,
+            1 => Self::Keeper,
+            2 => Self::Monitor(u32::try_from(token >> 2).unwrap_or(0)),
+            _ => Self::Stream(Fence(token >> 3), usize::from(token & 4 != 0)),
+        }
+    }
+}
+
+/// How much is read from a stream before others get their turn.
+const READ_BYTES: usize = 64 * 1024;
+/// How often monitors are asked whether they still run what they were given.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+type Sink = Box<dyn FnMut(WorkerReport) + Send>;
+
+pub(super) struct Driver {
+    settings: Settings,
+    sink: Sink,
+    orders: Arc<Orders>,
+    pub(super) poller: OwnedFd,
+    null: OwnedFd,
+    pub(super) pool: Option<Pool>,
+    pub(super) mourning: Option<Mourning>,
+    pub(super) attempts: BTreeMap<Fence, Attempt>,
+    /// Ready, and without a monitor yet: the order and its descriptors.
+    waiting: VecDeque<(Fence, Vec<u8>, Vec<OwnedFd>)>,
+    /// Attempts whose monitor is gone and whose processes the keeper is ending.
+    pub(super) orphaned: Vec<(Pid, Fence)>,
+    /// Attempts that a keeper's death ended, until all that it left is gone.
+    pub(super) mourned: Vec<(AttemptKey, Fence)>,
+    pub(super) mourned_leftovers: u32,
+    mourning_step: Option<Duration>,
+    next_tick: Option<Instant>,
+    last_ask: Instant,
+    pub(super) buffer: Vec<u8>,
+}
+
+impl Driver {
+    pub(super) fn new(settings: Settings, sink: Sink, orders: Arc<Orders>) -> Result<Self, WorkerError> {
+        for folder in [settings.spool(), settings.home.join("logs")] {
+            let made = std::fs::create_dir_all(&folder);
+            made.map_err(|source| WorkerError::Folder { path: folder, source })?;
+        }
+        let system = |what| move |source| WorkerError::System { what, source };
+        let poller = Host::poller().map_err(system("make a poller"))?;
+        Host::watch(&poller, orders.bell.as_fd(), Source::Bell.token()).map_err(system("watch the bell"))?;
+        let null = std::fs::File::open("/dev/null").map_err(system("open /dev/null"))?.into();
+        let pool = Pool::start(&settings, &poller).map_err(|source| WorkerError::Keeper {
+            program: settings.program.clone().unwrap_or_else(|| "/proc/self/exe".into()),
+            source,
+        })?;
+        Ok(Self {
+            settings,
+            sink,
+            orders,
+            poller,
+            null,
+            pool: Some(pool),
+            mourning: None,
+            attempts: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            orphaned: Vec::new(),
+            mourned: Vec::new(),
+            mourned_leftovers: 0,
+            mourning_step: None,
+            next_tick: None,
+            last_ask: clock::monotonic(),
+            buffer: vec![0; READ_BYTES],
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        let mut tokens = Vec::with_capacity(64);
+        loop {
+            for order in self.orders.take() {
+                match order {
+                    Order::Spawn(assignment, surroundings) => self.spawn(&assignment, &surroundings),
+                    Order::Stop { fence, grace } => self.stop(fence, grace),
+                    Order::ShutDown => return self.shut_down(),
+                }
+            }
+            self.hand_out();
+            let at_most = self.due();
+            Host::ready(&self.poller, &mut tokens, at_most).expect("a poller of ours can be waited for");
+            for token in &tokens {
+                match Source::of_token(*token) {
+                    Source::Bell => Host::silence(&self.orders.bell),
+                    Source::Keeper => self.hear_keeper(),
+                    Source::Monitor(id) => self.hear_monitor(id),
+                    Source::Stream(fence, side) => {
+                        if let Some(attempt) = self.attempts.get_mut(&fence) {
+                            attempt.read(side, &mut self.buffer);
+                        }
+                    }
+                }
+            }
+            self.mourn();
+            self.look_at_limits();
+        }
+    }
+
+    fn spawn(&mut self, assignment: &Assignment, surroundings: &Surroundings) {
+        match launch::prepare(&self.settings, assignment, surroundings, &self.null) {
+            Ok(ready) => {
+                let (attempt, message, descriptors) = Attempt::new(&self.settings, assignment, ready);
+                self.attempts.insert(assignment.fence, attempt);
+                self.waiting.push_back((assignment.fence, message, descriptors));
+            }
+            Err(failure) => self.ended(not_started(assignment.key.clone(), assignment.fence, failure)),
+        }
+    }
+
+    /// Gives what waits to monitors that are idle, and asks for those that are missing.
+    pub(super) fn hand_out(&mut self) {
+        if self.waiting.is_empty() || self.mourning.is_some() {
+            return;
+        }
+        if self.pool.is_none() {
+            match Pool::start(&self.settings, &self.poller) {
+                Ok(pool) => self.pool = Some(pool),
+                Err(error) => return self.fail_first(&error),
+            }
+        }
+        while let Some(pool) = self.pool.as_mut().filter(|pool| pool.has_idle()) {
+            let Some((fence, message, descriptors)) = self.waiting.pop_front() else { return };
+            let borrowed: Vec<BorrowedFd<'_>> = descriptors.iter().map(|one| one.as_fd()).collect();
+            match pool.give(fence, &message, &borrowed) {
+                Ok(true) => self.begins(fence),
+                Ok(false) => self.waiting.push_front((fence, message, descriptors)),
+                Err(error) => self.fail(fence, not_handed_over(&error)),
+            }
+        }
+        if let Some(pool) = &mut self.pool {
+            pool.ask_for_missing(self.waiting.len());
+        }
+    }
+
+    fn begins(&mut self, fence: Fence) {
+        let Some(attempt) = self.attempts.get_mut(&fence) else { return };
+        attempt.watch.begins();
+        let due = clock::monotonic() + attempt.watch.tick();
+        self.next_tick = Some(self.next_tick.map_or(due, |next| next.min(due)));
+        for (side, stream) in attempt.open_streams() {
+            Host::watch(&self.poller, stream.as_fd(), Source::Stream(fence, side).token())
+                .expect("a poller of ours takes a stream of ours");
+        }
+    }
+
+    pub(super) fn fail_first(&mut self, error: &io::Error) {
+        if let Some((fence, ..)) = self.waiting.pop_front() {
+            self.fail(fence, not_handed_over(error));
+        }
+    }
+
+    /// An attempt could not be started after all.
+    pub(super) fn fail(&mut self, fence: Fence, failure: Failure) {
+        if let Some(attempt) = self.attempts.remove(&fence) {
+            let (key, fence) = attempt.abandoned(&mut self.buffer);
+            self.ended(not_started(key, fence, failure));
+        }
+    }
+
+    fn stop(&mut self, fence: Fence, grace: Span) {
+        if let Some(place) = self.waiting.iter().position(|(waiting, ..)| *waiting == fence) {
+            self.waiting.remove(place);
+            return self.fail(fence, Failure::new(ErrorKind::Cancelled, "it was stopped before it began"));
+        }
+        let pools = self.pool.iter().chain(self.mourning.as_ref().map(|mourning| &mourning.pool));
+        let order = ToMonitor::Stop(clock::duration(grace)).to_bytes();
+        for monitor in pools.filter_map(|pool| pool.of(fence)) {
+            // A monitor that can't be told is one whose end is about to be seen.
+            drop(monitor.link.send(&order, &[]));
+        }
+    }
+
+    /// How long may be waited before something is due.
+    fn due(&self) -> Option<Duration> {
+        let now = clock::monotonic();
+        let deadlines = self.attempts.values().filter_map(|attempt| attempt.watch.next_deadline());
+        let next = deadlines.chain(self.next_tick).min().map(|moment| moment.saturating_duration_since(now));
+        next.into_iter().chain(self.mourning_step).min()
+    }
+
+    fn look_at_limits(&mut self) {
+        let now = clock::monotonic();
+        let mut overdue = Vec::new();
+        for (fence, attempt) in &mut self.attempts {
+            overdue.extend(attempt.watch.timed_out(now).map(|(why, message)| (*fence, why, message)));
+        }
+        if self.next_tick.is_some_and(|tick| tick <= now) {
+            overdue.extend(self.measure(now));
+            let ticks = self.attempts.values().map(|attempt| attempt.watch.tick());
+            self.next_tick = ticks.min().map(|tick| now + tick);
+        }
+        for (fence, why, message) in overdue {
+            let Some(attempt) = self.attempts.get_mut(&fence) else { continue };
+            attempt.note(&message);
+            let key = attempt.key.clone();
+            self.report(WorkerReport::Overdue { key, fence, why, message });
+        }
+    }
+
+    /// Measures everything that has run for a while.
+    fn measure(&mut self, now: Instant) -> Vec<(Fence, StopWhy, String)> {
+        let Some(pool) = &self.pool else { return Vec::new() };
+        let ask = now.duration_since(self.last_ask) >= ASK_EVERY;
+        let mut overdue = Vec::new();
+        for monitor in pool.monitors.values() {
+            let Some((fence, attempt)) =
+                monitor.doing.and_then(|fence| Some((fence, self.attempts.get_mut(&fence)?)))
+            else {
+                continue;
+            };
+            if attempt.watch.is_due(now) {
+                let measured = meter::measure(monitor.pid, attempt.watch.memory_of_interest());
+                overdue.extend(
+                    attempt.watch.measured(now, measured).into_iter().map(|(why, text)| (fence, why, text)),
+                );
+                attempt.show_open_lines();
+            }
+            if ask {
+                // One that can't be asked is one whose end is about to be seen.
+                drop(monitor.link.send(&ToMonitor::Ask(fence.0).to_bytes(), &[]));
+            }
+        }
+        if ask {
+            self.last_ask = now;
+        }
+        overdue.extend(self.largest_if_short());
+        overdue
+    }
+
+    /// The largest attempt where the machine has no memory left; one at a time, so that its end can help first.
+    fn largest_if_short(&mut self) -> Option<(Fence, StopWhy, String)> {
+        let memory = Host::memory_of_machine();
+        if !meter::is_machine_short(memory) || self.attempts.values().any(|one| one.watch.goes_for_memory()) {
+            return None;
+        }
+        let (fence, largest) = self.attempts.iter_mut().max_by_key(|(_, attempt)| attempt.watch.memory())?;
+        let (why, text) = largest.watch.has_to_go(memory.map_or(0, |(available, _)| available))?;
+        Some((*fence, why, text))
+    }
+
+    /// Goes on with what a dead keeper left.
+    fn mourn(&mut self) {
+        let Some(mourning) = &mut self.mourning else { return };
+        self.mourning_step = mourning.step();
+        if self.mourning_step.is_some() {
+            return;
+        }
+        let Some(mourning) = self.mourning.take() else { return };
+        for (_, fence) in std::mem::take(&mut self.orphaned) {
+            self.mourned
+                .extend(self.attempts.remove(&fence).map(|attempt| attempt.abandoned(&mut self.buffer)));
+        }
+        let attempts = std::mem::take(&mut self.mourned);
+        let leftovers = mourning.leftovers + std::mem::take(&mut self.mourned_leftovers);
+        mourning.pool.keeper.end();
+        self.report(WorkerReport::KeeperDied { attempts, leftovers });
+    }
+
+    pub(super) fn ended(&mut self, report: AttemptEnded) {
+        self.report(WorkerReport::Ended(Box::new(report)));
+    }
+
+    /// Gives a report to the engine; after it the attempts that it ends are live no more.
+    pub(super) fn report(&mut self, report: WorkerReport) {
+        let mut live = self.orders.live();
+        match &report {
+            WorkerReport::Ended(ended) => drop(live.remove(&ended.fence)),
+            WorkerReport::Lost { fence, .. } => drop(live.remove(fence)),
+            WorkerReport::KeeperDied { attempts, .. } => {
+                attempts.iter().for_each(|(_, fence)| drop(live.remove(fence)));
+            }
+            WorkerReport::Overdue { .. } => {}
+        }
+        drop(live);
+        (self.sink)(report);
+    }
+
+    fn shut_down(self) {
+        let pools = self.pool.into_iter().chain(self.mourning.map(|mourning| mourning.pool));
+        pools.for_each(|pool| {
+            // Monitors listen to their own links, the keeper to its: all of them close.
+            drop(pool.monitors);
+            pool.keeper.end();
+        });
+    }
+}

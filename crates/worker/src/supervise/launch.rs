@@ -1,0 +1,150 @@
+//! Making an attempt ready to be started: program, variables, streams. Never: starting it.
+
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::pipe::PipeFlags;
+use windlass_core::effect::{Assignment, PromptPart};
+use windlass_core::failure::{ErrorKind, Failure};
+
+use super::Surroundings;
+use crate::adapter::{self, Reading, Recipe};
+use crate::environment::{self, Place};
+use crate::link::MESSAGE_BYTES_MAX;
+use crate::os::{Host, Os as _};
+use crate::settings::Settings;
+use crate::wire::{StartBytes, start_in_file};
+use crate::{fault, program};
+
+/// A prompt up to this size lies in memory, a longer one in a file without a name.
+const PROMPT_BYTES_IN_MEMORY: u64 = 1 << 20;
+
+/// An attempt that only has to be handed to a monitor.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) message: Vec<u8>,
+    /// Standard input, output and error, and the text of the order where it is too long for a message.
+    pub(super) descriptors: Vec<OwnedFd>,
+    /// The other ends of output and error.
+    pub(super) streams: [OwnedFd; 2],
+    pub(super) program: PathBuf,
+    pub(super) reading: Reading,
+}
+
+/// Where the output of an attempt may be written by itself.
+pub(super) fn output_path(settings: &Settings, assignment: &Assignment) -> PathBuf {
+    settings.spool().join(format!("{}.output", assignment.fence))
+}
+
+/// Makes everything ready, or says why the attempt can't be started.
+pub(super) fn prepare(
+    settings: &Settings,
+    assignment: &Assignment,
+    surroundings: &Surroundings,
+    null: &OwnedFd,
+) -> Result<Ready, Failure> {
+    let notes = settings.spool().join(format!("{}.notes", assignment.fence));
+    let recipe = adapter::recipe(&assignment.program, notes)?;
+    let place = Place {
+        home: &settings.home,
+        home_id: &settings.home_id,
+        owners: settings.owners.as_deref(),
+        folder: &assignment.folder,
+        workspace: &assignment.workspace,
+        output: &output_path(settings, assignment),
+    };
+    let mut env = environment::of_attempt(
+        &surroundings.env_base,
+        &assignment.pass,
+        &assignment.env,
+        &assignment.key,
+        &place,
+    );
+    env.extend(recipe.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let folder = Path::new(&assignment.folder);
+    let program = program::find(&recipe.program, env.get("PATH").map(String::as_str), folder)?;
+
+    let mut start = StartBytes::new(assignment.fence.0, recipe.argv.len(), env.len());
+    let mut sound =
+        start.push(&[program.as_os_str().as_encoded_bytes()]) && start.push(&[assignment.folder.as_bytes()]);
+    sound &= recipe.argv.iter().fold(true, |sound, word| start.push(&[word.as_bytes()]) && sound);
+    sound &= env
+        .iter()
+        .fold(true, |sound, (name, value)| start.push(&[name.as_bytes(), b"=", value.as_bytes()]) && sound);
+    if !sound {
+        return Err(Failure::new(ErrorKind::SpawnInvalid, "an argument or a variable holds a zero byte")
+            .hint("hand binary values over on standard input or in a file"));
+    }
+    let input = standard_input(settings, &recipe, surroundings, null)?;
+    let no_stream = |error: io::Error| not_made("its streams could not be made", &error);
+    let (output, output_in) = stream().map_err(no_stream)?;
+    let (errors, errors_in) = stream().map_err(no_stream)?;
+    let mut descriptors = vec![input, output_in, errors_in];
+    let mut message = start.into_bytes();
+    if message.len() > MESSAGE_BYTES_MAX {
+        let mut file = File::from(Host::memory_file("windlass-order").map_err(no_stream)?);
+        file.write_all(&message).map_err(no_stream)?;
+        descriptors.push(file.into());
+        message = start_in_file(message.len()).to_vec();
+    }
+    Ok(Ready { message, descriptors, streams: [output, errors], program, reading: recipe.reading })
+}
+
+/// A pipe whose reading end never makes a reader wait.
+fn stream() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reading, writing) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::fs::fcntl_setfl(&reading, OFlags::NONBLOCK)?;
+    Ok((reading, writing))
+}
+
+/// The prompt as a file, so that nobody has to go on writing it; nothing where there is none.
+fn standard_input(
+    settings: &Settings,
+    recipe: &Recipe,
+    surroundings: &Surroundings,
+    null: &OwnedFd,
+) -> Result<OwnedFd, Failure> {
+    let no_prompt = |error: io::Error| not_made("its prompt could not be written", &error);
+    if recipe.prompt.is_empty() {
+        return null.try_clone().map_err(no_prompt);
+    }
+    let texts = recipe.prompt.iter().map(|part| match part {
+        PromptPart::Text(text) => text.len() as u64,
+        PromptPart::Blob(_) => PROMPT_BYTES_IN_MEMORY,
+    });
+    let mut file = if texts.sum::<u64>() < PROMPT_BYTES_IN_MEMORY {
+        File::from(Host::memory_file("windlass-prompt").map_err(no_prompt)?)
+    } else {
+        tempfile::tempfile_in(settings.spool()).map_err(no_prompt)?
+    };
+    for part in &recipe.prompt {
+        match part {
+            PromptPart::Text(text) => file.write_all(text.as_bytes()),
+            PromptPart::Blob(digest) => surroundings
+                .blobs
+                .open(digest)
+                .and_then(|mut blob| io::copy(&mut blob, &mut file).map(|_| ())),
+        }
+        .map_err(no_prompt)?;
+    }
+    file.rewind().map_err(no_prompt)?;
+    Ok(file.into())
+}
+
+/// What it means that something of ours could not be made for an attempt.
+pub(super) fn not_made(what: &str, error: &io::Error) -> Failure {
+    let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    match errno {
+        Some(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => {
+            Failure::new(ErrorKind::DiskFull, format!("{what}: {error}"))
+                .hint("make room on the disk of the home")
+        }
+        Some(errno) if fault::exhausted(errno).is_some() => {
+            fault::exhausted(errno).expect("it was there just before")
+        }
+        _ => Failure::new(ErrorKind::SpawnInvalid, format!("{what}: {error}")),
+    }
+}

@@ -1,0 +1,148 @@
+//! The engine's side of processes: a handle whose calls never block, and the thread behind it.
+//! Never: choosing what runs, or what an end means for the task.
+
+mod attempt;
+mod driver;
+mod launch;
+mod meter;
+mod mourning;
+mod news;
+mod pool;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use windlass_core::effect::Assignment;
+use windlass_core::id::{AttemptKey, Digest, Fence};
+use windlass_core::time::Span;
+
+use crate::os::{Host, Os as _};
+use crate::report::{WorkerError, WorkerReport};
+use crate::settings::Settings;
+use driver::Driver;
+
+/// Where the driver finds the large values that prompts name.
+pub trait Blobs: Send + Sync {
+    /// Opens a blob for reading.
+    fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read>>;
+}
+
+/// What an attempt needs besides its assignment.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The variables of the run's surroundings, as [`crate::environment::cut`] gave them.
+    pub env_base: Arc<BTreeMap<String, String>>,
+    /// The blobs that its prompt names.
+    pub blobs: Arc<dyn Blobs>,
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings").field("env_base", &self.env_base.len()).finish_non_exhaustive()
+    }
+}
+
+/// Starts, watches and ends attempts. Dropped, it ends all of them.
+#[derive(Debug)]
+pub struct Supervisor {
+    orders: Arc<Orders>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the engine asks of the driver.
+#[derive(Debug)]
+enum Order {
+    Spawn(Box<Assignment>, Surroundings),
+    Stop { fence: Fence, grace: Span },
+    ShutDown,
+}
+
+#[derive(Debug)]
+struct Orders {
+    queue: Mutex<Vec<Order>>,
+    bell: OwnedFd,
+    live: Mutex<BTreeMap<Fence, AttemptKey>>,
+}
+
+impl Orders {
+    fn give(&self, order: Order) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // One ring is enough for all that is taken at once.
+        let silent = queue.is_empty();
+        queue.push(order);
+        drop(queue);
+        if silent {
+            Host::ring(&self.bell);
+        }
+    }
+
+    fn take(&self) -> Vec<Order> {
+        std::mem::take(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn live(&self) -> std::sync::MutexGuard<'_, BTreeMap<Fence, AttemptKey>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Supervisor {
+    /// Starts the keeper and the thread. Reports are given to `sink` on that thread.
+    pub fn start(
+        settings: Settings,
+        sink: impl FnMut(WorkerReport) + Send + 'static,
+    ) -> Result<Self, WorkerError> {
+        let system = |what| move |source| WorkerError::System { what, source };
+        let orders = Arc::new(Orders {
+            queue: Mutex::default(),
+            bell: Host::bell().map_err(system("make a bell"))?,
+            live: Mutex::default(),
+        });
+        let driver = Driver::new(settings, Box::new(sink), Arc::clone(&orders))?;
+        let thread = std::thread::Builder::new()
+            .name("windlass-worker".to_owned())
+            .spawn(move || driver.run())
+            .map_err(system("start a thread"))?;
+        Ok(Self { orders, thread: Some(thread) })
+    }
+
+    /// Starts an attempt. Whatever comes of it, a failure to start too, comes as a report.
+    pub fn spawn(&self, assignment: Assignment, surroundings: Surroundings) {
+        self.orders.live().insert(assignment.fence, assignment.key.clone());
+        self.orders.give(Order::Spawn(Box::new(assignment), surroundings));
+    }
+
+    /// Ends an attempt: politely, and after `grace` by force, until nothing of it is left. One that has ended already
+    /// is not stopped again: its report is on its way.
+    pub fn stop(&self, fence: Fence, grace: Span) {
+        self.orders.give(Order::Stop { fence, grace });
+    }
+
+    /// The attempts of which no end was reported yet.
+    pub fn live(&self) -> Vec<(AttemptKey, Fence)> {
+        self.orders.live().iter().map(|(fence, key)| (key.clone(), *fence)).collect()
+    }
+
+    /// Ends the keeper and with it all that still runs, and waits until nothing of it is left.
+    pub fn shutdown(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.orders.give(Order::ShutDown);
+            // A panic of the driver was printed where it happened.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,65 @@
+//! The keeper has died: its monitors end what is theirs, and what falls to this process is ended and taken here.
+//! Never: starting anything before all of that is gone.
+
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
+use crate::keeper::left_to_this_process;
+use crate::os::{Host, Os as _, Signal};
+
+use super::pool::Pool;
+
+/// How long monitors may take to end what is theirs before they are ended themselves.
+const GRACE_OF_MONITORS: Duration = Duration::from_secs(2);
+/// How often it is looked whether all is gone.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What has to be gone before another keeper starts.
+#[derive(Debug)]
+pub(super) struct Mourning {
+    pub(super) pool: Pool,
+    pub(super) leftovers: u32,
+    until: Instant,
+    ending: Option<Ending>,
+}
+
+impl Mourning {
+    /// Begins when the keeper's link has closed. Idle monitors end with their links.
+    pub(super) fn new(mut pool: Pool) -> Self {
+        pool.monitors.retain(|_, monitor| monitor.doing.is_some());
+        let mourning =
+            Self { pool, leftovers: 0, until: clock::monotonic() + GRACE_OF_MONITORS, ending: None };
+        // One that is held would neither hear of the keeper's death nor end.
+        mourning.signal_monitors(Signal::CONT);
+        mourning
+    }
+
+    fn signal_monitors(&self, signal: Signal) {
+        let looks = self.pool.monitors.values().filter_map(|monitor| Host::look_at(monitor.pid));
+        looks.for_each(|look| Host::signal(look.process, signal));
+    }
+
+    /// Does what is due; none when nothing of the keeper's is left, else the time until the next step.
+    pub(super) fn step(&mut self) -> Option<Duration> {
+        if !self.pool.monitors.is_empty() {
+            if clock::monotonic() >= self.until {
+                self.signal_monitors(Signal::KILL);
+            }
+            return Some(LOOK);
+        }
+        if !Host::is_subreaper() {
+            return None;
+        }
+        let mut left = left_to_this_process();
+        left.retain(|child| !Host::wait_for(*child));
+        if left.is_empty() {
+            return None;
+        }
+        if self.ending.is_none() {
+            self.leftovers += u32::try_from(descent(left).len()).unwrap_or(u32::MAX);
+        }
+        let ending = self.ending.get_or_insert_with(|| Ending::new(GRACE_OF_LEFTOVERS));
+        Some(ending.step(left_to_this_process).min(LOOK))
+    }
+}

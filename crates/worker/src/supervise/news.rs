@@ -1,0 +1,136 @@
+//! What keeper and monitors tell the driver, and what it makes of that. Never: anything that waits.
+
+use std::io;
+
+use windlass_core::event::{Exit, LossReason};
+use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::id::Fence;
+
+use super::driver::Driver;
+use super::mourning::Mourning;
+use super::pool::Pool;
+use crate::fault;
+use crate::link::{Link, Received};
+use crate::os::Pid;
+use crate::report::WorkerReport;
+use crate::wire::{Account, FromKeeper, FromMonitor, Message as _};
+
+impl Driver {
+    pub(super) fn hear_keeper(&mut self) {
+        let mut buffer = [0; 64];
+        loop {
+            let Some(pool) = &mut self.pool else { return };
+            match pool.keeper.link.receive(&mut buffer, false) {
+                Ok(Received::Message(length, mut descriptors)) => {
+                    match FromKeeper::from_bytes(&buffer[..length]) {
+                        Some(FromKeeper::Ready(pid)) => match descriptors.pop() {
+                            Some(link) => {
+                                if let Err(error) = pool.add(pid, Link::from(link), &self.poller) {
+                                    self.fail_first(&error);
+                                }
+                            }
+                            // The kernel hands no descriptor to a process that may not hold another.
+                            None => {
+                                pool.one_less();
+                                self.fail_first(&io::Error::from(rustix::io::Errno::MFILE));
+                            }
+                        },
+                        Some(FromKeeper::Gone(pid, leftovers)) => self.monitor_gone(pid, leftovers),
+                        Some(FromKeeper::ForkFailed(errno)) => {
+                            pool.one_less();
+                            self.fail_first(&io::Error::from_raw_os_error(errno));
+                        }
+                        None => {}
+                    }
+                }
+                Ok(Received::Nothing) => return,
+                Ok(Received::End) | Err(_) => {
+                    self.mourning = self.pool.take().map(Mourning::new);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The pool that a monitor belongs to, also when its keeper is gone.
+    fn pool_of(&mut self, id: u32) -> Option<&mut Pool> {
+        let pools = self.pool.iter_mut().chain(self.mourning.as_mut().map(|mourning| &mut mourning.pool));
+        pools.into_iter().find(|pool| pool.monitors.contains_key(&id))
+    }
+
+    pub(super) fn hear_monitor(&mut self, id: u32) {
+        let mut buffer = [0; 64];
+        loop {
+            let Some(pool) = self.pool_of(id) else { return };
+            let Some(monitor) = pool.monitors.get(&id) else { return };
+            let doing = monitor.doing;
+            match monitor.link.receive(&mut buffer, false) {
+                Ok(Received::Message(length, _)) => match (FromMonitor::from_bytes(&buffer[..length]), doing)
+                {
+                    (Some(FromMonitor::Ended(account)), Some(fence)) => {
+                        pool.is_free(id);
+                        self.hand_out();
+                        self.monitor_ended(fence, &account);
+                    }
+                    (Some(FromMonitor::Failed(fault)), Some(fence)) => {
+                        pool.is_free(id);
+                        let attempt = self.attempts.get(&fence);
+                        let failure = attempt.map(|one| fault::explain(fault, &one.program, &one.folder));
+                        failure.into_iter().for_each(|failure| self.fail(fence, failure));
+                    }
+                    (Some(FromMonitor::Doing(asked, doing)), Some(fence))
+                        if asked == fence.0 && doing != asked =>
+                    {
+                        pool.is_free(id);
+                        self.lost(fence);
+                    }
+                    _ => {}
+                },
+                Ok(Received::Nothing) => return,
+                Ok(Received::End) | Err(_) => {
+                    let gone = pool.monitors.remove(&id);
+                    if let (Some(gone), Some(fence)) = (gone, doing) {
+                        self.monitor_died(gone.pid, fence);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn monitor_ended(&mut self, fence: Fence, account: &Account) {
+        let Some(attempt) = self.attempts.remove(&fence) else { return };
+        if account.keeper_died {
+            // It is told of with the others, once everything that the keeper left is gone.
+            self.mourned.push(attempt.abandoned(&mut self.buffer));
+            self.mourned_leftovers += account.leftovers;
+            return;
+        }
+        let report = attempt.ended(account, &mut self.buffer);
+        self.ended(report);
+    }
+
+    /// A monitor died: what it left falls to the keeper, which tells when all of it is gone.
+    fn monitor_died(&mut self, monitor: Pid, fence: Fence) {
+        self.orphaned.push((monitor, fence));
+    }
+
+    fn monitor_gone(&mut self, monitor: Pid, leftovers: u32) {
+        let Some(place) = self.orphaned.iter().position(|(pid, _)| *pid == monitor) else { return };
+        let (_, fence) = self.orphaned.swap_remove(place);
+        let Some(attempt) = self.attempts.remove(&fence) else { return };
+        let failure = Failure::new(ErrorKind::Crashed, "its monitor was killed, and the attempt with it")
+            .hint(
+                "look for what killed the process `pawl-monitor`: the kernel for want of memory, or a person",
+            );
+        let report = attempt.failed(Exit::Signal(libc::SIGKILL), failure, leftovers, &mut self.buffer);
+        self.ended(report);
+    }
+
+    /// A monitor does not know the attempt that it was given, and no report of it is under way.
+    fn lost(&mut self, fence: Fence) {
+        let Some(attempt) = self.attempts.remove(&fence) else { return };
+        let (key, fence) = attempt.abandoned(&mut self.buffer);
+        self.report(WorkerReport::Lost { key, fence, reason: LossReason::ReportLost, leftovers: 0 });
+    }
+}

@@ -1,0 +1,110 @@
+//! The keeper and its monitors, as the engine sees them. Never: knowing what runs in a monitor but for its fence.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use windlass_core::id::Fence;
+
+use super::driver::Source;
+use crate::keeper::KeeperProcess;
+use crate::link::Link;
+use crate::os::{Host, Os as _, Pid};
+use crate::settings::Settings;
+use crate::wire::{Message as _, ToKeeper};
+
+/// How many monitors are kept ready beyond those that work.
+const READY: u32 = 2;
+
+#[derive(Debug)]
+pub(super) struct Monitor {
+    pub(super) pid: Pid,
+    pub(super) link: Link,
+    pub(super) doing: Option<Fence>,
+}
+
+/// A keeper with its monitors.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) keeper: KeeperProcess,
+    pub(super) monitors: HashMap<u32, Monitor>,
+    idle: Vec<u32>,
+    asked: u32,
+    last: u32,
+}
+
+impl Pool {
+    /// Starts a keeper and asks for the first monitors.
+    pub(super) fn start(settings: &Settings, poller: &OwnedFd) -> io::Result<Self> {
+        let program = settings.program.as_deref().unwrap_or("/proc/self/exe".as_ref());
+        let keeper = KeeperProcess::start(program, &settings.home, settings.owners.as_deref())?;
+        Host::watch(poller, keeper.link.as_fd(), Source::Keeper.token())?;
+        let mut pool = Self { keeper, monitors: HashMap::new(), idle: Vec::new(), asked: 0, last: 0 };
+        let slots = u32::try_from(settings.slots).unwrap_or(u32::MAX).max(1);
+        pool.ask_for(READY.min(slots));
+        Ok(pool)
+    }
+
+    fn ask_for(&mut self, count: u32) {
+        // A keeper that can't be told is one whose end is about to be seen.
+        if count > 0 && self.keeper.link.send(&ToKeeper::Fork(count).to_bytes(), &[]).unwrap_or(false) {
+            self.asked += count;
+        }
+    }
+
+    /// Asks for as many monitors as are missing for this many attempts that wait.
+    pub(super) fn ask_for_missing(&mut self, waiting: usize) {
+        let wanted = u32::try_from(waiting).unwrap_or(u32::MAX);
+        self.ask_for(wanted.saturating_sub(self.asked));
+    }
+
+    /// A monitor came into being.
+    pub(super) fn add(&mut self, pid: Pid, link: Link, poller: &OwnedFd) -> io::Result<()> {
+        self.asked = self.asked.saturating_sub(1);
+        self.last += 1;
+        Host::watch(poller, link.as_fd(), Source::Monitor(self.last).token())?;
+        self.monitors.insert(self.last, Monitor { pid, link, doing: None });
+        self.idle.push(self.last);
+        Ok(())
+    }
+
+    /// One that was asked for will not come.
+    pub(super) fn one_less(&mut self) {
+        self.asked = self.asked.saturating_sub(1);
+    }
+
+    /// Whether one is idle.
+    pub(super) fn has_idle(&self) -> bool {
+        !self.idle.is_empty()
+    }
+
+    /// Gives this order to an idle monitor; false when none takes it.
+    pub(super) fn give(
+        &mut self,
+        fence: Fence,
+        message: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<bool> {
+        while let Some(id) = self.idle.pop() {
+            let Some(monitor) = self.monitors.get_mut(&id) else { continue };
+            if monitor.link.send(message, descriptors)? {
+                monitor.doing = Some(fence);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A monitor has nothing to do any more.
+    pub(super) fn is_free(&mut self, id: u32) {
+        if let Some(monitor) = self.monitors.get_mut(&id) {
+            monitor.doing = None;
+            self.idle.push(id);
+        }
+    }
+
+    /// The monitor that runs this attempt.
+    pub(super) fn of(&self, fence: Fence) -> Option<&Monitor> {
+        self.monitors.values().find(|monitor| monitor.doing == Some(fence))
+    }
+}

@@ -1,0 +1,175 @@
+//! The limits of an attempt that are watched where it runs: its length, its silence, its memory. Each is told once.
+//! Never: ending an attempt (the core orders that).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use windlass_core::effect::Assignment;
+use windlass_core::event::StopWhy;
+use windlass_core::time::Span;
+
+use super::meter::Measured;
+use crate::clock;
+
+/// How often what runs is measured.
+pub(super) const TICK: Duration = Duration::from_secs(1);
+/// How many samples of the processor make up the window of a heartbeat.
+const SAMPLES: u32 = 20;
+
+/// What is watched of an attempt.
+#[derive(Debug)]
+pub(super) struct Watch {
+    began: Instant,
+    start_to_close: Option<Span>,
+    heartbeat: Option<Span>,
+    memory_max: Option<u64>,
+    last_output: Instant,
+    /// Time of processors used so far, at moments within the last window.
+    samples: VecDeque<(Instant, Duration)>,
+    told: Told,
+    memory: u64,
+    memory_peak: u64,
+    processes_peak: u32,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    timeout: bool,
+    stalled: bool,
+    memory: bool,
+}
+
+impl Watch {
+    /// A watch of an attempt that begins now.
+    pub(super) fn new(assignment: &Assignment) -> Self {
+        let now = clock::monotonic();
+        Self {
+            began: now,
+            start_to_close: assignment.start_to_close,
+            heartbeat: assignment.heartbeat,
+            memory_max: assignment.memory_bytes_max,
+            last_output: now,
+            samples: VecDeque::new(),
+            told: Told::default(),
+            memory: 0,
+            memory_peak: 0,
+            processes_peak: 0,
+        }
+    }
+
+    /// It begins only now, since it had to wait for a monitor.
+    pub(super) fn begins(&mut self) {
+        self.began = clock::monotonic();
+        self.last_output = self.began;
+    }
+
+    /// It printed something.
+    pub(super) fn heard(&mut self) {
+        self.last_output = clock::monotonic();
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.start_to_close.map(|span| self.began + clock::duration(span))
+    }
+
+    /// The moment at which it has to be told of; none once it was.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadline().filter(|_| !self.told.timeout)
+    }
+
+    /// How often it has to be measured: a short heartbeat more often than others.
+    pub(super) fn tick(&self) -> Duration {
+        let window = self.heartbeat.map_or(TICK, |span| clock::duration(span) / SAMPLES);
+        window.clamp(Duration::from_millis(20), TICK)
+    }
+
+    /// Whether it has run long enough to be worth a measurement.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        // A tick that comes a moment early still counts.
+        now.duration_since(self.began) + Duration::from_millis(5) >= self.tick()
+    }
+
+    /// Above how many bytes an exact measurement of its memory matters.
+    pub(super) fn memory_of_interest(&self) -> u64 {
+        self.memory_max.map_or(self.memory_peak, |max| max.min(self.memory_peak))
+    }
+
+    /// The memory it had when it was measured last.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    pub(super) fn memory_peak(&self) -> u64 {
+        self.memory_peak
+    }
+
+    pub(super) fn processes_peak(&self) -> u32 {
+        self.processes_peak
+    }
+
+    /// Says so once when it has run too long.
+    pub(super) fn timed_out(&mut self, now: Instant) -> Option<(StopWhy, String)> {
+        let span = self.start_to_close?;
+        let late = self.deadline().is_some_and(|deadline| deadline <= now);
+        (late && !std::mem::replace(&mut self.told.timeout, true))
+            .then(|| (StopWhy::Timeout, format!("it ran longer than {span} (start_to_close)")))
+    }
+
+    /// Takes a measurement, and says once for each limit that it is overrun.
+    pub(super) fn measured(&mut self, now: Instant, measured: Measured) -> Vec<(StopWhy, String)> {
+        self.memory = measured.memory;
+        self.memory_peak = self.memory_peak.max(measured.memory);
+        self.processes_peak = self.processes_peak.max(measured.processes);
+        self.too_large().into_iter().chain(self.silent(now, measured.cpu)).collect()
+    }
+
+    fn too_large(&mut self) -> Option<(StopWhy, String)> {
+        let max = self.memory_max.filter(|max| self.memory > *max)?;
+        let text =
+            || format!("its processes use {} of memory, {} are allowed", in_mib(self.memory), in_mib(max));
+        (!std::mem::replace(&mut self.told.memory, true)).then(|| (StopWhy::Memory, text()))
+    }
+
+    fn silent(&mut self, now: Instant, cpu: Duration) -> Option<(StopWhy, String)> {
+        let span = self.heartbeat?;
+        let window = clock::duration(span);
+        if self.samples.back().is_none_or(|(at, _)| now.duration_since(*at) >= window / SAMPLES) {
+            self.samples.push_back((now, cpu));
+        }
+        // The newest sample that is at least a window old is what the window is measured from.
+        while self.samples.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= window) {
+            self.samples.pop_front();
+        }
+        let (since, before) = *self.samples.front()?;
+        let whole =
+            now.duration_since(self.began) >= window && now.duration_since(self.last_output) >= window;
+        let measured = now.duration_since(since);
+        let used = cpu.saturating_sub(before);
+        // Until a whole window was sampled, what was used before the first sample counts as none.
+        let idle = measured + window / SAMPLES * 2 >= window && used < measured / 100;
+        (whole && idle && !std::mem::replace(&mut self.told.stalled, true)).then(|| {
+            let text = format!("no output and less than 1 % of a processor for {span} (heartbeat)");
+            (StopWhy::Stalled, text)
+        })
+    }
+
+    /// The machine has no memory left, and this one is the largest.
+    pub(super) fn has_to_go(&mut self, available: u64) -> Option<(StopWhy, String)> {
+        (!std::mem::replace(&mut self.told.memory, true)).then(|| {
+            let (used, left) = (in_mib(self.memory), in_mib(available));
+            (
+                StopWhy::Memory,
+                format!("the machine has {left} of memory left, and this attempt uses the most ({used})"),
+            )
+        })
+    }
+
+    /// Whether it was told that it uses too much memory.
+    pub(super) fn goes_for_memory(&self) -> bool {
+        self.told.memory
+    }
+}
+
+fn in_mib(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}

@@ -1,0 +1,4 @@
+//! Real processes under a real keeper. Never: waiting by the clock (reports, descriptors and files are waited for).
+
+mod runs;
+mod stage;
