@@ -39,13 +39,13 @@ impl Capture {
         if self.spool.is_none() && self.inline.len() + bytes.len() <= INLINE_BYTES_MAX {
             return self.inline.extend_from_slice(bytes);
         }
-        if let Err(error) = self.to_file(bytes) {
+        if let Err(error) = self.write_to_file(bytes) {
             self.failed = Some(error);
             self.drop_kept();
         }
     }
 
-    fn to_file(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write_to_file(&mut self, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.spool {
             Some(file) => file,
             None => self.spool.insert(File::create(&self.spool_path)?),

@@ -60,9 +60,13 @@ fn force(roots: &impl Fn() -> Vec<Pid>) {
         if fresh.is_empty() {
             break;
         }
-        fresh.iter().for_each(|process| Host::signal(*process, Signal::STOP));
+        for process in fresh {
+            Host::signal(process, Signal::STOP);
+        }
     }
-    held.into_iter().for_each(|process| Host::signal(process, Signal::KILL));
+    for process in held {
+        Host::signal(process, Signal::KILL);
+    }
 }
 
 /// These processes and everything that descends from them, as far as it still lives.

@@ -85,7 +85,9 @@ pub(crate) fn of_attempt(
     let mut set = |name: &str, value: String| drop(all.insert(name.to_owned(), value));
     set("COLUMNS", "120".to_owned());
     set("TERM", "dumb".to_owned());
-    own.iter().for_each(|(name, value)| set(name, value.clone()));
+    for (name, value) in own {
+        set(name, value.clone());
+    }
     set("PWD", place.folder.to_owned());
     set("WINDLASS_RUN", key.run.to_string());
     set("WINDLASS_TASK", key.task.to_string());

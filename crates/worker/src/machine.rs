@@ -33,16 +33,7 @@ pub struct Machine {
 
 /// Looks at this machine.
 pub fn machine() -> Machine {
-    let facts = Host::facts();
-    Machine {
-        containment: if facts.subreaper { Containment::Descent } else { Containment::Marks },
-        has_pidfd: facts.pidfd,
-        has_children_file: facts.children_file,
-        has_delegated_cgroup: facts.cgroup_delegated,
-        descriptors_max: (facts.descriptors_max, facts.descriptors_hard_max),
-        processes_max: facts.processes_max,
-        memory_bytes: Host::memory_of_machine(),
-    }
+    Host::machine()
 }
 
 impl Containment {

@@ -183,7 +183,7 @@ impl<'a> Watch<'a> {
             Received::Message(length, _) => match ToMonitor::from_bytes(&buffer[..length]) {
                 Some(ToMonitor::Stop(grace)) => self.end_within(grace),
                 Some(ToMonitor::Ask(fence)) => {
-                    tell(self.link, FromMonitor::Doing(fence, self.account.fence))?
+                    tell(self.link, FromMonitor::Doing(fence, self.account.fence))?;
                 }
                 None => {}
             },

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use windlass_core::event::{Exit, LossReason, StopWhy, Usage};
 use windlass_core::failure::Failure;
 use windlass_core::id::{AttemptKey, Fence};
+use windlass_core::input::LostAttempt;
 
 /// Something happened to an attempt.
 #[derive(Debug)]
@@ -22,23 +23,12 @@ pub enum WorkerReport {
         /// What was measured and what was allowed.
         message: String,
     },
-    /// No report of the attempt's end will ever come; nothing of it is left.
+    /// No report of the end of these attempts will ever come; nothing of them is left.
     Lost {
-        /// The attempt.
-        key: AttemptKey,
-        /// Its fence.
-        fence: Fence,
-        /// Why.
+        /// The attempts.
+        attempts: Vec<LostAttempt>,
+        /// Why. After the keeper's death the next attempt gets another keeper.
         reason: LossReason,
-        /// Processes that had to be ended.
-        leftovers: u32,
-    },
-    /// The keeper died. All that it held was ended and taken; the next attempt gets another keeper.
-    KeeperDied {
-        /// The attempts that it held.
-        attempts: Vec<(AttemptKey, Fence)>,
-        /// Processes that had to be ended, over all of them.
-        leftovers: u32,
     },
 }
 

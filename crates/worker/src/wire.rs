@@ -232,9 +232,9 @@ pub(crate) struct StartBytes(Vec<u8>);
 impl StartBytes {
     /// A start with these numbers of arguments and variables, whose texts are then pushed in the order of
     /// [`Start`]'s fields.
-    pub(crate) fn new(fence: u64, argc: usize, envc: usize) -> Self {
+    pub(crate) fn new(fence: u64, words: usize, variables: usize) -> Self {
         let mut bytes = Vec::with_capacity(4096);
-        for number in [START, fence, argc as u64, envc as u64] {
+        for number in [START, fence, words as u64, variables as u64] {
             bytes.extend(number.to_ne_bytes());
         }
         Self(bytes)
@@ -244,7 +244,9 @@ impl StartBytes {
     #[must_use]
     pub(crate) fn push(&mut self, parts: &[&[u8]]) -> bool {
         let sound = parts.iter().all(|part| !part.contains(&0));
-        parts.iter().for_each(|part| self.0.extend_from_slice(part));
+        for part in parts {
+            self.0.extend_from_slice(part);
+        }
         self.0.push(0);
         sound
     }
@@ -269,7 +271,8 @@ impl<'a> Order<'a> {
         let number = |at: usize| Some(u64::from_ne_bytes(bytes.get(at * 8..at * 8 + 8)?.try_into().ok()?));
         match number(0)? {
             START => {
-                let (argc, envc) = (usize::try_from(number(2)?).ok()?, usize::try_from(number(3)?).ok()?);
+                let (words, variables) =
+                    (usize::try_from(number(2)?).ok()?, usize::try_from(number(3)?).ok()?);
                 let mut rest = bytes.get(32..)?;
                 let mut next = || {
                     let text = CStr::from_bytes_until_nul(rest).ok()?;
@@ -277,8 +280,8 @@ impl<'a> Order<'a> {
                     Some(text)
                 };
                 let (program, folder) = (next()?, next()?);
-                let argv = (0..argc).map(|_| next()).collect::<Option<_>>()?;
-                let env = (0..envc).map(|_| next()).collect::<Option<_>>()?;
+                let argv = (0..words).map(|_| next()).collect::<Option<_>>()?;
+                let env = (0..variables).map(|_| next()).collect::<Option<_>>()?;
                 Some(Self::Start(Start { fence: number(1)?, program, folder, argv, env }))
             }
             START_IN_FILE => Some(Self::StartInFile(usize::try_from(number(1)?).ok()?)),

@@ -11,21 +11,21 @@ use windlass_core::time::Time;
 use super::read::cut_notice;
 use super::{Stream, part_path};
 
-/// How much of a log is kept.
+/// How much of a log is kept, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogLimits {
     /// Of the beginning.
-    pub(crate) head_bytes: u64,
+    pub(crate) head: u64,
     /// Of each of the two parts that hold the end.
-    pub(crate) tail_bytes: u64,
+    pub(crate) tail: u64,
     /// Past the beginning: what is taken in a second. The rest of that second is read and dropped, but for its end.
-    pub(crate) flood_bytes: u64,
+    pub(crate) per_second: u64,
 }
 
 impl LogLimits {
     /// The limits of a log that may take this much of the disk.
     pub(crate) fn of(bytes_max: u64) -> Self {
-        Self { head_bytes: bytes_max / 2, tail_bytes: bytes_max / 4, flood_bytes: (bytes_max / 16).max(1) }
+        Self { head: bytes_max / 2, tail: bytes_max / 4, per_second: (bytes_max / 16).max(1) }
     }
 }
 
@@ -119,7 +119,7 @@ impl LogWriter {
             self.flood = Flood { since: at, ..Flood::default() };
         }
         self.flood.taken += bytes.len() as u64;
-        if self.flood.taken <= self.limits.flood_bytes {
+        if self.flood.taken <= self.limits.per_second {
             return false;
         }
         let slot = slot(stream);
@@ -203,7 +203,7 @@ impl LogWriter {
         if stream != Stream::Windlass {
             self.text_bytes += text.len() as u64 + u64::from(ended);
         }
-        let room = if self.part == 0 { self.limits.head_bytes } else { self.limits.tail_bytes };
+        let room = if self.part == 0 { self.limits.head } else { self.limits.tail };
         if self.in_part >= room {
             self.next_part();
         }

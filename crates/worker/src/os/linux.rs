@@ -12,11 +12,11 @@ use std::time::Duration;
 use libc::{c_char, c_int, c_void};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::fs::{MemfdFlags, inotify};
-use rustix::process::PidfdFlags;
+use rustix::process::{PidfdFlags, Resource};
 
-use super::{
-    Changes, Facts, Fault, Launch, Look, Os, Over, Pid, Process, Signal, Starter, Step, Waited, proc,
-};
+use crate::machine::{Containment, Machine};
+
+use super::{Changes, Fault, Launch, Look, Os, Over, Pid, Process, Signal, Starter, Step, Waited, proc};
 
 /// Linux, from 5.10 on.
 #[derive(Debug)]
@@ -257,17 +257,20 @@ impl Os for Linux {
         Ok(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?)
     }
 
-    fn facts() -> Facts {
-        let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        let own = rustix::process::getpid();
-        Facts {
-            subreaper: rustix::process::child_subreaper().is_ok(),
-            pidfd: rustix::process::pidfd_open(own, PidfdFlags::empty()).is_ok(),
-            children_file: proc::has_children_file(),
-            cgroup_delegated: proc::is_cgroup_delegated(),
-            descriptors_max: descriptors.current.unwrap_or(u64::MAX),
-            descriptors_hard_max: descriptors.maximum.unwrap_or(u64::MAX),
-            processes_max: rustix::process::getrlimit(rustix::process::Resource::Nproc).current,
+    fn machine() -> Machine {
+        let descriptors = rustix::process::getrlimit(Resource::Nofile);
+        let subreaper = rustix::process::child_subreaper().is_ok();
+        Machine {
+            containment: if subreaper { Containment::Descent } else { Containment::Marks },
+            has_pidfd: rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).is_ok(),
+            has_children_file: proc::has_children_file(),
+            has_delegated_cgroup: proc::is_cgroup_delegated(),
+            descriptors_max: (
+                descriptors.current.unwrap_or(u64::MAX),
+                descriptors.maximum.unwrap_or(u64::MAX),
+            ),
+            processes_max: rustix::process::getrlimit(Resource::Nproc).current,
+            memory_bytes: proc::memory_of_machine(),
         }
     }
 }

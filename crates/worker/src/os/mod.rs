@@ -16,6 +16,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::machine::Machine;
+
 pub(crate) use rustix::process::{Pid, Signal};
 
 /// The system that this binary is built for.
@@ -92,7 +94,7 @@ pub(crate) trait Os {
     /// A file without a name, in memory.
     fn memory_file(name: &str) -> io::Result<OwnedFd>;
     /// Facts about what this machine offers to hold processes.
-    fn facts() -> Facts;
+    fn machine() -> Machine;
 }
 
 /// See [`Os::changes`].
@@ -179,16 +181,4 @@ pub(crate) enum Waited {
     Alive,
     /// There are none.
     None,
-}
-
-/// What this machine offers to hold processes.
-#[derive(Clone, Debug)]
-pub(crate) struct Facts {
-    pub(crate) subreaper: bool,
-    pub(crate) pidfd: bool,
-    pub(crate) children_file: bool,
-    pub(crate) cgroup_delegated: bool,
-    pub(crate) descriptors_max: u64,
-    pub(crate) descriptors_hard_max: u64,
-    pub(crate) processes_max: Option<u64>,
 }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use windlass_core::effect::Assignment;
 use windlass_core::event::{Exit, Usage};
-use windlass_core::failure::Failure;
+use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Fence};
+use windlass_core::input::LostAttempt;
 
 use super::launch::{Ready, output_path};
 use super::watch::Watch;
@@ -30,6 +31,8 @@ pub(super) struct Attempt {
     pub(super) program: PathBuf,
     pub(super) folder: PathBuf,
     pub(super) watch: Watch,
+    /// A stop of it was ordered.
+    pub(super) stopped: bool,
     streams: [Option<OwnedFd>; 2],
     log: LogWriter,
     capture: Capture,
@@ -62,6 +65,7 @@ impl Attempt {
             program,
             folder: assignment.folder.clone().into(),
             watch: Watch::new(assignment),
+            stopped: false,
             streams: streams.map(Some),
             log: LogWriter::new(
                 log::path(&settings.home, &assignment.key),
@@ -142,13 +146,22 @@ impl Attempt {
         self.log.finish(clock::wall());
     }
 
-    /// The attempt is over, as its monitor tells.
-    pub(super) fn ended(mut self, account: &Account, buffer: &mut [u8]) -> AttemptEnded {
+    /// The attempt is over, as its monitor tells; perhaps the kernel ended it for want of memory.
+    pub(super) fn ended(mut self, account: &Account, by_kernel: bool, buffer: &mut [u8]) -> AttemptEnded {
         self.drain(buffer);
         let exit = exit_of(account.status);
         let program = self.program.display().to_string();
         let end = End { exit, errors: &self.errors.text(), program: &program };
-        let conclusion = self.reading.conclude(&end);
+        let mut conclusion = self.reading.conclude(&end);
+        if by_kernel {
+            conclusion.error = Some(
+                Failure::new(
+                    ErrorKind::OutOfMemory,
+                    format!("the kernel ended `{program}` for want of memory"),
+                )
+                .hint("let fewer attempts run at a time, or bound them by `memory`"),
+            );
+        }
         let usage = Usage {
             cpu_ms: u64::try_from(account.cpu.as_millis()).unwrap_or(u64::MAX),
             memory_bytes_peak: self.watch.memory_peak().max(account.resident_peak),
@@ -180,6 +193,12 @@ impl Attempt {
         self.drain(buffer);
         self.capture.discard();
         (self.key, self.fence)
+    }
+
+    /// No end of it will be reported.
+    pub(super) fn lost(self, leftovers: u32, buffer: &mut [u8]) -> LostAttempt {
+        let (key, fence) = self.abandoned(buffer);
+        LostAttempt { key, fence, leftovers }
     }
 
     fn report(self, exit: Exit, error: Option<Failure>, usage: Usage) -> AttemptEnded {

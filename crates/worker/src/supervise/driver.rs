@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass_core::effect::Assignment;
-use windlass_core::event::StopWhy;
+use windlass_core::event::{LossReason, StopWhy};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Fence};
+use windlass_core::input::LostAttempt;
 use windlass_core::time::Span;
 
 use super::attempt::{Attempt, not_handed_over, not_started};
@@ -21,6 +22,7 @@ use crate::clock;
 use crate::os::{Host, Os as _, Pid};
 use crate::report::{AttemptEnded, WorkerError, WorkerReport};
 use crate::settings::Settings;
+use crate::sweep::sweep;
 use crate::wire::{Message as _, ToMonitor};
 
 /// What the poller names.
@@ -75,8 +77,9 @@ pub(super) struct Driver {
     /// Attempts whose monitor is gone and whose processes the keeper is ending.
     pub(super) orphaned: Vec<(Pid, Fence)>,
     /// Attempts that a keeper's death ended, until all that it left is gone.
-    pub(super) mourned: Vec<(AttemptKey, Fence)>,
-    pub(super) mourned_leftovers: u32,
+    pub(super) mourned: Vec<LostAttempt>,
+    /// How often the kernel has ended a process for want of memory, when it was looked at last.
+    pub(super) memory_kills: u64,
     mourning_step: Option<Duration>,
     next_tick: Option<Instant>,
     last_ask: Instant,
@@ -109,7 +112,7 @@ impl Driver {
             waiting: VecDeque::new(),
             orphaned: Vec::new(),
             mourned: Vec::new(),
-            mourned_leftovers: 0,
+            memory_kills: Host::memory_kills(),
             mourning_step: None,
             next_tick: None,
             last_ask: clock::monotonic(),
@@ -213,6 +216,9 @@ impl Driver {
             self.waiting.remove(place);
             return self.fail(fence, Failure::new(ErrorKind::Cancelled, "it was stopped before it began"));
         }
+        if let Some(attempt) = self.attempts.get_mut(&fence) {
+            attempt.stopped = true;
+        }
         let pools = self.pool.iter().chain(self.mourning.as_ref().map(|mourning| &mourning.pool));
         let order = ToMonitor::Stop(clock::duration(grace)).to_bytes();
         for monitor in pools.filter_map(|pool| pool.of(fence)) {
@@ -298,13 +304,23 @@ impl Driver {
         }
         let Some(mourning) = self.mourning.take() else { return };
         for (_, fence) in std::mem::take(&mut self.orphaned) {
-            self.mourned
-                .extend(self.attempts.remove(&fence).map(|attempt| attempt.abandoned(&mut self.buffer)));
+            self.mourned.extend(self.attempts.remove(&fence).map(|one| one.lost(0, &mut self.buffer)));
         }
-        let attempts = std::mem::take(&mut self.mourned);
-        let leftovers = mourning.leftovers + std::mem::take(&mut self.mourned_leftovers);
         mourning.pool.keeper.end();
-        self.report(WorkerReport::KeeperDied { attempts, leftovers });
+        let mut attempts = std::mem::take(&mut self.mourned);
+        // Whose of several the orphans were can't be told; they are counted once.
+        if let Some(first) = attempts.first_mut() {
+            first.leftovers += mourning.leftovers;
+        }
+        // What is in none of these places carries its mark.
+        let lost = |key: &AttemptKey| attempts.iter().any(|one| one.key == *key);
+        let swept = sweep(&self.settings.home_id, |key| !lost(key));
+        for one in &mut attempts {
+            one.leftovers += swept.get(&one.key).copied().unwrap_or(0);
+        }
+        if !attempts.is_empty() {
+            self.report(WorkerReport::Lost { attempts, reason: LossReason::KeeperDied });
+        }
     }
 
     pub(super) fn ended(&mut self, report: AttemptEnded) {
@@ -316,9 +332,10 @@ impl Driver {
         let mut live = self.orders.live();
         match &report {
             WorkerReport::Ended(ended) => drop(live.remove(&ended.fence)),
-            WorkerReport::Lost { fence, .. } => drop(live.remove(fence)),
-            WorkerReport::KeeperDied { attempts, .. } => {
-                attempts.iter().for_each(|(_, fence)| drop(live.remove(fence)));
+            WorkerReport::Lost { attempts, .. } => {
+                for one in attempts {
+                    live.remove(&one.fence);
+                }
             }
             WorkerReport::Overdue { .. } => {}
         }

@@ -70,10 +70,12 @@ pub(super) fn prepare(
     let mut start = StartBytes::new(assignment.fence.0, recipe.argv.len(), env.len());
     let mut sound =
         start.push(&[program.as_os_str().as_encoded_bytes()]) && start.push(&[assignment.folder.as_bytes()]);
-    sound &= recipe.argv.iter().fold(true, |sound, word| start.push(&[word.as_bytes()]) && sound);
-    sound &= env
-        .iter()
-        .fold(true, |sound, (name, value)| start.push(&[name.as_bytes(), b"=", value.as_bytes()]) && sound);
+    for word in &recipe.argv {
+        sound &= start.push(&[word.as_bytes()]);
+    }
+    for (name, value) in &env {
+        sound &= start.push(&[name.as_bytes(), b"=", value.as_bytes()]);
+    }
     if !sound {
         return Err(Failure::new(ErrorKind::SpawnInvalid, "an argument or a variable holds a zero byte")
             .hint("hand binary values over on standard input or in a file"));

@@ -1,6 +1,7 @@
 //! What keeper and monitors tell the driver, and what it makes of that. Never: anything that waits.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use windlass_core::event::{Exit, LossReason};
 use windlass_core::failure::{ErrorKind, Failure};
@@ -11,7 +12,7 @@ use super::mourning::Mourning;
 use super::pool::Pool;
 use crate::fault;
 use crate::link::{Link, Received};
-use crate::os::Pid;
+use crate::os::{Host, Os as _, Pid};
 use crate::report::WorkerReport;
 use crate::wire::{Account, FromKeeper, FromMonitor, Message as _};
 
@@ -23,21 +24,10 @@ impl Driver {
             match pool.keeper.link.receive(&mut buffer, false) {
                 Ok(Received::Message(length, mut descriptors)) => {
                     match FromKeeper::from_bytes(&buffer[..length]) {
-                        Some(FromKeeper::Ready(pid)) => match descriptors.pop() {
-                            Some(link) => {
-                                if let Err(error) = pool.add(pid, Link::from(link), &self.poller) {
-                                    self.fail_first(&error);
-                                }
-                            }
-                            // The kernel hands no descriptor to a process that may not hold another.
-                            None => {
-                                pool.one_less();
-                                self.fail_first(&io::Error::from(rustix::io::Errno::MFILE));
-                            }
-                        },
+                        Some(FromKeeper::Ready(pid)) => self.monitor_ready(pid, descriptors.pop()),
                         Some(FromKeeper::Gone(pid, leftovers)) => self.monitor_gone(pid, leftovers),
                         Some(FromKeeper::ForkFailed(errno)) => {
-                            pool.one_less();
+                            pool.one_less_asked();
                             self.fail_first(&io::Error::from_raw_os_error(errno));
                         }
                         None => {}
@@ -49,6 +39,16 @@ impl Driver {
                     return;
                 }
             }
+        }
+    }
+
+    fn monitor_ready(&mut self, monitor: Pid, link: Option<OwnedFd>) {
+        let Some(pool) = &mut self.pool else { return };
+        pool.one_less_asked();
+        // The kernel hands no descriptor to a process that may not hold another.
+        let link = link.ok_or_else(|| io::Error::from(rustix::io::Errno::MFILE));
+        if let Err(error) = link.and_then(|link| pool.add(monitor, Link::from(link), &self.poller)) {
+            self.fail_first(&error);
         }
     }
 
@@ -76,7 +76,9 @@ impl Driver {
                         pool.is_free(id);
                         let attempt = self.attempts.get(&fence);
                         let failure = attempt.map(|one| fault::explain(fault, &one.program, &one.folder));
-                        failure.into_iter().for_each(|failure| self.fail(fence, failure));
+                        if let Some(failure) = failure {
+                            self.fail(fence, failure);
+                        }
                     }
                     (Some(FromMonitor::Doing(asked, doing)), Some(fence))
                         if asked == fence.0 && doing != asked =>
@@ -102,12 +104,19 @@ impl Driver {
         let Some(attempt) = self.attempts.remove(&fence) else { return };
         if account.keeper_died {
             // It is told of with the others, once everything that the keeper left is gone.
-            self.mourned.push(attempt.abandoned(&mut self.buffer));
-            self.mourned_leftovers += account.leftovers;
+            self.mourned.push(attempt.lost(account.leftovers, &mut self.buffer));
             return;
         }
-        let report = attempt.ended(account, &mut self.buffer);
+        let killed = !attempt.stopped && libc::WIFSIGNALED(account.status);
+        let by_kernel = killed && libc::WTERMSIG(account.status) == libc::SIGKILL && self.memory_ran_out();
+        let report = attempt.ended(account, by_kernel, &mut self.buffer);
         self.ended(report);
+    }
+
+    /// Whether the kernel has ended processes for want of memory since this was asked last.
+    fn memory_ran_out(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.memory_kills, Host::memory_kills());
+        self.memory_kills > before
     }
 
     /// A monitor died: what it left falls to the keeper, which tells when all of it is gone.
@@ -130,7 +139,7 @@ impl Driver {
     /// A monitor does not know the attempt that it was given, and no report of it is under way.
     fn lost(&mut self, fence: Fence) {
         let Some(attempt) = self.attempts.remove(&fence) else { return };
-        let (key, fence) = attempt.abandoned(&mut self.buffer);
-        self.report(WorkerReport::Lost { key, fence, reason: LossReason::ReportLost, leftovers: 0 });
+        let attempts = vec![attempt.lost(0, &mut self.buffer)];
+        self.report(WorkerReport::Lost { attempts, reason: LossReason::ReportLost });
     }
 }

@@ -60,7 +60,6 @@ impl Pool {
 
     /// A monitor came into being.
     pub(super) fn add(&mut self, pid: Pid, link: Link, poller: &OwnedFd) -> io::Result<()> {
-        self.asked = self.asked.saturating_sub(1);
         self.last += 1;
         Host::watch(poller, link.as_fd(), Source::Monitor(self.last).token())?;
         self.monitors.insert(self.last, Monitor { pid, link, doing: None });
@@ -69,7 +68,7 @@ impl Pool {
     }
 
     /// One that was asked for will not come.
-    pub(super) fn one_less(&mut self) {
+    pub(super) fn one_less_asked(&mut self) {
         self.asked = self.asked.saturating_sub(1);
     }
 
