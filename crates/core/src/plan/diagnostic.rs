@@ -1,1 +1,315 @@
-//! diagnostic
+//! What is wrong with a file, for people: code, place, message, hint. Plain values; the binary draws them.
+//! Never: colours, frames or the words of a terminal.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+/// An error or a warning about a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// What kind of trouble it is, for programs: `unknown_key`, `cycle`, …
+    pub code: Code,
+    /// Whether it keeps the file from being used.
+    pub severity: Severity,
+    /// What is wrong, without a period at the end.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The file it is about.
+    pub file: String,
+    /// The offending text; none if it is about the file as a whole.
+    pub at: Option<Location>,
+}
+
+/// A place in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Location {
+    /// Where the text begins, in bytes from the start of the file.
+    pub offset: usize,
+    /// How long it is, in bytes.
+    pub len: usize,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its column, from 1, in characters.
+    pub column: usize,
+}
+
+/// Whether a file can be used all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It can't.
+    Error,
+    /// It can.
+    Warning,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),* $(,)?) => {
+        /// The kinds of trouble.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Code { $($(#[$doc])* $name),* }
+        impl Code {
+            /// The name for programs.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Larger than is read.
+    TooLarge = "too_large",
+    /// Not text in UTF-8.
+    NotText = "not_text",
+    /// Not YAML, TOML or JSON.
+    Syntax = "syntax",
+    /// Nested too deep.
+    TooDeep = "too_deep",
+    /// More values than are read, aliases included.
+    TooMany = "too_many",
+    /// A key twice in one place.
+    DuplicateKey = "duplicate_key",
+    /// A key that does not exist there.
+    UnknownKey = "unknown_key",
+    /// A key that must be there.
+    MissingKey = "missing_key",
+    /// A value of another type.
+    WrongType = "wrong_type",
+    /// A value that is not one of those allowed.
+    BadValue = "bad_value",
+    /// A number outside its range.
+    OutOfRange = "out_of_range",
+    /// A name outside the pattern.
+    BadName = "bad_name",
+    /// A version of the language that this build does not read.
+    UnknownVersion = "unknown_version",
+    /// A plan without tasks.
+    EmptyPlan = "empty_plan",
+    /// More tasks than the limit.
+    TooManyTasks = "too_many_tasks",
+    /// A task that does nothing, or more than one thing.
+    TaskKind = "task_kind",
+    /// A `prompt` that nobody works on.
+    MissingAgent = "missing_agent",
+    /// An agent that does not exist.
+    UnknownAgent = "unknown_agent",
+    /// A task that does not exist.
+    MissingNeed = "missing_need",
+    /// A task that needs itself.
+    SelfNeed = "self_need",
+    /// Tasks that wait for each other.
+    Cycle = "cycle",
+    /// A `join` that can't be met.
+    BadJoin = "bad_join",
+    /// A template that can't be read, or that names what is not there.
+    BadTemplate = "bad_template",
+    /// A JSON Schema that is none.
+    BadSchema = "bad_schema",
+    /// A folder outside the run's.
+    DirOutside = "dir_outside",
+    /// A value for an input that is missing, of another type, or for no input.
+    BadInput = "bad_input",
+    /// Part of the language, and not built yet.
+    NotSupported = "not_supported_yet",
+    /// A secret in clear text.
+    ClearSecret = "clear_secret",
+    /// An agent that may change the folder that it was called in.
+    SharedWorkspace = "shared_workspace",
+    /// More was found than is shown.
+    More = "more",
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The most errors of a file that are shown at once; what is not supported yet is always shown in full.
+pub const ERRORS_MAX: usize = 20;
+
+/// A place in a file while it is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark {
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+impl Mark {
+    pub(super) fn new(range: Range<usize>) -> Self {
+        let bounded = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: bounded(range.start), end: bounded(range.end.max(range.start)) }
+    }
+
+    pub(super) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// What was found while a file was read; lines are counted only once there is something to show.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    found: Vec<Finding>,
+    /// How many errors came when there were enough.
+    left_out: usize,
+    errors: usize,
+}
+
+#[derive(Debug)]
+struct Finding {
+    code: Code,
+    severity: Severity,
+    at: Option<Mark>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Finding {
+    fn order(&self) -> (Option<Mark>, Code, &str) {
+        (self.at, self.code, &self.message)
+    }
+}
+
+impl Findings {
+    /// Notes an error.
+    pub(super) fn error(
+        &mut self,
+        code: Code,
+        at: Mark,
+        message: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.add(Finding {
+            code,
+            severity: Severity::Error,
+            at: Some(at),
+            message: message.into(),
+            hint: hint.into(),
+        });
+    }
+
+    /// Notes an error about the file as a whole.
+    pub(super) fn of_file(
+        &mut self,
+        code: Code,
+        message: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.add(Finding {
+            code,
+            severity: Severity::Error,
+            at: None,
+            message: message.into(),
+            hint: hint.into(),
+        });
+    }
+
+    /// Notes a warning.
+    pub(super) fn warning(
+        &mut self,
+        code: Code,
+        at: Mark,
+        message: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.add(Finding {
+            code,
+            severity: Severity::Warning,
+            at: Some(at),
+            message: message.into(),
+            hint: hint.into(),
+        });
+    }
+
+    /// Whether there is an error.
+    pub(super) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Whether more errors would not be shown: what costs time to find need not be looked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.left_out > 0
+    }
+
+    fn add(&mut self, finding: Finding) {
+        // More than are shown are kept, so that those shown are the first of the file and not the first found.
+        let is_error = finding.severity == Severity::Error;
+        if is_error && finding.code != Code::NotSupported {
+            self.errors += 1;
+            if self.errors > 10 * ERRORS_MAX {
+                self.left_out += 1;
+                return;
+            }
+        } else if is_error {
+            self.errors += 1;
+        } else if self.found.len() > 50 * ERRORS_MAX {
+            return;
+        }
+        self.found.push(finding);
+    }
+
+    /// All that is to be shown, in the order of the file, whose text begins after some bytes.
+    pub(super) fn finish(mut self, file: &str, text: &str, skipped: usize) -> Vec<Diagnostic> {
+        self.found.sort_by(|one, other| one.order().cmp(&other.order()));
+        // What an alias repeats is wrong once.
+        self.found.dedup_by(|one, other| one.order() == other.order());
+        let lines = if self.found.is_empty() { Vec::new() } else { line_starts(text) };
+        let mut shown = 0;
+        let mut left_out = self.left_out;
+        let mut diagnostics = Vec::with_capacity(self.found.len());
+        for finding in self.found {
+            if finding.severity == Severity::Error && finding.code != Code::NotSupported {
+                shown += 1;
+                if shown > ERRORS_MAX {
+                    left_out += 1;
+                    continue;
+                }
+            }
+            diagnostics.push(Diagnostic {
+                code: finding.code,
+                severity: finding.severity,
+                message: finding.message,
+                hint: finding.hint,
+                file: file.to_owned(),
+                at: finding.at.map(|at| {
+                    let location = locate(at, text, &lines);
+                    Location { offset: location.offset + skipped, ..location }
+                }),
+            });
+        }
+        if left_out > 0 {
+            let plural = if left_out == 1 { "error" } else { "errors" };
+            diagnostics.push(Diagnostic {
+                code: Code::More,
+                severity: Severity::Error,
+                message: format!("{left_out} more {plural}"),
+                hint: Some("mend these first: some of the rest may go away with them".into()),
+                file: file.to_owned(),
+                at: None,
+            });
+        }
+        diagnostics
+    }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+fn locate(at: Mark, text: &str, lines: &[usize]) -> Location {
+    let boundary = |mut place: usize| {
+        place = place.min(text.len());
+        while !text.is_char_boundary(place) {
+            place -= 1;
+        }
+        place
+    };
+    let (start, end) = (boundary(at.start as usize), boundary(at.end as usize));
+    let line = lines.partition_point(|first| *first <= start);
+    let column = text[lines[line - 1]..start].chars().count() + 1;
+    Location { offset: start, len: end.max(start) - start, line, column }
+}

@@ -1,12 +1,29 @@
 //! The plan as a run carries it: every default applied, every reference checked. Never: spans, comments or the
 //! shape of files (that is `plan/file.rs`).
 
-pub mod check;
+mod agents;
+mod build;
+mod check;
+mod conform;
 pub mod diagnostic;
 pub mod file;
+mod gates;
 pub mod graph;
+mod inputs;
+mod json;
+mod json_schema;
+mod language;
+pub mod layers;
+mod node;
 pub mod schema;
+mod secrets;
 pub mod settings;
+mod shape;
+mod sizes;
+mod source;
+mod tasks;
+mod toml;
+mod yaml;
 
 use std::collections::BTreeMap;
 
@@ -61,7 +78,8 @@ pub struct Task {
     pub optional: bool,
     /// The JSON Schema that its output must hold against.
     pub output_schema: Option<serde_json::Value>,
-    /// The parts of its output that other tasks' templates name, as JSON pointers; the empty one is the whole.
+    /// The parts of its output (of each child's, where it has children) whose content templates of other tasks need,
+    /// as JSON pointers; the empty one is the whole.
     pub extracts: Vec<String>,
     /// Variables of its own, over those that every attempt gets.
     pub env: BTreeMap<String, Template>,

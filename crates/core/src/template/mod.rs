@@ -15,6 +15,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::names::nearest;
 pub use self::references::{Name, References, Step, TaskUse, Use};
 pub use self::scope::{OutputSeen, Scope, TaskSeen};
 use crate::effect::PromptPart;

@@ -26,8 +26,9 @@ pub(super) const TESTS: [&str; 38] = [
 ];
 
 /// The name that was probably meant.
-pub(super) fn nearest<'a>(name: &str, all: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (name.chars().count() / 3).clamp(1, 3);
+pub(crate) fn nearest<'a>(name: &str, all: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = name.chars().count();
+    let allowed = (length / 3).clamp(1, 3).min(length.saturating_sub(1));
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
     let near = all.into_iter().map(|other| (distance(other), other)).filter(|(steps, _)| *steps <= allowed);
     near.min_by_key(|(steps, _)| *steps).map(|(_, other)| other)

@@ -1,0 +1,324 @@
+//! From a tree that has been held against the tables to a plan: defaults laid under, names resolved. What the tables
+//! have found wrong is passed over here without a word. Never: reporting a wrong type a second time.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::agents::AgentLayer;
+use super::check::{Names, Owner, Spot, Templates};
+use super::conform::Missing;
+use super::diagnostic::{Code, Findings, Mark};
+use super::language::{TASK, WORKS};
+use super::layers::{Defaults, count};
+use super::node::{Entry, Node, Tree};
+use super::tasks::{self, Needs};
+use super::{Agent, ForEach, Items, Limits, Task, Work};
+use crate::id::{AgentName, TaskId};
+use crate::template::{Template, nearest};
+
+/// What tasks are made from.
+pub(super) struct Ground<'g> {
+    pub(super) text: &'g str,
+    pub(super) defaults: Defaults,
+    pub(super) agents: BTreeMap<String, (AgentLayer, Option<Mark>)>,
+    pub(super) inputs: &'g BTreeMap<String, Value>,
+    pub(super) limits: Limits,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Built {
+    pub(super) tasks: Vec<Task>,
+    pub(super) agents: BTreeMap<AgentName, Agent>,
+    pub(super) missing: Missing,
+    /// The prompt tasks that say nothing of their workspace.
+    pub(super) anywhere: Vec<(String, Mark)>,
+}
+
+/// Makes the tasks of a plan.
+pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut Findings) -> Built {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for (place, entry) in entries.iter().enumerate() {
+        tasks::check_name(entry, findings);
+        places.insert(&entry.key, place);
+    }
+    let needs: Vec<Needs> = entries.iter().map(|entry| tasks::needs(entry, &places, findings)).collect();
+    let needed: Vec<Vec<usize>> = needs.iter().map(|needs| needs.places.clone()).collect();
+    let is_sound = tasks::check_cycles(entries, &needed, findings);
+    let names = Names { tasks: &places, inputs: ground.inputs };
+    let mut builder = Builder {
+        ground,
+        templates: Templates::new(ground.text, names),
+        places: &places,
+        settled: BTreeMap::new(),
+        built: Built::default(),
+        findings,
+    };
+    for (place, (entry, needs)) in entries.iter().zip(needs).enumerate() {
+        builder.task(place, entry, needs);
+    }
+    let Builder { templates, mut built, findings, settled, .. } = builder;
+    if is_sound {
+        let ids: Vec<&str> = entries.iter().map(|entry| entry.key.as_ref()).collect();
+        templates.check_distant(&needed, &ids, findings);
+    }
+    if built.tasks.len() == entries.len() {
+        for (place, task) in built.tasks.iter_mut().enumerate() {
+            task.extracts = templates.pointers(place, task.for_each.is_some());
+        }
+    }
+    built.agents = settled.into_iter().filter_map(|(name, agent)| Some((name, agent?))).collect();
+    built
+}
+
+struct Builder<'g, 'f> {
+    ground: &'g Ground<'g>,
+    templates: Templates<'g>,
+    places: &'g BTreeMap<&'g str, usize>,
+    /// The agents that tasks have named so far; none for those that are no good, which are reported once.
+    settled: BTreeMap<AgentName, Option<Agent>>,
+    built: Built,
+    findings: &'f mut Findings,
+}
+
+impl Builder<'_, '_> {
+    fn task(&mut self, place: usize, entry: &Entry<'_>, needs: Needs) {
+        let node = &entry.value;
+        let owner = Owner {
+            place,
+            name: &entry.key,
+            needs: &needs.places,
+            has_children: node.get("for_each").is_some(),
+        };
+        let is_prompt = node.get("prompt").is_some();
+        let layer = Defaults::read(node, self.ground.text).over(&self.ground.defaults);
+        self.look(node, owner);
+        let work = self.work(entry, &layer, owner);
+        let for_each = self.for_each(node, owner);
+        if is_prompt && !layer.workspace {
+            self.built.anywhere.push((entry.key.clone().into_owned(), entry.at));
+        }
+        let join = tasks::join(node, &needs, self.findings);
+        tasks::check_dir(node, self.findings);
+        tasks::check_variables(node, self.findings);
+        let (Some(work), Ok(id)) = (work, entry.key.parse::<TaskId>()) else { return };
+        self.built.tasks.push(Task {
+            id,
+            work,
+            join,
+            when: tasks::condition(node.get("when"), self.findings),
+            for_each,
+            retry: layer.retry.settle(is_prompt),
+            timeout: layer.timeout.settle(is_prompt, node.get("approval").is_some()),
+            rerun: layer.rerun.unwrap_or_default(),
+            optional: matches!(node.get("optional").map(|node| &node.tree), Some(Tree::Bool(true))),
+            output_schema: node.get("output").and_then(|output| output.get("schema")).map(Node::json),
+            env: layer.env,
+            pass: layer.pass.unwrap_or_default(),
+            dir: layer.dir,
+            memory_bytes_max: layer.memory_bytes_max,
+            extracts: Vec::new(),
+            needs: needs.places,
+        });
+    }
+
+    /// Looks at all templates of a task.
+    fn look(&mut self, node: &Node<'_>, owner: Owner<'_>) {
+        let spots = [
+            ("when", Spot::Before),
+            ("for_each", Spot::Before),
+            ("approval", Spot::Shown),
+            ("prompt", Spot::Prompt),
+            ("run", Spot::Attempt),
+            ("env", Spot::Attempt),
+            ("dir", Spot::Attempt),
+        ];
+        for (key, spot) in spots {
+            if let Some(value) = node.get(key) {
+                self.templates.within(value, spot, owner, self.findings);
+            }
+        }
+    }
+
+    fn work(&mut self, entry: &Entry<'_>, layer: &Defaults, owner: Owner<'_>) -> Option<Work> {
+        let node = &entry.value;
+        let works: Vec<&Entry<'_>> =
+            node.entries().iter().filter(|entry| WORKS.contains(&entry.key.as_ref())).collect();
+        let work = match works.as_slice() {
+            [work] => *work,
+            [] => {
+                let is_misspelt = |entry: &Entry<'_>| {
+                    TASK.field(&entry.key).is_none() && nearest(&entry.key, WORKS).is_some()
+                };
+                if matches!(node.tree, Tree::Map(_)) && !node.entries().iter().any(is_misspelt) {
+                    let hint = format!("give it one of {}", WORKS.join(", "));
+                    let message = format!("`{}` does nothing", entry.key);
+                    self.findings.error(Code::TaskKind, entry.at, message, Some(hint));
+                }
+                return None;
+            }
+            [first, second, ..] => {
+                let message = format!("`{}` has both `{}` and `{}`", entry.key, first.key, second.key);
+                let hint = "a task does one thing; make two tasks of it, one of which needs the other";
+                self.findings.error(Code::TaskKind, second.at, message, Some(hint.to_owned()));
+                return None;
+            }
+        };
+        match work.key.as_ref() {
+            "prompt" => {
+                let agent = self.agent(entry, layer);
+                let prompt = Template(self.filled(&work.value, "prompt")?);
+                Some(Work::Prompt { agent: agent?, prompt })
+            }
+            "run" => self.run(&work.value),
+            "approval" => self.approval(&work.value, owner),
+            _ => None,
+        }
+    }
+
+    /// A text that must not be empty.
+    fn filled(&mut self, node: &Node<'_>, key: &str) -> Option<String> {
+        let text = node.text()?;
+        if text.trim().is_empty() {
+            self.findings.error(Code::BadValue, node.at, format!("`{key}` is empty"), None);
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    fn run(&mut self, node: &Node<'_>) -> Option<Work> {
+        let Tree::List(arguments) = &node.tree else {
+            return self.filled(node, "run").map(|line| Work::Shell(Template(line)));
+        };
+        let Some(program) = arguments.first() else {
+            let hint = "a list is a program with its arguments, as in `[cargo, test]`";
+            self.findings.error(Code::BadValue, node.at, "`run` is an empty list", Some(hint.to_owned()));
+            return None;
+        };
+        if program.text().is_some() {
+            self.filled(program, "run")?;
+        }
+        let argument = |part: &Node<'_>| part.scalar(self.ground.text).map(Template);
+        arguments.iter().map(argument).collect::<Option<_>>().map(Work::Argv)
+    }
+
+    fn approval(&mut self, node: &Node<'_>, owner: Owner<'_>) -> Option<Work> {
+        let text = node.get("text").unwrap_or(node);
+        let text = self.filled(text, "approval").map(Template);
+        let mut show = Vec::new();
+        for item in node.get("show").map(Node::items).unwrap_or_default() {
+            let Some(name) = item.text() else { continue };
+            match self.places.get(name) {
+                Some(place) if owner.needs.contains(place) => show.push(*place),
+                Some(_) => {
+                    let message = format!("`{}` shows `{name}` without needing it", owner.name);
+                    let hint = format!("add it: `needs: [{name}]`");
+                    self.findings.error(Code::MissingNeed, item.at, message, Some(hint));
+                }
+                None => tasks::no_such_task(name, item.at, self.places, self.findings),
+            }
+        }
+        Some(Work::Approval { text: text?, show })
+    }
+
+    fn agent(&mut self, entry: &Entry<'_>, layer: &Defaults) -> Option<AgentName> {
+        let own = entry.value.get("agent");
+        let at = own.map_or(entry.at, |own| own.at);
+        if let Some(Node { tree: Tree::List(_), .. }) = own {
+            self.miss("`agent` as a list", &entry.key, at);
+            return None;
+        }
+        let Some(name) = &layer.agent else {
+            let known: Vec<&str> = self.ground.agents.keys().map(String::as_str).collect();
+            let hint = if known.is_empty() {
+                "define one under `agents`, as in `coder: { adapter: command, program: ./agent.sh }`, and name it: `agent: coder`".to_owned()
+            } else {
+                format!("name one with `agent:` there or under `defaults`: {}", known.join(", "))
+            };
+            let message = format!("nobody works on the prompt of `{}`", entry.key);
+            self.findings.error(Code::MissingAgent, entry.at, message, Some(hint));
+            return None;
+        };
+        if name.contains("{{") || name.contains("{%") {
+            self.miss("`agent` as an expression", &entry.key, at);
+            return None;
+        }
+        let agent = AgentName(name.as_str().into());
+        if let Some(settled) = self.settled.get(&agent) {
+            return settled.is_some().then_some(agent);
+        }
+        let settled = if let Some((layer, own)) = self.ground.agents.get(name) {
+            let mut found = (std::mem::take(&mut self.built.missing), &mut *self.findings);
+            let settled = layer.clone().settle(name, at, *own, &mut found);
+            self.built.missing = found.0;
+            settled
+        } else {
+            let near = nearest(name, self.ground.agents.keys().map(String::as_str));
+            let hint = near.map_or_else(
+                || "define it under `agents`, in the plan or in windlass.toml".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.findings.error(Code::UnknownAgent, at, format!("there is no agent `{name}`"), Some(hint));
+            None
+        };
+        let is_good = settled.is_some();
+        self.settled.insert(agent.clone(), settled);
+        is_good.then_some(agent)
+    }
+
+    fn miss(&mut self, feature: &str, owner: &str, at: Mark) {
+        self.built.missing.entry(feature.to_owned()).or_default().push((owner.to_owned(), at));
+    }
+
+    fn for_each(&mut self, node: &Node<'_>, owner: Owner<'_>) -> Option<ForEach> {
+        let max_parallel = node.entries().iter().find(|entry| entry.key == "max_parallel");
+        let Some(items) = node.get("for_each") else {
+            if let Some(entry) = max_parallel {
+                let hint = "give it the list to go through, or leave `max_parallel` out".to_owned();
+                let message = "`max_parallel` says something only beside `for_each`";
+                self.findings.error(Code::BadValue, entry.at, message, Some(hint));
+            }
+            return None;
+        };
+        let limits = self.ground.limits;
+        if limits.depth < 2 {
+            let message =
+                format!("the children of `{}` are level 2, and limits.depth is {}", owner.name, limits.depth);
+            self.findings.error(
+                Code::OutOfRange,
+                items.at,
+                message,
+                Some("raise `depth` under `limits`".to_owned()),
+            );
+        }
+        let items = match &items.tree {
+            Tree::Text(text) if !text.contains("{{") && !text.contains("{%") => {
+                let message = "`for_each` must be a list, or an expression in `{{ … }}` that gives one";
+                let hint = format!("write `[{}]`, or `\"{{{{ {} }}}}\"`", text.trim(), text.trim());
+                self.findings.error(
+                    Code::WrongType,
+                    items.at,
+                    message,
+                    Some(hint).filter(|hint| hint.len() < 120),
+                );
+                return None;
+            }
+            Tree::Text(text) => Items::Expression(Template(text.clone().into_owned())),
+            Tree::List(list) => {
+                if list.len() > limits.fan_out as usize {
+                    let message = format!(
+                        "`for_each` has {} items, and limits.fan_out is {}",
+                        list.len(),
+                        limits.fan_out
+                    );
+                    let hint = "raise `fan_out` under `limits`".to_owned();
+                    self.findings.error(Code::TooManyTasks, items.at, message, Some(hint));
+                }
+                Items::List(list.iter().map(Node::json).collect())
+            }
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Map(_) => return None,
+        };
+        Some(ForEach { items, max_parallel: count(max_parallel.map(|entry| &entry.value)) })
+    }
+}

@@ -1,0 +1,127 @@
+//! Inputs: their declarations, and the values that are given for them. Never: where the values come from.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::diagnostic::{Code, Findings};
+use super::node::Node;
+use crate::template::nearest;
+
+/// The types of inputs.
+pub(super) const TYPES: &[&str] = &["boolean", "string", "number", "integer", "array", "object"];
+
+/// Whether a text is a name that templates can write.
+fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    text.len() <= 64
+        && bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The values of all inputs: those given, by the declared type, and the defaults of the others.
+pub(super) fn read(
+    declared: Option<&Node<'_>>,
+    given: &BTreeMap<String, String>,
+    may_be_missing: bool,
+    findings: &mut Findings,
+) -> BTreeMap<String, Value> {
+    let entries = declared.map(Node::entries).unwrap_or_default();
+    let mut values = BTreeMap::new();
+    for entry in entries {
+        let name = entry.key.as_ref();
+        if !is_name(name) {
+            let hint = "names are letters, digits and `_`, and begin with no digit";
+            findings.error(
+                Code::BadName,
+                entry.at,
+                format!("`{name}` can't be the name of an input"),
+                Some(hint.to_owned()),
+            );
+        }
+        let Some(kind) = entry.value.get("type").and_then(Node::text).filter(|kind| TYPES.contains(kind))
+        else {
+            // The tables have told what is wrong; as a name it exists.
+            values.insert(name.to_owned(), Value::Null);
+            continue;
+        };
+        let value = match (given.get(name), entry.value.get("default")) {
+            (Some(text), _) => parse(text, kind).unwrap_or_else(|| {
+                let message = format!("`--input {name}={}` is no {kind}", brief(text));
+                findings.of_file(Code::BadInput, message, Some(example(name, kind)));
+                Value::Null
+            }),
+            (None, Some(default)) => {
+                let value = default.json();
+                if !value.is_null() && !is(&value, kind) {
+                    let message =
+                        format!("the default of `{name}` must be {}, not {}", article(kind), default.kind());
+                    findings.error(Code::WrongType, default.at, message, None);
+                }
+                value
+            }
+            (None, None) => {
+                if !may_be_missing {
+                    let message = format!("the input `{name}` has no value");
+                    findings.error(
+                        Code::BadInput,
+                        entry.at,
+                        message,
+                        Some(format!("give it one: {}", example(name, kind))),
+                    );
+                }
+                Value::Null
+            }
+        };
+        values.insert(name.to_owned(), value);
+    }
+    for name in given.keys().filter(|name| !values.contains_key(*name)) {
+        let hint = match nearest(name, values.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if values.is_empty() => "it declares none; they stand under `inputs`".into(),
+            None => format!("it has {}", values.keys().cloned().collect::<Vec<_>>().join(", ")),
+        };
+        findings.of_file(Code::BadInput, format!("the plan has no input `{name}`"), Some(hint));
+    }
+    values
+}
+
+fn article(kind: &str) -> String {
+    let vowel = kind.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {kind}", if vowel { "an" } else { "a" })
+}
+
+fn parse(text: &str, kind: &str) -> Option<Value> {
+    if kind == "string" {
+        return Some(Value::String(text.to_owned()));
+    }
+    let value: Value = serde_json::from_str(text).ok()?;
+    is(&value, kind).then_some(value)
+}
+
+fn is(value: &Value, kind: &str) -> bool {
+    match kind {
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        _ => value.is_string(),
+    }
+}
+
+fn example(name: &str, kind: &str) -> String {
+    let value = match kind {
+        "boolean" => "true",
+        "number" => "1.5",
+        "integer" => "3",
+        "array" => "'[\"a\", \"b\"]'",
+        "object" => "'{\"key\": \"value\"}'",
+        _ => "TEXT",
+    };
+    format!("`--input {name}={value}`")
+}
+
+fn brief(text: &str) -> String {
+    if text.chars().count() <= 40 { text.to_owned() } else { text.chars().take(39).chain(['…']).collect() }
+}

@@ -1,0 +1,158 @@
+//! The parts of a task that stand by themselves: its name, its needs and join, its folder, its variables.
+//! Never: what it does (`build.rs`).
+
+use std::collections::BTreeMap;
+
+use super::Join;
+use super::diagnostic::{Code, Findings, Mark};
+use super::graph;
+use super::node::{Entry, Node, Tree};
+use crate::id::TaskId;
+use crate::template::{Template, nearest};
+
+/// The needs of a task, as places, and where they stand.
+pub(super) struct Needs {
+    pub(super) places: Vec<usize>,
+    /// How many were written, those that don't exist included.
+    written: usize,
+}
+
+/// Reports a name outside the pattern.
+pub(super) fn check_name(entry: &Entry<'_>, findings: &mut Findings) {
+    if TaskId::is_name(&entry.key) {
+        return;
+    }
+    let message = if entry.key.len() > TaskId::NAME_BYTES_MAX {
+        format!("the name of a task has at most {} characters", TaskId::NAME_BYTES_MAX)
+    } else {
+        format!("`{}` can't be the name of a task", entry.key)
+    };
+    let hint = "names are letters, digits, `_` and `-`, and begin with a letter or `_`";
+    findings.error(Code::BadName, entry.at, message, Some(hint.to_owned()));
+}
+
+/// Reports a task that does not exist.
+pub(super) fn no_such_task(name: &str, at: Mark, places: &BTreeMap<&str, usize>, findings: &mut Findings) {
+    let near = nearest(name, places.keys().copied()).map(|near| format!("did you mean `{near}`?"));
+    findings.error(Code::MissingNeed, at, format!("there is no task `{name}`"), near);
+}
+
+/// The needs of a task.
+pub(super) fn needs(entry: &Entry<'_>, places: &BTreeMap<&str, usize>, findings: &mut Findings) -> Needs {
+    let items = entry.value.get("needs").map(Node::items).unwrap_or_default();
+    let mut found: Vec<usize> = Vec::with_capacity(items.len());
+    let mut seen = std::collections::BTreeSet::new();
+    for item in items {
+        let Some(name) = item.text() else { continue };
+        if !seen.insert(name) {
+            let message = format!("`{}` needs `{name}` twice", entry.key);
+            findings.error(Code::DuplicateKey, item.at, message, Some("name it once".to_owned()));
+        } else if name == entry.key {
+            let hint = "leave it out; what is done again and again is `retry`".to_owned();
+            findings.error(Code::SelfNeed, item.at, format!("`{name}` needs itself"), Some(hint));
+        } else if let Some(place) = places.get(name) {
+            found.push(*place);
+        } else if !findings.is_full() {
+            no_such_task(name, item.at, places, findings);
+        }
+    }
+    Needs { places: found, written: items.len() }
+}
+
+/// Reports circles; true if there are none.
+pub(super) fn check_cycles(entries: &[Entry<'_>], needs: &[Vec<usize>], findings: &mut Findings) -> bool {
+    let cycles = graph::cycles(needs);
+    for cycle in &cycles {
+        let name = |place: &usize| entries[*place].key.as_ref();
+        let shown: Vec<&str> = if cycle.len() <= 12 {
+            cycle.iter().chain(cycle.first()).map(name).collect()
+        } else {
+            let (first, last) = (cycle.iter().take(8), cycle.iter().rev().take(2).rev());
+            first.map(name).chain(["…"]).chain(last.map(name)).chain(cycle.first().map(name)).collect()
+        };
+        let message = format!("these tasks wait for each other: {}", shown.join(" needs "));
+        let owner = &entries[cycle[0]];
+        let next = cycle.get(1).map_or(owner.key.as_ref(), name);
+        let items = owner.value.get("needs").map(Node::items).unwrap_or_default();
+        let at = items.iter().find(|item| item.text() == Some(next)).map_or(owner.at, |item| item.at);
+        let hint = "take one of these needs away".to_owned();
+        findings.error(Code::Cycle, at, message, Some(hint));
+    }
+    cycles.is_empty()
+}
+
+/// How many needs must have succeeded.
+pub(super) fn join(node: &Node<'_>, needs: &Needs, findings: &mut Findings) -> Join {
+    let Some(written) = node.get("join") else { return Join::All };
+    let wanted = match &written.tree {
+        Tree::Text(word) if word == "any" => 1,
+        Tree::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or(0),
+        Tree::Null | Tree::Bool(_) | Tree::Text(_) | Tree::List(_) | Tree::Map(_) => return Join::All,
+    };
+    if wanted as usize > needs.written {
+        let have = match needs.written {
+            0 => "it has no needs".to_owned(),
+            1 => "it has one need".to_owned(),
+            many => format!("it has {many} needs"),
+        };
+        let hint = "a `join` counts the tasks under `needs` that succeeded".to_owned();
+        findings.error(Code::BadJoin, written.at, format!("`join` wants {wanted}, and {have}"), Some(hint));
+    }
+    Join::AtLeast(wanted)
+}
+
+/// A condition, as a template.
+pub(super) fn condition(node: Option<&Node<'_>>, findings: &mut Findings) -> Option<Template> {
+    let node = node?;
+    match &node.tree {
+        Tree::Bool(truth) => Some(Template(truth.to_string())),
+        Tree::Text(text) => {
+            let template = Template(text.clone().into_owned());
+            let word = text.trim();
+            if template.is_plain() && word != "true" && word != "false" {
+                let hint = format!("an expression stands in braces: `\"{{{{ {word} }}}}\"`");
+                let message = "`when` is a text that is neither true nor false";
+                findings.error(Code::BadValue, node.at, message, Some(hint).filter(|hint| hint.len() < 120));
+            }
+            Some(template)
+        }
+        Tree::Null | Tree::Number(_) | Tree::List(_) | Tree::Map(_) => None,
+    }
+}
+
+/// Reports a folder outside the run's.
+pub(super) fn check_dir(node: &Node<'_>, findings: &mut Findings) {
+    let Some((dir, text)) = node.get("dir").and_then(|dir| Some((dir, dir.text()?))) else { return };
+    let why = if text.starts_with('/') {
+        "is an absolute path"
+    } else if text.starts_with('~') {
+        "begins with `~`, which only a shell knows"
+    } else if text.split('/').any(|part| part == "..") {
+        "leads out of it"
+    } else if text.is_empty() {
+        "is empty"
+    } else {
+        return;
+    };
+    let hint =
+        "name a folder inside the one in which the run was started, as in `dir: crates/core`".to_owned();
+    let message = format!("`dir` stays inside the run's folder, and `{text}` {why}");
+    findings.error(Code::DirOutside, dir.at, message, Some(hint));
+}
+
+/// Reports variables that can't be set.
+pub(super) fn check_variables(node: &Node<'_>, findings: &mut Findings) {
+    for entry in node.get("env").map(Node::entries).unwrap_or_default() {
+        let mut bytes = entry.key.bytes();
+        let is_name = bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name {
+            let hint = "names are letters, digits and `_`, and begin with no digit".to_owned();
+            let message = format!("`{}` can't be the name of a variable", entry.key);
+            findings.error(Code::BadName, entry.at, message, Some(hint));
+        } else if entry.key.starts_with("WINDLASS_") {
+            let hint = "names that begin with WINDLASS_ are set by windlass itself".to_owned();
+            findings.error(Code::BadName, entry.at, format!("`{}` can't be set", entry.key), Some(hint));
+        }
+    }
+}
