@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::text::{fields, on_the_wire, variants};
+use crate::text::{fields, has_word, on_the_wire, variants};
 use crate::{Source, nothing_of, sources, workspace};
 
 #[test]
@@ -133,4 +133,26 @@ fn every_kind_of_error_is_described() {
 fn the_architecture_is_read_in_a_quarter_of_an_hour() {
     let lines = page("ARCHITECTURE.md").text.lines().count();
     assert!(lines <= 250, "ARCHITECTURE.md has {lines} lines, 250 are enough: move details to docs/design/.");
+}
+
+#[test]
+fn every_key_of_a_plan_that_is_built_is_described() {
+    let reference = page("docs/reference/plan.md").text;
+    let language = page("crates/core/src/plan/language.rs").text;
+    let mut found = Vec::new();
+    for table in ["PLAN", "TASK", "AGENT", "DEFAULTS", "LIMITS", "TIMEOUT", "RETRY", "INPUT"] {
+        let start = format!("static {table}: Shape = Shape {{");
+        let (_, rest) = language.split_once(&start).unwrap_or_else(|| panic!("no table {table}"));
+        let (body, _) = rest.split_once("\n};").expect("a table ends");
+        let built =
+            ["key(\"", "must(\""].into_iter().flat_map(|start| body.split(start).skip(1));
+        let keys = built.filter_map(|rest| rest.split('"').next()).filter(|key| *key != "$schema");
+        found.extend(keys.filter(|key| !names(&reference, key)).map(|key| format!("{table}: {key}")));
+    }
+    nothing_of(&found, "Describe it in docs/reference/plan.md.");
+}
+
+/// Whether a page has a name in code: by itself or within a list such as `{ text, show: [tasks] }`.
+fn names(page: &str, name: &str) -> bool {
+    in_backticks(page).iter().any(|code| has_word(code, name))
 }
