@@ -144,8 +144,7 @@ fn every_key_of_a_plan_that_is_built_is_described() {
         let start = format!("static {table}: Shape = Shape {{");
         let (_, rest) = language.split_once(&start).unwrap_or_else(|| panic!("no table {table}"));
         let (body, _) = rest.split_once("\n};").expect("a table ends");
-        let built =
-            ["key(\"", "must(\""].into_iter().flat_map(|start| body.split(start).skip(1));
+        let built = ["key(\"", "must(\""].into_iter().flat_map(|start| body.split(start).skip(1));
         let keys = built.filter_map(|rest| rest.split('"').next()).filter(|key| *key != "$schema");
         found.extend(keys.filter(|key| !names(&reference, key)).map(|key| format!("{table}: {key}")));
     }
