@@ -101,8 +101,9 @@ fn keep(home: &Path) -> io::Result<()> {
     match keeper.run()? {
         Role::KeeperToTheEnd => Ok(()),
         Role::Monitor(link) => {
-            // What a monitor holds of the keeper is the lock and the signals, and never its link.
-            let Keeper { signals, .. } = keeper;
+            // A monitor holds the keeper's lock and signals, and never its link: the engine waits for its end.
+            let Keeper { link: of_keeper, signals, .. } = keeper;
+            drop(of_keeper);
             monitor::run(&link, &signals, own)
         }
     }

@@ -24,15 +24,18 @@ mod os;
 mod program;
 mod report;
 mod settings;
+mod settle;
 mod supervise;
 mod sweep;
 mod wire;
 
+pub use adapter::act::run_if_scripted;
 pub use capture::INLINE_BYTES_MAX;
 pub use keeper::run_if_keeper;
 pub use machine::{Containment, Machine, machine};
 pub use report::{AttemptEnded, Captured, WorkerError, WorkerReport};
 pub use settings::Settings;
+pub use settle::{EXTRACTS_BYTES_MAX, VALUE_BYTES_MAX, check_schema, settle};
 pub use supervise::{Blobs, Supervisor, Surroundings};
 pub use sweep::{OldKeeperError, sweep, wait_for_old_keeper};
 

@@ -19,9 +19,14 @@ const OUTSIDE_THE_CORE: [&str; 7] = [
 const NEVER_IN_THE_CORE: [&str; 7] =
     ["HashMap", "HashSet", "RandomState", "tokio", "rustix", "libc", "getrandom"];
 
-/// The only files that start processes.
-const START_PROCESSES: [&str; 3] =
-    ["crates/worker/src/keeper", "crates/worker/src/monitor", "crates/worker/src/os"];
+/// The only files that start processes. The scripted agent is one of those that are started: what it starts descends
+/// from its monitor like any agent's.
+const START_PROCESSES: [&str; 4] = [
+    "crates/worker/src/keeper",
+    "crates/worker/src/monitor",
+    "crates/worker/src/os",
+    "crates/worker/src/adapter/act",
+];
 
 const STARTING: [&str; 9] = [
     "Command::new",

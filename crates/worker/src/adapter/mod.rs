@@ -1,7 +1,9 @@
 //! How each kind of work is started, and what its end means. Never: starting it, or deciding what follows.
 
+pub(crate) mod act;
 mod command;
-pub(crate) mod scripted;
+mod script;
+mod scripted;
 
 use std::path::PathBuf;
 

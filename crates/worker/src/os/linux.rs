@@ -158,6 +158,11 @@ impl Os for Linux {
         proc::look_at(pid)
     }
 
+    fn ignore_term() {
+        // SAFETY: ignoring runs no code of ours.
+        unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+    }
+
     fn signal(process: Process, signal: Signal) {
         let same = || proc::look_at(process.pid).is_some_and(|now| now.process == process);
         match rustix::process::pidfd_open(process.pid, PidfdFlags::empty()) {

@@ -53,6 +53,8 @@ pub(crate) trait Os {
     fn children(pid: Pid) -> Vec<Pid>;
     /// What the system says about a process; none when there is none.
     fn look_at(pid: Pid) -> Option<Look>;
+    /// Lets the calling process take no notice of a polite stop.
+    fn ignore_term();
     /// Sends a signal to exactly this process, never to another with its number.
     fn signal(process: Process, signal: Signal);
     /// Sends a signal to all of a group whose leader is a child that was not taken yet.

@@ -1,5 +1,6 @@
 //! An attempt in flight: its streams, its log, its output, what it used. Never: watching limits (that is `watch.rs`).
 
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Fence};
 use windlass_core::input::LostAttempt;
 
-use super::launch::{Ready, output_path};
+use super::launch::{Ready, feedback_path, output_path};
 use super::watch::Watch;
 use crate::adapter::{End, Reading};
 use crate::capture::{Capture, ErrorEnd, written_output};
@@ -38,6 +39,7 @@ pub(super) struct Attempt {
     capture: Capture,
     errors: ErrorEnd,
     output: PathBuf,
+    feedback: Option<PathBuf>,
     output_bytes_max: u64,
     reading: Reading,
 }
@@ -74,6 +76,7 @@ impl Attempt {
             capture: Capture::new(spool, settings.output_bytes_max),
             errors: ErrorEnd::default(),
             output: output_path(settings, assignment),
+            feedback: assignment.feedback.as_ref().map(|_| feedback_path(settings, assignment.fence)),
             output_bytes_max: settings.output_bytes_max,
             reading,
         };
@@ -142,6 +145,10 @@ impl Attempt {
                 }
             }
             self.streams[side] = None;
+        }
+        if let Some(feedback) = self.feedback.take() {
+            // It was for this attempt alone; one that can't be removed is in nobody's way.
+            drop(fs::remove_file(feedback));
         }
         self.log.finish(clock::wall());
     }

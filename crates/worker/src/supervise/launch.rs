@@ -1,6 +1,6 @@
 //! Making an attempt ready to be started: program, variables, streams. Never: starting it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use rustix::fs::OFlags;
 use rustix::pipe::PipeFlags;
 use windlass_core::effect::{Assignment, PromptPart};
 use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::id::Fence;
 
 use super::Surroundings;
 use crate::adapter::{self, Reading, Recipe};
@@ -39,6 +40,11 @@ pub(super) fn output_path(settings: &Settings, assignment: &Assignment) -> PathB
     settings.spool().join(format!("{}.output", assignment.fence))
 }
 
+/// Where an attempt finds what was wrong with the one before.
+pub(super) fn feedback_path(settings: &Settings, fence: Fence) -> PathBuf {
+    settings.spool().join(format!("{fence}.feedback"))
+}
+
 /// Makes everything ready, or says why the attempt can't be started.
 pub(super) fn prepare(
     settings: &Settings,
@@ -63,6 +69,11 @@ pub(super) fn prepare(
         &assignment.key,
         &place,
     );
+    if let Some(feedback) = &assignment.feedback {
+        let path = feedback_path(settings, assignment.fence);
+        fs::write(&path, feedback).map_err(|error| not_made("its feedback could not be written", &error))?;
+        env.insert("WINDLASS_FEEDBACK".to_owned(), path.display().to_string());
+    }
     env.extend(recipe.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let folder = Path::new(&assignment.folder);
     let program = program::find(&recipe.program, env.get("PATH").map(String::as_str), folder)?;

@@ -1,0 +1,230 @@
+//! What an attempt printed becomes a value: parsed, held against its schema, cut into what the plan names.
+//! Never: deciding whether the attempt is tried again.
+
+use std::collections::BTreeMap;
+
+use jsonschema::{Draft, Validator};
+use serde_json::Value;
+use windlass_core::effect::Settle;
+use windlass_core::event::Output;
+use windlass_core::failure::{ErrorKind, Failure};
+
+/// The longest value that goes into the journal by itself, as JSON; of a longer one only the named parts do.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+/// The most that all named parts of a value may be together.
+pub const EXTRACTS_BYTES_MAX: usize = 192 * 1024;
+
+/// How many violations of a schema a message names.
+const VIOLATIONS_MAX: usize = 5;
+/// The longest account of one violation, in characters.
+const VIOLATION_CHARS_MAX: usize = 240;
+
+/// Settles an output. A value that is too long to be journaled whole comes back as null with its extracts: the caller
+/// puts the blob into the output.
+pub fn settle(bytes: &[u8], truncated: bool, settle: &Settle) -> Result<Output, Failure> {
+    if truncated {
+        return settle_truncated(settle);
+    }
+    let value = parse(bytes)?;
+    if let Some(schema) = &settle.schema {
+        check(&value, schema)?;
+    }
+    let length = json(&value).len();
+    if length <= VALUE_BYTES_MAX {
+        return Ok(Output { value, ..Output::default() });
+    }
+    Ok(Output { extracts: cut(&value, &settle.extracts)?, ..Output::default() })
+}
+
+fn settle_truncated(settle: &Settle) -> Result<Output, Failure> {
+    if settle.schema.is_none() && settle.extracts.is_empty() {
+        return Ok(Output { truncated: true, ..Output::default() });
+    }
+    let who = if settle.schema.is_some() { "its schema is" } else { "expressions of the plan are" };
+    let message = format!("the output is longer than what is kept, so {who} not met");
+    Err(Failure::new(ErrorKind::InvalidOutput, message)
+        .hint("print the answer alone, or write it into the file named by WINDLASS_OUTPUT"))
+}
+
+/// JSON where it is JSON, else text without its last newline.
+fn parse(bytes: &[u8]) -> Result<Value, Failure> {
+    match serde_json::from_slice(bytes) {
+        Ok(value) => Ok(value),
+        // Text that begins like JSON and goes too deep is no text that anybody meant.
+        Err(error) if error.to_string().starts_with("recursion limit exceeded") => {
+            Err(Failure::new(ErrorKind::InvalidOutput, "the output is JSON nested deeper than 128 levels"))
+        }
+        Err(_) => {
+            let text = String::from_utf8_lossy(bytes);
+            let text = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
+            Ok(Value::String(text.to_owned()))
+        }
+    }
+}
+
+/// Says what is wrong with a JSON Schema itself.
+pub fn check_schema(schema: &Value) -> Result<(), String> {
+    validator(schema).map(drop)
+}
+
+fn validator(schema: &Value) -> Result<Validator, String> {
+    let options = jsonschema::options().with_draft(Draft::Draft202012).offline();
+    options.build(schema).map_err(|error| violation(&error.instance_path().to_string(), &error.to_string()))
+}
+
+fn check(value: &Value, schema: &Value) -> Result<(), Failure> {
+    let validator = validator(schema).map_err(|wrong| {
+        Failure::new(ErrorKind::InvalidOutput, format!("the schema of the output is no JSON Schema: {wrong}"))
+            .hint("mend `output.schema` in the plan")
+    })?;
+    let mut violations = validator.iter_errors(value);
+    let named: Vec<String> = violations
+        .by_ref()
+        .take(VIOLATIONS_MAX)
+        .map(|error| violation(&error.instance_path().to_string(), &error.to_string()))
+        .collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let more = if violations.next().is_some() { "; and more" } else { "" };
+    let message = format!("the output does not hold against its schema: {}{more}", named.join("; "));
+    Err(Failure::new(ErrorKind::InvalidOutput, message))
+}
+
+fn violation(place: &str, what: &str) -> String {
+    let what: String = match what.char_indices().nth(VIOLATION_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &what[..end]),
+        None => what.to_owned(),
+    };
+    if place.is_empty() { what } else { format!("{place}: {what}") }
+}
+
+fn cut(value: &Value, pointers: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
+    let mut extracts = BTreeMap::new();
+    let mut total = 0;
+    for pointer in pointers {
+        // What is not there is undefined, which is an error where it is used and not before.
+        let Some(part) = value.pointer(pointer) else { continue };
+        let length = json(part).len();
+        if length > VALUE_BYTES_MAX {
+            return Err(too_long(&named(pointer), length, VALUE_BYTES_MAX));
+        }
+        total += length;
+        extracts.insert(pointer.clone(), part.clone());
+    }
+    if total > EXTRACTS_BYTES_MAX {
+        return Err(too_long("what expressions of the plan name of the output", total, EXTRACTS_BYTES_MAX));
+    }
+    Ok(extracts)
+}
+
+fn named(pointer: &str) -> String {
+    if pointer.is_empty() { "the output".to_owned() } else { format!("`{pointer}` of the output") }
+}
+
+fn too_long(what: &str, length: usize, max: usize) -> Failure {
+    Failure::new(
+        ErrorKind::InvalidOutput,
+        format!(
+            "{what} is {length} bytes long as JSON, and an expression of the plan names it: {max} are taken"
+        ),
+    )
+    .hint("name a smaller part of it, or let the task leave its result in a file")
+}
+
+/// Canonical: without blanks, and with the keys of objects in order.
+fn json(value: &Value) -> String {
+    value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn plain(bytes: &[u8]) -> Value {
+        settle(bytes, false, &Settle::default()).expect("an output").value
+    }
+
+    fn with(schema: Option<Value>, extracts: &[&str]) -> Settle {
+        Settle { schema, extracts: extracts.iter().map(|one| (*one).to_owned()).collect() }
+    }
+
+    #[test]
+    fn what_is_json_is_json_and_the_rest_is_text_without_its_last_newline() {
+        assert_eq!(plain(b" {\"a\": [1, 2.5]}\n"), json!({"a": [1, 2.5]}));
+        assert_eq!(plain(b"true\n"), json!(true));
+        assert_eq!(plain(b"two\nlines\n\n"), json!("two\nlines\n"));
+        assert_eq!(plain(b"of windows\r\n"), json!("of windows"));
+        assert_eq!(plain(b""), json!(""));
+        assert_eq!(plain(b"\n"), json!(""));
+        assert_eq!(plain(b"caf\xe9"), json!("caf\u{fffd}"));
+    }
+
+    #[test]
+    fn a_schema_names_the_places_where_it_does_not_hold() {
+        let schema = json!({"type": "object", "required": ["places"],
+            "properties": {"places": {"type": "array", "items": {"type": "string"}}}});
+        let failure =
+            settle(b"{\"places\": [\"a\", 7]}", false, &with(Some(schema.clone()), &[])).expect_err("7");
+        assert_eq!(failure.kind, ErrorKind::InvalidOutput);
+        assert_eq!(
+            failure.message,
+            "the output does not hold against its schema: /places/1: 7 is not of type \"string\""
+        );
+        let failure = settle(b"no json", false, &with(Some(schema), &[])).expect_err("text");
+        assert_eq!(
+            failure.message,
+            "the output does not hold against its schema: \"no json\" is not of type \"object\""
+        );
+    }
+
+    #[test]
+    fn a_schema_that_is_none_is_an_error_of_its_own_and_asks_no_network() {
+        assert_eq!(check_schema(&json!({"type": "object"})), Ok(()));
+        assert!(check_schema(&json!({"type": "objekt"})).is_err());
+        assert!(check_schema(&json!({"$ref": "https://example.com/schema.json"})).is_err());
+        assert!(check_schema(&json!({"$ref": "file:///etc/passwd"})).is_err());
+    }
+
+    #[test]
+    fn of_a_long_value_only_the_named_parts_are_kept() {
+        let long = json!({"text": "x".repeat(VALUE_BYTES_MAX), "items": [{"n": 1}]}).to_string();
+        let output = settle(long.as_bytes(), false, &with(None, &["/items", "/gone"])).expect("an output");
+        assert_eq!(output.value, Value::Null);
+        assert_eq!(output.extracts, BTreeMap::from([("/items".to_owned(), json!([{"n": 1}]))]));
+        let failure = settle(long.as_bytes(), false, &with(None, &["/text"])).expect_err("too long");
+        assert_eq!(failure.kind, ErrorKind::InvalidOutput);
+    }
+
+    #[test]
+    fn all_named_parts_together_have_a_bound_too() {
+        let part = "x".repeat(VALUE_BYTES_MAX - 2);
+        let long = json!({"a": part, "b": part, "c": part, "d": part}).to_string();
+        let fits = with(None, &["/a", "/b", "/c"]);
+        assert_eq!(settle(long.as_bytes(), false, &fits).expect("192 KiB").extracts.len(), 3);
+        let over = with(None, &["/a", "/b", "/c", "/d"]);
+        assert_eq!(
+            settle(long.as_bytes(), false, &over).expect_err("256 KiB").kind,
+            ErrorKind::InvalidOutput
+        );
+    }
+
+    #[test]
+    fn a_truncated_output_is_null_unless_somebody_needs_it() {
+        let output = settle(b"", true, &Settle::default()).expect("an output");
+        assert_eq!(output, Output { truncated: true, ..Output::default() });
+        assert!(settle(b"", true, &with(Some(json!({})), &[])).is_err());
+        assert!(settle(b"", true, &with(None, &["/a"])).is_err());
+    }
+
+    #[test]
+    fn json_without_a_bottom_is_refused() {
+        let deep = "[".repeat(100_000);
+        assert_eq!(
+            settle(deep.as_bytes(), false, &Settle::default()).expect_err("deep").kind,
+            ErrorKind::InvalidOutput
+        );
+    }
+}

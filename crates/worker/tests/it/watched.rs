@@ -1,0 +1,167 @@
+//! Processes that a test looks at from outside: it learns their numbers through a named pipe, and waits for their
+//! ends by descriptors. Never: waiting by the clock.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use tempfile::TempDir;
+
+use crate::stage::{PATIENCE, PAWL};
+
+/// A named pipe into which processes write a line each once they are what they are to be.
+pub(crate) struct Roll {
+    path: PathBuf,
+    lines: BufReader<File>,
+}
+
+impl Roll {
+    pub(crate) fn new(folder: &Path) -> Self {
+        let path = folder.join("roll");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+        // Open for both, so that it has no end while nobody writes.
+        let file = File::options().read(true).write(true).open(&path).expect("the pipe");
+        Self { path, lines: BufReader::new(file) }
+    }
+
+    /// A piece of shell that enters the number of the shell that runs it.
+    pub(crate) fn enter(&self) -> String {
+        format!("echo $$ > {}", self.path.display())
+    }
+
+    /// The next process that has entered, held by a descriptor.
+    pub(crate) fn next(&mut self) -> Held {
+        let file = self.lines.get_ref();
+        let mut ready = [PollFd::new(file, PollFlags::IN)];
+        if self.lines.buffer().is_empty() {
+            let count = rustix::event::poll(&mut ready, Some(&patience())).expect("a poll");
+            assert_eq!(count, 1, "nobody entered");
+        }
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("a line");
+        Held::new(line.trim().parse().expect("a number")).expect("it lives")
+    }
+}
+
+/// A process that can't be taken for another.
+pub(crate) struct Held {
+    pub(crate) pid: Pid,
+    fd: OwnedFd,
+}
+
+impl Held {
+    pub(crate) fn new(number: i32) -> Option<Self> {
+        let pid = Pid::from_raw(number)?;
+        Some(Self { pid, fd: rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()? })
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        rustix::process::pidfd_send_signal(&self.fd, signal).expect("it lives");
+    }
+
+    /// Waits until it is over.
+    pub(crate) fn wait(&self) {
+        let mut ready = [PollFd::new(&self.fd, PollFlags::IN)];
+        let count = rustix::event::poll(&mut ready, Some(&patience())).expect("a poll");
+        assert_eq!(count, 1, "{:?} lives on", self.pid);
+    }
+
+    fn look(&self) -> Option<(String, i32)> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid.as_raw_nonzero())).ok()?;
+        let (name, rest) = stat.rsplit_once(')')?;
+        let parent = rest.split_ascii_whitespace().nth(1)?.parse().ok()?;
+        Some((name.split_once('(')?.1.to_owned(), parent))
+    }
+
+    pub(crate) fn parent(&self) -> Option<Self> {
+        Self::new(self.look()?.1)
+    }
+
+    /// The monitor that it descends from. The processes between them may end at any moment and hand it on.
+    pub(crate) fn monitor(&self) -> Self {
+        loop {
+            let mut above = self.parent();
+            while let Some(one) = above {
+                match one.look() {
+                    Some((name, _)) if name == "pawl-monitor" => return one,
+                    _ => above = one.parent(),
+                }
+            }
+        }
+    }
+}
+
+fn patience() -> Timespec {
+    Timespec { tv_sec: i64::try_from(PATIENCE.as_secs()).expect("small"), tv_nsec: 0 }
+}
+
+/// The processes whose command line holds this word.
+pub(crate) fn alive_with(word: &str) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| line.contains(word)).collect()
+}
+
+/// A small engine in a process of its own.
+pub(crate) struct Engine {
+    pub(crate) home: TempDir,
+    pub(crate) held: Held,
+    orders: Option<ChildStdin>,
+    reports: BufReader<ChildStdout>,
+    child: Child,
+}
+
+impl Engine {
+    #[expect(clippy::disallowed_methods, reason = "a test starts the engine that it kills")]
+    pub(crate) fn start(home_id: &str) -> Self {
+        let home = TempDir::new().expect("a folder");
+        let mut command = Command::new(PAWL);
+        command.arg(home.path()).arg(home_id).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("an engine");
+        let orders = child.stdin.take();
+        let reports = BufReader::new(child.stdout.take().expect("piped"));
+        let held = Held::new(child.id().cast_signed()).expect("our child");
+        Self { home, held, orders, reports, child }
+    }
+
+    pub(crate) fn run(&mut self, line: &str) {
+        let orders = self.orders.as_mut().expect("it listens");
+        writeln!(orders, "{}", line.replace('\n', " ")).and_then(|()| orders.flush()).expect("it listens");
+    }
+
+    pub(crate) fn report(&mut self) -> String {
+        let mut ready = [PollFd::new(self.reports.get_ref(), PollFlags::IN)];
+        if self.reports.buffer().is_empty() {
+            let count = rustix::event::poll(&mut ready, Some(&patience())).expect("a poll");
+            assert_eq!(count, 1, "no report");
+        }
+        let mut line = String::new();
+        self.reports.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.held.signal(Signal::KILL);
+        self.child.wait().expect("our child");
+    }
+
+    /// Lets it end in order.
+    pub(crate) fn end(mut self) {
+        self.orders = None;
+        assert!(self.child.wait().expect("our child").success());
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // It may be over already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
