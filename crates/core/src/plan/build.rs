@@ -100,14 +100,19 @@ impl Builder<'_, '_> {
             self.built.anywhere.push((entry.key.clone().into_owned(), entry.at));
         }
         let join = tasks::join(node, &needs, self.findings);
+        let when = tasks::condition(node.get("when"), self.findings);
         tasks::check_dir(node, self.findings);
         tasks::check_variables(node, self.findings);
         let (Some(work), Ok(id)) = (work, entry.key.parse::<TaskId>()) else { return };
+        if self.findings.has_errors() {
+            // Nobody will see the plan; a large one would only take room.
+            return;
+        }
         self.built.tasks.push(Task {
             id,
             work,
             join,
-            when: tasks::condition(node.get("when"), self.findings),
+            when,
             for_each,
             retry: layer.retry.settle(is_prompt),
             timeout: layer.timeout.settle(is_prompt, node.get("approval").is_some()),

@@ -95,7 +95,9 @@ impl<'n> Templates<'n> {
         owner: Owner<'_>,
         findings: &mut Findings,
     ) {
-        let Some(source) = node.text().filter(|text| text.contains('{')) else { return };
+        let Some(source) = node.text().filter(|text| text.contains('{') && !findings.is_full()) else {
+            return;
+        };
         let place = if spot == Spot::Prompt { Place::Prompt } else { Place::Content };
         let template = Template(source.to_owned());
         let references = template.references(place);

@@ -210,6 +210,9 @@ impl Walk<'_> {
     }
 
     fn wrong(&mut self, node: &Node<'_>, key: &str, kind: Kind) {
+        if self.findings.is_full() {
+            return;
+        }
         let expected = kind.expected();
         let name =
             if key.contains(' ') || key == "windlass.toml" { key.to_owned() } else { format!("`{key}`") };
@@ -228,6 +231,9 @@ impl Walk<'_> {
     }
 
     fn unknown(&mut self, entry: &Entry<'_>, shape: &'static Shape) {
+        if self.findings.is_full() {
+            return;
+        }
         let message = format!("{} has no key `{}`", shape.called, entry.key);
         let near = nearest(&entry.key, shape.fields.iter().map(|field| field.key));
         let elsewhere = [(&PLAN, "of the plan itself"), (&TASK, "of tasks"), (&AGENT, "of agents")];

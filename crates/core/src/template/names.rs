@@ -25,11 +25,16 @@ pub(super) const TESTS: [&str; 38] = [
     "false",
 ];
 
+/// The most names that one is compared with: a plan may have a million.
+const NAMES_MAX: usize = 1000;
+
 /// The name that was probably meant.
 pub(crate) fn nearest<'a>(name: &str, all: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     let allowed = (length / 3).clamp(1, 3).min(length.saturating_sub(1));
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
-    let near = all.into_iter().map(|other| (distance(other), other)).filter(|(steps, _)| *steps <= allowed);
+    let alike =
+        all.into_iter().filter(|other| other.len().abs_diff(name.len()) <= 4 * allowed).take(NAMES_MAX);
+    let near = alike.map(|other| (distance(other), other)).filter(|(steps, _)| *steps <= allowed);
     near.min_by_key(|(steps, _)| *steps).map(|(_, other)| other)
 }

@@ -1,3 +1,5 @@
 //! The tests of the core from outside. Never: files but goldens, clocks, or randomness that is not seeded.
 
 mod machines;
+mod plan_bytes;
+mod plans;

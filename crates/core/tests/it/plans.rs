@@ -1,4 +1,5 @@
-//! Plans of every kind, good and bad, and what the reader says of them. `REWRITE=1` writes what it says.
+//! Plans of every kind, good and bad, and what the reader says of them; `REWRITE=1` writes what it says.
+//! Never: a plan that is not a file beside it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
