@@ -193,8 +193,7 @@ mod tests {
                 }
                 Kind::Shape(shape) => self.shape(shape),
                 Kind::Choice(shape) => {
-                    let fields =
-                        (0..1 + self.roll(8) / 7).map(|_| &shape.fields[self.roll(shape.fields.len())]);
+                    let fields = (0..=self.roll(8) / 7).map(|_| &shape.fields[self.roll(shape.fields.len())]);
                     let fields: Vec<&Field> = fields.collect();
                     Value::Object(
                         fields
