@@ -13,6 +13,11 @@ use crate::requeue;
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
 
+/// How much of a goal its record carries; the plan has it whole.
+const GOAL_BYTES_MAX: usize = 4 * 1024;
+/// How long the remark to an approval may be.
+const REMARK_BYTES_MAX: usize = 16 * 1024;
+
 /// When an input was received, and the random number that choices about it may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
@@ -110,13 +115,17 @@ fn submit(state: &State, command: &CommandId, submission: &Submission) -> Decisi
     Decision::accepted(vec![Event::RunCreated {
         run: submission.run,
         command: command.clone(),
-        goal: submission.plan.goal.clone(),
+        goal: beginning(&submission.plan.goal, GOAL_BYTES_MAX),
         plan: submission.plan_digest,
         folder: submission.folder.clone(),
         env: submission.env_digest,
         source: submission.source.clone(),
         hydrated: crate::event::Hydrated(Some(submission.plan.clone())),
     }])
+}
+
+fn beginning(text: &str, bytes_max: usize) -> String {
+    text[..text.floor_char_boundary(bytes_max)].to_owned()
 }
 
 fn resume(state: &State, run: &Run, command: &CommandId, by: &str) -> Decision {
@@ -241,15 +250,16 @@ fn approve(state: &State, run: &Run, ix: TaskIx, command: &CommandId, given: &Gi
         answer: given.answer,
         command: Some(command.clone()),
         by: given.by.into(),
-        text: given.text.into(),
+        text: beginning(given.text, REMARK_BYTES_MAX),
     };
     let then = if given.answer == ApprovalAnswer::Approved {
-        let value = serde_json::json!({ "by": given.by, "at": state.now, "text": given.text });
+        let text = beginning(given.text, REMARK_BYTES_MAX);
+        let value = serde_json::json!({ "by": given.by, "at": state.now, "text": text });
         let output = Some(Output { value, ..Output::default() });
         Event::TaskSucceeded { run: run.id, task: task.id.clone(), attempt: None, fence: None, output }
     } else {
         let remark = if given.text.is_empty() { String::new() } else { format!(": {}", given.text) };
-        let error = Failure::new(ErrorKind::Denied, format!("{} denied it{remark}", given.by));
+        let error = Failure::new(ErrorKind::Denied, format!("{} denied it{remark}", given.by)).cut();
         Event::TaskDead { run: run.id, task: task.id.clone(), attempt: None, error, dead_letter: true }
     };
     Decision::accepted(vec![answered, then])
@@ -321,7 +331,7 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
         }
         return vec![Event::ResultIgnored { run, task, attempt: number, fence, usage: ended.usage }];
     }
-    let error = ended.error.clone().or_else(|| unexplained(ended.exit));
+    let error = ended.error.clone().or_else(|| unexplained(ended.exit)).map(Failure::cut);
     let judged = attempt.stop.is_none() && error.is_none();
     let mut events = vec![
         Event::AttemptFinished {
@@ -339,7 +349,7 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
     if let (true, Some(settled)) = (judged, &ended.output) {
         let (output, error) = match settled {
             Ok(output) => (output.clone(), None),
-            Err(failure) => (Output::default(), Some(failure.clone())),
+            Err(failure) => (Output::default(), Some(failure.clone().cut())),
         };
         events.push(Event::ExtractsRecorded { run, task, attempt: number, fence, output, error });
     }
@@ -419,7 +429,7 @@ fn settled(
         attempt: attempt.number,
         fence,
         output: output.clone(),
-        error: error.cloned(),
+        error: error.cloned().map(Failure::cut),
     }]
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Event, PauseReason, Record, Role, TimerKind};
+use crate::event::{Event, LossReason, PauseReason, Record, Role, TimerKind};
 use crate::failure::Retried;
 use crate::id::{RunId, TaskId};
 use crate::machine::{attempt, run, task};
@@ -275,13 +275,13 @@ impl Run {
                 attempt.raw = Some(output.clone());
                 attempt.usage = *usage;
             }
-            Event::AttemptLost { alone, error, .. } => {
+            Event::AttemptLost { alone, error, reason, .. } => {
                 let task = &mut self.tasks[ix.at()];
-                task.deaths_in_row += 1;
+                task.deaths_in_row += u32::from(*reason != LossReason::ReportLost);
                 task.retry.losses += u32::from(*alone);
                 let attempt = self.newest_attempt(ix);
                 attempt.move_by(attempt::Fact::Lost);
-                attempt.error = Some(error.clone());
+                (attempt.lost, attempt.error) = (Some(*reason), Some(error.clone()));
             }
             Event::AttemptReaped { leftovers, .. } => {
                 self.take(ix, task::Fact::Reaped, moment, fresh);
@@ -518,6 +518,7 @@ impl Attempt {
             started: record.at,
             ended: None,
             stop: None,
+            lost: None,
             exit: None,
             error: None,
             raw: None,

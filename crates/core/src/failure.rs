@@ -231,10 +231,29 @@ pub struct Failure {
     pub retry_after: Option<Span>,
 }
 
+/// How long a text of a failure may be, in bytes.
+const WORDS_BYTES_MAX: usize = 8 * 1024;
+
+fn cut(text: &mut String) {
+    if text.len() > WORDS_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(WORDS_BYTES_MAX));
+        text.push('…');
+    }
+}
+
 impl Failure {
     /// A failure with nothing but its kind and message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hint: None, cause: None, retry_after: None }
+    }
+
+    /// The same, with its words cut to what a record may carry.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        cut(&mut self.message);
+        self.hint.as_mut().map(cut);
+        self.cause.as_mut().map(cut);
+        self
     }
 
     /// The same, with a hint.

@@ -3,7 +3,7 @@
 //! finish. Never: input from outside; all of it is derived, so a restart comes to the same.
 
 use crate::decide::{Stamp, stop};
-use crate::event::{ApprovalAnswer, Event, RunOutcome, SkipReason, StopWhy, TimerKind};
+use crate::event::{ApprovalAnswer, Event, PauseReason, RunOutcome, SkipReason, StopWhy, TimerKind};
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{Digest, TaskId};
 use crate::judge::{self, ANSWER_BOUND};
@@ -17,6 +17,9 @@ use crate::template;
 
 /// What an event may carry of items, in bytes of canonical JSON.
 const ITEMS_BYTES_MAX: usize = 192 * 1024;
+
+/// How long the text of an approval may be, in bytes.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// The next consequence of the state: its events, or none where the state is at rest.
 /// Looks at `fresh` tasks from the end and takes what it has looked at.
@@ -69,7 +72,7 @@ pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
 
 fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
     if let Some(ix) = run.to_judge.first() {
-        return Some(vec![judge::judge(state, run, *ix, stamp)]);
+        return Some(judged(state, run, judge::judge(state, run, *ix, stamp)));
     }
     if let Some(ix) = run.to_cancel.first() {
         return Some(vec![cancel(run, run.task(*ix))]);
@@ -78,6 +81,15 @@ fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
         return Some(vec![skip(run, *ix)]);
     }
     run.to_close.first().map(|ix| vec![close(run, run.task(*ix))])
+}
+
+/// A full disk pauses the run that met it, besides what becomes of the task.
+fn judged(state: &State, run: &Run, event: Event) -> Vec<Event> {
+    let met_full_disk =
+        matches!(&event, Event::RetryScheduled { error, .. } if error.kind == ErrorKind::DiskFull);
+    let paused = Event::RunPaused { run: run.id, reason: PauseReason::DiskLow };
+    let pause = (met_full_disk && state.is_active(run)).then_some(paused);
+    std::iter::once(event).chain(pause).collect()
 }
 
 fn cancel(run: &Run, task: &Task) -> Event {
@@ -207,6 +219,14 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     }
     match &spec.work {
         Work::Approval { text, .. } => match text.render_text(&view) {
+            Ok(text) if text.len() > TEXT_BYTES_MAX => {
+                let message =
+                    format!("its text is {} bytes long, over the {TEXT_BYTES_MAX} that are kept", text.len());
+                dead(
+                    Failure::new(ErrorKind::InvalidOutput, message)
+                        .hint("name the task under `show` instead"),
+                )
+            }
             Ok(text) => vec![ask(state, run, task, text, stamp)],
             Err(failure) => dead(failure),
         },

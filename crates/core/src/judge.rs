@@ -1,7 +1,7 @@
 //! What becomes of a task whose attempt is over. Never: the attempt itself, whose outcome is fixed.
 
 use crate::decide::Stamp;
-use crate::event::{BlockedOn, Event, Exit, StopWhy};
+use crate::event::{BlockedOn, Event, Exit, LossReason, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::attempt;
 use crate::plan::Rerun;
@@ -69,7 +69,8 @@ fn draw(stamp: Stamp, attempt: &Attempt) -> u64 {
 fn failure(attempt: &Attempt) -> Option<(Failure, Wait)> {
     if attempt.phase == attempt::Phase::Lost {
         let lost = attempt.error.clone().unwrap_or_else(|| Failure::new(ErrorKind::Lost, "it was lost"));
-        return Some((lost, Wait::None));
+        let wait = if attempt.lost == Some(LossReason::EngineDied) { Wait::None } else { Wait::Backoff };
+        return Some((lost, wait));
     }
     if let Some((why, message, _)) = &attempt.stop {
         let (kind, wait) = match why {

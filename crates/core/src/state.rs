@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Exit, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy, TimerKind, Usage,
+    Exit, LossReason, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy, TimerKind, Usage,
 };
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
@@ -219,6 +219,8 @@ pub struct Attempt {
     pub ended: Option<Time>,
     /// Why it is being, or was, ended from outside, in a word and in words.
     pub stop: Option<(StopWhy, String, Span)>,
+    /// Why nobody will report its end.
+    pub lost: Option<LossReason>,
     /// How its main process ended.
     pub exit: Option<Exit>,
     /// What went wrong.

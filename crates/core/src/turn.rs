@@ -10,18 +10,21 @@ use crate::state::State;
 
 /// How many records a turn may come to before it is made durable, whatever else follows from them.
 const TURN_RECORDS_MAX: usize = 4096;
+/// How many bytes they may come to, about.
+const TURN_BYTES_MAX: usize = 5 << 20;
 
 /// The state, and how many attempts may be in flight.
 pub struct Core {
     state: State,
     slots: u32,
     records: Vec<Record>,
+    bytes: usize,
 }
 
 impl Core {
     /// A core over the state that a journal gave.
     pub fn new(state: State, slots: u32) -> Self {
-        Self { state, slots, records: Vec::new() }
+        Self { state, slots, records: Vec::new(), bytes: 0 }
     }
 
     /// The state as it is, ahead of the journal by what [`Core::take_records`] has not yet given.
@@ -46,7 +49,8 @@ impl Core {
 
     /// Ends the waits that are due, after all reports of the turn. True where more follows in another turn.
     pub fn end_waits(&mut self, stamp: Stamp) -> bool {
-        while self.records.len() < TURN_RECORDS_MAX {
+        self.follow(stamp);
+        while self.has_room() {
             let events = follow::next_timer(&self.state, stamp);
             if events.is_empty() {
                 return false;
@@ -59,12 +63,17 @@ impl Core {
 
     /// The records of the turn, to be made durable before anything of them is told or done.
     pub fn take_records(&mut self) -> Vec<Record> {
+        self.bytes = 0;
         std::mem::take(&mut self.records)
+    }
+
+    fn has_room(&self) -> bool {
+        self.records.len() < TURN_RECORDS_MAX && self.bytes < TURN_BYTES_MAX
     }
 
     fn follow(&mut self, stamp: Stamp) {
         let mut fresh = std::mem::take(&mut self.state.fresh);
-        while self.records.len() < TURN_RECORDS_MAX {
+        while self.has_room() {
             let events = follow::next(&self.state, &mut fresh, self.slots, stamp);
             if events.is_empty() {
                 break;
@@ -81,7 +90,35 @@ impl Core {
             let at = if steps_back { stamp.now } else { stamp.now.max(self.state.now) };
             let record = Record { seq: self.state.head.next(), at, event };
             evolve(&mut self.state, &record);
+            self.bytes += weight(&record.event);
             self.records.push(record);
+        }
+    }
+}
+
+/// About how many bytes an event comes to in the journal.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other event carries values of users")]
+fn weight(event: &Event) -> usize {
+    let values: usize = match event {
+        Event::TaskExpanded { items, .. } => items.iter().map(length).sum(),
+        Event::ExtractsRecorded { output, .. } => {
+            length(&output.value) + output.extracts.values().map(length).sum::<usize>()
+        }
+        Event::TaskSucceeded { output: Some(output), .. } => length(&output.value),
+        Event::ApprovalRequested { text, .. } => text.len(),
+        _ => 0,
+    };
+    512 + values
+}
+
+/// About how many bytes a value comes to as JSON.
+fn length(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => 8,
+        serde_json::Value::String(text) => text.len() + 2,
+        serde_json::Value::Array(items) => items.iter().map(|item| length(item) + 1).sum::<usize>() + 2,
+        serde_json::Value::Object(fields) => {
+            fields.iter().map(|(key, value)| key.len() + length(value) + 4).sum::<usize>() + 2
         }
     }
 }
