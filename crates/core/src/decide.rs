@@ -7,6 +7,7 @@ use crate::event::{
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
 use crate::input::{Answer, Ask, Command, Ended, LostAttempt, Rejection, Report, Submission};
+use crate::judge;
 use crate::machine::{attempt, run, task};
 use crate::planted::{Bug, is_planted};
 use crate::requeue;
@@ -331,8 +332,10 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
         }
         return vec![Event::ResultIgnored { run, task, attempt: number, fence, usage: ended.usage }];
     }
-    let error = ended.error.clone().or_else(|| unexplained(ended.exit)).map(Failure::cut);
-    let judged = attempt.stop.is_none() && error.is_none();
+    let stopped = attempt.stop.as_ref().map(|(why, message, _)| judge::stopped(*why, message));
+    let own = || ended.error.clone().or_else(|| unexplained(ended.exit));
+    let error = stopped.or_else(own).map(Failure::cut);
+    let judged = error.is_none();
     let mut events = vec![
         Event::AttemptFinished {
             run,

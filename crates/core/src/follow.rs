@@ -14,6 +14,7 @@ use crate::policy::join::Ending;
 use crate::render::{self, View};
 use crate::state::{Run, State, Task, TaskIx};
 use crate::template;
+use crate::transition::Fresh;
 
 /// What an event may carry of items, in bytes of canonical JSON.
 const ITEMS_BYTES_MAX: usize = 192 * 1024;
@@ -22,19 +23,14 @@ const ITEMS_BYTES_MAX: usize = 192 * 1024;
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// The next consequence of the state: its events, or none where the state is at rest.
-/// Looks at `fresh` tasks from the end and takes what it has looked at.
-pub(crate) fn next(
-    state: &State,
-    fresh: &mut Vec<(crate::id::RunId, TaskIx)>,
-    slots: u32,
-    stamp: Stamp,
-) -> Vec<Event> {
+/// Takes the `fresh` tasks that it has looked at.
+pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -> Vec<Event> {
     for run in state.unfinished.iter().map(|id| &state.runs[id]) {
         if let Some(event) = of_run(state, run, stamp) {
             return event;
         }
     }
-    while let Some((run, ix)) = fresh.pop() {
+    while let Some((run, ix)) = fresh.pop_front() {
         let run = &state.runs[&run];
         if run.task(ix).phase == Phase::Ready && state.is_active(run) {
             let events = examine(state, run, ix, stamp);

@@ -73,17 +73,23 @@ fn failure(attempt: &Attempt) -> Option<(Failure, Wait)> {
         return Some((lost, wait));
     }
     if let Some((why, message, _)) = &attempt.stop {
-        let (kind, wait) = match why {
-            StopWhy::Cancel => (ErrorKind::Cancelled, Wait::None),
-            StopWhy::Timeout => (ErrorKind::Timeout, Wait::Backoff),
-            StopWhy::Stalled => (ErrorKind::Stalled, Wait::Backoff),
-            StopWhy::Memory => (ErrorKind::OutOfMemory, Wait::Backoff),
-            StopWhy::DiskFull => (ErrorKind::DiskFull, Wait::Backoff),
-            StopWhy::Shutdown => (ErrorKind::Lost, Wait::None),
-        };
-        return Some((Failure::new(kind, message.clone()), wait));
+        let wait = if *why == StopWhy::Shutdown { Wait::None } else { Wait::Backoff };
+        return Some((stopped(*why, message), wait));
     }
     attempt.error.clone().map(|error| (error, Wait::Backoff))
+}
+
+/// The failure of an attempt that was ended from outside.
+pub(crate) fn stopped(why: StopWhy, message: &str) -> Failure {
+    let kind = match why {
+        StopWhy::Cancel => ErrorKind::Cancelled,
+        StopWhy::Timeout => ErrorKind::Timeout,
+        StopWhy::Stalled => ErrorKind::Stalled,
+        StopWhy::Memory => ErrorKind::OutOfMemory,
+        StopWhy::DiskFull => ErrorKind::DiskFull,
+        StopWhy::Shutdown => ErrorKind::Lost,
+    };
+    Failure::new(kind, message)
 }
 
 /// Whether the attempt's own exit says what happened: it ended with a code, or never began.

@@ -1,7 +1,7 @@
 //! What is known: the fold of the journal, with the indexes that keep every decision cheap.
 //! Never: anything that is not in the journal (but `fresh`, which a restart rebuilds), or hash order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ pub struct State {
     pub commands: BTreeMap<CommandId, Seq>,
     /// Tasks that became ready, or may be looked at again, since the last look.
     #[serde(skip)]
-    pub fresh: Vec<(RunId, TaskIx)>,
+    pub fresh: VecDeque<(RunId, TaskIx)>,
 }
 
 /// Clocks that are derived from the times of the records.

@@ -27,7 +27,7 @@ pub(crate) struct Moment {
 }
 
 /// Tasks that became ready, for the look that follows.
-pub(crate) type Fresh = Vec<(RunId, TaskIx)>;
+pub(crate) type Fresh = std::collections::VecDeque<(RunId, TaskIx)>;
 
 impl Run {
     /// Moves a task by a fact.
@@ -131,7 +131,7 @@ impl Run {
                 self.alarms.insert((due, ix, TimerKind::ScheduleToClose));
             }
         }
-        fresh.push((self.id, ix));
+        fresh.push_back((self.id, ix));
     }
 
     /// A task has become final: its bounds end, and those who count on it are told.

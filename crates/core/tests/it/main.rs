@@ -3,3 +3,4 @@
 mod machines;
 mod plan_bytes;
 mod plans;
+mod scenarios;

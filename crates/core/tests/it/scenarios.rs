@@ -1,0 +1,366 @@
+//! Stories of runs as transcripts in `tests/scenarios`: what is asked or reported, and the events and orders that it
+//! leads to. `REWRITE=1` accepts what the core says; read the difference before you commit it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use windlass_core::decide::Stamp;
+use windlass_core::effect::{Effect, Program, PromptPart};
+use windlass_core::event::{
+    ApprovalAnswer, Event, Exit, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage,
+};
+use windlass_core::evolve::evolve;
+use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
+use windlass_core::input::{Answer, Ask, Command, Ended, Input, LostAttempt, Report, Submission};
+use windlass_core::plan::Plan;
+use windlass_core::plan::file::{Options, Source, load};
+use windlass_core::plan::settings::Settings;
+use windlass_core::react::{pending, react};
+use windlass_core::state::State;
+use windlass_core::time::{Span, Time};
+use windlass_core::turn::Core;
+
+/// A core, the journal behind it, and a clock that moves when told.
+struct Story {
+    core: Core,
+    journal: Vec<windlass_core::event::Record>,
+    now: Time,
+    slots: u32,
+    plan: Option<Arc<Plan>>,
+    commands: u32,
+}
+
+impl Story {
+    fn begin() -> Self {
+        Self {
+            core: Core::new(State::default(), 4),
+            journal: Vec::new(),
+            now: Time::from_ms(1_700_000_000_000),
+            slots: 4,
+            plan: None,
+            commands: 0,
+        }
+    }
+
+    fn report(&mut self, report: Report) -> String {
+        self.turn(&Input::Report(report))
+    }
+
+    fn ask(&mut self, ask: Ask) -> String {
+        self.commands += 1;
+        let id = CommandId(format!("c{}", self.commands).into());
+        self.turn(&Input::Command(Command { id, by: "anna".into(), ask }))
+    }
+
+    fn turn(&mut self, input: &Input) -> String {
+        let stamp = Stamp { now: self.now, seed: u64::MAX / 2 };
+        let answer = self.core.handle(input, stamp);
+        while self.core.end_waits(stamp) {}
+        let records = self.core.take_records();
+        let mut told = String::new();
+        match answer {
+            None | Some(Answer::Accepted) => {}
+            Some(Answer::Already) => told.push_str("already\n"),
+            Some(Answer::Refused(why)) => writeln!(told, "refused: {why}").expect("a text"),
+        }
+        for record in &records {
+            writeln!(told, "{}", event(&record.event, self.core.state().now)).expect("a text");
+        }
+        for effect in records.iter().flat_map(|record| react(self.core.state(), record)) {
+            writeln!(told, "  -> {}", order(&effect)).expect("a text");
+        }
+        self.journal.extend(records);
+        if told.is_empty() { "nothing\n".into() } else { told }
+    }
+
+    /// The engine dies and another replays the journal: the same state, byte for byte.
+    fn crash(&mut self) -> String {
+        let mut replayed = State::default();
+        self.journal.iter().for_each(|record| evolve(&mut replayed, record));
+        let bytes = |state: &State| serde_json::to_vec(state).expect("a state is plain data");
+        assert!(bytes(&replayed) == bytes(self.core.state()), "replay differs from the live state");
+        let snapshot: State = serde_json::from_slice(&bytes(&replayed)).expect("a snapshot reads back");
+        self.core = Core::new(snapshot, self.slots);
+        self.start(Role::Engine)
+    }
+
+    fn start(&mut self, role: Role) -> String {
+        let epoch = Epoch(self.core.state().epoch.0 + 1);
+        let mut told = self.report(Report::EngineStarted { epoch, role, build: "test".into() });
+        for effect in pending(self.core.state()) {
+            writeln!(told, "  pending {}", order(&effect)).expect("a text");
+        }
+        told
+    }
+
+    fn fence(&self, task: &TaskId, attempt: u32) -> Fence {
+        let run = self.core.state().runs.values().next_back().expect("a run");
+        let task = run.task(run.names[task]);
+        task.attempts.iter().find(|one| one.number == attempt).map_or(Fence(u64::MAX), |one| one.fence)
+    }
+
+    fn key(&self, args: &Args) -> (AttemptKey, Fence) {
+        let task: TaskId = args.word(0).parse().expect("a task");
+        let attempt = args.word(1).parse().expect("a number");
+        let fence = self.fence(&task, attempt);
+        (AttemptKey { run: args.run(), task, attempt }, fence)
+    }
+
+    fn tell(&mut self, directive: &str, args: &Args, input: &str) -> String {
+        let run = args.run();
+        match directive {
+            "plan" => self.read(input),
+            "slots" => {
+                self.slots = args.word(0).parse().expect("a number");
+                self.core = Core::new(self.core.state().clone(), self.slots);
+                "ok\n".into()
+            }
+            "engine" => self.start(Role::Engine),
+            "crash" => self.crash(),
+            "submit" => self.submit(run),
+            "end" => self.end(args, input),
+            "lost" => {
+                let (key, fence) = self.key(args);
+                let attempts = vec![LostAttempt { key, fence, leftovers: 0 }];
+                self.report(Report::Lost { attempts, reason: LossReason::EngineDied })
+            }
+            "overdue" => {
+                let (key, fence) = self.key(args);
+                let (why, message) = (StopWhy::Timeout, "it ran for 2s, over its 1s".into());
+                self.report(Report::Overdue { key, fence, why, message })
+            }
+            "wait" => {
+                self.now = self.now.after(args.word(0).parse::<Span>().expect("a span"));
+                self.report(Report::TimeCame)
+            }
+            "step" => {
+                let by_ms: i64 = args.word(0).parse().expect("milliseconds");
+                self.now = Time::from_ms(self.now.ms + by_ms);
+                self.report(Report::ClockJumped { by_ms, suspended_ms: 0 })
+            }
+            "suspend" => {
+                let slept: Span = args.word(0).parse().expect("a span");
+                self.now = self.now.after(slept);
+                self.report(Report::ClockJumped { by_ms: 0, suspended_ms: slept.ms })
+            }
+            "disk" => self.report(Report::DiskLow { low: args.word(0) == "low" }),
+            "pause" => self.ask(Ask::Pause { run }),
+            "resume" => self.ask(Ask::Resume { run }),
+            "drain" => self.ask(Ask::Drain { at_once: false }),
+            "cancel" => self.ask(Ask::Cancel { run, task: args.task(0) }),
+            "retry" => self.ask(Ask::Retry { run, task: args.task(0).expect("a task") }),
+            "drop" => self.ask(Ask::DropDeadLetter { run, task: args.task(0).expect("a task") }),
+            "settle" => self.settle(args),
+            "approve" | "deny" => self.approve(args, directive == "approve"),
+            "states" => self.states(run),
+            other => panic!("no such directive: {other}"),
+        }
+    }
+
+    fn read(&mut self, text: &str) -> String {
+        let source = Source { name: "plan.yaml", text: text.as_bytes(), format: None };
+        match load(&source, &Settings::default(), &BTreeMap::new(), &Options::default()) {
+            Ok(loaded) => {
+                self.plan = Some(Arc::new(loaded.plan));
+                "ok\n".into()
+            }
+            Err(errors) => {
+                errors.iter().fold(String::new(), |told, error| format!("{told}{}\n", error.message))
+            }
+        }
+    }
+
+    fn submit(&mut self, run: RunId) -> String {
+        let plan = self.plan.clone().expect("a plan");
+        let plan_digest = Digest::of(&serde_json::to_vec(&*plan).expect("plain data"));
+        let submission = Submission {
+            run,
+            plan,
+            plan_digest,
+            folder: "/folder".into(),
+            env_digest: Digest::of(b"{}"),
+            source: "plan.yaml".into(),
+        };
+        self.ask(Ask::SubmitPlan(Box::new(submission)))
+    }
+
+    fn end(&mut self, args: &Args, input: &str) -> String {
+        let (key, fence) = self.key(args);
+        let exit = match (args.named("code"), args.named("signal")) {
+            (Some(code), _) => Exit::Code(code.parse().expect("a number")),
+            (None, Some(signal)) => Exit::Signal(signal.parse().expect("a number")),
+            (None, None) => Exit::Code(0),
+        };
+        let error = args.named("kind").map(|kind| {
+            let kind = ErrorKind::from_name(kind).expect("a kind of error");
+            let retry_after = args.named("retry_after").map(|span| span.parse().expect("a span"));
+            Failure { retry_after, ..Failure::new(kind, "it said so") }
+        });
+        let text = input.trim_end();
+        let value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
+        let large = args.named("large").is_some();
+        let blob = large.then(|| Digest::of(text.as_bytes()));
+        let raw = RawOutput { bytes: text.len() as u64, blob, truncated: false };
+        let output = (!large).then_some(Ok(Output { value, ..Output::default() }));
+        let ended = Ended { key, fence, exit, error, raw, output, usage: Usage::default(), leftovers: 0 };
+        self.report(Report::Ended(Box::new(ended)))
+    }
+
+    fn settle(&mut self, args: &Args) -> String {
+        let answer = match args.word(1) {
+            "done" => Settlement::Done,
+            "failed" => Settlement::Failed,
+            other => panic!("settled as {other}?"),
+        };
+        let task = args.task(0).expect("a task");
+        self.ask(Ask::Settle { run: args.run(), task, answer, output: Output::default() })
+    }
+
+    fn approve(&mut self, args: &Args, yes: bool) -> String {
+        let task = args.task(0).expect("a task");
+        let run = &self.core.state().runs[&args.run()];
+        let asked = run.task(run.names[&task]).approval.as_ref().map(|asked| asked.id.clone());
+        let approval = args.named("id").map(str::to_owned).or(asked).unwrap_or_default();
+        let answer = if yes { ApprovalAnswer::Approved } else { ApprovalAnswer::Denied };
+        self.ask(Ask::Approve { run: args.run(), task, approval, answer, text: "fine".into() })
+    }
+
+    fn states(&self, run: RunId) -> String {
+        let run = &self.core.state().runs[&run];
+        let line = |task: &windlass_core::state::Task| format!("{}: {}\n", task.id, task.phase.name());
+        let tasks: String = run.tasks.iter().map(line).collect();
+        format!("run: {:?} {:?}\n{tasks}", run.phase, run.outcome)
+    }
+}
+
+/// The words of a directive: `end build 1 code=3`.
+struct Args(Vec<String>);
+
+impl Args {
+    fn word(&self, place: usize) -> &str {
+        self.0.iter().filter(|word| !word.contains('=')).nth(place).expect("a word is missing")
+    }
+
+    fn named(&self, name: &str) -> Option<&str> {
+        self.0.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    fn task(&self, place: usize) -> Option<TaskId> {
+        let word = self.0.iter().filter(|word| !word.contains('=')).nth(place)?;
+        Some(word.parse().expect("a task"))
+    }
+
+    fn run(&self) -> RunId {
+        self.named("run").unwrap_or("aaaaaa").parse().expect("a run")
+    }
+}
+
+/// An event as the transcripts show it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other event has more to tell")]
+fn event(event: &Event, now: Time) -> String {
+    let task = event.task().map(|task| format!(" {task}")).unwrap_or_default();
+    let attempt = event.attempt().map(|number| format!("@{number}")).unwrap_or_default();
+    let more = match event {
+        Event::EngineStarted { epoch, .. } => format!(" epoch={epoch}"),
+        Event::TaskExpanded { items, .. } => {
+            format!(" items={}", serde_json::to_string(items).expect("JSON"))
+        }
+        Event::AttemptStarted { alone: true, .. } => " alone".into(),
+        Event::StopRequested { why, .. } => format!(" {why:?}"),
+        Event::AttemptFinished { exit, error, .. } => format!(" {exit:?}{}", kind(error.as_ref())),
+        Event::AttemptLost { alone, .. } => format!(" alone={alone}"),
+        Event::ExtractsRecorded { output, error, .. } => format!(" {}{}", output.value, kind(error.as_ref())),
+        Event::RetryScheduled { wait_ms, ceiling_ms, error, due, .. } => {
+            format!(" wait={wait_ms} ceiling={ceiling_ms} due=+{} {}", due.since(now).ms, error.kind)
+        }
+        Event::TimerFired { timer, .. } => format!(" {timer:?}"),
+        Event::TaskBlocked { error, .. } => format!(" {}", error.message),
+        Event::TaskSkipped { reason, cause, .. } => {
+            format!(
+                " {reason:?}{}",
+                cause.as_ref().map(|cause| format!(" because of {cause}")).unwrap_or_default()
+            )
+        }
+        Event::TaskUnskipped { cause, .. } | Event::TaskRequeued { cause, .. } => {
+            format!(" because of {cause}")
+        }
+        Event::TaskDead { error, .. } => format!(" {}: {}", error.kind, error.message),
+        Event::RunPaused { reason, .. } => format!(" {reason:?}"),
+        Event::RunFinished { outcome, .. } => format!(" {outcome:?}"),
+        Event::ApprovalRequested { text, .. } => format!(" {text:?}"),
+        Event::ApprovalGiven { answer, .. } => format!(" {answer:?}"),
+        Event::ClockJumped { by_ms, suspended_ms } => format!(" by={by_ms} suspended={suspended_ms}"),
+        _ => String::new(),
+    };
+    format!("{}{task}{attempt}{more}", event.name())
+}
+
+fn kind(error: Option<&Failure>) -> String {
+    error.map(|error| format!(" {}", error.kind)).unwrap_or_default()
+}
+
+/// An order as the transcripts show it.
+fn order(effect: &Effect) -> String {
+    match effect {
+        Effect::SpawnAttempt(assignment) => {
+            let what = match &assignment.program {
+                Program::Argv(words) => words.join(" "),
+                Program::Shell(line) => format!("sh: {line}"),
+                Program::Agent { name, prompt, .. } => format!("{name}: {}", text(prompt)),
+            };
+            format!("spawn {} [{what}]", assignment.key)
+        }
+        Effect::LearnAttempt { key, .. } => format!("learn {key}"),
+        Effect::StopAttempt { key, grace, .. } => format!("stop {key} within {grace}"),
+        Effect::SettleOutput { key, .. } => format!("settle {key}"),
+        Effect::ArmTimer { .. } => "timer".into(),
+    }
+}
+
+fn text(prompt: &[PromptPart]) -> String {
+    let part = |part: &PromptPart| match part {
+        PromptPart::Text(text) => text.clone(),
+        PromptPart::Blob(digest) => format!("<{digest}>"),
+    };
+    prompt.iter().map(part).collect()
+}
+
+/// A transcript: paragraphs parted by blank lines. One whose lines all begin with `#` is a remark; any other is a
+/// directive, what belongs to it, `----`, and what it leads to.
+fn told(path: &Path) -> (String, String) {
+    let written = std::fs::read_to_string(path).expect("a transcript");
+    let mut story = Story::begin();
+    let paragraph = |paragraph: &str| {
+        if paragraph.lines().all(|line| line.starts_with('#')) {
+            return paragraph.to_owned();
+        }
+        let (asked, _) = paragraph.split_once("----").expect("a directive ends with ----");
+        let (line, input) = asked.split_once('\n').expect("---- stands on a line of its own");
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let directive = words.next().expect("a directive");
+        let outcome = story.tell(&directive, &Args(words.collect()), input);
+        format!("{asked}----\n{}", outcome.trim_end())
+    };
+    let paragraphs: Vec<String> = written.trim_end().split("\n\n").map(paragraph).collect();
+    (written, paragraphs.join("\n\n") + "\n")
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "REWRITE is how goldens are accepted")]
+fn every_story_goes_as_it_is_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let entries = std::fs::read_dir(folder).expect("the folder of the transcripts");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    for path in paths {
+        let (written, goes) = told(&path);
+        if std::env::var("REWRITE").is_ok() {
+            std::fs::write(&path, &goes).expect("a transcript can be written");
+        } else {
+            assert!(written == goes, "{} goes otherwise:\n{goes}", path.display());
+        }
+    }
+}
