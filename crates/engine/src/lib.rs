@@ -9,5 +9,10 @@
 //! Never: policy (that is the core's), or a process of its own besides the keeper.
 
 pub mod clock;
+pub mod engine;
+pub mod error;
+pub mod handle;
+mod hands;
+mod inbox;
 pub mod recover;
 pub mod turn;

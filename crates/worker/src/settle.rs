@@ -8,6 +8,7 @@ use serde_json::Value;
 use windlass_core::effect::Settle;
 use windlass_core::event::Output;
 use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::id::Digest;
 
 /// The longest value that goes into the journal by itself, as JSON; of a longer one only the named parts do.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -19,8 +20,8 @@ const VIOLATIONS_MAX: usize = 5;
 /// The longest account of one violation, in characters.
 const VIOLATION_CHARS_MAX: usize = 240;
 
-/// Settles an output. A value that is too long to be journaled whole comes back as null with its extracts: the caller
-/// puts the blob into the output.
+/// Settles an output. A value that is too long to be journaled whole comes back as null, with its extracts and with the
+/// digest of these bytes: the caller keeps the blob.
 pub fn settle(bytes: &[u8], truncated: bool, settle: &Settle) -> Result<Output, Failure> {
     if truncated {
         return settle_truncated(settle);
@@ -33,7 +34,8 @@ pub fn settle(bytes: &[u8], truncated: bool, settle: &Settle) -> Result<Output, 
     if length <= VALUE_BYTES_MAX {
         return Ok(Output { value, ..Output::default() });
     }
-    Ok(Output { extracts: cut(&value, &settle.extracts)?, ..Output::default() })
+    let blob = Some(Digest::of(bytes));
+    Ok(Output { blob, extracts: cut(&value, &settle.extracts)?, ..Output::default() })
 }
 
 fn settle_truncated(settle: &Settle) -> Result<Output, Failure> {

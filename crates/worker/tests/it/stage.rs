@@ -13,7 +13,7 @@ use windlass_core::time::Span;
 use windlass_worker::{AttemptEnded, Blobs, Captured, Settings, Supervisor, Surroundings, WorkerReport};
 
 /// The longest that a test waits for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The keeper of these tests.
 pub(crate) const PAWL: &str = env!("CARGO_BIN_EXE_windlass-pawl");

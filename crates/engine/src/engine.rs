@@ -1,0 +1,328 @@
+//! The engine of a home: opens it, recovers, and turns until its work is done. Never: deciding when that is for the
+//! face that runs it (the face says so), or what to do (the core decides).
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::time::Duration;
+
+use windlass_core::decide::Stamp;
+use windlass_core::event::{LossReason, Role};
+use windlass_core::id::{Epoch, Fence, Seq};
+use windlass_core::input::{Answer, Ask, Input, LostAttempt, Report};
+use windlass_core::react::pending;
+use windlass_core::state::State;
+use windlass_core::time::Span;
+use windlass_core::turn::Core;
+use windlass_journal::Journal as _;
+use windlass_journal::home::{Home, HomeSettings};
+use windlass_journal::lock::Lock;
+use windlass_journal::sqlite::SqliteJournal;
+
+use crate::clock::{self, Clock};
+use crate::error::EngineError;
+use crate::handle::{Handle, random};
+use crate::hands::Hands;
+use crate::inbox::{Message, Question};
+use crate::recover;
+use crate::turn::{Letter, Outside as _, turn};
+
+/// How many letters a turn takes in.
+const TURN_LETTERS_MAX: usize = 1024;
+/// How many bytes of outputs a turn takes in, about.
+const TURN_BYTES_MAX: usize = 2 << 20;
+/// How often the clocks are compared while anything is under way.
+const CLOCKS_EVERY: Duration = Duration::from_secs(1);
+/// How often the home and the list of live attempts are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// After how many records a snapshot is worth its while, at least.
+const SNAPSHOT_RECORDS_MIN: u64 = 20_000;
+/// How long an old keeper may take to end what it has: the grace of a stop, and some.
+const OLD_KEEPER_AT_MOST: Span = Span::from_secs(15);
+/// The name of this build, in the journal and in snapshots.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+
+/// How an engine is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The home.
+    pub home: PathBuf,
+    /// How much room it wants.
+    pub home_settings: HomeSettings,
+    /// How many attempts may be in flight.
+    pub slots: u32,
+    /// Whether it runs tasks, or carries out one command.
+    pub role: Role,
+    /// Where commands are taken, for the lock file.
+    pub socket: Option<PathBuf>,
+    /// The value of `WINDLASS_OWNERS` around this process.
+    pub owners: Option<String>,
+    /// The program that is started as the keeper; none is this same binary.
+    pub keeper: Option<PathBuf>,
+    /// Whether orphans of a dead keeper fall to this process: for a program that has no other children.
+    pub subreaper: bool,
+}
+
+/// An engine that has its home, its lock and its state, and has not turned yet.
+pub struct Engine {
+    options: Options,
+    home: Home,
+    lock: Lock,
+    journal: SqliteJournal,
+    core: Core,
+    hands: Hands,
+    handle: Handle,
+    inbox: Receiver<Message>,
+    clock: Clock,
+    draining: bool,
+    disk_low: bool,
+    looked: Duration,
+    compared: Duration,
+    doubted: BTreeSet<Fence>,
+    snapshot_at: Seq,
+}
+
+impl Engine {
+    /// Opens a home: takes its lock, waits for the keeper of the engine before, ends what that left behind, and
+    /// replays the journal. `says` is told in words what is waited for.
+    pub fn open(options: Options, says: &mut dyn FnMut(&str)) -> Result<Self, EngineError> {
+        let home = Home::open_or_create(&options.home, options.home_settings)?;
+        let lock = Lock::take(home.path(), options.socket.clone())?;
+        if options.subreaper {
+            let failed =
+                |source| EngineError::System { doing: "become the one that orphans fall to", source };
+            windlass_worker::become_subreaper().map_err(failed)?;
+        }
+        windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, says)?;
+        let mut journal = SqliteJournal::open(&home, &lock, BUILD)?;
+        let swept = windlass_worker::sweep(&journal.home_id().to_string(), |_| false);
+        let state = recover::replay(&mut journal)?;
+        let (sender, inbox) = mpsc::channel();
+        let blobs = home.blobs();
+        let snapshot_at = state.head;
+        Ok(Self {
+            hands: Hands::new(sender.clone(), Arc::clone(&blobs), swept),
+            handle: Handle { inbox: sender, blobs },
+            core: Core::new(state, options.slots),
+            clock: Clock::start(),
+            draining: false,
+            disk_low: false,
+            looked: clock::awake(),
+            compared: clock::awake(),
+            doubted: BTreeSet::new(),
+            snapshot_at,
+            options,
+            home,
+            lock,
+            journal,
+            inbox,
+        })
+    }
+
+    /// A way to reach it from other threads.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// The state that the journal gave.
+    pub fn state(&self) -> &State {
+        self.core.state()
+    }
+
+    /// The lock, for telling its file where the socket is.
+    pub fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    /// Turns until the face says that it is done, or a drain is over. `is_done` is asked after each turn.
+    pub fn run(mut self, mut is_done: impl FnMut(&State) -> bool) -> Result<(), EngineError> {
+        let ended = self.turn_until(&mut is_done);
+        self.hands.rest();
+        ended?;
+        self.save_snapshot();
+        Ok(self.journal.close()?)
+    }
+
+    fn turn_until(&mut self, is_done: &mut dyn FnMut(&State) -> bool) -> Result<(), EngineError> {
+        if self.options.role == Role::Engine {
+            let id = self.journal.home_id().to_string();
+            let slots = usize::try_from(self.options.slots).unwrap_or(usize::MAX);
+            let mut settings = windlass_worker::Settings::new(self.home.path().to_owned(), id, slots);
+            settings.owners.clone_from(&self.options.owners);
+            settings.program.clone_from(&self.options.keeper);
+            self.hands.employ(settings)?;
+        }
+        let mut more = self.begin()?;
+        loop {
+            let is_over = is_done(self.core.state()) || self.draining;
+            if is_over && self.core.state().live.is_empty() && !more && self.inbox_is_quiet() {
+                return Ok(());
+            }
+            let mail = self.receive(more)?;
+            more = self.turn(mail.letters)?;
+            for question in mail.questions {
+                question(self.core.state());
+            }
+        }
+    }
+
+    /// The first turns: this opening is journaled, then what became of the attempts of earlier ones is learned.
+    fn begin(&mut self) -> Result<bool, EngineError> {
+        let epoch = Epoch(self.journal.head().epoch.0 + 1);
+        let (role, build) = (self.options.role, BUILD.to_owned());
+        let started = letter(Input::Report(Report::EngineStarted { epoch, role, build }))?;
+        self.turn(vec![started])?;
+        for effect in pending(self.core.state()) {
+            self.hands.perform(effect);
+        }
+        let learned = self.hands.learn().map(|report| letter(Input::Report(report))).transpose()?;
+        self.turn(learned.into_iter().collect())
+    }
+
+    fn turn(&mut self, letters: Vec<Letter<SyncSender<Answer>>>) -> Result<bool, EngineError> {
+        let stamp = stamp()?;
+        let drains = |letter: &Letter<_>| matches!(&letter.input, Input::Command(command) if matches!(command.ask, Ask::Drain { .. }));
+        self.draining |= letters.iter().any(drains);
+        let more = turn(&mut self.core, &mut self.journal, letters, stamp, &mut self.hands)?;
+        self.journal.rest()?;
+        if self.core.state().head.0 - self.snapshot_at.0 > SNAPSHOT_RECORDS_MIN.max(self.snapshot_at.0 / 2) {
+            self.save_snapshot();
+        }
+        Ok(more)
+    }
+
+    /// Keeps the state, so that the next start need not replay all. A failure costs nothing but time.
+    fn save_snapshot(&mut self) {
+        let head = self.core.state().head;
+        if head > self.snapshot_at
+            && self.journal.save_snapshot(head, &recover::snapshot(self.core.state())).is_ok()
+        {
+            self.snapshot_at = head;
+        }
+    }
+
+    fn inbox_is_quiet(&mut self) -> bool {
+        match self.inbox.try_recv() {
+            Err(_) => true,
+            Ok(message) => {
+                // The handle that the engine itself holds keeps the channel open: this goes to its end.
+                self.handle.inbox.send(message).unwrap_or_default();
+                false
+            }
+        }
+    }
+
+    /// Waits for something to happen, and takes in all that has, within bounds.
+    fn receive(&mut self, more: bool) -> Result<Mail, EngineError> {
+        let mut mail = Mail::default();
+        let mut next = if more { None } else { self.wait() };
+        while let Some(message) = next.take().or_else(|| self.inbox.try_recv().ok()) {
+            match message {
+                Message::Command(command, reply) => {
+                    mail.letters.push(Letter { reply: Some(reply), ..letter(Input::Command(*command))? });
+                }
+                Message::Report(report) => {
+                    mail.bytes += carried(&report);
+                    mail.letters.push(letter(Input::Report(report))?);
+                }
+                Message::Query(question) => mail.questions.push(question),
+                Message::Subscribe(subscriber) => self.hands.subscribe(subscriber),
+                Message::Fatal(error) => return Err(error),
+            }
+            if mail.letters.len() >= TURN_LETTERS_MAX || mail.bytes >= TURN_BYTES_MAX {
+                break;
+            }
+        }
+        self.look_around(&mut mail.letters)?;
+        Ok(mail)
+    }
+
+    fn wait(&self) -> Option<Message> {
+        let state = self.core.state();
+        let due = state.next_due().map(|due| Duration::from_millis(due.since(clock::now()).ms));
+        let longest = match due {
+            Some(due) => due.min(CLOCKS_EVERY),
+            None if state.live.is_empty() => LOOK_EVERY,
+            None => CLOCKS_EVERY,
+        };
+        // A timeout is no failure, and the engine's own handle keeps the channel open.
+        self.inbox.recv_timeout(longest).ok()
+    }
+
+    /// What is looked at by the clock: the clocks themselves, the home, its disk, the list of live attempts.
+    fn look_around(&mut self, letters: &mut Vec<Letter<SyncSender<Answer>>>) -> Result<(), EngineError> {
+        let awake = clock::awake();
+        if awake.saturating_sub(self.compared) >= CLOCKS_EVERY {
+            self.compared = awake;
+            if let Some(jumped) = self.clock.compare() {
+                letters.insert(0, letter(Input::Report(jumped))?);
+            }
+        }
+        if awake.saturating_sub(self.looked) < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = awake;
+        self.journal.check()?;
+        let low = self.home.is_low().unwrap_or(self.disk_low);
+        if low != self.disk_low {
+            self.disk_low = low;
+            letters.push(letter(Input::Report(Report::DiskLow { low }))?);
+        }
+        if let Some(lost) = self.compare_lists() {
+            letters.push(letter(Input::Report(lost))?);
+        }
+        Ok(())
+    }
+
+    /// An attempt that the keeper does not know, twice in a row, has no report on its way: it is lost.
+    fn compare_lists(&mut self) -> Option<Report> {
+        let known: BTreeSet<Fence> = self.hands.live().into_iter().collect();
+        let state = self.core.state();
+        let unknown: BTreeSet<Fence> =
+            state.live.keys().copied().filter(|fence| !known.contains(fence)).collect();
+        let lost: Vec<LostAttempt> = unknown
+            .intersection(&self.doubted)
+            .filter_map(|fence| {
+                let (run, ix) = state.live.get(fence)?;
+                let task = state.runs[run].task(*ix);
+                let key = task.key(*run, task.live_attempt()?);
+                Some(LostAttempt { key, fence: *fence, leftovers: 0 })
+            })
+            .collect();
+        self.doubted = unknown;
+        (!lost.is_empty()).then_some(Report::Lost { attempts: lost, reason: LossReason::ReportLost })
+    }
+}
+
+/// What has arrived.
+#[derive(Default)]
+struct Mail {
+    letters: Vec<Letter<SyncSender<Answer>>>,
+    questions: Vec<Question>,
+    bytes: usize,
+}
+
+/// How many bytes of output a report carries.
+fn carried(report: &Report) -> usize {
+    match report {
+        Report::Ended(ended) => {
+            usize::try_from(ended.raw.bytes).unwrap_or(usize::MAX).min(windlass_worker::VALUE_BYTES_MAX)
+        }
+        Report::OutputSettled { .. } => windlass_worker::EXTRACTS_BYTES_MAX,
+        Report::EngineStarted { .. }
+        | Report::Overdue { .. }
+        | Report::Lost { .. }
+        | Report::TimeCame
+        | Report::ClockJumped { .. }
+        | Report::DiskLow { .. } => 0,
+    }
+}
+
+fn letter(input: Input) -> Result<Letter<SyncSender<Answer>>, EngineError> {
+    Ok(Letter { input, stamp: stamp()?, reply: None })
+}
+
+fn stamp() -> Result<Stamp, EngineError> {
+    Ok(Stamp { now: clock::now(), seed: random()? })
+}

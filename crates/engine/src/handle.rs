@@ -1,0 +1,122 @@
+//! The handle by which faces reach an engine: they send commands, ask about the state, and see what happens.
+//! Never: the journal itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use windlass_core::event::Record;
+use windlass_core::id::{CommandId, RunId};
+use windlass_core::input::{Answer, Ask, Command, Rejection, Submission};
+use windlass_core::plan::Plan;
+use windlass_core::state::State;
+use windlass_journal::blob::{Blobs, FolderBlobs};
+
+use crate::error::{EngineError, Gone};
+use crate::inbox::Message;
+
+/// A way to an engine on another thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) inbox: Sender<Message>,
+    pub(crate) blobs: Arc<FolderBlobs>,
+}
+
+/// A plan with its surroundings, on its way to become a run.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct NewRun {
+    /// The client's id for this wish, so that asking twice makes one run.
+    pub command: CommandId,
+    /// Who asks.
+    pub by: String,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Where its tasks work: absolute.
+    pub folder: String,
+    /// The variables that attempts get.
+    pub env: BTreeMap<String, String>,
+    /// Where the plan came from, for people.
+    pub source: String,
+}
+
+impl Handle {
+    /// Asks for something; returns once the answer is durable.
+    ///
+    /// # Errors
+    /// When the engine ended before it answered. Whether the command was carried out is in the journal, under its id.
+    pub fn submit(&self, command: Command) -> Result<Answer, Gone> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.inbox.send(Message::Command(Box::new(command), reply)).map_err(|_| Gone)?;
+        answer.recv().map_err(|_| Gone)
+    }
+
+    /// Makes a run of a plan. Returns once it is in the journal.
+    pub fn start(&self, new: &NewRun) -> Result<Result<RunId, Gone>, EngineError> {
+        let plan = serde_json::to_vec(&*new.plan).expect("a plan is plain data");
+        let env = serde_json::to_vec(&new.env).expect("variables are plain data");
+        let (plan_digest, env_digest) = (self.blobs.put(&plan)?, self.blobs.put(&env)?);
+        loop {
+            let run = RunId::from_random(random()?);
+            let submission = Submission {
+                run,
+                plan: Arc::clone(&new.plan),
+                plan_digest,
+                folder: new.folder.clone(),
+                env_digest,
+                source: new.source.clone(),
+            };
+            let ask = Ask::SubmitPlan(Box::new(submission));
+            let command = Command { id: new.command.clone(), by: new.by.clone(), ask };
+            match self.submit(command) {
+                Err(gone) => return Ok(Err(gone)),
+                Ok(Answer::Refused(Rejection::RunIdTaken(_))) => {}
+                Ok(_) => return Ok(self.run_of(new.command.clone(), run)),
+            }
+        }
+    }
+
+    /// The run that a command made: the one just named, or an earlier one if the command was repeated.
+    fn run_of(&self, command: CommandId, named: RunId) -> Result<RunId, Gone> {
+        self.query(move |state| {
+            let made =
+                |run: &&windlass_core::state::Run| state.commands.get(&command) == Some(&run.created.0);
+            state.runs.values().find(made).map_or(named, |run| run.id)
+        })
+    }
+
+    /// Asks about the state. What the answer rests on is durable.
+    pub fn query<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let question = Box::new(move |state: &State| {
+            // Nobody listens any more where the asker's thread ended: then the answer is not needed.
+            reply.send(ask(state)).unwrap_or_default();
+        });
+        self.inbox.send(Message::Query(question)).map_err(|_| Gone)?;
+        answer.recv().map_err(|_| Gone)
+    }
+
+    /// Every batch of records from here on, each once it is durable. Ends with the engine.
+    pub fn subscribe(&self) -> Receiver<Arc<[Record]>> {
+        let (batches, receiver) = mpsc::channel();
+        // Where the engine has ended the receiver ends at once.
+        self.inbox.send(Message::Subscribe(batches)).unwrap_or_default();
+        receiver
+    }
+
+    /// The blobs of the home.
+    pub fn blobs(&self) -> &FolderBlobs {
+        &self.blobs
+    }
+}
+
+/// A random number from the operating system.
+pub fn random() -> Result<u64, EngineError> {
+    let mut bytes = [0; 8];
+    let failed =
+        |errno: rustix::io::Errno| EngineError::System { doing: "get random numbers", source: errno.into() };
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).map_err(failed)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
