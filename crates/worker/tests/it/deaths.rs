@@ -7,17 +7,15 @@ use windlass_worker::{sweep, wait_for_old_keeper};
 use crate::watched::{Engine, Held, Roll, alive_with};
 
 /// Processes of the kinds that get away from others, all of which enter the roll: a daemon that left its session and
-/// cleared its environment, one that takes no notice of SIGTERM, one that is held, and the main process. `word` is in
-/// the command line of each.
+/// cleared its environment, one that takes no notice of SIGTERM, one that is held, and the main process. `word` is a
+/// length of sleep that no other test has, so that their command lines tell them.
 fn hard_to_end(roll: &Roll, word: &str) -> (String, usize) {
     let enter = roll.enter();
     let by_itself = enter.replace('$', "\\$");
-    let daemon =
-        format!("(env -i setsid sh -c '(sh -c \"{by_itself}; exec tail -f /dev/null {word}\" &)' &)");
-    let deaf =
-        format!("(setsid sh -c 'trap \"\" TERM; {enter}; while :; do tail -f /dev/null {word}; done' &)");
+    let daemon = format!("(env -i setsid sh -c '(sh -c \"{by_itself}; exec sleep {word}\" &)' &)");
+    let deaf = format!("(setsid sh -c 'trap \"\" TERM; {enter}; while :; do sleep {word}; done' &)");
     let held = format!("sh -c '{enter}; kill -STOP $$; : {word}' &");
-    let main = format!("{enter}; tail -f /dev/null {word} & wait; : {word}");
+    let main = format!("{enter}; sleep {word} & wait; : {word}");
     (format!("{daemon}; {deaf}; {held} {main}"), 4)
 }
 
@@ -37,49 +35,49 @@ fn assert_all_gone(entered: &[Held], word: &str) {
 #[test]
 fn nothing_survives_the_engine() {
     let mut engine = Engine::start("home-1");
-    let (_roll, entered) = start(&mut engine, "/nowhere/engine-dies");
+    let (_roll, entered) = start(&mut engine, "98700.003");
     let keeper = entered[0].monitor().parent().expect("a keeper");
     engine.kill();
     keeper.wait();
-    assert_all_gone(&entered, "/nowhere/engine-dies");
+    assert_all_gone(&entered, "98700.003");
     wait_for_old_keeper(engine.home.path(), Span::from_secs(0), |_| {}).expect("its lock is free");
 }
 
 #[test]
 fn the_lock_of_an_old_keeper_is_waited_for_until_all_is_gone() {
     let mut engine = Engine::start("home-2");
-    let (_roll, entered) = start(&mut engine, "/nowhere/lock");
+    let (_roll, entered) = start(&mut engine, "98700.007");
     let busy = wait_for_old_keeper(engine.home.path(), Span::from_ms(1), |_| {});
     assert!(busy.is_err(), "the keeper lives");
     engine.kill();
     let mut said = String::new();
     wait_for_old_keeper(engine.home.path(), Span::from_secs(30), |what| said.push_str(what))
         .expect("it ends");
-    assert_eq!(alive_with("/nowhere/lock"), Vec::<String>::new());
+    assert_eq!(alive_with("98700.007"), Vec::<String>::new());
     assert_eq!(said, "waiting for the keeper of an earlier engine to end what that engine started");
-    assert_all_gone(&entered, "/nowhere/lock");
+    assert_all_gone(&entered, "98700.007");
 }
 
 #[test]
 fn nothing_survives_the_engine_while_a_monitor_is_held() {
     let mut engine = Engine::start("home-3");
-    let (_roll, entered) = start(&mut engine, "/nowhere/held");
+    let (_roll, entered) = start(&mut engine, "98700.004");
     let monitor = entered[0].monitor();
     let keeper = monitor.parent().expect("a keeper");
     monitor.signal(Signal::STOP);
     engine.kill();
     keeper.wait();
-    assert_all_gone(&entered, "/nowhere/held");
+    assert_all_gone(&entered, "98700.004");
 }
 
 #[test]
 fn nothing_survives_the_keeper_and_the_next_attempt_gets_another() {
     let mut engine = Engine::start("home-4");
-    let (_roll, entered) = start(&mut engine, "/nowhere/keeper-dies");
+    let (_roll, entered) = start(&mut engine, "98700.006");
     entered[0].monitor().parent().expect("a keeper").signal(Signal::KILL);
     let report = engine.report();
     assert!(report.starts_with("lost t1 KeeperDied "), "{report}");
-    assert_all_gone(&entered, "/nowhere/keeper-dies");
+    assert_all_gone(&entered, "98700.006");
     engine.run("true");
     assert_eq!(engine.report(), "ended t2 ok 0");
     engine.end();
@@ -88,11 +86,11 @@ fn nothing_survives_the_keeper_and_the_next_attempt_gets_another() {
 #[test]
 fn nothing_survives_a_monitor_and_its_attempt_has_crashed() {
     let mut engine = Engine::start("home-5");
-    let (_roll, entered) = start(&mut engine, "/nowhere/monitor-dies");
+    let (_roll, entered) = start(&mut engine, "98700.008");
     entered[0].monitor().signal(Signal::KILL);
     let report = engine.report();
     assert!(report.starts_with("ended t1 crashed "), "{report}");
-    assert_all_gone(&entered, "/nowhere/monitor-dies");
+    assert_all_gone(&entered, "98700.008");
     engine.run("true");
     assert_eq!(engine.report(), "ended t2 ok 0");
     engine.end();
@@ -101,7 +99,7 @@ fn nothing_survives_a_monitor_and_its_attempt_has_crashed() {
 #[test]
 fn what_keeper_and_monitor_leave_falls_to_the_engine() {
     let mut engine = Engine::start("home-6");
-    let (_roll, entered) = start(&mut engine, "/nowhere/both-die");
+    let (_roll, entered) = start(&mut engine, "98700.001");
     let monitor = entered[0].monitor();
     let keeper = monitor.parent().expect("a keeper");
     keeper.signal(Signal::STOP);
@@ -109,20 +107,20 @@ fn what_keeper_and_monitor_leave_falls_to_the_engine() {
     keeper.signal(Signal::KILL);
     let report = engine.report();
     assert!(report.starts_with("lost t1 KeeperDied "), "{report}");
-    assert_all_gone(&entered, "/nowhere/both-die");
+    assert_all_gone(&entered, "98700.001");
     engine.end();
 }
 
 #[test]
 fn monitors_end_what_is_theirs_when_engine_and_keeper_are_gone() {
     let mut engine = Engine::start("home-7");
-    let (_roll, entered) = start(&mut engine, "/nowhere/engine-and-keeper");
+    let (_roll, entered) = start(&mut engine, "98700.002");
     let keeper = entered[0].monitor().parent().expect("a keeper");
     keeper.signal(Signal::STOP);
     engine.held.signal(Signal::KILL);
     keeper.signal(Signal::KILL);
     wait_for_old_keeper(engine.home.path(), Span::from_secs(30), |_| {}).expect("its lock is free");
-    assert_all_gone(&entered, "/nowhere/engine-and-keeper");
+    assert_all_gone(&entered, "98700.002");
 }
 
 #[test]
@@ -131,9 +129,10 @@ fn the_sweep_finds_by_marks_what_outlived_all_of_them() {
     let mut roll = Roll::new(engine.home.path());
     let enter = roll.enter();
     engine.run(&format!(
-        "(setsid sh -c '{enter}; exec tail -f /dev/null' &); sh -c '{enter}; exec tail -f /dev/null' & wait"
+        "{enter}; (setsid sh -c '{enter}; exec sleep 98700' &); \
+         sh -c '{enter}; exec sleep 98700' & wait"
     ));
-    let (daemon, child) = (roll.next(), roll.next());
+    let (main, daemon, child) = (roll.next(), roll.next(), roll.next());
     let monitor = daemon.monitor();
     let keeper = monitor.parent().expect("a keeper");
     for process in [&keeper, &engine.held] {
@@ -143,10 +142,12 @@ fn the_sweep_finds_by_marks_what_outlived_all_of_them() {
         process.signal(Signal::KILL);
         process.wait();
     }
+    // It dies with its monitor, by the kernel's hand.
+    main.wait();
     let key = "abcdef/t1/1".parse().expect("a key");
     assert!(sweep("home-8", |live| *live == key).is_empty(), "a live attempt is left alone");
     let swept = sweep("home-8", |_| false);
-    assert_eq!(swept.get(&key), Some(&2), "the daemon and what the main process left");
+    assert_eq!(swept.get(&key), Some(&2), "the daemon and the child");
     daemon.wait();
     child.wait();
     assert!(sweep("home-8", |_| false).is_empty());
@@ -156,7 +157,7 @@ fn the_sweep_finds_by_marks_what_outlived_all_of_them() {
 #[test]
 fn an_engine_that_ends_in_order_leaves_nothing_either() {
     let mut engine = Engine::start("home-9");
-    let (_roll, entered) = start(&mut engine, "/nowhere/in-order");
+    let (_roll, entered) = start(&mut engine, "98700.005");
     engine.end();
-    assert_all_gone(&entered, "/nowhere/in-order");
+    assert_all_gone(&entered, "98700.005");
 }
