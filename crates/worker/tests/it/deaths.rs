@@ -6,9 +6,14 @@ use windlass_worker::{sweep, wait_for_old_keeper};
 
 use crate::watched::{Engine, Held, Roll, alive_with};
 
+/// A length of sleep that no other test has, so that command lines tell who belongs to this one.
+fn word(number: u32) -> String {
+    format!("98700.{number}{}", std::process::id())
+}
+
 /// Processes of the kinds that get away from others, all of which enter the roll: a daemon that left its session and
-/// cleared its environment, one that takes no notice of SIGTERM, one that is held, and the main process. `word` is a
-/// length of sleep that no other test has, so that their command lines tell them.
+/// cleared its environment, one that takes no notice of SIGTERM, one that is held, and the main process. `word` is
+/// how long each sleeps.
 fn hard_to_end(roll: &Roll, word: &str) -> (String, usize) {
     let enter = roll.enter();
     let by_itself = enter.replace('$', "\\$");
@@ -35,49 +40,49 @@ fn assert_all_gone(entered: &[Held], word: &str) {
 #[test]
 fn nothing_survives_the_engine() {
     let mut engine = Engine::start("home-1");
-    let (_roll, entered) = start(&mut engine, "98700.003");
+    let (_roll, entered) = start(&mut engine, &word(3));
     let keeper = entered[0].monitor().parent().expect("a keeper");
     engine.kill();
     keeper.wait();
-    assert_all_gone(&entered, "98700.003");
+    assert_all_gone(&entered, &word(3));
     wait_for_old_keeper(engine.home.path(), Span::from_secs(0), |_| {}).expect("its lock is free");
 }
 
 #[test]
 fn the_lock_of_an_old_keeper_is_waited_for_until_all_is_gone() {
     let mut engine = Engine::start("home-2");
-    let (_roll, entered) = start(&mut engine, "98700.007");
+    let (_roll, entered) = start(&mut engine, &word(7));
     let busy = wait_for_old_keeper(engine.home.path(), Span::from_ms(1), |_| {});
     assert!(busy.is_err(), "the keeper lives");
     engine.kill();
     let mut said = String::new();
     wait_for_old_keeper(engine.home.path(), Span::from_secs(30), |what| said.push_str(what))
         .expect("it ends");
-    assert_eq!(alive_with("98700.007"), Vec::<String>::new());
+    assert_eq!(alive_with(&word(7)), Vec::<String>::new());
     assert_eq!(said, "waiting for the keeper of an earlier engine to end what that engine started");
-    assert_all_gone(&entered, "98700.007");
+    assert_all_gone(&entered, &word(7));
 }
 
 #[test]
 fn nothing_survives_the_engine_while_a_monitor_is_held() {
     let mut engine = Engine::start("home-3");
-    let (_roll, entered) = start(&mut engine, "98700.004");
+    let (_roll, entered) = start(&mut engine, &word(4));
     let monitor = entered[0].monitor();
     let keeper = monitor.parent().expect("a keeper");
     monitor.signal(Signal::STOP);
     engine.kill();
     keeper.wait();
-    assert_all_gone(&entered, "98700.004");
+    assert_all_gone(&entered, &word(4));
 }
 
 #[test]
 fn nothing_survives_the_keeper_and_the_next_attempt_gets_another() {
     let mut engine = Engine::start("home-4");
-    let (_roll, entered) = start(&mut engine, "98700.006");
+    let (_roll, entered) = start(&mut engine, &word(6));
     entered[0].monitor().parent().expect("a keeper").signal(Signal::KILL);
     let report = engine.report();
     assert!(report.starts_with("lost t1 KeeperDied "), "{report}");
-    assert_all_gone(&entered, "98700.006");
+    assert_all_gone(&entered, &word(6));
     engine.run("true");
     assert_eq!(engine.report(), "ended t2 ok 0");
     engine.end();
@@ -86,11 +91,11 @@ fn nothing_survives_the_keeper_and_the_next_attempt_gets_another() {
 #[test]
 fn nothing_survives_a_monitor_and_its_attempt_has_crashed() {
     let mut engine = Engine::start("home-5");
-    let (_roll, entered) = start(&mut engine, "98700.008");
+    let (_roll, entered) = start(&mut engine, &word(8));
     entered[0].monitor().signal(Signal::KILL);
     let report = engine.report();
     assert!(report.starts_with("ended t1 crashed "), "{report}");
-    assert_all_gone(&entered, "98700.008");
+    assert_all_gone(&entered, &word(8));
     engine.run("true");
     assert_eq!(engine.report(), "ended t2 ok 0");
     engine.end();
@@ -99,7 +104,7 @@ fn nothing_survives_a_monitor_and_its_attempt_has_crashed() {
 #[test]
 fn what_keeper_and_monitor_leave_falls_to_the_engine() {
     let mut engine = Engine::start("home-6");
-    let (_roll, entered) = start(&mut engine, "98700.001");
+    let (_roll, entered) = start(&mut engine, &word(1));
     let monitor = entered[0].monitor();
     let keeper = monitor.parent().expect("a keeper");
     keeper.signal(Signal::STOP);
@@ -107,20 +112,20 @@ fn what_keeper_and_monitor_leave_falls_to_the_engine() {
     keeper.signal(Signal::KILL);
     let report = engine.report();
     assert!(report.starts_with("lost t1 KeeperDied "), "{report}");
-    assert_all_gone(&entered, "98700.001");
+    assert_all_gone(&entered, &word(1));
     engine.end();
 }
 
 #[test]
 fn monitors_end_what_is_theirs_when_engine_and_keeper_are_gone() {
     let mut engine = Engine::start("home-7");
-    let (_roll, entered) = start(&mut engine, "98700.002");
+    let (_roll, entered) = start(&mut engine, &word(2));
     let keeper = entered[0].monitor().parent().expect("a keeper");
     keeper.signal(Signal::STOP);
     engine.held.signal(Signal::KILL);
     keeper.signal(Signal::KILL);
     wait_for_old_keeper(engine.home.path(), Span::from_secs(30), |_| {}).expect("its lock is free");
-    assert_all_gone(&entered, "98700.002");
+    assert_all_gone(&entered, &word(2));
 }
 
 #[test]
@@ -157,7 +162,7 @@ fn the_sweep_finds_by_marks_what_outlived_all_of_them() {
 #[test]
 fn an_engine_that_ends_in_order_leaves_nothing_either() {
     let mut engine = Engine::start("home-9");
-    let (_roll, entered) = start(&mut engine, "98700.005");
+    let (_roll, entered) = start(&mut engine, &word(5));
     engine.end();
-    assert_all_gone(&entered, "98700.005");
+    assert_all_gone(&entered, &word(5));
 }
