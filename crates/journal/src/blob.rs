@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 use windlass_core::id::Digest;
 
-use crate::error::BlobError;
+use crate::error::is_storage_full;
 use crate::home::sync_folder;
 
 /// Where half-written blobs are, within the folder.
@@ -278,4 +278,37 @@ fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>, BlobError> {
         Err(error) => Err(error),
     };
     listed.map_err(BlobError::io("look into", folder))
+}
+
+/// A failure of the store of blobs.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// There is none of that name.
+    #[error("there is no blob {0}")]
+    Missing(Digest),
+    /// Its content is not what its name says.
+    #[error("blob {0} is not what was written")]
+    Damaged(Digest),
+    /// The operating system refused something.
+    #[error("could not {doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl BlobError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+
+    /// Whether it is for lack of space.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_storage_full(source))
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::id::{Digest, Epoch, Seq};
 
-use crate::lock::Owner;
+use crate::blob::BlobError;
 
 /// A failure of the journal. After a failed append the journal is [`JournalError::Poisoned`] for good: only a fresh
 /// opening can say what is on the disk.
@@ -310,135 +310,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// A failure of the store of blobs.
-#[derive(Debug, thiserror::Error)]
-pub enum BlobError {
-    /// There is none of that name.
-    #[error("there is no blob {0}")]
-    Missing(Digest),
-    /// Its content is not what its name says.
-    #[error("blob {0} is not what was written")]
-    Damaged(Digest),
-    /// The operating system refused something.
-    #[error("could not {doing} {path}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl BlobError {
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { doing, path, source }
-    }
-
-    /// Whether it is for lack of space.
-    pub fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if is_storage_full(source))
-    }
-}
-
-/// Why a folder can't be a home.
-#[derive(Debug, thiserror::Error)]
-pub enum HomeError {
-    /// The operating system refused something.
-    #[error("could not {doing} {path}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Locks and syncs can't be trusted there.
-    #[error("{path} is on a {kind} file system, where a journal can't be kept safe")]
-    FileSystem {
-        /// The home.
-        path: PathBuf,
-        /// The kind of file system.
-        kind: &'static str,
-    },
-    /// There is too little space to begin.
-    #[error("the disk of {path} has {} MiB free, {} MiB are needed to start", .free >> 20, .needed >> 20)]
-    NoSpace {
-        /// The home.
-        path: PathBuf,
-        /// What is free, in bytes.
-        free: u64,
-        /// What is asked for.
-        needed: u64,
-    },
-    /// Somebody else owns it.
-    #[error("{path} belongs to another user")]
-    NotOurs {
-        /// The home.
-        path: PathBuf,
-    },
-}
-
-impl HomeError {
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { doing, path, source }
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::FileSystem { .. } => {
-                Some("choose a local folder with --home, or set WINDLASS_FORCE_HOME=1 and take the risk")
-            }
-            Self::NoSpace { .. } => {
-                Some("free some space, choose another disk with --home, or lower [home] min_free")
-            }
-            Self::NotOurs { .. } => Some("choose a folder of your own with --home"),
-            Self::Io { .. } => None,
-        }
-    }
-}
-
-/// Why the lock of a home was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// A live process has it.
-    #[error("{}", held(.owner.as_ref()))]
-    Held {
-        /// Who says to have it; none if that can't be read.
-        owner: Option<Owner>,
-    },
-    /// The operating system refused something.
-    #[error("could not {doing} {path}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl LockError {
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { doing, path, source }
-    }
-}
-
 /// Whether an error is for lack of space.
 pub(crate) fn is_storage_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-fn held(owner: Option<&Owner>) -> String {
-    match owner {
-        Some(owner) => format!("the home is in use by process {} on {}", owner.pid, owner.host),
-        None => "the home is in use by another process".into(),
-    }
 }

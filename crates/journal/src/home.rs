@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::blob::FolderBlobs;
-use crate::error::HomeError;
 use crate::{head, os, store};
 
 /// The file that takes up the reserve.
@@ -146,4 +145,64 @@ fn make_private(path: &Path) -> Result<PathBuf, HomeError> {
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Why a folder can't be a home.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The operating system refused something.
+    #[error("could not {doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Locks and syncs can't be trusted there.
+    #[error("{path} is on a {kind} file system, where a journal can't be kept safe")]
+    FileSystem {
+        /// The home.
+        path: PathBuf,
+        /// The kind of file system.
+        kind: &'static str,
+    },
+    /// There is too little space to begin.
+    #[error("the disk of {path} has {} MiB free, {} MiB are needed to start", .free >> 20, .needed >> 20)]
+    NoSpace {
+        /// The home.
+        path: PathBuf,
+        /// What is free, in bytes.
+        free: u64,
+        /// What is asked for.
+        needed: u64,
+    },
+    /// Somebody else owns it.
+    #[error("{path} belongs to another user")]
+    NotOurs {
+        /// The home.
+        path: PathBuf,
+    },
+}
+
+impl HomeError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::FileSystem { .. } => {
+                Some("choose a local folder with --home, or set WINDLASS_FORCE_HOME=1 and take the risk")
+            }
+            Self::NoSpace { .. } => {
+                Some("free some space, choose another disk with --home, or lower [home] min_free")
+            }
+            Self::NotOurs { .. } => Some("choose a folder of your own with --home"),
+            Self::Io { .. } => None,
+        }
+    }
 }

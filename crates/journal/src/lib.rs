@@ -16,6 +16,7 @@ pub mod chain;
 pub mod error;
 pub mod head;
 pub mod home;
+pub mod inspect;
 mod journal;
 pub mod lock;
 pub mod memory;

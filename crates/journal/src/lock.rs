@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::LockError;
 use crate::os;
 
 /// Its name within the home.
@@ -113,4 +112,39 @@ pub fn is_held(home: &Path) -> io::Result<bool> {
 pub fn owner(home: &Path) -> Option<Owner> {
     let text = std::fs::read(home.join(NAME)).ok()?;
     serde_json::from_slice(&text).ok()
+}
+
+/// Why the lock of a home was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// A live process has it.
+    #[error("{}", held(.owner.as_ref()))]
+    Held {
+        /// Who says to have it; none if that can't be read.
+        owner: Option<Owner>,
+    },
+    /// The operating system refused something.
+    #[error("could not {doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl LockError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}
+
+fn held(owner: Option<&Owner>) -> String {
+    match owner {
+        Some(owner) => format!("the home is in use by process {} on {}", owner.pid, owner.host),
+        None => "the home is in use by another process".into(),
+    }
 }

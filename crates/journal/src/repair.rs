@@ -272,3 +272,64 @@ fn remove_folder(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::home::HomeSettings;
+    use crate::journal::Journal;
+    use crate::sqlite::SqliteJournal;
+    use crate::suite::{all_after, reaped, started};
+
+    const BUILD: &str = "0.0.0-suite";
+
+    /// Takes the steps of an exchange up to one of them, as one that was killed there.
+    fn exchange_up_to(home: &Path, step: usize) {
+        let ready = home.join(READY);
+        let remove = |path: PathBuf| super::remove(&path).unwrap();
+        let steps: [&dyn Fn(); 7] = [
+            &|| {},
+            &|| remove(head::path(home)),
+            &|| remove(store::wal_path(home)),
+            &|| remove(store::shm_path(home)),
+            &|| fs::rename(store::path(&ready), store::path(home)).unwrap(),
+            &|| fs::rename(head::path(&ready), head::path(home)).unwrap(),
+            &|| fs::create_dir_all(home.join(UNFINISHED)).unwrap(),
+        ];
+        steps[..=step].iter().for_each(|step| step());
+    }
+
+    #[test]
+    fn a_repair_that_was_cut_short_is_refused_and_taken_up_again_at_each_step() {
+        for step in 0..7 {
+            let folder = tempfile::TempDir::new().unwrap();
+            let settings = HomeSettings { reserve: 0, min_free: 0, force: false };
+            let home = Home::open_or_create(&folder.path().join("home"), settings).unwrap();
+            let path = home.path().to_owned();
+            let lock = Lock::take(&path, None).unwrap();
+            let mut journal = SqliteJournal::open(&home, &lock, BUILD).unwrap();
+            journal.append(Epoch(1), Seq(0), &[started(1, 1), reaped(2)]).unwrap();
+            journal.append(Epoch(1), Seq(2), &[reaped(3)]).unwrap();
+            drop(journal);
+            let log = File::options().write(true).open(store::wal_path(&path)).unwrap();
+            log.set_len(log.metadata().unwrap().len() - 1).unwrap();
+
+            let acceptance = Acceptance { name: "now", at: Time::from_ms(0), build: BUILD };
+            let examined = examine(&path, Depth::All).unwrap();
+            let beginning = true_beginning(&home, &examined).unwrap();
+            let id = examined.home_id.unwrap();
+            drop(examined);
+            let repair = Repair { intact: Seq(2), known: Seq(3), copies: path.join("damaged/now") };
+            Renewal { home: &path, id, epoch: Epoch(2), beginning, acceptance }.make_ready(&repair).unwrap();
+            exchange_up_to(&path, step);
+
+            let refused = SqliteJournal::open(&home, &lock, BUILD).map(|journal| journal.head());
+            let Err(JournalError::Damaged(damage)) = refused else { panic!("{refused:?} at step {step}") };
+            assert!(matches!(damage.cause, DamageCause::RepairCutShort));
+            assert_eq!(accept_loss(&home, &lock, acceptance).unwrap(), Some(repair));
+            let mut journal = SqliteJournal::open(&home, &lock, BUILD).unwrap();
+            assert_eq!(all_after(&mut journal, 0).unwrap().len(), 4);
+            assert_eq!(journal.home_id(), id);
+        }
+    }
+}

@@ -9,9 +9,9 @@ use windlass_core::event::{Event, Record};
 use windlass_core::id::{Digest, Seq};
 use windlass_core::plan::Plan;
 
-use crate::blob::Blobs;
+use crate::blob::{BlobError, Blobs};
 use crate::chain::{Body, Follower, Head, Row, started};
-use crate::error::{BlobError, Damage, DamageCause, JournalError};
+use crate::error::{Damage, DamageCause, JournalError};
 use crate::record;
 
 /// The plans of a home, each read once. They are held, so that a home that vanishes can be rescued with them.

@@ -2,5 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "all of it is tests")]
 
+mod blobs;
 mod conformance;
+mod damage;
+mod deaths;
+mod full_disk;
+mod homes;
+mod inspections;
+mod locks;
 mod place;
+mod readers;
+mod records;
+mod rescue;

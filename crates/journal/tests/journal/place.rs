@@ -43,3 +43,9 @@ pub(crate) fn open_at(path: &Path, build: &str) -> Result<SqliteJournal, Journal
     let lock = Lock::take(path, None).unwrap();
     SqliteJournal::open(&home, &lock, build)
 }
+
+/// A program to be started by a test.
+#[expect(clippy::disallowed_methods, reason = "tests start real processes, without a keeper")]
+pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
+    std::process::Command::new(name)
+}

@@ -1,0 +1,77 @@
+//! One engine a home: the lock is the kernel's, and what stands in it is for people.
+
+use std::fs;
+use std::process::Stdio;
+
+use windlass_journal::lock::{self, Lock, LockError, Owner};
+
+use crate::place::{Place, program};
+
+#[test]
+fn a_second_engine_is_told_who_has_the_lock() {
+    let place = Place::new();
+    let home = place.home();
+    assert!(!lock::is_held(home.path()).unwrap());
+    let socket = Some("/run/user/1/windlass/abc".into());
+    let lock = Lock::take(home.path(), socket.clone()).unwrap();
+    assert!(lock::is_held(home.path()).unwrap());
+    let refused = Lock::take(home.path(), None).unwrap_err();
+    let LockError::Held { owner: Some(owner) } = &refused else { panic!("{refused:?}") };
+    assert_eq!(owner, &Owner::this_process(socket));
+    assert_eq!(owner.pid, std::process::id());
+    assert!(owner.started.is_some() && owner.boot.is_some());
+    assert!(refused.to_string().contains(&owner.pid.to_string()), "{refused}");
+    drop(lock);
+    assert!(!lock::is_held(home.path()).unwrap());
+    Lock::take(home.path(), None).unwrap();
+}
+
+#[test]
+fn the_socket_can_be_told_later() {
+    let place = Place::new();
+    let lock = Lock::take(place.home().path(), Some("/a/long/path/to/a/socket".into())).unwrap();
+    lock.tell(&Owner::this_process(Some("/short".into()))).unwrap();
+    assert_eq!(lock::owner(&place.path()).unwrap().socket, Some("/short".into()));
+}
+
+#[test]
+fn a_child_does_not_hold_the_lock_after_us() {
+    let place = Place::new();
+    let lock = Lock::take(place.home().path(), None).unwrap();
+    let mut child = program("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    drop(lock);
+    assert!(!lock::is_held(&place.path()).unwrap());
+    Lock::take(&place.path(), None).unwrap();
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn those_who_look_do_not_keep_an_engine_out() {
+    let place = Place::new();
+    let path = place.home().path().to_owned();
+    drop(Lock::take(&path, None).unwrap());
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                lock::is_held(&path).unwrap();
+            }
+        });
+        for _ in 0..2000 {
+            drop(Lock::take(&path, None).unwrap());
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_lock_that_was_removed_by_force_is_noticed() {
+    let place = Place::new();
+    let lock = Lock::take(place.home().path(), None).unwrap();
+    assert!(lock.is_in_place());
+    fs::remove_file(place.path().join(lock::NAME)).unwrap();
+    assert!(!lock.is_in_place());
+    let _second = Lock::take(&place.path(), None).unwrap();
+    assert!(!lock.is_in_place());
+}
