@@ -81,6 +81,13 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    /// Closing would not do: a child between fork and exec holds the same lock by a descriptor of its own.
+    fn drop(&mut self) {
+        let _unlocked = self.file.unlock();
+    }
+}
+
 /// Takes an exclusive lock. Those who only look hold a shared one for a moment: that is no reason to give up.
 fn lock_exclusively(file: &File) -> Result<(), TryLockError> {
     loop {
@@ -102,7 +109,7 @@ pub fn is_held(home: &Path) -> io::Result<bool> {
         Err(error) => return Err(error),
     };
     match file.try_lock_shared() {
-        Ok(()) => Ok(false),
+        Ok(()) => file.unlock().map(|()| false),
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(error),
     }

@@ -1,7 +1,9 @@
 //! One engine a home: the lock is the kernel's, and what stands in it is for people.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use windlass_journal::lock::{self, Lock, LockError, Owner};
 
@@ -35,13 +37,17 @@ fn the_socket_can_be_told_later() {
 }
 
 #[test]
-fn a_child_does_not_hold_the_lock_after_us() {
+fn a_child_does_not_inherit_the_lock() {
     let place = Place::new();
-    let lock = Lock::take(place.home().path(), None).unwrap();
-    let mut child = program("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    drop(lock);
-    assert!(!lock::is_held(&place.path()).unwrap());
-    Lock::take(&place.path(), None).unwrap();
+    let _lock = Lock::take(place.home().path(), None).unwrap();
+    let mut child = program("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // When it answers it has everything open that it will have.
+    child.stdin.as_mut().unwrap().write_all(b"?").unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let open = fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap();
+    let open: Vec<_> = open.map(|entry| fs::read_link(entry.unwrap().path()).unwrap()).collect();
+    assert!(open.len() >= 3, "its own are seen: {open:?}");
+    assert!(!open.contains(&place.path().join(lock::NAME)), "{open:?}");
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
 }
@@ -51,18 +57,18 @@ fn those_who_look_do_not_keep_an_engine_out() {
     let place = Place::new();
     let path = place.home().path().to_owned();
     drop(Lock::take(&path, None).unwrap());
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    let is_over = AtomicBool::new(false);
+    let taken = std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            while !is_over.load(Ordering::Relaxed) {
                 lock::is_held(&path).unwrap();
             }
         });
-        for _ in 0..2000 {
-            drop(Lock::take(&path, None).unwrap());
-        }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let taken = (0..2000).all(|_| Lock::take(&path, None).is_ok());
+        is_over.store(true, Ordering::Relaxed);
+        taken
     });
+    assert!(taken);
 }
 
 #[test]
