@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::id::{Digest, Epoch, Seq};
 
-use crate::blob::BlobError;
+pub use crate::blob::BlobError;
+pub use crate::home::HomeError;
+pub use crate::lock::LockError;
 
 /// A failure of the journal. After a failed append the journal is [`JournalError::Poisoned`] for good: only a fresh
 /// opening can say what is on the disk.
