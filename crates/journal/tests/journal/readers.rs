@@ -14,7 +14,7 @@ use crate::place::Place;
 
 const BUILD: &str = "0.0.0-suite";
 /// Only a bound for a test that hangs: nobody waits that long.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[test]
 fn no_home_and_an_empty_home_read_as_empty() {
