@@ -36,7 +36,7 @@ impl PartialEq for Hydrated {
 }
 
 /// Everything that can be in a journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(
     missing_docs,
@@ -198,7 +198,7 @@ pub enum Event {
 }
 
 /// What a process that opened the journal for writing is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// It runs tasks.
@@ -208,7 +208,9 @@ pub enum Role {
 }
 
 /// Why nothing new starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PauseReason {
     /// A person asked for it.
@@ -220,7 +222,7 @@ pub enum PauseReason {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
     /// Every required task succeeded, or was skipped by its own `when`.
@@ -232,7 +234,7 @@ pub enum RunOutcome {
 }
 
 /// Why an attempt is ended from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopWhy {
     /// Its task or run was cancelled.
@@ -250,7 +252,7 @@ pub enum StopWhy {
 }
 
 /// How the main process of an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
     /// By itself, with this code.
@@ -262,7 +264,7 @@ pub enum Exit {
 }
 
 /// What an attempt printed or wrote as its output, before it is parsed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RawOutput {
     /// Its length in bytes.
     pub bytes: u64,
@@ -275,7 +277,7 @@ pub struct RawOutput {
 }
 
 /// A task's output as expressions see it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Output {
     /// The value itself where it is small; null where there is none.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
@@ -292,7 +294,7 @@ pub struct Output {
 }
 
 /// What an attempt used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Usage {
     /// Time of processors, in milliseconds, of all its processes.
     pub cpu_ms: u64,
@@ -309,7 +311,7 @@ pub struct Usage {
 }
 
 /// Why nobody will report an attempt's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LossReason {
     /// The engine died.
@@ -321,7 +323,9 @@ pub enum LossReason {
 }
 
 /// Which clock ended a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TimerKind {
     /// The wait before a retry.
@@ -335,7 +339,7 @@ pub enum TimerKind {
 }
 
 /// What a blocked task waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockedOn {
     /// An approval.
@@ -345,7 +349,7 @@ pub enum BlockedOn {
 }
 
 /// What a person said about an outcome that only a person can know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Settlement {
     /// It was done.
@@ -357,7 +361,7 @@ pub enum Settlement {
 }
 
 /// Why a task will not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipReason {
     /// Its `when` is false, or all it needs was skipped so.
@@ -367,7 +371,7 @@ pub enum SkipReason {
 }
 
 /// The answer to an approval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalAnswer {
     /// Yes.
@@ -540,5 +544,16 @@ impl Event {
     /// The version of its fields. A journal with a newer one is refused.
     pub const fn version(&self) -> u32 {
         1
+    }
+}
+
+impl PauseReason {
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Interrupted => "interrupted",
+            Self::DiskLow => "disk_low",
+        }
     }
 }

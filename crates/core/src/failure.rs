@@ -214,7 +214,7 @@ impl std::fmt::Display for ErrorKind {
 }
 
 /// What went wrong with an attempt or a task, in words for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Failure {
     /// The kind, which decides what happens next.
     pub kind: ErrorKind,

@@ -8,7 +8,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The place of a record in the journal of a home: 1, 2, 3 … without a gap. 0 is «before the first record».
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
@@ -21,12 +34,38 @@ impl Seq {
 }
 
 /// The number of an opening of the journal for writing; an append with an epoch that is not the newest fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
 /// The number that makes an old claim on a task harmless: the [`Seq`] of its `attempt_started`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Fence(pub u64);
 
@@ -163,14 +202,18 @@ impl FromStr for AttemptKey {
 }
 
 /// The name that a client gives to a command, so that asking twice is asking once.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
-pub struct CommandId(pub Arc<str>);
+pub struct CommandId(#[schemars(with = "String")] pub Arc<str>);
 
 /// The name of an agent, as plans and settings use it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
-pub struct AgentName(pub Arc<str>);
+pub struct AgentName(#[schemars(with = "String")] pub Arc<str>);
 
 impl fmt::Display for AgentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -233,3 +276,19 @@ macro_rules! written_as_text {
     )* };
 }
 written_as_text!(RunId, TaskId, Digest);
+
+macro_rules! texts_of_a_pattern {
+    ($($id:ty: $pattern:literal),*) => { $(
+        impl schemars::JsonSchema for $id {
+            fn schema_name() -> std::borrow::Cow<'static, str> { stringify!($id).into() }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern })
+            }
+        }
+    )* };
+}
+texts_of_a_pattern! {
+    RunId: "^[a-z0-9]{6}$",
+    TaskId: r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(\.[0-9]+)*(/[A-Za-z_][A-Za-z0-9_-]{0,63}(\.[0-9]+)*)*$",
+    Digest: "^[0-9a-f]{64}$"
+}

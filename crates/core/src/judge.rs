@@ -66,7 +66,7 @@ fn draw(stamp: Stamp, attempt: &Attempt) -> u64 {
 }
 
 /// What was wrong, and whether a wait is due before another attempt; none where nothing was.
-fn failure(attempt: &Attempt) -> Option<(Failure, Wait)> {
+pub(crate) fn failure(attempt: &Attempt) -> Option<(Failure, Wait)> {
     if attempt.phase == attempt::Phase::Lost {
         let lost = attempt.error.clone().unwrap_or_else(|| Failure::new(ErrorKind::Lost, "it was lost"));
         let wait = if attempt.lost == Some(LossReason::EngineDied) { Wait::None } else { Wait::Backoff };

@@ -12,6 +12,7 @@
 pub mod decide;
 pub mod effect;
 pub mod event;
+pub mod event_schema;
 pub mod evolve;
 pub mod failure;
 mod follow;
@@ -32,3 +33,5 @@ pub mod template;
 pub mod time;
 mod transition;
 pub mod turn;
+pub mod view;
+pub mod wake;

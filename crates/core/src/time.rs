@@ -13,7 +13,20 @@ pub struct Time {
 }
 
 /// A length of time in milliseconds. In plans a text such as `30s` or `1h30m`; in events a number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Span {
     /// Milliseconds.
@@ -164,6 +177,16 @@ impl FromStr for Time {
         }
         let days = days_from_civil(year, month, day);
         Ok(Self { ms: ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + milli })
+    }
+}
+
+impl schemars::JsonSchema for Time {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date-time" })
     }
 }
 

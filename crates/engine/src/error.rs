@@ -38,3 +38,24 @@ pub enum EngineError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the engine has ended")]
 pub struct Gone;
+
+impl EngineError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Home(error) => error.hint().map(str::to_owned),
+            Self::Journal(error) => error.hint(),
+            Self::Lock(LockError::Held { .. }) => {
+                Some("wait until it is done, or use another home with --home".into())
+            }
+            Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
+            Self::OldKeeper(_) => Some("wait until it has ended what it holds, and try again".into()),
+            Self::Lock(LockError::Io { .. }) | Self::Worker(_) | Self::System { .. } => None,
+        }
+    }
+
+    /// Whether it is that another process has the home open.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Lock(LockError::Held { .. }))
+    }
+}

@@ -9,10 +9,14 @@
 //! Never: policy (that is the core's), or a process of its own besides the keeper.
 
 pub mod clock;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod handle;
 mod hands;
 mod inbox;
+pub mod reading;
 pub mod recover;
 pub mod turn;
+
+pub use windlass_journal::home::HomeSettings;

@@ -1,2 +1,94 @@
-//! The windlass binary.
-fn main() {}
+//! The `windlass` binary: reads what is asked, does it, and ends with the code that INTERFACES promises.
+//! Never: anything before the keeper and the scripted agent had their look, which are this same binary.
+
+mod background;
+mod cli;
+mod closing;
+mod config;
+mod desk;
+mod error;
+mod exit;
+mod following;
+mod home;
+mod host;
+mod lookup;
+mod news;
+mod opening;
+mod output;
+mod plan_file;
+mod progress;
+mod question;
+mod render;
+mod signals;
+mod socket;
+mod steer;
+mod surroundings;
+mod teller;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::Cli;
+use crate::desk::Desk;
+use crate::error::{Failed, Outcome};
+use crate::exit::Exit;
+use crate::home::Place;
+use crate::surroundings::Surroundings;
+
+fn main() -> ExitCode {
+    windlass_worker::run_if_keeper();
+    windlass_worker::run_if_scripted();
+    end_with_a_code_of_our_own_after_a_bug();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help goes to standard output; that nobody reads it is no failure.
+            usage.print().unwrap_or_default();
+            return if usage.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    carry_out(cli).unwrap_or_else(|failed| end(&failed)).into()
+}
+
+fn carry_out(cli: Cli) -> Outcome {
+    let surroundings = Surroundings::read();
+    let place = Place::find(cli.place.dir.as_deref(), cli.place.home.as_deref(), &surroundings)?;
+    let mut desk = Desk::new(place, surroundings);
+    let exit = cli.carry_out(&mut desk)?;
+    desk.flush()?;
+    Ok(exit)
+}
+
+/// Says what went wrong. Where that can't be said either, the code must do.
+fn end(failed: &Failed) -> Exit {
+    let mut to = anstream::stderr();
+    match failed {
+        Failed::Report(report) => {
+            render::report::print(&mut to, report).unwrap_or_default();
+            report.exit
+        }
+        Failed::File(errors) => {
+            render::report::print_file(&mut to, errors).unwrap_or_default();
+            Exit::Usage
+        }
+        Failed::ClosedPipe => Exit::Done,
+    }
+}
+
+/// A panic is a bug of ours: it is told as one, and nothing goes on beside it.
+fn end_with_a_code_of_our_own_after_a_bug() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
+        let report =
+            error::Report::new(Exit::Bug, format!("this is a bug of Windlass{}", place.unwrap_or_default()))
+                .cause(panic.payload_as_str().unwrap_or("no message").to_owned())
+                .hint(
+                    "please report it; what was acknowledged is in the journal: `windlass resume` goes on"
+                        .to_owned(),
+                );
+        render::report::print(&mut anstream::stderr(), &report).unwrap_or_default();
+        #[expect(clippy::exit, reason = "the state may be ahead of the disk: nobody may go on")]
+        std::process::exit(Exit::Bug.code().into());
+    }));
+}

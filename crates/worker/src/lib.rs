@@ -10,6 +10,7 @@
 //! Never: knowing of other tasks, or deciding what follows from an attempt's end.
 
 mod adapter;
+pub mod background;
 mod capture;
 mod clock;
 mod ending;
@@ -33,6 +34,7 @@ pub use adapter::act::run_if_scripted;
 pub use capture::INLINE_BYTES_MAX;
 pub use keeper::run_if_keeper;
 pub use machine::{Containment, Machine, machine};
+pub use program::find as find_program;
 pub use report::{AttemptEnded, Captured, WorkerError, WorkerReport};
 pub use settings::Settings;
 pub use settle::{EXTRACTS_BYTES_MAX, VALUE_BYTES_MAX, check_schema, settle};

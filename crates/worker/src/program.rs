@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use windlass_core::failure::{ErrorKind, Failure};
 
 /// The absolute path of a program: one with a slash is meant from the working folder, a bare name from PATH.
-pub(crate) fn find(name: &str, path: Option<&str>, folder: &Path) -> Result<PathBuf, Failure> {
+pub fn find(name: &str, path: Option<&str>, folder: &Path) -> Result<PathBuf, Failure> {
     if name.contains('/') {
         return Ok(folder.join(name));
     }

@@ -4,4 +4,3 @@ mod machines;
 mod plan_bytes;
 mod plans;
 mod scenarios;
-mod shell_lines;

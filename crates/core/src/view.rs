@@ -1,0 +1,321 @@
+//! Read models: the state as people and programs see it, with the names that INTERFACES promises.
+//! Never: deciding, or reading anything but the state (large outputs come through a function of the caller's).
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::event::{Exit, Output, PauseReason, RunOutcome, SkipReason, Usage};
+use crate::failure::Failure;
+use crate::id::{AgentName, Digest, RunId, TaskId};
+use crate::judge;
+use crate::machine::task::Phase;
+use crate::machine::{attempt, run};
+use crate::state::{Attempt, Run, State, Task, TaskIx};
+use crate::time::{Span, Time};
+
+/// Where a run stands, as users see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// An engine works on it.
+    Running,
+    /// It would be running, but no engine works on it.
+    Stopped,
+    /// Nothing new starts.
+    Paused,
+    /// Only people can bring it forward.
+    Waiting,
+    /// Every required task succeeded.
+    Succeeded,
+    /// A required task failed.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+impl RunState {
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Paused => "paused",
+            Self::Waiting => "waiting",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Where a run stands. `alive` is whether an engine has the home open.
+pub fn run_state(state: &State, run: &Run, alive: bool) -> RunState {
+    match (run.phase, run.outcome) {
+        (run::Phase::Finished, Some(RunOutcome::Succeeded)) => RunState::Succeeded,
+        (run::Phase::Finished, Some(RunOutcome::Cancelled)) => RunState::Cancelled,
+        (run::Phase::Finished, Some(RunOutcome::Failed) | None) => RunState::Failed,
+        (run::Phase::Paused, _) => RunState::Paused,
+        (run::Phase::Running, _) if run.waits_for_people() => RunState::Waiting,
+        (run::Phase::Running, _) if alive && state.is_active(run) => RunState::Running,
+        (run::Phase::Running, _) => RunState::Stopped,
+    }
+}
+
+/// A run in a line.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunView {
+    /// Its name.
+    pub id: RunId,
+    /// What it is for.
+    pub goal: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// Why it is paused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<PauseReason>,
+    /// How many of its tasks are in each state.
+    pub tasks: BTreeMap<&'static str, u32>,
+    /// When it was created.
+    pub started_at: Time,
+    /// When it finished.
+    pub ended_at: Option<Time>,
+    /// Where its tasks work.
+    pub folder: String,
+    /// Where its plan came from.
+    pub plan: String,
+}
+
+/// A run in a line.
+pub fn run_view(state: &State, run: &Run, alive: bool) -> RunView {
+    let counts = run.count.iter().filter(|(_, count)| **count > 0);
+    RunView {
+        id: run.id,
+        goal: run.plan.goal.clone(),
+        state: run_state(state, run, alive),
+        paused: run.pauses.keys().copied().collect(),
+        tasks: counts.map(|(phase, count)| (phase.name(), *count)).collect(),
+        started_at: run.created.1,
+        ended_at: run.ended,
+        folder: run.folder.clone(),
+        plan: run.source.clone(),
+    }
+}
+
+/// The runs of a home, the newest first.
+pub fn newest_first(state: &State) -> Vec<&Run> {
+    let mut runs: Vec<&Run> = state.runs.values().collect();
+    runs.sort_by_key(|run| std::cmp::Reverse(run.created.0));
+    runs
+}
+
+/// A task with its attempts.
+#[derive(Clone, Debug, Serialize)]
+pub struct TaskView {
+    /// Its name.
+    pub id: TaskId,
+    /// Where it stands.
+    pub state: &'static str,
+    /// Since when.
+    pub since: Time,
+    /// What it is about, for a child.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub item: Value,
+    /// Its attempts, the first one first.
+    pub attempts: Vec<AttemptView>,
+    /// What it gave; null while it has not succeeded.
+    pub output: Value,
+    /// Whether more was printed than is kept as output.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// Why it is dead, blocked, or between two attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// Why it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<SkippedView>,
+    /// What a person is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalView>,
+}
+
+/// Why a task was skipped.
+#[derive(Clone, Debug, Serialize)]
+pub struct SkippedView {
+    /// Its own `when`, or another task.
+    pub reason: SkipReason,
+    /// The task at the start of the chain.
+    pub cause: Option<TaskId>,
+}
+
+/// An open question.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApprovalView {
+    /// The id to answer with.
+    pub id: String,
+    /// The question.
+    pub text: String,
+    /// When it was asked.
+    pub asked_at: Time,
+    /// The tasks whose outputs belong to the question.
+    pub show: Vec<TaskId>,
+}
+
+/// One try at a task.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptView {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Who worked on it.
+    pub agent: Option<AgentName>,
+    /// Where it stands.
+    pub state: &'static str,
+    /// What went wrong.
+    pub error: Option<Failure>,
+    /// When it started.
+    pub started_at: Time,
+    /// When nothing of it was left.
+    pub ended_at: Option<Time>,
+    /// The code that its main process ended with; null where it was ended by a signal.
+    pub exit_code: Option<i32>,
+    /// The signal that ended its main process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// What it used.
+    pub usage: Usage,
+    /// How many processes outlived its main process and were ended.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub leftovers: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// The places of a run's tasks as they are shown: in the plan's order, each parent followed by its children.
+pub fn in_order(run: &Run) -> impl Iterator<Item = TaskIx> {
+    let own = (0..run.plan.tasks.len()).map(TaskIx::from_len);
+    own.flat_map(|ix| std::iter::once(ix).chain(run.task(ix).children.iter().copied()))
+}
+
+/// A task with its attempts. `read` gives the content of a blob, for outputs that are large.
+pub fn task_view(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -> TaskView {
+    let task = run.task(ix);
+    let question = task.approval_open().map(|asked| ApprovalView {
+        id: asked.id.clone(),
+        text: asked.text.clone(),
+        asked_at: asked.asked,
+        show: asked.digests.keys().cloned().collect(),
+    });
+    TaskView {
+        id: task.id.clone(),
+        state: task.phase.name(),
+        since: task.since,
+        item: task.item.clone(),
+        attempts: task.attempts.iter().map(attempt_view).collect(),
+        output: output(run, task, read),
+        truncated: task.output.truncated,
+        error: task.error.clone(),
+        skipped: task.skipped.clone().map(|(reason, cause)| SkippedView { reason, cause }),
+        approval: question,
+    }
+}
+
+/// What a task gave: a parent the list of what its children gave, null where it has not succeeded.
+pub fn output(run: &Run, task: &Task, read: &mut dyn FnMut(Digest) -> Value) -> Value {
+    if task.phase != Phase::Succeeded {
+        return Value::Null;
+    }
+    if run.is_parent(task) {
+        return task.children.iter().map(|child| output(run, run.task(*child), read)).collect();
+    }
+    let Output { value, blob, .. } = &task.output;
+    blob.map_or_else(|| value.clone(), read)
+}
+
+fn attempt_view(attempt: &Attempt) -> AttemptView {
+    let (exit_code, signal) = match attempt.exit {
+        Some(Exit::Code(code)) => (Some(code), None),
+        Some(Exit::Signal(signal)) => (None, Some(signal)),
+        Some(Exit::NotStarted) | None => (None, None),
+    };
+    let over = matches!(attempt.phase, attempt::Phase::Finished | attempt::Phase::Lost);
+    AttemptView {
+        number: attempt.number,
+        agent: attempt.agent.clone(),
+        state: attempt.phase.name(),
+        error: judge::failure(attempt).filter(|_| over).map(|(failure, _)| failure),
+        started_at: attempt.started,
+        ended_at: attempt.ended,
+        exit_code,
+        signal,
+        usage: attempt.usage,
+        leftovers: attempt.leftovers,
+    }
+}
+
+/// A task that used up its attempts, kept until someone requeues or drops it.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeadLetter {
+    /// Its run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// Since when it is dead.
+    pub since: Time,
+    /// How many attempts there were.
+    pub attempts: usize,
+    /// Why it is dead.
+    pub error: Option<Failure>,
+}
+
+/// The dead letters of a run, in the order of its tasks.
+pub fn dead_letters(run: &Run) -> impl Iterator<Item = DeadLetter> {
+    let dead = in_order(run).map(|ix| run.task(ix)).filter(|task| task.dead_letter);
+    dead.map(|task| DeadLetter {
+        run: run.id,
+        task: task.id.clone(),
+        since: task.since,
+        attempts: task.attempts.len(),
+        error: task.error.clone(),
+    })
+}
+
+/// What a run came to, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// All tasks, children included.
+    pub tasks: u32,
+    /// How many are final.
+    pub done: u32,
+    /// All attempts.
+    pub attempts: u32,
+    /// Those that were not the first of their task.
+    pub retries: u32,
+    /// Those whose end was never reported.
+    pub lost: u32,
+    /// How long an engine worked on the run.
+    pub took_ms: u64,
+    /// The lengths of all attempts, one after the other.
+    pub worked_ms: u64,
+}
+
+/// What a run came to, in numbers.
+pub fn summary(state: &State, run: &Run) -> Summary {
+    let mut sum = Summary {
+        tasks: u32::try_from(run.tasks.len()).unwrap_or(u32::MAX),
+        took_ms: run.active.at(state.clock.alive).ms,
+        ..Summary::default()
+    };
+    sum.done = sum.tasks - run.open();
+    for attempt in run.tasks.iter().flat_map(|task| &task.attempts) {
+        sum.attempts += 1;
+        sum.retries += u32::from(attempt.number > 1);
+        sum.lost += u32::from(attempt.phase == attempt::Phase::Lost);
+        let length = attempt.ended.map_or(Span::default(), |ended| ended.since(attempt.started));
+        sum.worked_ms = sum.worked_ms.saturating_add(length.ms);
+    }
+    sum
+}

@@ -1,0 +1,194 @@
+//! What brings an unfinished task forward: one answer for each phase, read off the state. Whenever the system is at
+//! rest every unfinished task has one, and the simulator holds us to it. Never: changing what it looks at.
+
+use serde::Serialize;
+
+use crate::event::PauseReason;
+use crate::id::{RunId, TaskId};
+use crate::machine::run;
+use crate::machine::task::Phase;
+use crate::state::{Run, State, Task, TaskIx};
+use crate::time::Time;
+use crate::view::in_order;
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// The ends of these tasks.
+    Needs(Vec<TaskId>),
+    /// The ends of its children, of which so many are open.
+    Children(u32),
+    /// A slot: so many attempts hold one now.
+    Slot(usize),
+    /// The end of its attempt, which is being stopped or not.
+    Attempt {
+        /// The attempt's number.
+        number: u32,
+        /// Whether it is being ended from outside.
+        stopping: bool,
+        /// When its `start_to_close` is over.
+        until: Option<Time>,
+    },
+    /// Its attempt is over; the output of this one is being parsed and checked.
+    Output(u32),
+    /// The due time of the next attempt.
+    Retry(Time),
+    /// Somebody's yes or no.
+    Approval {
+        /// The id of the question.
+        id: String,
+        /// When the wait is given up; none while that clock stands.
+        until: Option<Time>,
+    },
+    /// Somebody who knows whether its last attempt did the work.
+    Outcome {
+        /// When the wait is given up; none while that clock stands.
+        until: Option<Time>,
+    },
+    /// The end of the run's pause.
+    Resume(Vec<PauseReason>),
+    /// An engine that works on the run.
+    Engine,
+}
+
+/// What brings a task forward; none where it is final, or where nothing does.
+pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
+    let task = run.task(ix);
+    match task.phase {
+        Phase::Waiting => needs(run, task),
+        Phase::Ready => standstill(state, run).or_else(|| slot(state)),
+        Phase::Running | Phase::Stopping => attempt(state, run, task),
+        Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
+        Phase::BackingOff => standstill(state, run).or_else(|| retry(state, run, ix)),
+        Phase::Blocked => Some(person(state, run, task)),
+        Phase::Expanded => (task.children_open > 0).then_some(Wake::Children(task.children_open)),
+        Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => None,
+    }
+}
+
+/// Why nothing new starts in a run.
+fn standstill(state: &State, run: &Run) -> Option<Wake> {
+    match run.phase {
+        run::Phase::Paused => Some(Wake::Resume(run.pauses.keys().copied().collect())),
+        run::Phase::Running | run::Phase::Finished if state.is_active(run) => None,
+        run::Phase::Running | run::Phase::Finished => Some(Wake::Engine),
+    }
+}
+
+fn needs(run: &Run, task: &Task) -> Option<Wake> {
+    let needed = run.spec(task).needs.iter().map(|place| run.task(TaskIx::from_len(*place)));
+    let open: Vec<TaskId> =
+        needed.filter(|need| !need.phase.is_final()).map(|need| need.id.clone()).collect();
+    (!open.is_empty()).then_some(Wake::Needs(open))
+}
+
+fn slot(state: &State) -> Option<Wake> {
+    (!state.live.is_empty()).then_some(Wake::Slot(state.live.len()))
+}
+
+fn attempt(state: &State, run: &Run, task: &Task) -> Option<Wake> {
+    let attempt = task.live_attempt().filter(|attempt| state.live.contains_key(&attempt.fence))?;
+    let bound = run.spec(task).timeout.start_to_close;
+    Some(Wake::Attempt {
+        number: attempt.number,
+        stopping: task.phase == Phase::Stopping,
+        until: bound.map(|bound| attempt.started.after(bound)),
+    })
+}
+
+fn retry(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
+    let due = run.task(ix).wait.retry.filter(|due| run.retries.contains(&(*due, ix)))?;
+    Some(Wake::Retry(Time::from_ms(due + state.clock.steps_ms)))
+}
+
+fn person(state: &State, run: &Run, task: &Task) -> Wake {
+    let until = task.wait.answer_by.filter(|_| state.is_active(run)).map(|due| state.wall_of(run, due));
+    match task.approval_open() {
+        Some(asked) => Wake::Approval { id: asked.id.clone(), until },
+        None => Wake::Outcome { until },
+    }
+}
+
+/// What a task waits for, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wait {
+    /// The task that waits.
+    pub task: TaskId,
+    /// For what.
+    pub on: String,
+    /// Since when.
+    pub since: Time,
+    /// Until when at the latest, where there is a bound.
+    pub until: Option<Time>,
+    /// Who can change it.
+    pub who: String,
+}
+
+/// What an unfinished task waits for. `alive` is whether an engine has the home open.
+pub fn wait(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Wait> {
+    let task = run.task(ix);
+    let wake = wake(state, run, ix)?;
+    let by_an_engine =
+        matches!(wake, Wake::Retry(_) | Wake::Slot(_) | Wake::Attempt { .. } | Wake::Output(_));
+    let wake = if by_an_engine && !alive { Wake::Engine } else { wake };
+    let until = match &wake {
+        Wake::Retry(due) => Some(*due),
+        Wake::Attempt { until, .. } | Wake::Approval { until, .. } | Wake::Outcome { until } => {
+            until.filter(|_| alive)
+        }
+        Wake::Needs(_)
+        | Wake::Children(_)
+        | Wake::Slot(_)
+        | Wake::Output(_)
+        | Wake::Resume(_)
+        | Wake::Engine => None,
+    };
+    let (on, who) = in_words(run.id, task, &wake);
+    Some(Wait { task: task.id.clone(), on, since: task.since, until, who })
+}
+
+/// What is waited for, and who can change it.
+fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
+    let windlass = || "windlass".to_owned();
+    match wake {
+        Wake::Needs(tasks) => {
+            let names: Vec<&str> = tasks.iter().map(TaskId::as_str).collect();
+            let noun = if names.len() == 1 { "task" } else { "tasks" };
+            (format!("{noun} {}", names.join(", ")), windlass())
+        }
+        Wake::Children(open) => {
+            (format!("its children: {open} of {} are open", task.children.len()), windlass())
+        }
+        Wake::Slot(held) => (format!("a free slot: {held} in use"), windlass()),
+        Wake::Attempt { number, stopping: false, .. } => {
+            (format!("attempt {number}, which runs"), "its program".to_owned())
+        }
+        Wake::Attempt { number, stopping: true, .. } => {
+            (format!("attempt {number}, which is being stopped"), windlass())
+        }
+        Wake::Output(number) => {
+            (format!("the output of attempt {number}, which is being checked"), windlass())
+        }
+        Wake::Retry(_) => ("the due time of its next attempt".to_owned(), windlass()),
+        Wake::Approval { id: question, .. } => {
+            ("an approval".to_owned(), format!("you: windlass approve {id} {} --id {question}", task.id))
+        }
+        Wake::Outcome { .. } => (
+            "somebody who knows whether its last attempt did the work".to_owned(),
+            format!("you: windlass settle {id} {} --done or --failed", task.id),
+        ),
+        Wake::Resume(reasons) => {
+            let reasons: Vec<&str> = reasons.iter().map(|reason| reason.name()).collect();
+            (
+                format!("the end of the run's pause ({})", reasons.join(", ")),
+                format!("you: windlass resume {id}"),
+            )
+        }
+        Wake::Engine => ("an engine: none works on the run".to_owned(), format!("you: windlass resume {id}")),
+    }
+}
+
+/// What every unfinished task of a run waits for.
+pub fn waits(state: &State, run: &Run, alive: bool) -> Vec<Wait> {
+    in_order(run).filter_map(|ix| wait(state, run, ix, alive)).collect()
+}

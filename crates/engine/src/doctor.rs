@@ -1,0 +1,49 @@
+//! Looking at a home that may not be well, and going on after damage because a person said so.
+//! Never: mending on its own account.
+
+use std::path::Path;
+
+use windlass_core::time::Span;
+use windlass_journal::home::{Home, HomeSettings};
+use windlass_journal::inspect::{Closeness, inspect};
+use windlass_journal::lock::Lock;
+use windlass_journal::repair::{Acceptance, accept_loss};
+
+pub use windlass_journal::inspect::Inspection;
+pub use windlass_journal::repair::Repair;
+
+use crate::clock;
+use crate::engine::BUILD;
+use crate::error::EngineError;
+
+/// How long the keeper of an earlier engine may take to end what it holds.
+const OLD_KEEPER_AT_MOST: Span = Span::from_secs(15);
+
+/// Looks at a home: the whole chain, every blob that an event names.
+pub fn look(home: &Path) -> Result<Inspection, EngineError> {
+    Ok(inspect(home, Closeness::Sound)?)
+}
+
+/// Ends what an earlier engine left behind, where no engine is alive. Says how many attempts it was of.
+pub fn sweep(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) -> Result<usize, EngineError> {
+    let home = Home::open_or_create(home, settings)?;
+    let _lock = Lock::take(home.path(), None)?;
+    windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, says)?;
+    let id = windlass_journal::head::home_id(home.path());
+    Ok(id.map_or(0, |id| windlass_worker::sweep(&id.to_string(), |_| false).len()))
+}
+
+/// Goes on with what is left of a damaged journal. None where nothing was wrong with it.
+pub fn accept(
+    home: &Path,
+    settings: HomeSettings,
+    says: &mut dyn FnMut(&str),
+) -> Result<Option<Repair>, EngineError> {
+    let home = Home::open_or_create(home, settings)?;
+    let lock = Lock::take(home.path(), None)?;
+    windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, says)?;
+    let at = clock::now();
+    // A folder's name without colons: it is copied to places that don't take them.
+    let name = at.to_string().replace(':', "-");
+    Ok(accept_loss(&home, &lock, Acceptance { name: &name, at, build: BUILD })?)
+}

@@ -1,0 +1,83 @@
+//! `--detach`: the engine goes on in the background, and this terminal learns the run's id. What the engine has to say
+//! later goes to `HOME/engine.log`. Never: losing an error that comes before there is a run.
+
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use windlass_core::id::RunId;
+use windlass_worker::background::{Here, Side, There, leave};
+
+use crate::desk::Desk;
+use crate::error::{Outcome, Report};
+use crate::exit::Exit;
+
+/// Which side of a parting this process is.
+pub(crate) enum Background {
+    /// The one at the terminal.
+    Here(Waiting),
+    /// The one that goes on.
+    There(Unannounced),
+}
+
+/// Waits for word from the background.
+pub(crate) struct Waiting(Here);
+
+/// In the background, and nobody was told of the run.
+pub(crate) struct Unannounced {
+    side: There,
+    log: File,
+}
+
+impl Background {
+    /// Parts this process, which has no other thread yet.
+    pub(crate) fn enter(home: &Path) -> Outcome<Self> {
+        let failed = |error: std::io::Error| {
+            Report::environment("it could not go to the background").cause(error.to_string())
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(failed)?;
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(home.join("engine.log"))
+            .map_err(failed)?;
+        Ok(match leave().map_err(failed)? {
+            Side::Here(here) => Self::Here(Waiting(here)),
+            Side::There(side) => Self::There(Unannounced { side, log }),
+        })
+    }
+}
+
+impl Waiting {
+    /// Prints the run's id once there is one. Errors were printed by the other side.
+    pub(crate) fn wait(self, desk: &mut Desk, json: bool) -> Outcome {
+        let told = self.0.wait();
+        match told
+            .map_err(|error| Report::environment("the background can't be heard").cause(error.to_string()))?
+        {
+            Ok(run) if json => {
+                desk.json(&serde_json::json!({ "run": run }))?;
+                Ok(Exit::Done)
+            }
+            Ok(run) => {
+                desk.line(&run)?;
+                desk.note(&format!(
+                    "Run {run} goes on in the background; `windlass show {run}` looks at it."
+                ));
+                Ok(Exit::Done)
+            }
+            Err(code) => Ok(Exit::of_code(code)),
+        }
+    }
+}
+
+impl Unannounced {
+    /// Tells the terminal of the run, and lets go of it.
+    pub(crate) fn announce(self, run: RunId) -> Outcome<()> {
+        let told = self.side.tell(run.as_str(), &self.log);
+        told.map_err(|error| {
+            Report::environment("the terminal can't be told").cause(error.to_string()).into()
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! `windlass approve`: a person's yes or no. In a pipe it names the question by its id; on a terminal it shows what is
+//! asked first. Never: an answer to something that was not seen.
+
+use clap::Args;
+use windlass_core::event::ApprovalAnswer;
+use windlass_core::input::Ask;
+
+use crate::desk::Desk;
+use crate::error::{Outcome, Report};
+use crate::exit::Exit;
+use crate::question::{self, Question};
+use crate::{lookup, output, steer};
+
+/// Answer an approval
+#[derive(Args, Debug)]
+pub(crate) struct Approve {
+    /// The run: its id, the start of it, or `last`
+    run: String,
+    /// The task that asks
+    task: String,
+    /// The id of the question, as it was printed; in a pipe it must be given
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Say no
+    #[arg(long)]
+    deny: bool,
+    /// A remark for the journal, and for the tasks that come after
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    text: String,
+}
+
+impl Approve {
+    pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        let (run, task) = steer::find_task(desk, &self.run, &self.task)?;
+        let (approval, answer) = match self.id {
+            Some(id) => (id, if self.deny { ApprovalAnswer::Denied } else { ApprovalAnswer::Approved }),
+            None if Desk::is_interactive() => {
+                let asked = {
+                    let reading = lookup::open(desk)?;
+                    let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
+                    let ix = lookup::task(run, task.as_str())?;
+                    Question::of(run, ix, &mut |digest| output::of_blob(&reading, digest).unwrap_or_default())
+                };
+                let asked =
+                    asked.ok_or_else(|| Report::new(Exit::Failed, format!("task {task} asks nothing")))?;
+                desk.lines(asked.lines())?;
+                let answer = if self.deny { ApprovalAnswer::Denied } else { question::ask(desk)? };
+                (asked.id, answer)
+            }
+            None => {
+                let hint =
+                    format!("`windlass show {run} {task}` shows what is asked, and the line to answer with");
+                return Err(Report::usage("without a terminal an answer must name its question by --id")
+                    .hint(hint)
+                    .into());
+            }
+        };
+        let word = if answer == ApprovalAnswer::Approved { "approved" } else { "denied" };
+        let said = format!("Task {task} of run {run} is {word}.");
+        let exit =
+            steer::carry_out(desk, Ask::Approve { run, task, approval, answer, text: self.text }, &said)?;
+        steer::say_how_to_go_on(desk, run)?;
+        Ok(exit)
+    }
+}

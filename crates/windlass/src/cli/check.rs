@@ -1,0 +1,119 @@
+//! `windlass check`: whether a plan is right, and what would start in which order. Never: starting any of it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use windlass_core::plan::{Join, Plan, Task, Work, graph};
+
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::error::{Failed, Outcome};
+use crate::exit::Exit;
+use crate::plan_file::{PlanFile, inputs};
+use crate::render::plural::count;
+use crate::render::style::{DIM, OK, paint};
+use crate::render::table::Table;
+use crate::render::text;
+
+/// Check a plan, and say what would start, in order
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The plan file, or `-` for standard input
+    plan: PathBuf,
+    /// A value for an input, as `name=value`; JSON where the input is no text
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    inputs: Vec<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        let config = Config::load(desk)?;
+        let given = inputs(&self.inputs)?;
+        let file = PlanFile::read(&self.plan, desk)?;
+        let loaded = match file.load(&config, &given, true, desk) {
+            Ok(loaded) => loaded,
+            Err(Failed::File(errors)) if self.json => {
+                desk.json(&json!({ "ok": false, "diagnostics": errors.diagnostics, "tasks": [] }))?;
+                return Ok(Exit::Usage);
+            }
+            Err(failed) => return Err(failed),
+        };
+        let plan = &loaded.plan;
+        let levels = graph::levels(&plan.tasks.iter().map(|task| task.needs.clone()).collect::<Vec<_>>());
+        if self.json {
+            let in_order = levels
+                .iter()
+                .enumerate()
+                .flat_map(|(level, places)| places.iter().map(move |place| (level, &plan.tasks[*place])));
+            let tasks: Vec<_> = in_order.map(|(level, task)| in_json(plan, task, level)).collect();
+            desk.json(&json!({ "ok": true, "diagnostics": loaded.warnings, "tasks": tasks }))?;
+        } else {
+            file.warn(&loaded);
+            desk.lines(overview(plan, &levels))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn in_json(plan: &Plan, task: &Task, level: usize) -> serde_json::Value {
+    let needs: Vec<&str> = task.needs.iter().map(|need| plan.tasks[*need].id.as_str()).collect();
+    json!({ "id": task.id, "level": level, "needs": needs, "does": does(task) })
+}
+
+fn overview(plan: &Plan, levels: &[Vec<usize>]) -> Vec<String> {
+    let all = u64::try_from(plan.tasks.len()).unwrap_or(u64::MAX);
+    let steps = u64::try_from(levels.len()).unwrap_or(u64::MAX);
+    let mut lines = vec![format!(
+        "{} {} in {}, in this order:",
+        paint(OK, "ok:"),
+        count(all, "task"),
+        count(steps, "step")
+    )];
+    let mut table = Table::default();
+    for (level, places) in levels.iter().enumerate() {
+        for (index, place) in places.iter().enumerate() {
+            let task = &plan.tasks[*place];
+            let step = if index == 0 { format!("{:>3}", level + 1) } else { String::new() };
+            table.row([
+                step.into(),
+                task.id.to_string().into(),
+                text::fit(&does(task), 50).into(),
+                after(plan, task).into(),
+            ]);
+        }
+    }
+    lines.extend(table.lines());
+    if plan.tasks.iter().any(|task| task.when.is_some() || task.for_each.is_some()) {
+        lines.push(paint(DIM, "Tasks with `when` may be skipped; those with `for_each` run once an item."));
+    }
+    lines
+}
+
+/// What a task does, in a line.
+fn does(task: &Task) -> String {
+    let what = match &task.work {
+        Work::Prompt { agent, prompt } => format!("{agent}: {}", text::first_line(prompt.0.as_str())),
+        Work::Argv(words) => {
+            let words: Vec<&str> = words.iter().map(|word| word.0.as_str()).collect();
+            text::first_line(&words.join(" "))
+        }
+        Work::Shell(line) => text::first_line(line.0.as_str()),
+        Work::Approval { text: asked, .. } => format!("a person: {}", text::first_line(asked.0.as_str())),
+    };
+    let each = if task.for_each.is_some() { "for each item: " } else { "" };
+    let when = if task.when.is_some() { "if its `when` is true: " } else { "" };
+    format!("{when}{each}{what}")
+}
+
+fn after(plan: &Plan, task: &Task) -> String {
+    let needs: Vec<&str> = task.needs.iter().map(|need| plan.tasks[*need].id.as_str()).collect();
+    match task.join {
+        _ if needs.is_empty() => String::new(),
+        Join::All => format!("after {}", needs.join(", ")),
+        Join::AtLeast(number) => format!("after {number} of {}", needs.join(", ")),
+    }
+}

@@ -1,0 +1,115 @@
+//! `windlass events`: what happened in a run, record by record. Never: what belongs to other runs or to the home.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use clap::Args;
+use windlass_core::event::Record;
+use windlass_core::id::{RunId, Seq};
+use windlass_core::machine::run::Phase;
+use windlass_core::state::State;
+use windlass_engine::reading::{Reading, wire_line};
+
+use crate::desk::Desk;
+use crate::error::{Failed, Outcome, engine_failed};
+use crate::exit::Exit;
+use crate::lookup;
+use crate::render::style::{DIM, paint};
+use crate::render::{text, time};
+
+/// Print what happened in a run, record by record
+#[derive(Args, Debug)]
+pub(crate) struct Events {
+    /// The run: its id, the start of it, or `last`
+    run: String,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Go on until the run has ended
+    #[arg(short, long)]
+    follow: bool,
+}
+
+impl Events {
+    pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        let mut reading = lookup::open(desk)?;
+        let run = lookup::run(reading.state(), &self.run)?;
+        let (id, created) = (run.id, run.created.0);
+        let mut printer = Printer { desk, run: id, json: self.json, failed: None };
+        let before = Seq(created.0.saturating_sub(1));
+        reading
+            .records(before, &mut |record| printer.print(record))
+            .map_err(|error| engine_failed(&error))?;
+        if self.follow && printer.failed.is_none() {
+            follow(&mut reading, &mut printer, id)?;
+        }
+        printer.failed.map_or(Ok(Exit::Done), Err)
+    }
+}
+
+fn follow(reading: &mut Reading, printer: &mut Printer<'_>, run: RunId) -> Outcome<()> {
+    // Both closures print: one at a time, and the compiler can't know that.
+    let printer = std::cell::RefCell::new(printer);
+    let followed = reading.follow(
+        Duration::from_mins(1),
+        &mut |record, _| printer.borrow_mut().print(record),
+        &mut |state, _| {
+            if is_over(state, run) { ControlFlow::Break(()) } else { printer.borrow_mut().flush() }
+        },
+    );
+    followed.map_err(|error| engine_failed(&error).into())
+}
+
+fn is_over(state: &State, run: RunId) -> bool {
+    state.run(run).is_none_or(|run| run.phase == Phase::Finished)
+}
+
+/// Prints the records of a run until its reader is gone.
+struct Printer<'d> {
+    desk: &'d mut Desk,
+    run: RunId,
+    json: bool,
+    failed: Option<Failed>,
+}
+
+impl Printer<'_> {
+    fn print(&mut self, record: &Record) -> ControlFlow<()> {
+        if record.event.run() != Some(self.run) {
+            return ControlFlow::Continue(());
+        }
+        let line = wire_line(record);
+        let printed = self.desk.line(&if self.json { line } else { for_people(record, &line) });
+        self.note(printed)
+    }
+
+    fn flush(&mut self) -> ControlFlow<()> {
+        let flushed = self.desk.flush();
+        self.note(flushed)
+    }
+
+    fn note(&mut self, done: Outcome<()>) -> ControlFlow<()> {
+        match done {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failed) => {
+                self.failed = Some(failed);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+/// Place, time, name, whose it is, and the rest of its fields as they are on the wire.
+fn for_people(record: &Record, line: &str) -> String {
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap_or_default();
+    let known = ["seq", "at", "run", "task", "attempt", "type", "v"];
+    let rest = fields.iter().filter(|(name, value)| !known.contains(&name.as_str()) && !value.is_null());
+    let rest: Vec<String> = rest.map(|(name, value)| format!("{name}={value}")).collect();
+    let whose = match (record.event.task(), record.event.attempt()) {
+        (Some(task), Some(attempt)) => format!("{task}@{attempt}"),
+        (Some(task), None) => task.to_string(),
+        (None, _) => String::new(),
+    };
+    let place = paint(DIM, &format!("{:>6} {}", record.seq.0, time::clock_ms(record.at)));
+    let rest = paint(DIM, &text::fit(&text::plain(&rest.join(" ")), 160));
+    format!("{place} {:<18} {whose:<16} {rest}", record.event.name()).trim_end().to_owned()
+}

@@ -1,0 +1,200 @@
+//! `windlass logs`: what the attempts of a task printed. Never: changing a log.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use windlass_core::id::{AttemptKey, RunId, TaskId};
+use windlass_core::machine::run::Phase;
+use windlass_core::state::State;
+use windlass_engine::reading::Reading;
+use windlass_worker::log::{self, Follower, LogLine, Stream};
+
+use crate::desk::Desk;
+use crate::error::{Failed, Outcome, Report, engine_failed};
+use crate::exit::Exit;
+use crate::lookup;
+use crate::render;
+use crate::render::style::{DIM, paint};
+
+/// How long a log is watched before the journal is looked at again.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Print what the attempts of a task printed
+#[derive(Args, Debug)]
+pub(crate) struct Logs {
+    /// The run: its id, the start of it, or `last`
+    run: String,
+    /// The task
+    task: String,
+    /// Only this attempt
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
+    /// Go on until the task is final
+    #[arg(short, long)]
+    follow: bool,
+    /// Print exactly what was printed
+    #[arg(long, conflicts_with = "json")]
+    raw: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// The attempts whose logs are printed.
+struct Subject {
+    home: PathBuf,
+    run: RunId,
+    task: TaskId,
+    only: Option<u32>,
+}
+
+impl Logs {
+    pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        let mut reading = lookup::open(desk)?;
+        let run = lookup::run(reading.state(), &self.run)?;
+        let task = run.task(lookup::task(run, &self.task)?);
+        let subject =
+            Subject { home: desk.place.home.clone(), run: run.id, task: task.id.clone(), only: self.attempt };
+        if let Some(number) = self.attempt
+            && number as usize > task.attempts.len()
+            && !self.follow
+        {
+            let message = format!("task {} has no attempt {number}", task.id);
+            let hint = format!("`windlass show {} {}` lists its attempts", run.id, task.id);
+            return Err(Report::usage(message).hint(hint).into());
+        }
+        let mut printer = Printer { desk, raw: self.raw, json: self.json };
+        if self.follow {
+            follow(&mut reading, &subject, &mut printer)?;
+        } else {
+            for number in subject.attempts(reading.state()) {
+                printer.title(&subject, number)?;
+                for line in log::read(&subject.path(number)) {
+                    printer.print(number, &line.map_err(|error| unreadable(&error))?)?;
+                }
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Subject {
+    fn path(&self, number: u32) -> PathBuf {
+        let key = AttemptKey { run: self.run, task: self.task.clone(), attempt: number };
+        log::path(&self.home, &key)
+    }
+
+    /// The numbers of the attempts that there are.
+    fn attempts(&self, state: &State) -> Vec<u32> {
+        let run = state.run(self.run);
+        let task = run.and_then(|run| Some(run.task(*run.names.get(&self.task)?)));
+        let numbers =
+            task.map(|task| task.attempts.iter().map(|attempt| attempt.number)).into_iter().flatten();
+        numbers.filter(|number| self.only.is_none_or(|only| only == *number)).collect()
+    }
+
+    /// Whether an attempt is over, and everything that it printed is in its log.
+    fn is_over(&self, state: &State, number: u32) -> bool {
+        let run = state.run(self.run);
+        let task = run.and_then(|run| Some(run.task(*run.names.get(&self.task)?)));
+        let attempt = task.and_then(|task| task.attempts.iter().find(|attempt| attempt.number == number));
+        attempt.is_none_or(|attempt| attempt.ended.is_some())
+    }
+
+    /// Whether no attempt will follow.
+    fn is_final(&self, state: &State) -> bool {
+        let Some(run) = state.run(self.run) else { return true };
+        let is_final = run.names.get(&self.task).is_none_or(|ix| run.task(*ix).phase.is_final());
+        is_final || run.phase == Phase::Finished
+    }
+}
+
+/// Prints one attempt after the other, each until it is over, and waits for the next until the task is final.
+fn follow(reading: &mut Reading, subject: &Subject, printer: &mut Printer<'_>) -> Outcome<()> {
+    let mut done = 0;
+    loop {
+        let next = subject.attempts(reading.state()).into_iter().find(|number| *number > done);
+        if let Some(number) = next {
+            printer.title(subject, number)?;
+            follow_one(reading, subject, number, printer)?;
+            done = number;
+            continue;
+        }
+        if subject.is_final(reading.state()) || subject.only.is_some_and(|only| only <= done) {
+            return Ok(());
+        }
+        printer.desk.flush()?;
+        let news = |state: &State| {
+            subject.attempts(state).iter().any(|number| *number > done) || subject.is_final(state)
+        };
+        let stop =
+            |state: &State| if news(state) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let followed =
+            reading.follow(Duration::from_mins(1), &mut |_, state| stop(state), &mut |state, _| stop(state));
+        followed.map_err(|error| engine_failed(&error))?;
+    }
+}
+
+fn follow_one(
+    reading: &mut Reading,
+    subject: &Subject,
+    number: u32,
+    printer: &mut Printer<'_>,
+) -> Outcome<()> {
+    let mut follower = Follower::new(&subject.path(number)).map_err(|error| unreadable(&error))?;
+    loop {
+        // Looked at before the log: what is in it after the end was journaled is all there will ever be.
+        let is_over = subject.is_over(reading.state(), number);
+        while let Some(line) = follower.next_line().map_err(|error| unreadable(&error))? {
+            printer.print(number, &line)?;
+        }
+        printer.desk.flush()?;
+        if is_over {
+            return Ok(());
+        }
+        follower.wait(Some(LOOK_EVERY)).map_err(|error| unreadable(&error))?;
+        reading.catch_up(&mut |_, _| {}).map_err(|error| engine_failed(&error))?;
+    }
+}
+
+fn unreadable(error: &io::Error) -> Failed {
+    Report::environment("the log can't be read").cause(error.to_string()).into()
+}
+
+struct Printer<'d> {
+    desk: &'d mut Desk,
+    raw: bool,
+    json: bool,
+}
+
+impl Printer<'_> {
+    fn title(&mut self, subject: &Subject, number: u32) -> Outcome<()> {
+        let is_asked_for = subject.only.is_some() || self.raw || self.json;
+        if is_asked_for {
+            Ok(())
+        } else {
+            self.desk.line(&paint(DIM, &format!("attempt {number} of {}", subject.task)))
+        }
+    }
+
+    fn print(&mut self, attempt: u32, line: &LogLine) -> Outcome<()> {
+        if self.raw {
+            let end = if line.ended { "\n" } else { "" };
+            let is_notice = line.stream == Stream::Windlass;
+            return if is_notice {
+                Ok(())
+            } else {
+                self.desk.bytes(format!("{}{end}", line.text).as_bytes())
+            };
+        }
+        if self.json {
+            return self.desk.json(&serde_json::json!({
+                "at": line.at, "stream": line.stream.name(), "text": line.text, "attempt": attempt,
+            }));
+        }
+        self.desk.line(&render::log::line(line))
+    }
+}

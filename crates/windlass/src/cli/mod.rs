@@ -1,0 +1,90 @@
+//! The command line: one file a verb, each with its options and what it does. Never: logic that another face needs.
+
+mod approve;
+mod cancel;
+mod check;
+mod dlq;
+mod doctor;
+mod events;
+mod init;
+mod logs;
+mod pause;
+mod ps;
+mod resume;
+mod retry;
+mod run;
+mod schema;
+mod settle;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::desk::Desk;
+use crate::error::Outcome;
+
+/// Many hands, one pull: runs plans of tasks in parallel, durably, and goes on after any crash.
+#[derive(Debug, Parser)]
+#[command(name = "windlass", version, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Where things are.
+#[derive(Args, Debug)]
+pub(crate) struct PlaceOptions {
+    /// Where the runs are kept [default: `$XDG_STATE_HOME/windlass/<project>`]
+    #[arg(long, global = true, env = "WINDLASS_HOME", value_name = "DIR", hide_env_values = true)]
+    pub(crate) home: Option<PathBuf>,
+    /// The folder that it is about, and in which tasks work [default: the current one]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Init(init::Init),
+    Check(check::Check),
+    Run(run::Run),
+    Resume(resume::Resume),
+    Pause(pause::Pause),
+    Cancel(cancel::Cancel),
+    Retry(retry::Retry),
+    Settle(settle::Settle),
+    Approve(approve::Approve),
+    Ps(ps::Ps),
+    Show(show::Show),
+    Logs(logs::Logs),
+    Events(events::Events),
+    Dlq(dlq::Dlq),
+    Doctor(doctor::Doctor),
+    Schema(schema::Schema),
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        match self.verb {
+            Verb::Init(verb) => verb.carry_out(desk),
+            Verb::Check(verb) => verb.carry_out(desk),
+            Verb::Run(verb) => verb.carry_out(desk),
+            Verb::Resume(verb) => verb.carry_out(desk),
+            Verb::Pause(verb) => verb.carry_out(desk),
+            Verb::Cancel(verb) => verb.carry_out(desk),
+            Verb::Retry(verb) => verb.carry_out(desk),
+            Verb::Settle(verb) => verb.carry_out(desk),
+            Verb::Approve(verb) => verb.carry_out(desk),
+            Verb::Ps(verb) => verb.carry_out(desk),
+            Verb::Show(verb) => verb.carry_out(desk),
+            Verb::Logs(verb) => verb.carry_out(desk),
+            Verb::Events(verb) => verb.carry_out(desk),
+            Verb::Dlq(verb) => verb.carry_out(desk),
+            Verb::Doctor(verb) => verb.carry_out(desk),
+            Verb::Schema(verb) => verb.carry_out(desk),
+        }
+    }
+}

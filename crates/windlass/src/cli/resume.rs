@@ -1,0 +1,210 @@
+//! `windlass resume`: lifts pauses, and goes on with what an engine left. Never: with what a person paused, unless that
+//! run is named.
+
+use clap::Args;
+use windlass_core::event::{PauseReason, Role};
+use windlass_core::id::RunId;
+use windlass_core::input::{Answer, Ask};
+use windlass_core::machine::run::Phase;
+use windlass_core::state::Run;
+use windlass_engine::engine::Engine;
+use windlass_engine::reading::Reading;
+
+use crate::background::{Background, Unannounced};
+use crate::cli::run::Hosting;
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::error::{Outcome, Report, engine_failed, not_supported_yet};
+use crate::exit::Exit;
+use crate::following::Following;
+use crate::host::Host;
+use crate::opening::default_slots;
+use crate::plan_file::PlanFile;
+use crate::render::plural::list;
+use crate::steer::{self, Patience};
+use crate::teller::Teller;
+use crate::{closing, lookup, opening};
+
+/// Go on with a run, or with every run that was interrupted
+#[derive(Args, Debug)]
+pub(crate) struct Resume {
+    /// The run: its id, the start of it, or `last` [default: every unfinished one that no person paused]
+    run: Option<String>,
+    #[command(flatten)]
+    hosting: Hosting,
+    /// Raise a budget of the run
+    #[arg(long, value_name = "WHAT=+N")]
+    budget: Option<String>,
+}
+
+/// What there is to go on with.
+enum Subject {
+    /// These.
+    Runs(Vec<RunId>),
+    /// Nothing, and this is the answer.
+    Nothing(Exit),
+}
+
+impl Resume {
+    pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        if self.budget.is_some() {
+            return Err(not_supported_yet("`resume --budget`"));
+        }
+        let config = Config::load(desk)?;
+        let runs = match self.subject(desk, &config)? {
+            Subject::Runs(runs) => runs,
+            Subject::Nothing(exit) => return Ok(exit),
+        };
+        match self.hosting.detach.then(|| Background::enter(&desk.place.home)).transpose()? {
+            Some(Background::Here(waiting)) => waiting.wait(desk, self.hosting.json),
+            Some(Background::There(side)) => go_on(desk, &config, &runs, &self.hosting, Some(side)),
+            None => go_on(desk, &config, &runs, &self.hosting, None),
+        }
+    }
+
+    /// What there is to go on with. A run that has ended repeats its outcome.
+    fn subject(&self, desk: &mut Desk, config: &Config) -> Outcome<Subject> {
+        let reading = lookup::open(desk)?;
+        let state = reading.state();
+        if let Some(name) = &self.run {
+            let run = lookup::run(state, name)?;
+            if run.phase == Phase::Finished {
+                return self.repeat(desk, &reading, run).map(Subject::Nothing);
+            }
+            say_if_the_plan_differs(desk, config, run);
+            return Ok(Subject::Runs(vec![run.id]));
+        }
+        if state.runs.is_empty() {
+            return Err(lookup::no_runs().into());
+        }
+        let (left, meant): (Vec<&Run>, Vec<&Run>) =
+            lookup::unfinished(state).into_iter().partition(|run| is_a_persons(run));
+        let ids = |runs: &[&Run]| runs.iter().map(|run| run.id).collect::<Vec<RunId>>();
+        if !left.is_empty() {
+            let names: Vec<String> = left.iter().map(|run| run.id.to_string()).collect();
+            let verb = if names.len() == 1 { "is" } else { "are" };
+            desk.note(&format!(
+                "{} {verb} paused by a person: `windlass resume RUN` goes on with one.",
+                list(&names)
+            ));
+        }
+        if meant.is_empty() {
+            if left.is_empty() {
+                desk.note("There is nothing to go on with: no run is unfinished.");
+                return Ok(Subject::Nothing(Exit::Done));
+            }
+            return Ok(Subject::Nothing(Exit::Paused));
+        }
+        for run in &meant {
+            say_if_the_plan_differs(desk, config, run);
+        }
+        Ok(Subject::Runs(ids(&meant)))
+    }
+
+    fn repeat(&self, desk: &mut Desk, reading: &Reading, run: &Run) -> Outcome {
+        let alive = reading.is_live().map_err(|error| engine_failed(&error))?;
+        if !self.hosting.json {
+            let lines = closing::lines(reading.state(), run, alive, &desk.place.home);
+            desk.lines(lines.iter().skip(1))?;
+        }
+        Ok(closing::exit_of(run))
+    }
+}
+
+fn is_a_persons(run: &Run) -> bool {
+    run.pauses.contains_key(&PauseReason::Requested)
+}
+
+/// Goes on in an engine of this process, or lifts the pauses in the one that is alive.
+fn go_on(
+    desk: &mut Desk,
+    config: &Config,
+    runs: &[RunId],
+    hosting: &Hosting,
+    background: Option<Unannounced>,
+) -> Outcome {
+    let patience = Patience::new();
+    loop {
+        let slots = hosting.slots.unwrap_or_else(default_slots);
+        let options = opening::options(desk, config, Role::Engine, slots);
+        let socket = options.socket.clone();
+        match Engine::open(options, &mut |what| desk.note(what)) {
+            Ok(engine) => {
+                let host = Host::start(engine, socket, !hosting.no_host)?;
+                return lead(desk, &host, runs, hosting, background);
+            }
+            Err(error) if !error.is_held() => return Err(engine_failed(&error).into()),
+            Err(_) => {}
+        }
+        if steer::reach(desk).is_some() {
+            return lift(desk, runs, hosting, background);
+        }
+        if !patience.another_try() {
+            return Err(steer::silent(desk).into());
+        }
+    }
+}
+
+fn lead(
+    desk: &mut Desk,
+    host: &Host,
+    runs: &[RunId],
+    hosting: &Hosting,
+    background: Option<Unannounced>,
+) -> Outcome {
+    for run in runs {
+        match host.submit(Ask::Resume { run: *run }, "cli") {
+            Ok(Answer::Accepted | Answer::Already) => {}
+            Ok(Answer::Refused(why)) => return Err(Report::of(Exit::Failed, &why).into()),
+            Err(_) => return Err(host.why_it_ended().into()),
+        }
+    }
+    let following = Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes);
+    if let ([run], true, None) = (runs, following.is_interactive(), &background) {
+        host.ask_here(*run);
+    }
+    if let Some(side) = background {
+        side.announce(runs[0])?;
+    }
+    following.host(desk, host, runs)
+}
+
+/// Lifts the pauses in the engine that is alive; one run is followed there.
+fn lift(desk: &mut Desk, runs: &[RunId], hosting: &Hosting, background: Option<Unannounced>) -> Outcome {
+    for run in runs {
+        steer::carry_out(
+            desk,
+            Ask::Resume { run: *run },
+            &format!("Run {run} goes on in the engine that is alive."),
+        )?;
+    }
+    match (background, runs) {
+        (Some(side), runs) => side.announce(runs[0]).map(|()| Exit::Done),
+        (None, [run]) => {
+            Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes).guest(desk, *run)
+        }
+        (None, _) => Ok(Exit::Done),
+    }
+}
+
+/// A run carries its plan; its file may have changed since.
+fn say_if_the_plan_differs(desk: &mut Desk, config: &Config, run: &Run) {
+    if run.source == "-" {
+        return;
+    }
+    let texts =
+        run.plan.inputs.iter().map(|(name, value)| {
+            (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        });
+    let now = PlanFile::read(std::path::Path::new(&run.source), desk)
+        .and_then(|file| file.load(config, &texts.collect(), false, desk));
+    let what = match now {
+        Ok(loaded) if loaded.plan == *run.plan => return,
+        Ok(_) => "has changed",
+        Err(_) => "can't be read as a plan any more",
+    };
+    desk.note(&format!(
+        "The file {} {what} since run {} began; the run keeps the plan it has.",
+        run.source, run.id
+    ));
+}

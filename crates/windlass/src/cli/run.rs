@@ -1,0 +1,244 @@
+//! `windlass run`: a plan becomes a run, here or in the engine that is alive already, and is followed to its end.
+//! Never: a second engine in one home.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use windlass_core::event::Role;
+use windlass_core::id::RunId;
+use windlass_core::plan::Plan;
+use windlass_core::state::State;
+use windlass_engine::engine::Engine;
+use windlass_engine::handle::NewRun;
+use windlass_worker::environment;
+
+use crate::background::{Background, Unannounced};
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::error::{Outcome, Report, engine_failed, not_supported_yet};
+use crate::exit::Exit;
+use crate::following::Following;
+use crate::host::Host;
+use crate::opening::{OWNERS, default_slots};
+use crate::plan_file::{PlanFile, inputs};
+use crate::render::plural::list;
+use crate::socket::{Lost, Reply, Request};
+use crate::steer::{self, Patience};
+use crate::teller::Teller;
+use crate::{lookup, opening};
+
+/// Run a plan, and follow it to its end
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The plan file, or `-` for standard input
+    plan: Option<PathBuf>,
+    /// A value for an input, as `name=value`; JSON where the input is no text
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    inputs: Vec<String>,
+    #[command(flatten)]
+    hosting: Hosting,
+    /// Let a manager agent write the plan for this goal
+    #[arg(long, value_name = "TEXT", conflicts_with = "plan")]
+    goal: Option<String>,
+    /// Let one agent work on this prompt
+    #[arg(short, value_name = "TEXT", conflicts_with = "plan")]
+    prompt: Option<String>,
+    /// The agent that writes the plan
+    #[arg(long, value_name = "AGENT", requires = "goal")]
+    manager: Option<String>,
+    /// Run it over the workers on this bus
+    #[arg(long, value_name = "URL")]
+    bus: Option<String>,
+}
+
+/// How runs are hosted and followed.
+#[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct Hosting {
+    /// Print the run's lines of `events --json`
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Run it in the background, and print its id
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// How many attempts may be in flight [default: twice the cores, at least 4]
+    #[arg(long, env = "WINDLASS_SLOTS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) slots: Option<u32>,
+    /// Take no plans of other terminals
+    #[arg(long)]
+    pub(crate) no_host: bool,
+    /// Answer every approval with yes
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+impl Run {
+    pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        if let Some((_, what)) = self.not_built().into_iter().find(|(is_asked, _)| *is_asked) {
+            return Err(not_supported_yet(what));
+        }
+        let Some(path) = &self.plan else {
+            let hint = "`windlass run plan.yaml`; `windlass init` writes a first plan".to_owned();
+            return Err(Report::usage("there is no plan to run").hint(hint).into());
+        };
+        refuse_nested(desk)?;
+        let config = Config::load(desk)?;
+        let given = inputs(&self.inputs)?;
+        let file = PlanFile::read(path, desk)?;
+        let loaded = file.load(&config, &given, false, desk)?;
+        file.warn(&loaded);
+        warn_of_home(desk);
+        let new = new_run(desk, loaded.plan, file.name.clone())?;
+        match self.hosting.detach.then(|| Background::enter(&desk.place.home)).transpose()? {
+            Some(Background::Here(waiting)) => waiting.wait(desk, self.hosting.json),
+            Some(Background::There(side)) => start(desk, &config, &new, &self.hosting, Some(side)),
+            None => start(desk, &config, &new, &self.hosting, None),
+        }
+    }
+
+    fn not_built(&self) -> [(bool, &'static str); 4] {
+        [
+            (self.goal.is_some(), "`run --goal`"),
+            (self.prompt.is_some(), "`run -p`"),
+            (self.manager.is_some(), "`run --manager`"),
+            (self.bus.is_some(), "`run --bus`"),
+        ]
+    }
+}
+
+/// Part of a run in part one can't start runs: they would be children of a task, under its caps.
+fn refuse_nested(desk: &Desk) -> Outcome<()> {
+    if desk.surroundings.text(OWNERS).is_none() {
+        return Ok(());
+    }
+    let report = Report::new(Exit::Failed, "a task of a run can't start another run")
+        .cause(format!("{OWNERS} is set: this is called from within an attempt"))
+        .hint("nested runs are not supported yet; write the work as tasks of the plan".to_owned());
+    Err(report.into())
+}
+
+fn warn_of_home(desk: &mut Desk) {
+    if desk.place.home_is_inside() {
+        let text = format!("the home {} lies in the folder that tasks work in", desk.place.home.display());
+        desk.warn(&text, Some("a task that tidies up could remove it: choose a folder outside with --home"));
+    }
+}
+
+/// A plan with what its attempts need of these surroundings.
+fn new_run(desk: &Desk, plan: Plan, source: String) -> Outcome<NewRun> {
+    let folder =
+        desk.place.folder.to_str().ok_or_else(|| {
+            Report::usage(format!("the folder {} is not UTF-8", desk.place.folder.display()))
+        })?;
+    let pass: Vec<String> = plan.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect();
+    Ok(NewRun {
+        command: steer::new_id()?,
+        by: "cli".into(),
+        folder: folder.to_owned(),
+        env: environment::cut(desk.surroundings.texts(), &pass),
+        plan: Arc::new(plan),
+        source,
+    })
+}
+
+/// Makes the run in an engine of this process, or in the one that is alive, and follows it.
+fn start(
+    desk: &mut Desk,
+    config: &Config,
+    new: &NewRun,
+    hosting: &Hosting,
+    background: Option<Unannounced>,
+) -> Outcome {
+    let patience = Patience::new();
+    loop {
+        let slots = hosting.slots.unwrap_or_else(default_slots);
+        let options = opening::options(desk, config, Role::Engine, slots);
+        let socket = options.socket.clone();
+        match Engine::open(options, &mut |what| desk.note(what)) {
+            Ok(engine) => {
+                name_unfinished(desk, engine.state());
+                let host = Host::start(engine, socket, !hosting.no_host)?;
+                return lead(desk, &host, new, hosting, background);
+            }
+            Err(error) if !error.is_held() => return Err(engine_failed(&error).into()),
+            Err(_) => {}
+        }
+        if let Some(run) = hand_over(desk, new)? {
+            if hosting.slots.is_some() {
+                desk.note(
+                    "--slots is ignored: the run was handed to the engine that is alive, which has its own.",
+                );
+            }
+            return match background {
+                Some(side) => side.announce(run).map(|()| Exit::Done),
+                None => Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes)
+                    .guest(desk, run),
+            };
+        }
+        if !patience.another_try() {
+            return Err(steer::silent(desk).into());
+        }
+    }
+}
+
+/// Makes the run in the engine of this process, and follows it.
+fn lead(
+    desk: &mut Desk,
+    host: &Host,
+    new: &NewRun,
+    hosting: &Hosting,
+    background: Option<Unannounced>,
+) -> Outcome {
+    let following = Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes);
+    let Ok(run) = host.handle.start(new).map_err(|error| engine_failed(&error))? else {
+        return Err(host.why_it_ended().into());
+    };
+    if following.is_interactive() && background.is_none() {
+        host.ask_here(run);
+    }
+    if let Some(side) = background {
+        side.announce(run)?;
+    }
+    following.host(desk, host, &[run])
+}
+
+/// Hands the plan to the engine that is alive. None where there is none that takes it: it is to be tried again.
+fn hand_over(desk: &mut Desk, new: &NewRun) -> Outcome<Option<RunId>> {
+    let Some(mut client) = steer::reach(desk) else { return Ok(None) };
+    match client.ask(&Request::Start(Box::new(new.clone()))) {
+        Ok(Reply::Started(run)) => Ok(Some(run)),
+        Ok(Reply::Refused(why)) => {
+            let hint = "wait until its runs are over, or use another home with --home".to_owned();
+            Err(Report::new(Exit::Failed, "the plan was not taken").cause(why).hint(hint).into())
+        }
+        Ok(Reply::Answer(_)) => Err(Report::new(Exit::Bug, "the engine answered something else").into()),
+        Err(Lost::Silent) => Err(steer::silent(desk).into()),
+        // It ended: whether it took the plan first is in the journal.
+        Err(Lost::Closed) => match taken(desk, new)? {
+            Some(run) => {
+                let message = format!("the engine ended right after it had taken run {run}");
+                let hint = format!("`windlass resume {run}` goes on");
+                Err(Report::environment(message).hint(hint).into())
+            }
+            None => Ok(None),
+        },
+    }
+}
+
+/// The run that the journal has under the command's id.
+fn taken(desk: &Desk, new: &NewRun) -> Outcome<Option<RunId>> {
+    let reading = lookup::open(desk)?;
+    let state = reading.state();
+    let Some(seq) = state.commands.get(&new.command) else { return Ok(None) };
+    Ok(state.runs.values().find(|run| run.created.0 == *seq).map(|run| run.id))
+}
+
+/// Names the runs that nobody works on: they are left as they are.
+fn name_unfinished(desk: &mut Desk, state: &State) {
+    let unfinished: Vec<String> = lookup::unfinished(state).iter().map(|run| run.id.to_string()).collect();
+    if !unfinished.is_empty() {
+        let verb = if unfinished.len() == 1 { "is" } else { "are" };
+        desk.note(&format!("{} {verb} unfinished: `windlass resume` goes on.", list(&unfinished)));
+    }
+}

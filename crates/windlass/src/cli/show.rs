@@ -1,0 +1,312 @@
+//! `windlass show`: a run with its tasks and attempts, and why what is not finished waits. Never: changing anything.
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use windlass_core::id::Digest;
+use windlass_core::machine::task::Phase;
+use windlass_core::state::{Run, State, TaskIx};
+use windlass_core::time::Time;
+use windlass_core::view::{self, AttemptView, RunView, Summary, TaskView};
+use windlass_core::wake::{self, Wait};
+use windlass_engine::clock;
+
+use crate::cli::ps::state_cell;
+use crate::desk::Desk;
+use crate::error::{Outcome, engine_failed};
+use crate::exit::Exit;
+use crate::render::plural::{self, count};
+use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
+use crate::render::table::{Cell, Table};
+use crate::render::{text, time};
+use crate::{lookup, output};
+
+/// How much of an output is shown where nobody asked for that task alone.
+const OUTPUT_COLUMNS: usize = 60;
+
+/// Show a run, its tasks and their attempts
+#[derive(Args, Debug)]
+pub(crate) struct Show {
+    /// The run: its id, the start of it, or `last`
+    #[arg(default_value = "last")]
+    run: String,
+    /// Only this task, in full
+    task: Option<String>,
+    /// Say what every unfinished task waits for, until when, and who can change it
+    #[arg(long)]
+    why: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `show --json` prints.
+#[derive(Serialize)]
+struct Document {
+    run: RunDocument,
+    tasks: Vec<TaskDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<Vec<Wait>>,
+}
+
+#[derive(Serialize)]
+struct RunDocument {
+    #[serde(flatten)]
+    view: RunView,
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct TaskDocument {
+    #[serde(flatten)]
+    view: TaskView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<Vec<Wait>>,
+}
+
+impl Show {
+    /// One task of a run.
+    pub(super) fn of_task(run: String, task: String, json: bool) -> Self {
+        Self { run, task: Some(task), why: false, json }
+    }
+
+    pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        let reading = lookup::open(desk)?;
+        let alive = reading.is_live().map_err(|error| engine_failed(&error))?;
+        let state = reading.state();
+        let run = lookup::run(state, &self.run)?;
+        let only = self.task.as_deref().map(|name| lookup::task(run, name)).transpose()?;
+        let shown: Vec<TaskIx> = match only {
+            Some(ix) => std::iter::once(ix).chain(run.task(ix).children.iter().copied()).collect(),
+            None => view::in_order(run).collect(),
+        };
+        let whys =
+            |ix: TaskIx| self.why.then(|| wake::wait(state, run, ix, alive).into_iter().collect::<Vec<_>>());
+        let mut unreadable = None;
+        let mut read = |digest: Digest| {
+            output::of_blob(&reading, digest).unwrap_or_else(|report| {
+                unreadable.get_or_insert(report);
+                Value::Null
+            })
+        };
+        let tasks = shown
+            .iter()
+            .map(|ix| TaskDocument { view: view::task_view(run, *ix, &mut read), waits: whys(*ix) });
+        let tasks: Vec<TaskDocument> = tasks.collect();
+        let document = Document {
+            run: RunDocument { view: view::run_view(state, run, alive), summary: view::summary(state, run) },
+            waits: self
+                .why
+                .then(|| tasks.iter().flat_map(|task| task.waits.iter().flatten().cloned()).collect()),
+            tasks,
+        };
+        if self.json {
+            desk.json(&document)?;
+        } else if only.is_some() {
+            desk.lines(in_full(&document, run))?;
+        } else {
+            desk.lines(overview(&document, state, run))?;
+        }
+        match unreadable {
+            Some(report) => Err(report.into()),
+            None => Ok(Exit::Done),
+        }
+    }
+}
+
+fn overview(document: &Document, state: &State, run: &Run) -> Vec<String> {
+    let mut lines = head(&document.run, state);
+    lines.push(String::new());
+    let mut table = Table::with_head(["TASK", "STATE", "ATTEMPTS", "TOOK", "WHAT"]);
+    for task in &document.tasks {
+        let view = &task.view;
+        let indent = if view.id.as_str().contains('.') { "  " } else { "" };
+        table.row([
+            format!("{indent}{}", view.id).into(),
+            phase_cell(view.state),
+            attempts_of(view).into(),
+            took(view).into(),
+            what(task).into(),
+        ]);
+    }
+    lines.extend(table.lines());
+    let open = run.open();
+    if open > 0 && document.waits.is_none() {
+        lines.push(String::new());
+        let hint = format!(
+            "`windlass show {} --why` says what the {} wait for",
+            run.id,
+            count(open, "unfinished task")
+        );
+        lines.push(paint(DIM, &hint));
+    }
+    if let Some(waits) = &document.waits {
+        lines.push(String::new());
+        lines.extend(why_lines(waits, clock::now()));
+    }
+    lines
+}
+
+fn head(run: &RunDocument, state: &State) -> Vec<String> {
+    let (view, summary) = (&run.view, &run.summary);
+    let mut table = Table::default();
+    let state_text = match view.paused.as_slice() {
+        [] => String::new(),
+        reasons => {
+            let names: Vec<&str> = reasons.iter().map(|reason| reason.name()).collect();
+            format!(" ({})", plural::list(&names))
+        }
+    };
+    let mut lines =
+        vec![format!("{} {}", paint(BOLD, &format!("run {}", view.id)), text::first_line(&view.goal))];
+    table.row(["  state".into(), state_cell_with(view, &state_text)]);
+    table.row(["  plan".into(), text::plain(&view.plan).into()]);
+    table.row(["  folder".into(), text::plain(&view.folder).into()]);
+    let ended = view.ended_at.map_or_else(String::new, |ended| format!(", ended {}", time::date(ended)));
+    table.row(["  started".into(), format!("{}{ended}", time::date(view.started_at)).into()]);
+    let attempts = format!("{}, {}", count(summary.attempts, "attempt"), retries(summary));
+    table.row([
+        "  work".into(),
+        format!("{} of {} done, {attempts}", summary.done, count(summary.tasks, "task")).into(),
+    ]);
+    lines.extend(table.lines());
+    if view.ended_at.is_none() && state.now.ms > 0 {
+        lines.push(paint(DIM, &format!("  as of {}", time::clock(state.now))));
+    }
+    lines
+}
+
+fn state_cell_with(view: &RunView, more: &str) -> Cell {
+    if more.is_empty() {
+        state_cell(view.state)
+    } else {
+        Cell::styled(WARNING, format!("{}{more}", view.state.name()))
+    }
+}
+
+fn retries(summary: &Summary) -> String {
+    if summary.retries == 1 { "1 retry".into() } else { format!("{} retries", summary.retries) }
+}
+
+/// A task's state in its colour.
+fn phase_cell(state: &'static str) -> Cell {
+    let style = match state {
+        "succeeded" => OK,
+        "dead" | "cancelled" => ERROR,
+        "running" | "stopping" | "gating" | "expanded" => HINT,
+        "backing_off" | "blocked" => WARNING,
+        _ => DIM,
+    };
+    Cell::styled(style, state)
+}
+
+fn attempts_of(view: &TaskView) -> String {
+    if view.attempts.is_empty() { String::new() } else { view.attempts.len().to_string() }
+}
+
+fn took(view: &TaskView) -> String {
+    let lengths =
+        view.attempts.iter().filter_map(|attempt| Some(attempt.ended_at?.since(attempt.started_at)));
+    let sum = lengths.fold(None, |sum: Option<windlass_core::time::Span>, length| {
+        Some(sum.map_or(length, |sum| sum.plus(length)))
+    });
+    sum.map(time::length).unwrap_or_default()
+}
+
+/// What there is to say of a task in a line: its error, why it was skipped, what is asked, what it gave.
+fn what(task: &TaskDocument) -> String {
+    let view = &task.view;
+    if let Some(asked) = &view.approval {
+        return format!("asks: {} (--id {})", text::first_line(&asked.text), asked.id);
+    }
+    if let Some(error) = &view.error {
+        return format!("{}: {}", error.kind, text::one_line(&error.message));
+    }
+    if let Some(skipped) = &view.skipped {
+        return skipped
+            .cause
+            .as_ref()
+            .map_or_else(|| "its `when` is false".into(), |cause| format!("because of {cause}"));
+    }
+    match &view.output {
+        Value::Null if view.truncated => "its output was too long to be kept".into(),
+        Value::Null => String::new(),
+        Value::String(said) => text::fit(&text::first_line(said), OUTPUT_COLUMNS),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            text::fit(&text::plain(&view.output.to_string()), OUTPUT_COLUMNS)
+        }
+    }
+}
+
+/// What is waited for, a line a task.
+fn why_lines(waits: &[Wait], now: Time) -> Vec<String> {
+    let mut table = Table::with_head(["WAITS", "FOR", "SINCE", "UNTIL", "WHO CAN CHANGE IT"]);
+    for wait in waits {
+        table.row([
+            wait.task.to_string().into(),
+            text::plain(&wait.on).into(),
+            time::ago(now, wait.since).into(),
+            wait.until.map(time::date).unwrap_or_default().into(),
+            text::plain(&wait.who).into(),
+        ]);
+    }
+    table.lines()
+}
+
+/// One task with all that is known of it.
+fn in_full(document: &Document, run: &Run) -> Vec<String> {
+    let mut lines = Vec::new();
+    for task in &document.tasks {
+        let view = &task.view;
+        let state = phase_cell(view.state);
+        let mut table = Table::default();
+        table.row(["  state".into(), state]);
+        if let Some(error) = &view.error {
+            table.row([
+                "  error".into(),
+                format!("{}: {}", error.kind, text::one_line(&error.message)).into(),
+            ]);
+            if let Some(hint) = &error.hint {
+                table.row(["  hint".into(), Cell::styled(HINT, text::first_line(hint))]);
+            }
+        }
+        if let Some(asked) = &view.approval {
+            table.row(["  asks".into(), text::first_line(&asked.text).into()]);
+            let answer = format!("windlass approve {} {} --id {}", run.id, view.id, asked.id);
+            table.row(["  answer".into(), Cell::styled(HINT, answer)]);
+        }
+        lines.push(format!("{} of run {}", paint(BOLD, &format!("task {}", view.id)), run.id));
+        lines.extend(table.lines());
+        lines.extend(view.attempts.iter().map(attempt_line));
+        if !view.output.is_null() {
+            lines.push("  output".into());
+            let shown = output::for_people(&view.output);
+            lines.extend(shown.lines().map(|line| format!("    {}", text::plain(line))));
+        }
+        if view.state == Phase::Dead.name() {
+            lines.push(paint(DIM, &format!("  `windlass logs {} {}` has what it printed", run.id, view.id)));
+        }
+    }
+    if let Some(waits) = document.waits.as_ref().filter(|waits| !waits.is_empty()) {
+        lines.extend(why_lines(waits, clock::now()));
+    }
+    lines
+}
+
+fn attempt_line(attempt: &AttemptView) -> String {
+    let took = attempt.ended_at.map(|ended| time::length(ended.since(attempt.started_at)));
+    let how = match (&attempt.error, attempt.exit_code, attempt.signal) {
+        (Some(error), _, _) => format!("{}: {}", error.kind, text::one_line(&error.message)),
+        (None, Some(code), _) => format!("exit code {code}"),
+        (None, None, Some(signal)) => format!("signal {signal}"),
+        (None, None, None) => attempt.state.to_owned(),
+    };
+    let by = attempt.agent.as_ref().map_or_else(String::new, |agent| format!(" by {agent}"));
+    let used = format!(
+        "{} of CPU, {} at most",
+        time::length(windlass_core::time::Span::from_ms(attempt.usage.cpu_ms)),
+        plural::bytes(attempt.usage.memory_bytes_peak)
+    );
+    let took = took.map_or_else(String::new, |took| format!(" for {took} ({used})"));
+    format!("  attempt {}{by} at {}{took}: {how}", attempt.number, time::clock(attempt.started_at))
+}

@@ -1,0 +1,172 @@
+//! The end of a followed run: what it came to in numbers, what failed with the end of its log, where the results are,
+//! and the lines that help next; and the exit code. Never: a number that `show` would not give.
+
+use std::path::Path;
+
+use windlass_core::event::{PauseReason, RunOutcome};
+use windlass_core::id::AttemptKey;
+use windlass_core::machine::run::Phase as RunPhase;
+use windlass_core::machine::task::Phase;
+use windlass_core::state::{Run, State, Task};
+use windlass_core::time::Span;
+use windlass_core::view::{self, RunState};
+use windlass_worker::log;
+
+use crate::exit::Exit;
+use crate::question::Question;
+use crate::render::plural::{self, count};
+use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
+use crate::render::{self, story, text, time};
+
+/// How much of a failed attempt's log is shown.
+const LOG_LINES_MAX: usize = 20;
+/// Of how many attempts of a task, the newest.
+const ATTEMPTS_MAX: usize = 3;
+/// Of how many tasks.
+const FAILURES_MAX: usize = 10;
+/// How many results are named.
+const RESULTS_MAX: usize = 3;
+
+/// What a run that came to a rest means for the exit code.
+pub(crate) fn exit_of(run: &Run) -> Exit {
+    match (run.phase, run.outcome) {
+        (RunPhase::Finished, Some(RunOutcome::Succeeded)) => Exit::Done,
+        (RunPhase::Finished, _) => Exit::Failed,
+        (RunPhase::Paused, _) if run.pauses.contains_key(&PauseReason::DiskLow) => Exit::Environment,
+        (RunPhase::Paused, _) => Exit::Paused,
+        (RunPhase::Running, _) if run.waits_for_people() => Exit::Paused,
+        // It should go on, and nobody works on it: its engine died.
+        (RunPhase::Running, _) => Exit::Environment,
+    }
+}
+
+/// What is said of a run at the end.
+pub(crate) fn lines(state: &State, run: &Run, alive: bool, home: &Path) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let failed: Vec<&Task> = dead(run).collect();
+    for task in failed.iter().take(FAILURES_MAX) {
+        lines.extend(failure(run, task, home));
+    }
+    if failed.len() > FAILURES_MAX {
+        lines.push(format!("… and {} more failed", count((failed.len() - FAILURES_MAX) as u64, "task")));
+    }
+    lines.push(verdict(state, run, alive));
+    lines.extend(numbers(state, run));
+    lines.extend(results(run));
+    lines.extend(next_steps(run, alive).into_iter().map(|step| format!("{} {step}", paint(HINT, "hint:"))));
+    lines
+}
+
+/// The tasks that failed by themselves.
+fn dead(run: &Run) -> impl Iterator<Item = &Task> {
+    let tasks = view::in_order(run).map(|ix| run.task(ix));
+    tasks.filter(|task| task.phase == Phase::Dead && task.children.is_empty())
+}
+
+fn failure(run: &Run, task: &Task, home: &Path) -> Vec<String> {
+    let why = task.error.as_ref().map(story::failure).unwrap_or_default();
+    let optional = if run.spec(task).optional { " (optional)" } else { "" };
+    let mut lines =
+        vec![format!("{} {}{optional}: {why}", paint(ERROR, "failed:"), paint(BOLD, task.id.as_str()))];
+    if let Some(hint) = task.error.as_ref().and_then(|error| error.hint.as_deref()) {
+        lines.push(format!("  {} {}", paint(HINT, "hint:"), text::first_line(hint)));
+    }
+    let newest = task.attempts.len().saturating_sub(ATTEMPTS_MAX);
+    for attempt in &task.attempts[newest..] {
+        let key = AttemptKey { run: run.id, task: task.id.clone(), attempt: attempt.number };
+        let Ok(last) = log::last_lines(&log::path(home, &key), LOG_LINES_MAX) else { continue };
+        if !last.is_empty() && task.attempts.len() > 1 {
+            lines.push(paint(DIM, &format!("  attempt {}", attempt.number)));
+        }
+        lines.extend(last.iter().map(|line| format!("  {}", render::log::line(line))));
+    }
+    lines
+}
+
+fn verdict(state: &State, run: &Run, alive: bool) -> String {
+    let how = view::run_state(state, run, alive);
+    let style = match how {
+        RunState::Succeeded => OK,
+        RunState::Failed | RunState::Cancelled => ERROR,
+        RunState::Running | RunState::Stopped | RunState::Paused | RunState::Waiting => WARNING,
+    };
+    let why = match how {
+        RunState::Paused => {
+            let reasons: Vec<&str> = run.pauses.keys().map(|reason| story::pause(*reason)).collect();
+            format!(": {}", plural::list(&reasons))
+        }
+        RunState::Waiting => ": only people can bring it forward".into(),
+        RunState::Stopped => ": its engine is gone".into(),
+        RunState::Running | RunState::Succeeded | RunState::Failed | RunState::Cancelled => String::new(),
+    };
+    format!("{} {}{why}", paint(BOLD, &format!("run {}", run.id)), paint(style, how.name()))
+}
+
+fn numbers(state: &State, run: &Run) -> Vec<String> {
+    let sum = view::summary(state, run);
+    let counts = run.count.iter().filter(|(_, count)| **count > 0);
+    let counts: Vec<String> = counts.map(|(phase, count)| format!("{count} {}", phase.name())).collect();
+    let again = if sum.retries == 1 { "1 retry".into() } else { format!("{} retries", sum.retries) };
+    let lost = if sum.lost > 0 { format!(", {} lost", sum.lost) } else { String::new() };
+    let (took, worked) = (Span::from_ms(sum.took_ms), Span::from_ms(sum.worked_ms));
+    let saved = worked.minus(took);
+    let saved = if saved.ms >= 100 {
+        format!("; one after another {}: {} saved", time::length(worked), time::length(saved))
+    } else {
+        String::new()
+    };
+    vec![
+        format!("  tasks     {}: {}", sum.tasks, counts.join(", ")),
+        format!("  attempts  {}, {again}{lost}", sum.attempts),
+        format!("  time      {}{saved}", time::length(took)),
+    ]
+}
+
+/// What the tasks that nothing depends on gave.
+fn results(run: &Run) -> Vec<String> {
+    let own = run.tasks.iter().filter(|task| task.parent.is_none());
+    let last = own.filter(|task| task.phase == Phase::Succeeded && task.dependants.is_empty());
+    let mut lines: Vec<String> = last
+        .filter_map(|task| Some(format!("  result    {}: {}", task.id, result(run, task)?)))
+        .take(RESULTS_MAX)
+        .collect();
+    lines.push(paint(DIM, &format!("  details   windlass show {}", run.id)));
+    lines
+}
+
+/// A result in a line: a file where it names one, else its first line.
+fn result(run: &Run, task: &Task) -> Option<String> {
+    let said = task.output.value.as_str()?.trim();
+    if said.is_empty() {
+        return None;
+    }
+    let path = Path::new(&run.folder).join(said);
+    let is_file = !said.contains('\n') && path.exists();
+    Some(if is_file {
+        text::plain(&path.display().to_string())
+    } else {
+        text::fit(&text::first_line(said), 100)
+    })
+}
+
+/// The lines that help next.
+pub(crate) fn next_steps(run: &Run, alive: bool) -> Vec<String> {
+    let id = run.id;
+    let questions = Question::all(run, &mut |_| serde_json::Value::Null);
+    let mut steps: Vec<String> = questions
+        .iter()
+        .map(|asked| format!("windlass approve {id} {} --id {}", asked.task, asked.id))
+        .collect();
+    let unknown =
+        run.tasks.iter().filter(|task| task.phase == Phase::Blocked && task.approval_open().is_none());
+    steps.extend(unknown.map(|task| format!("windlass settle {id} {} --done (or --failed)", task.id)));
+    let is_over = run.phase == RunPhase::Finished;
+    if is_over && run.outcome == Some(RunOutcome::Failed) {
+        let first = dead(run).find(|task| !run.spec(task).optional);
+        steps.extend(first.map(|task| format!("windlass retry {id} {}, then windlass resume {id}", task.id)));
+    }
+    if !is_over && !alive {
+        steps.push(format!("windlass resume {id}"));
+    }
+    steps
+}

@@ -1,0 +1,95 @@
+//! The settings, in layers: built in, the user's file, the project's file, the environment, flags. Each value knows
+//! where it came from. Never: a layer that is not in this list.
+
+use std::path::{Path, PathBuf};
+
+use windlass_core::plan::file::{FILE_BYTES_MAX, Source};
+use windlass_core::plan::settings::Settings;
+use windlass_engine::HomeSettings;
+
+use crate::desk::Desk;
+use crate::error::{FileErrors, Outcome, Report};
+use crate::home::{Place, SETTINGS_FILE};
+use crate::surroundings::Surroundings;
+
+/// What holds for a command.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    /// What the files say.
+    pub(crate) settings: Settings,
+    /// How much room the home wants.
+    pub(crate) home: HomeSettings,
+}
+
+impl Config {
+    /// Reads the files and the environment. What is wrong with a file is an error, as with a plan.
+    pub(crate) fn load(desk: &mut Desk) -> Outcome<Self> {
+        let mut settings = Settings::default();
+        for path in files(&desk.place, &desk.surroundings) {
+            if let Some((layer, warnings)) = read(&path)? {
+                for warning in &warnings {
+                    desk.warn(&warning.message, warning.hint.as_deref());
+                }
+                settings = layer.over(&settings);
+            }
+        }
+        let home = home_settings(&settings, &desk.surroundings)?;
+        Ok(Self { settings, home })
+    }
+}
+
+/// The files, from the lowest layer up.
+pub(crate) fn files(place: &Place, surroundings: &Surroundings) -> Vec<PathBuf> {
+    let config = surroundings.folder("XDG_CONFIG_HOME");
+    let config = config.or_else(|| Some(surroundings.folder("HOME")?.join(".config")));
+    let of_user = config.map(|config| config.join("windlass").join(SETTINGS_FILE));
+    of_user.into_iter().chain([place.root.join(SETTINGS_FILE)]).collect()
+}
+
+type Layer = (Settings, Vec<windlass_core::plan::diagnostic::Diagnostic>);
+
+fn read(path: &Path) -> Outcome<Option<Layer>> {
+    let name = path.display().to_string();
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Report::usage(format!("{name} can't be read")).cause(error.to_string()).into());
+        }
+    };
+    let source = Source { name: &name, text: &bytes[..bytes.len().min(FILE_BYTES_MAX + 1)], format: None };
+    match Settings::load(&source) {
+        Ok(layer) => Ok(Some(layer)),
+        Err(diagnostics) => Err(FileErrors::of(&bytes, diagnostics).into()),
+    }
+}
+
+/// The environment's words over those of the files.
+fn home_settings(settings: &Settings, surroundings: &Surroundings) -> Outcome<HomeSettings> {
+    let built_in = HomeSettings::default();
+    let size = |name: &str, file: Option<u64>, otherwise: u64| -> Outcome<u64> {
+        match surroundings.text(name) {
+            None => Ok(file.unwrap_or(otherwise)),
+            Some(text) => size_of(text).ok_or_else(|| {
+                Report::usage(format!("{name} is `{text}`, which is no size"))
+                    .hint("write a number of bytes, or one with its unit as in `64MiB`".to_owned())
+                    .into()
+            }),
+        }
+    };
+    Ok(HomeSettings {
+        reserve: size("WINDLASS_HOME_RESERVE", settings.home.reserve_bytes, built_in.reserve)?,
+        min_free: size("WINDLASS_HOME_MIN_FREE", settings.home.min_free_bytes, built_in.min_free)?,
+        force: surroundings.text("WINDLASS_FORCE_HOME") == Some("1"),
+    })
+}
+
+/// A number of bytes, or a size as the files write it.
+fn size_of(text: &str) -> Option<u64> {
+    if let Ok(bytes) = text.parse() {
+        return Some(bytes);
+    }
+    let as_file = format!("[home]\nreserve = {}\n", serde_json::Value::from(text));
+    let source = Source { name: "the environment", text: as_file.as_bytes(), format: None };
+    Settings::load(&source).ok()?.0.home.reserve_bytes
+}

@@ -1,0 +1,80 @@
+//! What every command works with: where it is, its surroundings, and where it prints. Data goes to standard output,
+//! all else to standard error. Never: colours or frames where nobody looks.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use anstream::AutoStream;
+use serde::Serialize;
+
+use crate::error::{Outcome, Report, print_failed};
+use crate::home::Place;
+use crate::render::style::{HINT, WARNING, paint};
+use crate::render::text::plain;
+use crate::surroundings::Surroundings;
+
+/// A command's desk.
+pub(crate) struct Desk {
+    pub(crate) place: Place,
+    pub(crate) surroundings: Surroundings,
+    out: BufWriter<AutoStream<io::Stdout>>,
+    err: AutoStream<io::Stderr>,
+}
+
+impl Desk {
+    /// A desk over the standard streams.
+    pub(crate) fn new(place: Place, surroundings: Surroundings) -> Self {
+        Self { place, surroundings, out: BufWriter::new(anstream::stdout()), err: anstream::stderr() }
+    }
+
+    /// Prints a line of data. A reader that is gone ends the command quietly.
+    pub(crate) fn line(&mut self, line: &str) -> Outcome<()> {
+        writeln!(self.out, "{line}").map_err(|error| print_failed(&error))
+    }
+
+    /// Prints lines of data.
+    pub(crate) fn lines<T: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = T>) -> Outcome<()> {
+        lines.into_iter().try_for_each(|line| self.line(line.as_ref()))
+    }
+
+    /// Prints one JSON document.
+    pub(crate) fn json(&mut self, document: &impl Serialize) -> Outcome<()> {
+        let text = serde_json::to_string(document);
+        let text = text.map_err(|error| Report::of(crate::exit::Exit::Bug, &error))?;
+        self.line(&text)
+    }
+
+    /// Prints what stands before the cursor.
+    pub(crate) fn prompt(&mut self, prompt: &str) -> Outcome<()> {
+        write!(self.out, "{prompt}").map_err(|error| print_failed(&error))?;
+        self.flush()
+    }
+
+    /// Prints bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Outcome<()> {
+        self.flush()?;
+        io::stdout().write_all(bytes).map_err(|error| print_failed(&error))
+    }
+
+    /// Sees to it that what was printed is out.
+    pub(crate) fn flush(&mut self) -> Outcome<()> {
+        self.out.flush().map_err(|error| print_failed(&error))
+    }
+
+    /// Says something beside the data. That nobody can hear it is no failure.
+    pub(crate) fn note(&mut self, text: &str) {
+        writeln!(self.err, "{}", plain(text)).unwrap_or_default();
+    }
+
+    /// Says that something is to be looked at, and what to do about it.
+    pub(crate) fn warn(&mut self, text: &str, hint: Option<&str>) {
+        writeln!(self.err, "{} {}", paint(WARNING, "warning:"), plain(text)).unwrap_or_default();
+        if let Some(hint) = hint {
+            writeln!(self.err, "{} {}", paint(HINT, "hint:"), plain(hint)).unwrap_or_default();
+        }
+    }
+
+    /// Whether a person can be asked.
+    pub(crate) fn is_interactive() -> bool {
+        io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+}

@@ -1,0 +1,130 @@
+//! What went wrong, for people: every error of the libraries becomes a [`Report`] here, with its exit code.
+//! Never: printing it (that is `render/report.rs`).
+
+use std::error::Error;
+use std::io;
+
+use windlass_core::plan::diagnostic::Diagnostic;
+use windlass_engine::error::EngineError;
+
+use crate::exit::Exit;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// It says why.
+    Report(Box<Report>),
+    /// A file is not as it must be.
+    File(Box<FileErrors>),
+    /// Nobody reads what it prints any more: it ends quietly.
+    ClosedPipe,
+}
+
+/// What a command comes to.
+pub(crate) type Outcome<T = Exit> = Result<T, Failed>;
+
+/// An error: what happened, why, and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// How the program ends.
+    pub(crate) exit: Exit,
+    /// What happened, without a period at the end.
+    pub(crate) message: String,
+    /// Why, the nearest reason first.
+    pub(crate) causes: Vec<String>,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
+}
+
+/// What is wrong with a file, and its text.
+#[derive(Debug)]
+pub(crate) struct FileErrors {
+    pub(crate) text: String,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl FileErrors {
+    /// The errors of a file with this content.
+    pub(crate) fn of(bytes: &[u8], diagnostics: Vec<Diagnostic>) -> Self {
+        Self { text: String::from_utf8_lossy(bytes).into_owned(), diagnostics }
+    }
+}
+
+impl From<FileErrors> for Failed {
+    fn from(errors: FileErrors) -> Self {
+        Self::File(Box::new(errors))
+    }
+}
+
+impl Report {
+    /// A report of nothing but what happened.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new(), hint: None }
+    }
+
+    /// Wrong usage.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// The store or the machine is in the way.
+    pub(crate) fn environment(message: impl Into<String>) -> Self {
+        Self::new(Exit::Environment, message)
+    }
+
+    /// A report of an error of a library: its message, and the chain of its sources.
+    pub(crate) fn of(exit: Exit, error: &dyn Error) -> Self {
+        Self::new(exit, error.to_string()).because(error.source())
+    }
+
+    /// The same, with the reasons that an error gives.
+    #[must_use]
+    pub(crate) fn because(mut self, mut source: Option<&dyn Error>) -> Self {
+        while let Some(error) = source {
+            let text = error.to_string();
+            if self.causes.last() != Some(&text) {
+                self.causes.push(text);
+            }
+            source = error.source();
+        }
+        self
+    }
+
+    /// The same, with a reason.
+    #[must_use]
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// The same, with a hint.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
+        self.hint = hint.into().or(self.hint);
+        self
+    }
+}
+
+impl From<Report> for Failed {
+    fn from(report: Report) -> Self {
+        Self::Report(Box::new(report))
+    }
+}
+
+/// What a part of Windlass that is not there yet answers.
+pub(crate) fn not_supported_yet(what: &str) -> Failed {
+    Report::usage(format!("{what} is not supported yet")).into()
+}
+
+/// A failure to print.
+pub(crate) fn print_failed(error: &io::Error) -> Failed {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Failed::ClosedPipe;
+    }
+    Report::environment("the output could not be written").cause(error.to_string()).into()
+}
+
+/// A failure of the engine or of the store.
+pub(crate) fn engine_failed(error: &EngineError) -> Report {
+    Report::of(Exit::Environment, error).hint(error.hint())
+}

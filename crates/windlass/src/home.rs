@@ -1,0 +1,114 @@
+//! Where things are: the folder that commands are about, its project, and the home that holds the project's runs.
+//! Never: making a home, or looking into it.
+
+use std::path::{Path, PathBuf};
+
+use windlass_core::id::Digest;
+
+use crate::error::{Outcome, Report};
+use crate::surroundings::Surroundings;
+
+/// The settings of a project lie in a file of this name in its root.
+pub(crate) const SETTINGS_FILE: &str = "windlass.toml";
+
+/// Where a command is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The folder that it was called in, or that `--dir` names: absolute, without links.
+    pub(crate) folder: PathBuf,
+    /// The project's root: the nearest folder with `windlass.toml` or `.git`, else the folder itself.
+    pub(crate) root: PathBuf,
+    /// The home.
+    pub(crate) home: PathBuf,
+}
+
+impl Place {
+    /// Where a command is about that was called with these options.
+    pub(crate) fn find(
+        folder: Option<&Path>,
+        home: Option<&Path>,
+        surroundings: &Surroundings,
+    ) -> Outcome<Self> {
+        let named = folder.unwrap_or(Path::new("."));
+        let unusable = |error: &std::io::Error| {
+            Report::usage(format!("the folder {} can't be used", named.display())).cause(error.to_string())
+        };
+        let folder = named.canonicalize().map_err(|error| unusable(&error))?;
+        if !folder.is_dir() {
+            return Err(Report::usage(format!("{} is no folder", named.display())).into());
+        }
+        let root = root_of(&folder).to_owned();
+        let home = match home {
+            Some(home) => std::path::absolute(home).map_err(|error| unusable(&error))?,
+            None => homes(surroundings)?.join(name_of(&root)),
+        };
+        Ok(Self { folder, root, home })
+    }
+
+    /// Whether tasks that work in the folder could remove the home by tidying up.
+    pub(crate) fn home_is_inside(&self) -> bool {
+        let real = self.home.ancestors().find_map(|path| path.canonicalize().ok());
+        real.is_some_and(|home| home.starts_with(&self.folder) && home != self.folder)
+            || self.home == self.folder
+    }
+}
+
+/// The folder that all homes of a user lie in.
+pub(crate) fn homes(surroundings: &Surroundings) -> Outcome<PathBuf> {
+    let state = surroundings.folder("XDG_STATE_HOME");
+    let state = state.or_else(|| Some(surroundings.folder("HOME")?.join(".local/state")));
+    let state = state.ok_or_else(|| {
+        Report::usage("there is no place for the home of this project")
+            .cause("neither XDG_STATE_HOME nor HOME names a folder")
+            .hint("name one with --home or WINDLASS_HOME".to_owned())
+    })?;
+    Ok(state.join("windlass"))
+}
+
+/// The root of the project that a folder belongs to.
+fn root_of(folder: &Path) -> &Path {
+    let is_root = |path: &&Path| path.join(SETTINGS_FILE).exists() || path.join(".git").exists();
+    folder.ancestors().find(is_root).unwrap_or(folder)
+}
+
+/// The name of a project's home: its base name, and the start of the digest of its path.
+fn name_of(root: &Path) -> String {
+    let base = root.file_name().map_or_else(|| "root".into(), |name| name.to_string_lossy());
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    let base: String = base.chars().map(|letter| if plain(letter) { letter } else { '-' }).take(64).collect();
+    let digest = Digest::of(root.as_os_str().as_encoded_bytes()).to_string();
+    format!("{base}-{}", &digest[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_home_of_a_project_is_named_after_its_root_and_no_other_has_its_name() {
+        assert_eq!(
+            name_of(Path::new("/a/my repo")),
+            format!("my-repo-{}", &Digest::of(b"/a/my repo").to_string()[..8])
+        );
+        assert_ne!(name_of(Path::new("/a/x")), name_of(Path::new("/b/x")));
+        assert!(name_of(Path::new("/")).starts_with("root-"));
+    }
+
+    #[test]
+    fn a_folder_below_a_repository_belongs_to_it() {
+        let desk = tempfile::tempdir().expect("a folder");
+        let below = desk.path().join("repo/src/deep");
+        std::fs::create_dir_all(&below).expect("a folder");
+        std::fs::create_dir(desk.path().join("repo/.git")).expect("a folder");
+        assert_eq!(root_of(&below), desk.path().join("repo"));
+    }
+
+    #[test]
+    fn homes_lie_in_the_users_state_folder() {
+        let both = Surroundings::from([("XDG_STATE_HOME", "/s"), ("HOME", "/h")]);
+        assert_eq!(homes(&both).expect("a folder"), Path::new("/s/windlass"));
+        let relative = Surroundings::from([("XDG_STATE_HOME", "s"), ("HOME", "/h")]);
+        assert_eq!(homes(&relative).expect("a folder"), Path::new("/h/.local/state/windlass"));
+        assert!(homes(&Surroundings::default()).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! An engine in this process: on a thread of its own, with its socket, and the news of it for the thread that talks to
+//! the user. Never: talking to the user.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use windlass_core::id::RunId;
+use windlass_core::input::{Answer, Ask, Command};
+use windlass_core::machine::run::Phase;
+use windlass_core::state::{Run, State};
+use windlass_engine::engine::Engine;
+use windlass_engine::handle::Handle;
+
+use crate::error::{Outcome, Report, engine_failed};
+use crate::exit::Exit;
+use crate::news::News;
+use crate::{socket, steer};
+
+/// An engine on its own thread.
+pub(crate) struct Host {
+    /// The way to it.
+    pub(crate) handle: Handle,
+    /// What happens.
+    pub(crate) news: Receiver<News>,
+    /// Where more news can be put.
+    pub(crate) to_news: Sender<News>,
+    door: Arc<Door>,
+}
+
+/// When the engine may end.
+#[derive(Default)]
+struct Door {
+    /// All that it was started for has reached it.
+    is_open: AtomicBool,
+    /// The run whose questions are asked on this terminal: waiting for their answers is no rest.
+    asks_here: OnceLock<RunId>,
+}
+
+impl Door {
+    fn lets_out(&self, state: &State) -> bool {
+        self.is_open.load(Ordering::Acquire)
+            && hosted(state).all(|run| {
+                let is_asked_here = self.asks_here.get() == Some(&run.id);
+                run.phase == Phase::Paused || (run.waits_for_people() && !is_asked_here)
+            })
+    }
+}
+
+/// The unfinished runs that the newest engine works on.
+pub(crate) fn hosted(state: &State) -> impl Iterator<Item = &Run> {
+    let unfinished = state.unfinished.iter().filter_map(|id| state.run(*id));
+    unfinished.filter(|run| run.host == state.epoch)
+}
+
+impl Host {
+    /// Lets an engine turn until all its runs are final, paused or waiting for people only. `hosts` is whether it takes
+    /// plans of other terminals.
+    pub(crate) fn start(engine: Engine, socket: Option<PathBuf>, hosts: bool) -> Outcome<Self> {
+        let failed = |what: &str, error: &std::io::Error| {
+            Report::environment(what.to_owned()).cause(error.to_string())
+        };
+        let handle = engine.handle();
+        let (to_news, news) = mpsc::channel();
+        if let Some(socket) = socket {
+            let served = socket::serve(&socket, handle.clone(), hosts);
+            served.map_err(|error| failed("the socket for other terminals could not be made", &error))?;
+        }
+        let batches = handle.subscribe();
+        let door = Arc::new(Door::default());
+        let watched = Arc::clone(&door);
+        let turning = thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || engine.run(|state| watched.lets_out(state)))
+            .map_err(|error| failed("no thread could be had", &error))?;
+        let to = to_news.clone();
+        let passing = move || {
+            for batch in batches {
+                to.send(News::Records(batch)).unwrap_or_default();
+            }
+            // The batches end with the engine; its panics end the process.
+            let ended = turning.join().unwrap_or(Ok(()));
+            to.send(News::Ended(ended)).unwrap_or_default();
+        };
+        thread::Builder::new()
+            .name("news".into())
+            .spawn(passing)
+            .map_err(|error| failed("no thread could be had", &error))?;
+        Ok(Self { handle, news, to_news, door })
+    }
+
+    /// Everything that it was started for has reached it: from here on it may end.
+    pub(crate) fn open_door(&self) {
+        self.door.is_open.store(true, Ordering::Release);
+        // It looks whether it is done when something reaches it.
+        self.handle.query(|_| ()).unwrap_or_default();
+    }
+
+    /// The questions of this run are asked here.
+    pub(crate) fn ask_here(&self, run: RunId) {
+        self.door.asks_here.get_or_init(|| run);
+    }
+
+    /// Asks it for something.
+    pub(crate) fn submit(&self, ask: Ask, by: &str) -> Outcome<Answer> {
+        let command = Command { id: steer::new_id()?, by: by.into(), ask };
+        let gone = |_| Report::new(Exit::Environment, "the engine has ended").into();
+        self.handle.submit(command).map_err(gone)
+    }
+
+    /// Why the engine ended before it was asked to.
+    pub(crate) fn why_it_ended(&self) -> Report {
+        let ended =
+            self.news.iter().find_map(|news| if let News::Ended(ended) = news { Some(ended) } else { None });
+        match ended {
+            Some(Err(error)) => engine_failed(&error),
+            Some(Ok(())) | None => Report::new(Exit::Bug, "the engine ended before it had begun"),
+        }
+    }
+}

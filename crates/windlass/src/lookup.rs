@@ -1,0 +1,69 @@
+//! Finds what a person means: runs by the start of their id or by `last`, tasks by name. Never: guessing between two.
+
+use windlass_core::id::TaskId;
+use windlass_core::machine::run::Phase;
+use windlass_core::state::{Run, State, TaskIx};
+use windlass_core::view;
+use windlass_engine::reading::Reading;
+
+use crate::desk::Desk;
+use crate::error::{Outcome, Report, engine_failed};
+use crate::render::plural::list;
+
+/// The home as it is now.
+pub(crate) fn open(desk: &Desk) -> Outcome<Reading> {
+    Reading::open(&desk.place.home).map_err(|error| engine_failed(&error).into())
+}
+
+/// The run that a text means.
+pub(crate) fn run<'a>(state: &'a State, name: &str) -> Outcome<&'a Run> {
+    if name == "last" {
+        let newest = view::newest_first(state).into_iter().next();
+        return newest.ok_or_else(|| no_runs().into());
+    }
+    let meant: Vec<&Run> = state.runs.values().filter(|run| run.id.as_str().starts_with(name)).collect();
+    match meant.as_slice() {
+        [run] if !name.is_empty() => Ok(run),
+        [] if state.runs.is_empty() => Err(no_runs().into()),
+        [] => {
+            let ids = state.runs.keys().map(windlass_core::id::RunId::as_str);
+            let near = nearest(name, ids).map(|id| format!("did you mean `{id}`?"));
+            let hint = near.unwrap_or_else(|| "`windlass ps` lists the runs of this project".into());
+            Err(Report::usage(format!("there is no run `{name}` in this home")).hint(hint).into())
+        }
+        several => {
+            let ids: Vec<&str> = several.iter().map(|run| run.id.as_str()).take(8).collect();
+            let message = format!("`{name}` could be {} runs", several.len());
+            Err(Report::usage(message).hint(format!("say more of its id: {}", list(&ids))).into())
+        }
+    }
+}
+
+/// The task that a text means.
+pub(crate) fn task(run: &Run, name: &str) -> Outcome<TaskIx> {
+    let found = name.parse::<TaskId>().ok().and_then(|id| run.names.get(&id));
+    if let Some(ix) = found {
+        return Ok(*ix);
+    }
+    let names = run.names.keys().map(TaskId::as_str);
+    let near = nearest(name, names).map(|name| format!("did you mean `{name}`?"));
+    let hint = near.unwrap_or_else(|| format!("`windlass show {}` lists its tasks", run.id));
+    Err(Report::usage(format!("run {} has no task `{name}`", run.id)).hint(hint).into())
+}
+
+/// The runs that have not finished, the newest first.
+pub(crate) fn unfinished(state: &State) -> Vec<&Run> {
+    view::newest_first(state).into_iter().filter(|run| run.phase != Phase::Finished).collect()
+}
+
+/// What a command about runs says where there are none.
+pub(crate) fn no_runs() -> Report {
+    Report::usage("there are no runs in this home")
+        .hint("`windlass run PLAN` starts one; `--home` and `--dir` say where to look".to_owned())
+}
+
+fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = names.map(|name| (strsim::jaro_winkler(wanted, name), name));
+    let near = near.filter(|(likeness, _)| *likeness >= 0.75);
+    near.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
+}

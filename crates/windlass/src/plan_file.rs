@@ -1,0 +1,99 @@
+//! Reads plans from files and from standard input. Never: what a plan means (the core knows that).
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use windlass_core::plan::file::{FILE_BYTES_MAX, Loaded, Options, Source, load};
+
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::error::{FileErrors, Outcome, Report};
+use crate::render;
+
+/// Where a plan comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct PlanFile {
+    /// What it is called in messages and in the journal: an absolute path, or `-`.
+    pub(crate) name: String,
+    /// As it was given, for messages.
+    shown: String,
+    bytes: Vec<u8>,
+    /// The folder that paths in it are relative to.
+    dir: PathBuf,
+}
+
+impl PlanFile {
+    /// Reads a file, or standard input for `-`. What is longer than plans may be is cut: it is refused later.
+    pub(crate) fn read(path: &Path, desk: &Desk) -> Outcome<Self> {
+        let shown = path.display().to_string();
+        let unreadable = |error: &io::Error| {
+            let report = Report::usage(format!("the plan {shown} can't be read")).cause(error.to_string());
+            if error.kind() == io::ErrorKind::NotFound {
+                return report.hint("`windlass init` writes a first plan".to_owned());
+            }
+            report
+        };
+        let limit = FILE_BYTES_MAX as u64 + 1;
+        let mut bytes = Vec::new();
+        if path == Path::new("-") {
+            io::stdin().take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+            return Ok(Self { name: "-".into(), shown, bytes, dir: desk.place.folder.clone() });
+        }
+        let file = File::open(path).map_err(|error| unreadable(&error))?;
+        file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+        let whole = path.canonicalize().map_err(|error| unreadable(&error))?;
+        let dir = whole.parent().unwrap_or(Path::new("/")).to_owned();
+        Ok(Self { name: whole.display().to_string(), shown, bytes, dir })
+    }
+
+    /// Its text, for showing places in it.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// Makes a plan of it.
+    pub(crate) fn load(
+        &self,
+        config: &Config,
+        inputs: &BTreeMap<String, String>,
+        inputs_may_be_missing: bool,
+        desk: &Desk,
+    ) -> Outcome<Loaded> {
+        let dir = self.dir.to_str().ok_or_else(|| {
+            Report::usage(format!("the folder of the plan, {}, is not UTF-8", self.dir.display()))
+        })?;
+        let options = Options {
+            dir,
+            git_repository: desk.place.folder.ancestors().any(|folder| folder.join(".git").exists()),
+            inputs_may_be_missing,
+            check_schema: Some(&windlass_worker::check_schema),
+        };
+        let source = Source { name: &self.shown, text: &self.bytes, format: None };
+        load(&source, &config.settings, inputs, &options)
+            .map_err(|diagnostics| FileErrors::of(&self.bytes, diagnostics).into())
+    }
+
+    /// Says what is not wrong and worth a word.
+    pub(crate) fn warn(&self, loaded: &Loaded) {
+        let mut to = anstream::stderr();
+        // That nobody can hear a warning is no failure.
+        render::report::print_diagnostics(&mut to, &loaded.warnings, &self.text()).unwrap_or_default();
+    }
+}
+
+/// The inputs that were given as `name=value`.
+pub(crate) fn inputs(given: &[String]) -> Outcome<BTreeMap<String, String>> {
+    let mut inputs = BTreeMap::new();
+    for pair in given {
+        let Some((name, value)) = pair.split_once('=') else {
+            let hint = format!("write --input {pair}=VALUE");
+            return Err(Report::usage(format!("the input `{pair}` has no value")).hint(hint).into());
+        };
+        if inputs.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(Report::usage(format!("the input `{name}` is given twice")).into());
+        }
+    }
+    Ok(inputs)
+}

@@ -1,0 +1,122 @@
+//! How far a run is, kept up record by record: what a live display needs, without asking the engine.
+//! Never: deciding what anything means (that is in the records).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_core::event::{Event, Record};
+use windlass_core::id::TaskId;
+use windlass_core::machine::task::Phase;
+use windlass_core::state::Run;
+use windlass_core::time::{Span, Time};
+
+/// How far a run is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    /// All tasks, children included.
+    pub(crate) tasks: usize,
+    /// The parents whose children are counted.
+    expanded: BTreeSet<TaskId>,
+    /// Those that are final, and whether they failed.
+    finals: BTreeMap<TaskId, bool>,
+    /// The attempts in flight: their number, and when they started.
+    pub(crate) running: BTreeMap<TaskId, (u32, Time)>,
+    /// How long the last attempt of each unfinished task took.
+    took: BTreeMap<TaskId, Span>,
+    /// The tasks that wait for a retry.
+    backing_off: BTreeSet<TaskId>,
+    /// The tasks that wait for a person.
+    blocked: BTreeSet<TaskId>,
+    /// Since when it is watched.
+    pub(crate) since: Time,
+}
+
+impl Progress {
+    /// How far a run is now.
+    pub(crate) fn of(run: &Run, now: Time) -> Self {
+        let mut progress = Self { tasks: run.tasks.len(), since: now, ..Self::default() };
+        for task in &run.tasks {
+            if task.phase.is_final() {
+                progress.finals.insert(task.id.clone(), is_failure(task.phase));
+            } else if task.phase == Phase::BackingOff {
+                progress.backing_off.insert(task.id.clone());
+            } else if task.phase == Phase::Blocked {
+                progress.blocked.insert(task.id.clone());
+            }
+            if !task.children.is_empty() {
+                progress.expanded.insert(task.id.clone());
+            }
+            if let Some(attempt) = task.live_attempt() {
+                progress.running.insert(task.id.clone(), (attempt.number, attempt.started));
+            }
+        }
+        progress
+    }
+
+    /// How many tasks are final.
+    pub(crate) fn done(&self) -> usize {
+        self.finals.len()
+    }
+
+    /// How many of them failed.
+    pub(crate) fn failed(&self) -> usize {
+        self.finals.values().filter(|failed| **failed).count()
+    }
+
+    /// How many wait for a retry.
+    pub(crate) fn backing_off(&self) -> usize {
+        self.backing_off.len()
+    }
+
+    /// How many wait for a person.
+    pub(crate) fn blocked(&self) -> usize {
+        self.blocked.len()
+    }
+
+    /// How long the last attempt of a task took.
+    pub(crate) fn took(&self, task: &TaskId) -> Option<Span> {
+        self.took.get(task).copied()
+    }
+
+    /// Takes in a record of the run.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other events change nothing that is shown")]
+    pub(crate) fn take(&mut self, record: &Record) {
+        match &record.event {
+            // What is told may be in the state that this began with: nothing is counted twice.
+            Event::TaskExpanded { task, items, .. } if self.expanded.insert(task.clone()) => {
+                self.tasks += items.len();
+            }
+            Event::AttemptStarted { task, attempt, .. } => {
+                self.backing_off.remove(task);
+                self.running.insert(task.clone(), (*attempt, record.at));
+            }
+            Event::AttemptReaped { task, .. } => {
+                if let Some((_, started)) = self.running.remove(task) {
+                    self.took.insert(task.clone(), record.at.since(started));
+                }
+            }
+            Event::RetryScheduled { task, wait_ms, .. } if *wait_ms > 0 => {
+                self.backing_off.insert(task.clone());
+            }
+            Event::TaskBlocked { task, .. } | Event::ApprovalRequested { task, .. } => {
+                self.blocked.insert(task.clone());
+            }
+            Event::TaskSucceeded { task, .. } | Event::TaskSkipped { task, .. } => self.end(task, false),
+            Event::TaskDead { task, .. } | Event::TaskCancelled { task, .. } => self.end(task, true),
+            Event::TaskUnskipped { task, .. } | Event::TaskRequeued { task, .. } => {
+                self.finals.remove(task);
+                self.blocked.remove(task);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, task: &TaskId, failed: bool) {
+        self.backing_off.remove(task);
+        self.blocked.remove(task);
+        self.finals.insert(task.clone(), failed);
+    }
+}
+
+fn is_failure(phase: Phase) -> bool {
+    matches!(phase, Phase::Dead | Phase::Cancelled)
+}

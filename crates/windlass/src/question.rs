@@ -1,0 +1,93 @@
+//! What a person is asked: the text of an approval with the outputs that belong to it, and the answer from a terminal.
+//! Never: taking anything but a clear word for a yes.
+
+use std::io;
+
+use serde_json::Value;
+use windlass_core::event::ApprovalAnswer;
+use windlass_core::id::{Digest, TaskId};
+use windlass_core::state::{Run, TaskIx};
+use windlass_core::view;
+
+use crate::desk::Desk;
+use crate::error::{Outcome, Report};
+use crate::exit::Exit;
+use crate::output;
+use crate::render::style::{BOLD, paint};
+use crate::render::text;
+
+/// How much of each output is shown.
+const LINES_MAX: usize = 40;
+
+/// An open question, and what belongs to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    /// The task that asks.
+    pub(crate) task: TaskId,
+    /// The id that the answer names.
+    pub(crate) id: String,
+    text: String,
+    shown: Vec<(TaskId, Value)>,
+}
+
+impl Question {
+    /// What a task asks now, if it asks anything.
+    pub(crate) fn of(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -> Option<Self> {
+        let task = run.task(ix);
+        let asked = task.approval_open()?;
+        let shown = asked.digests.keys().filter_map(|id| {
+            let other = run.task(*run.names.get(id)?);
+            Some((id.clone(), view::output(run, other, read)))
+        });
+        let shown = shown.collect();
+        Some(Self { task: task.id.clone(), id: asked.id.clone(), text: asked.text.clone(), shown })
+    }
+
+    /// All open questions of a run.
+    pub(crate) fn all(run: &Run, read: &mut dyn FnMut(Digest) -> Value) -> Vec<Self> {
+        view::in_order(run).filter_map(|ix| Self::of(run, ix, read)).collect()
+    }
+
+    /// What is shown before the answer.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} asks:", paint(BOLD, self.task.as_str()))];
+        lines.extend(self.text.lines().map(|line| format!("  {}", text::plain(line))));
+        for (task, output) in &self.shown {
+            lines.push(format!("{} gave:", paint(BOLD, task.as_str())));
+            let whole = output::for_people(output);
+            lines.extend(whole.lines().take(LINES_MAX).map(|line| format!("  {}", text::plain(line))));
+            let more = whole.lines().count().saturating_sub(LINES_MAX);
+            if more > 0 {
+                lines.push(format!("  … {more} more lines: `windlass show RUN {task}` has them all"));
+            }
+        }
+        lines
+    }
+}
+
+/// What stands before the cursor.
+pub(crate) const PROMPT: &str = "approve? [y]es, [n]o: ";
+
+/// The answer that a word gives.
+pub(crate) fn answer_of(word: &str) -> Option<ApprovalAnswer> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Some(ApprovalAnswer::Approved),
+        "n" | "no" => Some(ApprovalAnswer::Denied),
+        _ => None,
+    }
+}
+
+/// Asks on the terminal until there is an answer.
+pub(crate) fn ask(desk: &mut Desk) -> Outcome<ApprovalAnswer> {
+    loop {
+        desk.prompt(PROMPT)?;
+        let mut word = String::new();
+        let length = io::stdin().read_line(&mut word);
+        if !length.is_ok_and(|length| length > 0) {
+            return Err(Report::new(Exit::Failed, "there was no answer").into());
+        }
+        if let Some(answer) = answer_of(&word) {
+            return Ok(answer);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! How things look: reports, tables, times, numbers of things. Never: what is shown (that is the commands' business).
+
+pub(crate) mod log;
+pub(crate) mod plural;
+pub(crate) mod report;
+pub(crate) mod snippet;
+pub(crate) mod story;
+pub(crate) mod style;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod time;

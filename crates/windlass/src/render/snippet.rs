@@ -1,0 +1,90 @@
+//! A place in a file with the offending text underlined. Never: more of the file than its line.
+
+use windlass_core::plan::diagnostic::Location;
+
+use crate::render::style::{DIM, ERROR, paint};
+use crate::render::text::{plain, width};
+
+/// How much of a long line is shown before and after the place, in characters.
+const AROUND_MAX: usize = 60;
+
+/// The lines that show a place: where it is, its line, and what is underlined.
+pub(crate) fn lines(file: &str, text: &str, at: Location) -> Vec<String> {
+    let number = at.line.to_string();
+    let margin = " ".repeat(number.len());
+    let where_it_is = format!("{margin}--> {}:{}:{}", plain(file), at.line, at.column);
+    let Some(shown) = cut(text, at) else { return vec![where_it_is] };
+    let bar = paint(DIM, "|");
+    let under = format!(
+        "{}{}",
+        " ".repeat(width(&shown.before)),
+        paint(ERROR, &"^".repeat(width(&shown.marked).max(1)))
+    );
+    vec![
+        where_it_is,
+        format!("{margin} {bar}"),
+        format!("{} {bar} {}{}{}", paint(DIM, &number), shown.before, shown.marked, shown.after),
+        format!("{margin} {bar} {under}"),
+    ]
+}
+
+/// The line of a place, in what is before it, the place itself, and what follows.
+struct Shown {
+    before: String,
+    marked: String,
+    after: String,
+}
+
+fn cut(text: &str, at: Location) -> Option<Shown> {
+    let (head, rest) = text.split_at_checked(at.offset)?;
+    let before = &head[head.rfind('\n').map_or(0, |end| end + 1)..];
+    let line_rest = rest.split('\n').next().unwrap_or_default().trim_end_matches('\r');
+    let end = (0..=at.len.min(line_rest.len())).rev().find(|end| line_rest.is_char_boundary(*end))?;
+    let (marked, after) = line_rest.split_at(end);
+    Some(Shown { before: last_of(before), marked: first_of(marked), after: first_of(after) })
+}
+
+fn first_of(text: &str) -> String {
+    match text.char_indices().nth(AROUND_MAX) {
+        Some((end, _)) => format!("{}…", plain(&text[..end])),
+        None => plain(text),
+    }
+}
+
+fn last_of(text: &str) -> String {
+    match text.char_indices().rev().nth(AROUND_MAX) {
+        Some((start, letter)) => format!("…{}", plain(&text[start + letter.len_utf8()..])),
+        None => plain(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, needle: &str) -> String {
+        let offset = text.find(needle).expect("it is there");
+        let line = text[..offset].matches('\n').count() + 1;
+        let at = Location { offset, len: needle.len(), line, column: 3 };
+        anstream::adapter::strip_str(&lines("p.yaml", text, at).join("\n")).to_string()
+    }
+
+    #[test]
+    fn the_offending_text_is_underlined_as_wide_as_it_is() {
+        assert_eq!(
+            shown("a: 1\n日: promt x\nb", "promt"),
+            " --> p.yaml:2:3\n  |\n2 | 日: promt x\n  |     ^^^^^"
+        );
+    }
+
+    #[test]
+    fn a_place_over_several_lines_is_underlined_on_its_first() {
+        assert_eq!(shown("x: [1,\n 2]", "[1,\n 2]"), " --> p.yaml:1:3\n  |\n1 | x: [1,\n  |    ^^^");
+    }
+
+    #[test]
+    fn a_very_long_line_is_shown_around_the_place() {
+        let text = format!("{}HERE{}", "a".repeat(100_000), "b".repeat(100_000));
+        assert!(shown(&text, "HERE").len() < 500);
+    }
+}

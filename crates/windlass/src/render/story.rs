@@ -1,0 +1,126 @@
+//! What happens in a run, a line an event that people care about. Never: every record (that is `windlass events`).
+
+use anstyle::Style;
+use windlass_core::event::{Event, PauseReason, Record, SkipReason};
+use windlass_core::failure::Failure;
+use windlass_core::id::TaskId;
+use windlass_core::time::{Span, Time};
+
+use crate::progress::Progress;
+use crate::render::plural::count;
+use crate::render::style::{DIM, ERROR, HINT, OK, WARNING, paint};
+use crate::render::{text, time};
+
+/// A line of the story, still in its parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    at: Time,
+    style: Style,
+    word: &'static str,
+    task: Option<TaskId>,
+    detail: String,
+    /// Whether it is worth a line where a live display shows what runs.
+    pub(crate) is_lasting: bool,
+}
+
+impl Line {
+    /// The line as it is printed.
+    pub(crate) fn text(&self) -> String {
+        let task = self.task.as_ref().map_or("", TaskId::as_str);
+        let space = if task.is_empty() || self.detail.is_empty() { "" } else { "  " };
+        let word = paint(self.style, &format!("{:<9}", self.word));
+        format!("{} {word} {task}{space}{}", paint(DIM, &time::clock(self.at)), self.detail)
+    }
+}
+
+/// The line for a record, where it is worth one. `progress` has the record in it already.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other events are worth no line")]
+pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
+    let (style, word, detail) = match &record.event {
+        Event::AttemptStarted { attempt, agent, .. } => {
+            let by = agent.as_ref().map(|agent| format!("by {agent}"));
+            let again = (*attempt > 1).then(|| format!("attempt {attempt}"));
+            let detail: Vec<String> = again.into_iter().chain(by).collect();
+            (DIM, "started", detail.join(" "))
+        }
+        Event::TaskExpanded { items, .. } => (DIM, "expanded", format!("into {}", children(items.len()))),
+        Event::TaskSucceeded { task, .. } => (OK, "succeeded", took(progress, task)),
+        Event::RetryScheduled { error, wait_ms, .. } => {
+            let when = if *wait_ms == 0 {
+                "at once".into()
+            } else {
+                format!("in {}", time::length(Span::from_ms(*wait_ms)))
+            };
+            (WARNING, "retrying", format!("{when} after {}", failure(error)))
+        }
+        Event::StopRequested { message, .. } => (WARNING, "stopping", text::one_line(message)),
+        Event::AttemptLost { error, .. } => (WARNING, "lost", text::one_line(&error.message)),
+        Event::TaskBlocked { error, .. } => (WARNING, "blocked", text::one_line(&error.message)),
+        Event::ApprovalRequested { run, task, id, text: asked, .. } => {
+            let answer = format!("windlass approve {run} {task} --id {id}");
+            (WARNING, "asks", format!("{}  {}", text::first_line(asked), paint(HINT, &answer)))
+        }
+        Event::TaskSkipped { reason: SkipReason::When, .. } => (DIM, "skipped", "its `when` is false".into()),
+        Event::TaskSkipped { cause, .. } => {
+            let cause = cause.as_ref().map_or_else(String::new, |cause| format!("because of {cause}"));
+            (WARNING, "skipped", cause)
+        }
+        Event::TaskDead { error, .. } => (ERROR, "dead", failure(error)),
+        Event::TaskCancelled { .. } => (ERROR, "cancelled", String::new()),
+        Event::TaskRequeued { .. } => (HINT, "requeued", String::new()),
+        Event::CancelRequested { task: None, by, .. } => (WARNING, "cancel", format!("asked for by {by}")),
+        Event::RunPaused { reason, .. } => (WARNING, "paused", pause(*reason).into()),
+        Event::RunResumed { .. } => (HINT, "resumed", String::new()),
+        Event::ApprovalGiven { answer, by, .. } => (HINT, answer_word(*answer), format!("by {by}")),
+        _ => return None,
+    };
+    let is_lasting = !matches!(&record.event, Event::AttemptStarted { .. } | Event::TaskExpanded { .. });
+    Some(Line { at: record.at, style, word, task: record.event.task().cloned(), detail, is_lasting })
+}
+
+fn took(progress: &Progress, task: &TaskId) -> String {
+    progress.took(task).map(time::length).unwrap_or_default()
+}
+
+fn children(number: usize) -> String {
+    if number == 1 { "1 child".into() } else { format!("{number} children") }
+}
+
+/// A failure in a line.
+pub(crate) fn failure(error: &Failure) -> String {
+    format!("{}: {}", error.kind, text::one_line(&error.message))
+}
+
+const fn answer_word(answer: windlass_core::event::ApprovalAnswer) -> &'static str {
+    use windlass_core::event::ApprovalAnswer::{Approved, Denied, Expired};
+    match answer {
+        Approved => "approved",
+        Denied => "denied",
+        Expired => "expired",
+    }
+}
+
+/// Why a run is paused, in words.
+pub(crate) const fn pause(reason: PauseReason) -> &'static str {
+    match reason {
+        PauseReason::Requested => "somebody asked for it",
+        PauseReason::Interrupted => "the engine was told to end",
+        PauseReason::DiskLow => "the disk of the home is nearly full",
+    }
+}
+
+/// The status line of a live display.
+pub(crate) fn status(progress: &Progress, now: Time) -> String {
+    let mut parts = vec![format!("{} of {} done", progress.done(), count(progress.tasks as u64, "task"))];
+    let mut more = |number: usize, word: &str| {
+        if number > 0 {
+            parts.push(format!("{number} {word}"));
+        }
+    };
+    more(progress.running.len(), "running");
+    more(progress.backing_off(), "waiting for a retry");
+    more(progress.blocked(), "waiting for you");
+    more(progress.failed(), "failed");
+    parts.push(time::length(now.since(progress.since)));
+    parts.join(", ")
+}

@@ -1,0 +1,80 @@
+//! Foreign text on a terminal: what programs, plans and agents said. Never: letting it steer the terminal.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// The text with every control character made visible, but for tabs (which become a space).
+pub(crate) fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\t' => shown.push(' '),
+            letter if letter.is_control() || is_reordering(letter) => shown.extend(letter.escape_unicode()),
+            letter => shown.push(letter),
+        }
+    }
+    shown
+}
+
+/// Characters that change the order in which others are shown.
+fn is_reordering(letter: char) -> bool {
+    matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The first line of a text, made plain; a mark says that there is more.
+pub(crate) fn first_line(text: &str) -> String {
+    let mut lines = text.lines();
+    let first = plain(lines.next().unwrap_or_default());
+    if lines.next().is_some() { format!("{first} …") } else { first }
+}
+
+/// All lines of a text as one, made plain.
+pub(crate) fn one_line(text: &str) -> String {
+    let lines: Vec<String> =
+        text.lines().map(|line| plain(line.trim())).filter(|line| !line.is_empty()).collect();
+    lines.join(" ")
+}
+
+/// How many columns a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// A text cut to so many columns; a mark says that something is missing.
+pub(crate) fn fit(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut taken = 0;
+    for letter in text.chars() {
+        taken += letter.width().unwrap_or(0);
+        if taken >= columns {
+            break;
+        }
+        kept.push(letter);
+    }
+    if columns > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_steer_the_terminal_is_made_visible() {
+        assert_eq!(plain("a\u{1b}[31mb\tc\r"), "a\\u{1b}[31mb c\\u{d}");
+        assert_eq!(plain("\u{202e}x"), "\\u{202e}x");
+        assert_eq!(plain("日本 é"), "日本 é");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_with_a_mark() {
+        assert_eq!(fit("abcdef", 6), "abcdef");
+        assert_eq!(fit("abcdef", 4), "abc…");
+        assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(first_line("a\nb"), "a …");
+    }
+}

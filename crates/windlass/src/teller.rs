@@ -1,0 +1,186 @@
+//! Tells what happens in the runs that are followed: JSON lines, plain lines, or lines above a small live block.
+//! Never: failing because nobody listens; a run goes on without its reader.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use windlass_core::event::Record;
+use windlass_core::id::RunId;
+use windlass_core::time::Time;
+use windlass_engine::reading::wire_line;
+
+use crate::progress::Progress;
+use crate::render::style::{BOLD, DIM, paint};
+use crate::render::{story, text, time};
+use crate::surroundings::Surroundings;
+
+/// How many attempts the live block names.
+const RUNNING_MAX: usize = 8;
+/// How large a terminal is taken to be that does not say.
+const SIZE: (usize, usize) = (80, 24);
+
+/// How it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Json,
+    Lines,
+    Live,
+}
+
+/// Tells what happens.
+pub(crate) struct Teller {
+    mode: Mode,
+    runs: BTreeMap<RunId, Progress>,
+    /// How many lines the live block has on the screen.
+    drawn: usize,
+    /// What a person is asked: it stands where the block would.
+    prompt: Option<&'static str>,
+}
+
+impl Teller {
+    /// A teller for these streams: JSON where that was asked for, live where a person looks.
+    pub(crate) fn new(json: bool, surroundings: &Surroundings) -> Self {
+        let is_plain = surroundings.text("TERM").is_none_or(|term| term == "dumb");
+        let mode = match json {
+            true => Mode::Json,
+            false if io::stdout().is_terminal() && !is_plain => Mode::Live,
+            false => Mode::Lines,
+        };
+        Self { mode, runs: BTreeMap::new(), drawn: 0, prompt: None }
+    }
+
+    /// Follows a run from here on, which is so far and is for that.
+    pub(crate) fn follow(&mut self, run: RunId, progress: Progress, goal: &str) {
+        self.runs.insert(run, progress);
+        if self.mode != Mode::Json {
+            let title = format!("{} {}", paint(BOLD, &format!("run {run}")), text::first_line(goal));
+            self.print(&[title.trim_end().to_owned()]);
+        }
+    }
+
+    /// Prints lines and leaves nothing below them.
+    pub(crate) fn print_last(&mut self, lines: &[String]) {
+        self.draw(lines, &[]);
+    }
+
+    /// The runs that are followed.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = RunId> {
+        self.runs.keys().copied()
+    }
+
+    /// Whether it prints for programs.
+    pub(crate) fn is_json(&self) -> bool {
+        self.mode == Mode::Json
+    }
+
+    /// Tells records, in order.
+    pub(crate) fn tell<'r>(&mut self, records: impl IntoIterator<Item = &'r Record>) {
+        let several = self.runs.len() > 1;
+        let mut lines = Vec::new();
+        for record in records {
+            let Some(run) = record.event.run() else { continue };
+            let Some(progress) = self.runs.get_mut(&run) else { continue };
+            progress.take(record);
+            if self.mode == Mode::Json {
+                lines.push(wire_line(record));
+            } else if let Some(line) = story::line(record, progress)
+                && (self.mode == Mode::Lines || line.is_lasting)
+            {
+                let whose = if several { format!("{} ", paint(DIM, run.as_str())) } else { String::new() };
+                lines.push(format!("{whose}{}", line.text()).trim_end().to_owned());
+            }
+        }
+        if !lines.is_empty() {
+            self.print(&lines);
+        }
+    }
+
+    /// Draws the live block anew.
+    pub(crate) fn tick(&mut self, now: Time) {
+        if self.mode == Mode::Live && self.prompt.is_none() {
+            let block = self.block(now);
+            self.draw(&[], &block);
+        }
+    }
+
+    /// Prints lines above the live block.
+    pub(crate) fn print(&mut self, lines: &[String]) {
+        match (self.mode, self.prompt) {
+            (Mode::Live, Some(prompt)) => {
+                self.draw(lines, &[]);
+                self.ask(prompt);
+            }
+            (Mode::Live, None) => {
+                let now = windlass_engine::clock::now();
+                let block = self.block(now);
+                self.draw(lines, &block);
+            }
+            (Mode::Json | Mode::Lines, _) => {
+                let mut out = anstream::stdout().lock();
+                // Nobody listens any more, perhaps; the run goes on.
+                lines.iter().try_for_each(|line| writeln!(out, "{line}")).unwrap_or_default();
+                out.flush().unwrap_or_default();
+            }
+        }
+    }
+
+    /// Puts a prompt where the block stands, until there is an answer.
+    pub(crate) fn ask(&mut self, prompt: &'static str) {
+        self.clear();
+        self.prompt = Some(prompt);
+        let mut out = anstream::stdout().lock();
+        write!(out, "{prompt}").and_then(|()| out.flush()).unwrap_or_default();
+    }
+
+    /// There was an answer.
+    pub(crate) fn answered(&mut self) {
+        self.prompt = None;
+    }
+
+    /// Takes the live block off the screen.
+    pub(crate) fn clear(&mut self) {
+        if self.drawn > 0 {
+            self.draw(&[], &[]);
+        }
+    }
+
+    fn block(&self, now: Time) -> Vec<String> {
+        let (columns, rows) = size();
+        let mut block = Vec::new();
+        for (id, progress) in &self.runs {
+            let running = progress.running.iter().take(RUNNING_MAX);
+            block.extend(running.map(|(task, (number, started))| {
+                let attempt = if *number > 1 { format!(" (attempt {number})") } else { String::new() };
+                let line = format!("  {task}{attempt}  {}", time::length(now.since(*started)));
+                paint(DIM, &text::fit(&line, columns))
+            }));
+            let more = progress.running.len().saturating_sub(RUNNING_MAX);
+            if more > 0 {
+                block.push(paint(DIM, &format!("  … {more} more")));
+            }
+            let status = format!("run {id}: {}", story::status(progress, now));
+            block.push(paint(BOLD, &text::fit(&status, columns)));
+        }
+        // A block higher than the screen could not be taken off it again.
+        block.split_off(block.len().saturating_sub(rows - 2))
+    }
+
+    /// Prints lines where the block was, and the block below them.
+    fn draw(&mut self, lines: &[String], block: &[String]) {
+        let mut screen = io::stdout();
+        if self.drawn > 0 {
+            // Not through `anstream`: where it takes colours out it would take the movement out, too.
+            write!(screen, "\u{1b}[{}A\u{1b}[J", self.drawn).unwrap_or_default();
+        }
+        let mut out = anstream::stdout().lock();
+        let drawn = lines.iter().chain(block).try_for_each(|line| writeln!(out, "{line}"));
+        self.drawn = block.len();
+        drawn.and_then(|()| out.flush()).unwrap_or_default();
+    }
+}
+
+/// Columns and rows of the terminal.
+fn size() -> (usize, usize) {
+    let size = rustix::termios::tcgetwinsize(io::stdout());
+    size.map_or(SIZE, |size| (usize::from(size.ws_col).max(20), usize::from(size.ws_row).max(4)))
+}
