@@ -141,14 +141,36 @@ impl Examined {
         if is_broken {
             self.fault = Some(DamageCause::ChainBroken { seq: self.end.seq.next() });
             self.known = self.known.max(store.tip()?.seq);
-        } else if self.end.seq < self.said.seq {
-            self.fault = Some(DamageCause::EndMissing);
-        } else if store.at(self.said.seq)?.is_none_or(|at| at.link != self.said.link) {
-            self.fault = Some(DamageCause::EndDiffers);
+        } else {
+            self.fault = differs(store, self.end, self.said)?;
+        }
+        if matches!(self.fault, Some(DamageCause::EndDiffers)) {
             self.end = store.at(Seq(self.said.seq.0 - 1))?.unwrap_or_default();
         }
         Ok(self.end.seq > Seq(0))
     }
+}
+
+/// Compares the end of a store with what the head says.
+fn differs(store: &Store, end: Head, said: Head) -> rusqlite::Result<Option<DamageCause>> {
+    if end.seq < said.seq {
+        return Ok(Some(DamageCause::EndMissing));
+    }
+    let is_same = store.at(said.seq)?.is_some_and(|at| at.link == said.link);
+    Ok((!is_same).then_some(DamageCause::EndDiffers))
+}
+
+/// The quick look of a reader whose connection is still the right one: the end, if all is well.
+pub(crate) fn sound_end(home: &Path, store: &Store) -> Option<Head> {
+    let Ok(Found::Slot(slot, _)) = head::read(home) else { return None };
+    if repair::is_pending(home) {
+        return None;
+    }
+    let one_view = store.connection.unchecked_transaction().ok()?;
+    let end = store.tip().ok()?;
+    let fault = differs(store, end, slot.head).ok()?;
+    one_view.commit().ok()?;
+    fault.is_none().then_some(end)
 }
 
 /// The place of the newest snapshot that belongs to this journal.

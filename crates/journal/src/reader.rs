@@ -15,7 +15,7 @@ use crate::blob::FolderBlobs;
 use crate::chain::{Body, Follower, Head, Row};
 use crate::error::{DamageCause, JournalError};
 use crate::head::HomeId;
-use crate::opening::{Depth, examine};
+use crate::opening::{Depth, examine, sound_end};
 use crate::replay::{Plans, Replay, build_in, damaged};
 use crate::store::{self, Store};
 use crate::{head, lock, os, snapshot};
@@ -83,14 +83,19 @@ impl Reader {
     pub fn refresh(&mut self) -> Result<Head, JournalError> {
         let path = store::path(&self.home);
         let identity = os::identity(&path).ok();
+        if let Some(open) = self.open.as_ref().filter(|open| Some(open.identity) == identity)
+            && let Some(end) = sound_end(&self.home, &open.store)
+        {
+            self.head = end;
+            self.known = end.seq;
+            return Ok(end);
+        }
         let examined = examine(&self.home, Depth::Nothing)?.sound(&self.home)?;
         self.home_id = examined.home_id;
         self.head = examined.end;
         self.known = examined.known;
         // A connection to what lies at the path no more would read the past for ever.
-        if self.open.as_ref().map(|open| open.identity) != identity || examined.store.is_none() {
-            self.open = identity.zip(examined.store).map(|(identity, store)| Open { store, identity });
-        }
+        self.open = identity.zip(examined.store).map(|(identity, store)| Open { store, identity });
         Ok(self.head)
     }
 

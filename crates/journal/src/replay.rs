@@ -14,16 +14,19 @@ use crate::chain::{Body, Follower, Head, Row, started};
 use crate::error::{Damage, DamageCause, JournalError};
 use crate::record;
 
-/// The plans of a home, each read once. They are held, so that a home that vanishes can be rescued with them.
+/// The plans of a home, each read once. They are held, and the variables of their runs with them, so that a home that
+/// vanishes can be rescued with what its runs can't go on without.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plans {
     plans: BTreeMap<Digest, Arc<Plan>>,
+    variables: BTreeMap<Digest, Vec<u8>>,
 }
 
 impl Plans {
     /// Hands a record the plan that it names.
     fn hydrate(&mut self, record: &mut Record, blobs: &dyn Blobs) -> Result<(), PlanFault> {
-        let Event::RunCreated { plan, hydrated, .. } = &mut record.event else { return Ok(()) };
+        let Event::RunCreated { plan, env, hydrated, .. } = &mut record.event else { return Ok(()) };
+        self.hold_variables(*env, blobs);
         if let Some(known) = self.plans.get(plan) {
             hydrated.0 = Some(Arc::clone(known));
             return Ok(());
@@ -38,21 +41,28 @@ impl Plans {
         Ok(())
     }
 
-    /// Holds the plan of a record that is appended.
-    pub(crate) fn hold(&mut self, record: &Record) {
-        if let Event::RunCreated { plan, hydrated, .. } = &record.event
-            && let Some(held) = &hydrated.0
+    /// Holds what a run that is appended, or that a snapshot brought back, names.
+    pub(crate) fn hold(&mut self, plan: Digest, read: &Arc<Plan>, env: Digest, blobs: &dyn Blobs) {
+        self.plans.insert(plan, Arc::clone(read));
+        self.hold_variables(env, blobs);
+    }
+
+    /// Without them a run can be shown, and that is all the journal is asked for: none is no damage here.
+    fn hold_variables(&mut self, env: Digest, blobs: &dyn Blobs) {
+        if !self.variables.contains_key(&env)
+            && let Ok(bytes) = blobs.get(env)
         {
-            self.plans.insert(*plan, Arc::clone(held));
+            self.variables.insert(env, bytes);
         }
     }
 
-    /// Every plan, as the blob that it came from where that is how this build writes it.
-    pub(crate) fn bodies(&self) -> impl Iterator<Item = (Digest, Vec<u8>)> {
-        self.plans.iter().filter_map(|(digest, plan)| {
+    /// Every body that is held; of plans the blob that each came from, where that is how this build writes it.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = Vec<u8>> {
+        let plans = self.plans.iter().filter_map(|(digest, plan)| {
             let bytes = serde_json::to_vec(plan).ok()?;
-            (Digest::of(&bytes) == *digest).then_some((*digest, bytes))
-        })
+            (Digest::of(&bytes) == *digest).then_some(bytes)
+        });
+        plans.chain(self.variables.values().cloned())
     }
 }
 

@@ -79,7 +79,7 @@ fn fill(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
 /// Blobs never change: a second name is as good as a copy.
 fn copy_blobs(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
     let blobs = FolderBlobs::new(&to.join("blobs"));
-    for (_, body) in lost.plans.bodies() {
+    for body in lost.plans.bodies() {
         blobs.put(&body).map_err(io::Error::other)?;
     }
     let folder = format!("/proc/self/fd/{}", lost.folder.as_raw_fd());

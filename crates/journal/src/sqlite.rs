@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use windlass_core::event::{Event, Record};
-use windlass_core::id::{Epoch, Seq};
+use windlass_core::id::{Digest, Epoch, Seq};
+use windlass_core::plan::Plan;
 
 use crate::chain::{Follower, Head, Salts, Sealed};
 use crate::error::{JournalError, is_storage_full};
@@ -92,6 +94,12 @@ impl SqliteJournal {
         self.home_id
     }
 
+    /// Holds what a run that a snapshot brought back names, as a replay does by itself: if the home vanishes, the copy
+    /// has it.
+    pub fn hold(&mut self, plan: Digest, read: &Arc<Plan>, env: Digest) {
+        self.plans.hold(plan, read, env, &*self.home.blobs());
+    }
+
     /// Moves everything into the store and syncs it: the orderly end.
     pub fn close(mut self) -> Result<(), JournalError> {
         match self.writing.take() {
@@ -116,9 +124,13 @@ impl SqliteJournal {
         self.with_reserve(Self::write_head)?;
         self.head = self.sealed.head;
         self.trusted.1 = self.head.seq;
-        batch.iter().filter(|record| matches!(record.event, Event::RunCreated { .. })).for_each(|record| {
-            self.plans.hold(record);
-        });
+        for record in batch {
+            if let Event::RunCreated { plan, env, hydrated, .. } = &record.event
+                && let Some(read) = &hydrated.0
+            {
+                self.hold(*plan, read, *env);
+            }
+        }
         Ok(())
     }
 
@@ -235,8 +247,7 @@ impl SqliteJournal {
         let Some(writing) = &self.writing else { return Ok(()) };
         let moved = writing.placed.iter().find(|(path, identity)| {
             // Not to be able to look is no proof that it is gone.
-            os::identity(path)
-                .map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |found| found != *identity)
+            os::identity(path).map_or_else(|error| says_gone(&error), |found| found != *identity)
         });
         let Some((path, _)) = moved else { return Ok(()) };
         let lost = rescue::Lost {
@@ -352,6 +363,11 @@ impl Journal for SqliteJournal {
         self.is_poisoned = in_place.is_err();
         in_place
     }
+}
+
+/// Whether an error of looking says that there is nothing.
+fn says_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Makes the head of an empty home, before there is a store.

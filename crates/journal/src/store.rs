@@ -120,11 +120,22 @@ impl Store {
         // Closing must not checkpoint: after a failed write nothing may be synced a second time.
         self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-        self.connection
-            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+        self.turn_log_on()?;
         self.connection.pragma_update(None, "synchronous", "full")?;
         self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         self.connection.pragma_update(None, "temp_store", "memory")
+    }
+
+    /// The statement must be run to its end: it answers «wal» first and commits then, and only its end tells of a sync
+    /// that failed in between.
+    fn turn_log_on(&self) -> rusqlite::Result<()> {
+        let mut turn_on = self.connection.prepare("PRAGMA journal_mode = wal")?;
+        let modes = turn_on.query_map([], |row| row.get::<_, String>(0))?;
+        if modes.collect::<rusqlite::Result<Vec<_>>>()? == ["wal"] {
+            return Ok(());
+        }
+        let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+        Err(rusqlite::Error::SqliteFailure(failure, Some("it can't have a write-ahead log".into())))
     }
 
     fn create(&self) -> rusqlite::Result<()> {

@@ -1,12 +1,12 @@
 //! An engine that is killed at any moment: what it said is durable is there, and nothing is there by half.
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use windlass_core::id::{Epoch, Seq};
 use windlass_journal::Journal;
+use windlass_journal::error::JournalError;
 use windlass_journal::suite::{all_after, reaped, started};
 
 use crate::place::{Place, open_at, program};
@@ -25,7 +25,11 @@ fn an_engine_that_appends_until_it_is_killed() {
     let (mut seq, epoch) = (journal.head().seq.0, journal.head().epoch.0 + 1);
     let mut out = std::io::stdout();
     let mut append = |first: u64, records: &[_]| {
-        journal.append(Epoch(epoch), Seq(first - 1), records).unwrap();
+        if let Err(failed) = journal.append(Epoch(epoch), Seq(first - 1), records) {
+            let again = journal.append(Epoch(epoch), Seq(first - 1), records);
+            assert!(matches!(again, Err(JournalError::Poisoned)), "{again:?}");
+            panic!("{failed:?}");
+        }
         journal.rest().unwrap();
         writeln!(out, "durable {}", journal.head().seq).and_then(|()| out.flush()).unwrap();
     };
@@ -38,30 +42,38 @@ fn an_engine_that_appends_until_it_is_killed() {
     }
 }
 
+/// The engine, about to be started with a home.
+fn engine(place: &Place, mut starter: Command) -> Command {
+    let arguments = ["--exact", "deaths::an_engine_that_appends_until_it_is_killed", "--nocapture"];
+    starter.args(arguments).env(HOME, place.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+    starter
+}
+
+/// The seq that a line of the engine calls durable.
+fn durable(line: &str) -> Option<u64> {
+    line.strip_prefix("durable ")?.parse().ok()
+}
+
 #[test]
 fn what_a_killed_engine_called_durable_is_there_and_nothing_by_half() {
     let place = Place::new();
     let (mut known, mut begun) = (0, 0);
     for round in 1..=20_u64 {
-        let arguments = ["--exact", "deaths::an_engine_that_appends_until_it_is_killed", "--nocapture"];
-        let mut engine = program(std::env::current_exe().unwrap());
-        engine.args(arguments).env(HOME, OsString::from(place.path()));
-        let mut engine = engine.stdout(Stdio::piped()).spawn().unwrap();
+        let mut engine = engine(&place, program(std::env::current_exe().unwrap())).spawn().unwrap();
         let mut lines = BufReader::new(engine.stdout.take().unwrap()).lines();
         // Each round ends at another moment of its own.
         let mut left = 1 + round * 7 % 13;
         while left > 0 {
-            let line = lines.next().unwrap().unwrap();
-            if let Some(seq) = line.strip_prefix("durable ") {
-                known = seq.parse().unwrap();
+            if let Some(seq) = durable(&lines.next().unwrap().unwrap()) {
+                known = seq;
                 left -= 1;
             }
         }
         engine.kill().unwrap();
         engine.wait().unwrap();
-        for line in lines.map_while(Result::ok) {
-            known = line.strip_prefix("durable ").map_or(known, |seq| seq.parse().unwrap_or(known));
-        }
+        // A last line may have been cut short by the kill; what it would have said is not counted.
+        let said = lines.map_while(Result::ok).filter_map(|line| durable(&line));
+        known = said.take_while(|seq| (seq - begun - 1) % BATCH == 0).last().unwrap_or(known);
         let mut journal = place.open(BUILD).unwrap();
         let all = all_after(&mut journal, 0).unwrap();
         let end = all.len() as u64;
@@ -72,4 +84,47 @@ fn what_a_killed_engine_called_durable_is_there_and_nothing_by_half() {
         assert_eq!((end - openings) % BATCH, 0, "batches are whole");
         assert_eq!(journal.head().epoch, Epoch(round));
     }
+}
+
+/// Whether the last of these calls belongs to the making of an empty store, in which nothing can be lost yet: until it
+/// has its write-ahead log, and the sync of its folder with that, SQLite has ways of its own.
+fn is_of_the_making(calls: &str) -> bool {
+    let (before, last) = calls.trim_end().rsplit_once('\n').unwrap_or(("", calls));
+    let of_the_folder = last.contains("/home>") && before.ends_with("journal.db-wal>) = 0");
+    of_the_folder || (before.contains("journal.db-journal>") && !calls.contains("journal.db-wal>"))
+}
+
+#[test]
+fn when_a_sync_fails_nothing_more_is_called_durable_and_nothing_is_synced_again() {
+    let is_traced = program("strace").args(["-o", "/dev/null", "true"]).status();
+    if !is_traced.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: strace is not there, or may not trace");
+        return;
+    }
+    let failed = |call| (1..=18).take_while(|nth| fail_a_sync(call, *nth)).count();
+    assert!(failed("fsync") + failed("fdatasync") > 15, "each sync of the first appends was failed");
+}
+
+/// Lets one sync of an engine fail. Says whether there was such a one.
+fn fail_a_sync(call: &str, nth: usize) -> bool {
+    let place = Place::new();
+    let log = place.path().with_extension("log");
+    let mut strace = program("strace");
+    strace.args(["-f", "-y", "-qq", "-e", "trace=fsync,fdatasync", "-e"]);
+    strace.arg(format!("inject={call}:error=EIO:when={nth}")).arg("-o").arg(&log);
+    strace.arg(std::env::current_exe().unwrap());
+    let mut engine = engine(&place, strace).spawn().unwrap();
+    let lines = BufReader::new(engine.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let known = lines.filter_map(|line| durable(&line)).take(10).last().unwrap_or(0);
+    // An engine that goes on is told so by a closed pipe.
+    assert!(!engine.wait().unwrap().success());
+    let log = std::fs::read_to_string(log).unwrap();
+    let Some((before, after)) = log.split_once("(INJECTED)") else { return false };
+    let is_quiet = !after.contains("sync(") || is_of_the_making(before);
+    assert!(is_quiet, "nothing is synced after {call} {nth} has failed: {log}");
+    let mut journal = place.open(BUILD).unwrap();
+    let all = all_after(&mut journal, 0).unwrap();
+    assert!(all.len() as u64 >= known, "{call} {nth}: {} records, {known} were durable", all.len());
+    assert!(all.is_empty() || (all.len() as u64 - 1).is_multiple_of(BATCH), "batches are whole");
+    true
 }

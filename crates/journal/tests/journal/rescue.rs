@@ -52,6 +52,8 @@ fn a_home_that_was_removed_goes_on_beside_it() {
     assert_eq!(journal.home_id(), id);
     let end = journal.head().seq;
     journal.append(Epoch(2), end, &[started(end.0 + 1, 2)]).unwrap();
+    let blobs = home_at(&rescue).blobs();
+    assert_eq!(blobs.list().unwrap().len(), 2, "the plan, and the variables of its run");
 }
 
 #[test]
