@@ -27,9 +27,12 @@ const PARENT_DIED: Signal = Signal::USR1;
 
 impl Os for Linux {
     fn detach() -> io::Result<OwnedFd> {
+        // What the kernel takes for a default disposition. The call of the C library keeps two signals to itself,
+        // and they may have been ignored by whoever started the engine.
+        let default = [0_u64; 4];
         for number in 1..=64 {
             // SAFETY: a default disposition runs no code of ours; numbers that can't be set are refused.
-            unsafe { libc::signal(number, libc::SIG_DFL) };
+            unsafe { libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), ptr::null::<u64>(), 8) };
         }
         block_all_signals()?;
         let link = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?;
@@ -110,9 +113,10 @@ impl Os for Linux {
         // everything that `birth` points to outlives the child's use of it, and the stack is the child's alone.
         // All signals are blocked here (`detach`), so no handler runs in the shared memory.
         let pid = unsafe { libc::clone(be_born, top.cast(), flags, (&raw mut birth).cast()) };
-        let Some(pid) = Pid::from_raw(pid).filter(|_| pid > 0) else {
+        if pid < 0 {
             return Err(Fault { step: Step::Fork, errno: last_errno() });
-        };
+        }
+        let pid = Pid::from_raw(pid).expect("a child has a number");
         // SAFETY: `birth` is ours; the read is volatile because another process wrote it.
         match unsafe { ptr::read_volatile(&raw const birth.failed) } {
             None => Ok(pid),

@@ -39,7 +39,7 @@ fn assert_all_gone(entered: &[Held], word: &str) {
 
 #[test]
 fn nothing_survives_the_engine() {
-    let mut engine = Engine::start("home-1");
+    let mut engine = Engine::start("1");
     let (_roll, entered) = start(&mut engine, &word(3));
     let keeper = entered[0].monitor().parent().expect("a keeper");
     engine.kill();
@@ -50,7 +50,7 @@ fn nothing_survives_the_engine() {
 
 #[test]
 fn the_lock_of_an_old_keeper_is_waited_for_until_all_is_gone() {
-    let mut engine = Engine::start("home-2");
+    let mut engine = Engine::start("2");
     let (_roll, entered) = start(&mut engine, &word(7));
     let busy = wait_for_old_keeper(engine.home.path(), Span::from_ms(1), |_| {});
     assert!(busy.is_err(), "the keeper lives");
@@ -65,7 +65,7 @@ fn the_lock_of_an_old_keeper_is_waited_for_until_all_is_gone() {
 
 #[test]
 fn nothing_survives_the_engine_while_a_monitor_is_held() {
-    let mut engine = Engine::start("home-3");
+    let mut engine = Engine::start("3");
     let (_roll, entered) = start(&mut engine, &word(4));
     let monitor = entered[0].monitor();
     let keeper = monitor.parent().expect("a keeper");
@@ -77,7 +77,7 @@ fn nothing_survives_the_engine_while_a_monitor_is_held() {
 
 #[test]
 fn nothing_survives_the_keeper_and_the_next_attempt_gets_another() {
-    let mut engine = Engine::start("home-4");
+    let mut engine = Engine::start("4");
     let (_roll, entered) = start(&mut engine, &word(6));
     entered[0].monitor().parent().expect("a keeper").signal(Signal::KILL);
     let report = engine.report();
@@ -90,7 +90,7 @@ fn nothing_survives_the_keeper_and_the_next_attempt_gets_another() {
 
 #[test]
 fn nothing_survives_a_monitor_and_its_attempt_has_crashed() {
-    let mut engine = Engine::start("home-5");
+    let mut engine = Engine::start("5");
     let (_roll, entered) = start(&mut engine, &word(8));
     entered[0].monitor().signal(Signal::KILL);
     let report = engine.report();
@@ -103,7 +103,7 @@ fn nothing_survives_a_monitor_and_its_attempt_has_crashed() {
 
 #[test]
 fn what_keeper_and_monitor_leave_falls_to_the_engine() {
-    let mut engine = Engine::start("home-6");
+    let mut engine = Engine::start("6");
     let (_roll, entered) = start(&mut engine, &word(1));
     let monitor = entered[0].monitor();
     let keeper = monitor.parent().expect("a keeper");
@@ -118,7 +118,7 @@ fn what_keeper_and_monitor_leave_falls_to_the_engine() {
 
 #[test]
 fn monitors_end_what_is_theirs_when_engine_and_keeper_are_gone() {
-    let mut engine = Engine::start("home-7");
+    let mut engine = Engine::start("7");
     let (_roll, entered) = start(&mut engine, &word(2));
     let keeper = entered[0].monitor().parent().expect("a keeper");
     keeper.signal(Signal::STOP);
@@ -130,7 +130,7 @@ fn monitors_end_what_is_theirs_when_engine_and_keeper_are_gone() {
 
 #[test]
 fn the_sweep_finds_by_marks_what_outlived_all_of_them() {
-    let mut engine = Engine::start("home-8");
+    let mut engine = Engine::start("8");
     let mut roll = Roll::new(engine.home.path());
     let enter = roll.enter();
     engine.run(&format!(
@@ -150,18 +150,18 @@ fn the_sweep_finds_by_marks_what_outlived_all_of_them() {
     // It dies with its monitor, by the kernel's hand.
     main.wait();
     let key = "abcdef/t1/1".parse().expect("a key");
-    assert!(sweep("home-8", |live| *live == key).is_empty(), "a live attempt is left alone");
-    let swept = sweep("home-8", |_| false);
+    assert!(sweep(&engine.home_id, |live| *live == key).is_empty(), "a live attempt is left alone");
+    let swept = sweep(&engine.home_id, |_| false);
     assert_eq!(swept.get(&key), Some(&2), "the daemon and the child");
     daemon.wait();
     child.wait();
-    assert!(sweep("home-8", |_| false).is_empty());
+    assert!(sweep(&engine.home_id, |_| false).is_empty());
     wait_for_old_keeper(engine.home.path(), Span::from_secs(0), |_| {}).expect("its lock is free");
 }
 
 #[test]
 fn an_engine_that_ends_in_order_leaves_nothing_either() {
-    let mut engine = Engine::start("home-9");
+    let mut engine = Engine::start("9");
     let (_roll, entered) = start(&mut engine, &word(5));
     engine.end();
     assert_all_gone(&entered, &word(5));

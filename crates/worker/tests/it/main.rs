@@ -1,6 +1,10 @@
 //! Real processes under a real keeper. Never: waiting by the clock (reports, descriptors and files are waited for).
 
 mod deaths;
+mod faults;
+mod limits;
 mod runs;
+mod scripted;
 mod stage;
+mod streams;
 mod watched;

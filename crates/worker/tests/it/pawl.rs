@@ -34,19 +34,25 @@ fn main() {
     let surroundings =
         Surroundings { env_base: Arc::new(path.into_iter().collect()), blobs: Arc::new(NoBlobs) };
     for (number, line) in std::io::stdin().lock().lines().enumerate() {
-        let assignment = assignment(number as u64 + 1, &home, line.expect("text"));
+        let assignment = assignment(number as u64 + 1, &home, &line.expect("text"));
         supervisor.spawn(assignment, surroundings.clone());
     }
     supervisor.shutdown();
 }
 
-fn assignment(number: u64, home: &str, line: String) -> Assignment {
+/// A line for the shell, or `argv PROGRAM`, or `in FOLDER`.
+fn assignment(number: u64, home: &str, line: &str) -> Assignment {
     let task = format!("t{number}").parse().expect("a task");
+    let (program, folder) = match line.split_once(' ') {
+        Some(("argv", program)) => (Program::Argv(vec![program.to_owned()]), home),
+        Some(("in", folder)) => (Program::Argv(vec!["true".to_owned()]), folder),
+        _ => (Program::Shell(line.to_owned()), home),
+    };
     Assignment {
         key: AttemptKey { run: "abcdef".parse().expect("a run"), task, attempt: 1 },
         fence: Fence(number),
-        program: Program::Shell(line),
-        folder: home.to_owned(),
+        program,
+        folder: folder.to_owned(),
         workspace: home.to_owned(),
         env_base: Digest::of(b""),
         env: BTreeMap::new(),
@@ -63,8 +69,11 @@ fn assignment(number: u64, home: &str, line: String) -> Assignment {
 fn in_a_line(report: &WorkerReport) -> String {
     match report {
         WorkerReport::Ended(ended) => {
-            let kind = ended.error.as_ref().map_or("ok", |error| error.kind.name());
-            format!("ended {} {kind} {}", ended.key.task, ended.leftovers)
+            let (kind, message) = match &ended.error {
+                Some(error) => (error.kind.name(), format!(" {}", error.message)),
+                None => ("ok", String::new()),
+            };
+            format!("ended {} {kind} {}{message}", ended.key.task, ended.leftovers)
         }
         WorkerReport::Overdue { key, .. } => format!("overdue {}", key.task),
         WorkerReport::Lost { attempts, reason } => {

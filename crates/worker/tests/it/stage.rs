@@ -46,7 +46,7 @@ impl Stage {
 
     pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let home = TempDir::new().expect("a folder");
-        let mut settings = Settings::new(home.path().to_owned(), "test-home".to_owned(), 4);
+        let mut settings = Settings::new(home.path().to_owned(), format!("stage-{}", std::process::id()), 4);
         settings.program = Some(PAWL.into());
         change(&mut settings);
         let (send, reports) = channel();
@@ -111,14 +111,12 @@ impl Stage {
         self.ended()
     }
 
-    #[expect(dead_code, reason = "x")]
     pub(crate) fn run_argv(&mut self, argv: &[&str]) -> AttemptEnded {
         let assignment = self.assignment(Program::Argv(argv.iter().map(|word| (*word).to_owned()).collect()));
         self.start(assignment);
         self.ended()
     }
 
-    #[expect(dead_code, reason = "x")]
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }

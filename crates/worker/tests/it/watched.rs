@@ -36,6 +36,17 @@ impl Roll {
 
     /// The next process that has entered, held by a descriptor.
     pub(crate) fn next(&mut self) -> Held {
+        Held::new(self.number()).expect("it lives")
+    }
+
+    /// Waits until the next process that has entered is over; it may be so already.
+    pub(crate) fn next_or_gone(&mut self) {
+        if let Some(held) = Held::new(self.number()) {
+            held.wait();
+        }
+    }
+
+    fn number(&mut self) -> i32 {
         let file = self.lines.get_ref();
         let mut ready = [PollFd::new(file, PollFlags::IN)];
         if self.lines.buffer().is_empty() {
@@ -44,7 +55,7 @@ impl Roll {
         }
         let mut line = String::new();
         self.lines.read_line(&mut line).expect("a line");
-        Held::new(line.trim().parse().expect("a number")).expect("it lives")
+        line.trim().parse().expect("a number")
     }
 }
 
@@ -111,6 +122,7 @@ pub(crate) fn alive_with(word: &str) -> Vec<String> {
 /// A small engine in a process of its own.
 pub(crate) struct Engine {
     pub(crate) home: TempDir,
+    pub(crate) home_id: String,
     pub(crate) held: Held,
     orders: Option<ChildStdin>,
     reports: BufReader<ChildStdout>,
@@ -118,21 +130,42 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    pub(crate) fn start(name: &str) -> Self {
+        Self::start_within(name, &[])
+    }
+
+    /// An engine started by another program, which takes a command line as its last arguments.
     #[expect(clippy::disallowed_methods, reason = "a test starts the engine that it kills")]
-    pub(crate) fn start(home_id: &str) -> Self {
+    pub(crate) fn start_within(name: &str, around: &[&str]) -> Self {
         let home = TempDir::new().expect("a folder");
-        let mut command = Command::new(PAWL);
-        command.arg(home.path()).arg(home_id).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // Its own, since what is swept by it is ended wherever it runs.
+        let home_id = format!("{name}-{}", std::process::id());
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(home.path(), everybody).expect("rights");
+        let words: Vec<&str> = around.iter().copied().chain([PAWL]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        command.arg(home.path()).arg(&home_id).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("an engine");
         let orders = child.stdin.take();
         let reports = BufReader::new(child.stdout.take().expect("piped"));
         let held = Held::new(child.id().cast_signed()).expect("our child");
-        Self { home, held, orders, reports, child }
+        Self { home, home_id, held, orders, reports, child }
     }
 
     pub(crate) fn run(&mut self, line: &str) {
         let orders = self.orders.as_mut().expect("it listens");
         writeln!(orders, "{}", line.replace('\n', " ")).and_then(|()| orders.flush()).expect("it listens");
+    }
+
+    /// Runs a program without a shell and without arguments.
+    pub(crate) fn run_argv(&mut self, program: &str) {
+        self.run(&format!("argv {program}"));
+    }
+
+    /// Runs `true` in this folder.
+    pub(crate) fn run_in(&mut self, folder: &str) {
+        self.run(&format!("in {folder}"));
     }
 
     pub(crate) fn report(&mut self) -> String {

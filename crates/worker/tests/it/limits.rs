@@ -1,0 +1,172 @@
+//! Limits of time and memory, stops, and what is left when the main process is over.
+
+use windlass_core::effect::Program;
+use windlass_core::event::{Exit, StopWhy};
+use windlass_core::failure::ErrorKind;
+use windlass_core::time::Span;
+use windlass_worker::WorkerReport;
+
+use crate::stage::Stage;
+use crate::watched::Roll;
+
+fn overdue(stage: &Stage) -> (u64, StopWhy, String) {
+    match stage.report() {
+        WorkerReport::Overdue { fence, why, message, .. } => (fence.0, why, message),
+        other @ (WorkerReport::Ended(_) | WorkerReport::Lost { .. }) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_is_told_of_once_and_ended_on_order() {
+    let mut stage = Stage::new();
+    let mut assignment = stage.assignment(Program::Shell("sleep 1000".into()));
+    assignment.start_to_close = Some(Span::from_ms(50));
+    let fence = stage.start(assignment);
+    assert_eq!(overdue(&stage), (1, StopWhy::Timeout, "it ran longer than 50ms (start_to_close)".into()));
+    stage.supervisor.stop(fence, Span::from_secs(10));
+    let ended = stage.ended();
+    assert_eq!(ended.exit, Exit::Signal(libc::SIGTERM));
+    assert_eq!(ended.error.map(|error| error.kind), Some(ErrorKind::Crashed));
+}
+
+#[test]
+fn silence_is_told_of_but_neither_output_nor_work_is_silence() {
+    let mut stage = Stage::new();
+    let mut limited = |line: &str| {
+        let mut assignment = stage.assignment(Program::Shell(line.into()));
+        assignment.heartbeat = Some(Span::from_ms(1000));
+        assignment.start_to_close = Some(Span::from_ms(3500));
+        stage.start(assignment)
+    };
+    let silent = limited("sleep 1000");
+    let busy = limited("while :; do :; done");
+    let chatty = limited("while :; do echo; sleep 0.3; done");
+    assert_eq!(overdue(&stage).1, StopWhy::Stalled);
+    let mut late: Vec<_> = (0..3).map(|_| overdue(&stage)).map(|(fence, why, _)| (fence, why)).collect();
+    late.sort_unstable_by_key(|(fence, _)| *fence);
+    assert_eq!(late, [(1, StopWhy::Timeout), (2, StopWhy::Timeout), (3, StopWhy::Timeout)]);
+    for fence in [silent, busy, chatty] {
+        stage.supervisor.stop(fence, Span::from_ms(0));
+    }
+    for _ in 0..3 {
+        assert_eq!(stage.ended().exit, Exit::Signal(libc::SIGKILL));
+    }
+}
+
+#[test]
+fn memory_is_summed_over_the_descent_and_told_of_when_it_is_too_much() {
+    let mut stage = Stage::new();
+    let hold = "x=$(head -c 40000000 /dev/zero | tr '\\0' x); sleep 1000; : $x";
+    let mut assignment = stage.assignment(Program::Shell(format!("({hold}) & ({hold}) & wait")));
+    assignment.memory_bytes_max = Some(64 << 20);
+    let fence = stage.start(assignment);
+    let (_, why, message) = overdue(&stage);
+    assert_eq!(why, StopWhy::Memory);
+    assert!(message.ends_with("MiB of memory, 64 MiB are allowed"), "{message}");
+    stage.supervisor.stop(fence, Span::from_ms(0));
+    let ended = stage.ended();
+    assert!(ended.usage.memory_bytes_peak > 64 << 20);
+    assert!(ended.usage.processes_peak >= 3, "{:?}", ended.usage);
+}
+
+#[test]
+fn what_an_attempt_used_is_counted_over_all_its_processes() {
+    let mut stage = Stage::new();
+    let busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+    let ended = stage.run(&format!("({busy}) & (setsid sh -c '{busy}' &) ; {busy}; wait"));
+    assert!(ended.usage.cpu_ms > 0);
+    assert!(ended.usage.memory_bytes_peak > 100_000);
+}
+
+#[test]
+fn a_polite_stop_lets_a_program_end_in_its_own_way() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let enter = roll.enter();
+    let fence =
+        stage.shell(&format!("trap 'echo cleaned; exit 7' TERM; {enter}; while :; do sleep 0.01; done"));
+    roll.next();
+    stage.supervisor.stop(fence, Span::from_secs(60));
+    let ended = stage.ended();
+    assert_eq!(ended.exit, Exit::Code(7));
+    assert_eq!(crate::stage::text(&ended.captured), "cleaned\n");
+}
+
+#[test]
+fn what_takes_no_notice_is_ended_by_force_also_when_it_is_held() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let enter = roll.enter();
+    let fence = stage.shell(&format!(
+        "trap '' TERM; sh -c '{enter}; kill -STOP $$' & (setsid sh -c '{enter}; sleep 1000; sleep 1000' &) ; {enter}; while :; do wait; sleep 1000; done"
+    ));
+    let entered = [roll.next(), roll.next(), roll.next()];
+    stage.supervisor.stop(fence, Span::from_ms(100));
+    assert_eq!(stage.ended().exit, Exit::Signal(libc::SIGKILL));
+    entered.iter().for_each(crate::watched::Held::wait);
+}
+
+#[test]
+fn what_outlives_the_main_process_is_ended_and_counted() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let enter = roll.enter();
+    let ended =
+        stage.run(&format!("(setsid sh -c '{enter}; exec sleep 1000' &); sleep 0.2; echo out; exit 0"));
+    assert_eq!((ended.exit, ended.error, ended.leftovers), (Exit::Code(0), None, 1));
+    roll.next_or_gone();
+}
+
+#[test]
+fn a_bomb_of_forks_is_ended() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let enter = roll.enter();
+    let fence = stage.shell(&format!(
+        "{enter}; bomb() {{ [ $(ls /proc | grep -c '^[0-9]') -lt 400 ] && (bomb) & (sleep 1000) & wait; bomb; }}; bomb"
+    ));
+    roll.next();
+    stage.supervisor.stop(fence, Span::from_ms(0));
+    assert_eq!(stage.ended().exit, Exit::Signal(libc::SIGKILL));
+}
+
+#[test]
+fn a_stop_before_the_start_is_an_end_too() {
+    let mut stage = Stage::new();
+    // More than there are monitors ready, so that the last ones wait for theirs.
+    let fences: Vec<_> = (0..20).map(|_| stage.shell("sleep 1000")).collect();
+    for fence in &fences {
+        stage.supervisor.stop(*fence, Span::from_ms(0));
+    }
+    for _ in &fences {
+        assert!(matches!(stage.ended().exit, Exit::Signal(libc::SIGKILL) | Exit::NotStarted));
+    }
+}
+
+#[test]
+fn five_hundred_attempts_leave_no_descriptor_and_no_zombie() {
+    let mut stage = Stage::new();
+    let open = || std::fs::read_dir("/proc/self/fd").expect("/proc").count();
+    for _ in 0..10 {
+        stage.shell("echo warm");
+    }
+    for _ in 0..10 {
+        stage.ended();
+    }
+    let before = open();
+    for round in 0..50 {
+        for _ in 0..10 {
+            stage.shell(if round % 2 == 0 { "echo out; echo err >&2" } else { "exit 1" });
+        }
+        for _ in 0..10 {
+            stage.ended();
+        }
+    }
+    assert_eq!(open(), before);
+    let tasks = std::fs::read_dir("/proc/self/task").expect("/proc").flatten();
+    let children =
+        tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    let children: Vec<String> =
+        children.flat_map(|list| list.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
+    assert_eq!(children.iter().filter(|child| !child.trim().is_empty()).count(), 1, "the keeper alone");
+}
