@@ -13,6 +13,7 @@ use windlass_core::id::Digest;
 
 use crate::error::is_storage_full;
 use crate::home::sync_folder;
+use crate::planted::{Bug, is_planted};
 
 /// Where half-written blobs are, within the folder.
 const UNFINISHED: &str = "unfinished";
@@ -121,9 +122,13 @@ impl FolderBlobs {
         let path = self.path(digest);
         let shard = path.parent().expect("a blob lies in a shard").to_owned();
         self.make_folder(&shard)?;
-        file.as_file().sync_all().map_err(BlobError::io("sync", file.path()))?;
+        if !is_planted(Bug::BlobNotSynced) {
+            file.as_file().sync_all().map_err(BlobError::io("sync", file.path()))?;
+        }
         file.persist(&path).map_err(|error| BlobError::io("name", &path)(error.error))?;
-        sync_folder(&shard).map_err(BlobError::io("sync", &shard))?;
+        if !is_planted(Bug::FolderNotSynced) {
+            sync_folder(&shard).map_err(BlobError::io("sync", &shard))?;
+        }
         self.remember(digest);
         Ok(())
     }

@@ -22,6 +22,7 @@ pub mod lock;
 pub mod memory;
 mod opening;
 mod os;
+pub mod planted;
 pub mod reader;
 pub mod record;
 pub mod repair;

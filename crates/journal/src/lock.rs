@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::os;
+use crate::planted::{Bug, is_planted};
 
 /// Its name within the home.
 pub const NAME: &str = "lock";
@@ -59,6 +60,11 @@ impl Lock {
             TryLockError::WouldBlock => LockError::Held { owner: owner(home) },
             TryLockError::Error(source) => LockError::Io { doing: "lock", path: path.clone(), source },
         })?;
+        if is_planted(Bug::LockInherited) {
+            let inherited = rustix::io::FdFlags::empty();
+            rustix::io::fcntl_setfd(&file, inherited)
+                .map_err(|error| LockError::io("share", &path)(error.into()))?;
+        }
         let lock = Self { file, path };
         lock.tell(&Owner::this_process(socket))?;
         Ok(lock)

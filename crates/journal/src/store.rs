@@ -14,6 +14,7 @@ use windlass_core::id::{Epoch, Seq};
 
 use crate::chain::{Body, Head, Link, Row};
 use crate::error::JournalError;
+use crate::planted::{Bug, is_planted};
 
 /// Its name within the home.
 const NAME: &str = "journal.db";
@@ -121,7 +122,8 @@ impl Store {
         self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         self.turn_log_on()?;
-        self.connection.pragma_update(None, "synchronous", "full")?;
+        let synced = if is_planted(Bug::CommitNotSynced) { "normal" } else { "full" };
+        self.connection.pragma_update(None, "synchronous", synced)?;
         self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         self.connection.pragma_update(None, "temp_store", "memory")
     }

@@ -12,7 +12,7 @@ use windlass_journal::suite::{self, Subject};
 use crate::place::Place;
 
 /// A disk in memory.
-struct Memory(MemoryStore);
+pub(crate) struct Memory(pub(crate) MemoryStore);
 
 impl Subject for Memory {
     fn open(&self, build: &str) -> Result<Box<dyn Journal>, JournalError> {

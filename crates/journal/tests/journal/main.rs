@@ -11,6 +11,7 @@ mod homes;
 mod inspections;
 mod locks;
 mod place;
+mod planted;
 mod readers;
 mod records;
 mod rescue;
