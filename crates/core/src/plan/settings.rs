@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::agents::AgentLayer;
-use super::conform::conform;
+use super::conform::{conform, report_missing};
 use super::diagnostic::{Diagnostic, Findings};
 use super::language::SETTINGS;
 use super::layers::{Defaults, Limit, LimitsLayer, limit};
@@ -97,10 +97,11 @@ impl Settings {
     fn read(root: &Node<'_>, text: &str, origin: &str, findings: &mut Findings) -> Self {
         // What is not built of an agent is told when a plan uses it: the file may be older or newer than this build.
         let missing = conform(root, &SETTINGS, findings);
-        super::conform::report_missing(
-            &missing.into_iter().filter(|(feature, _)| feature == "`on_finish`").collect(),
-            findings,
-        );
+        let of_no_agent = missing.into_iter().filter_map(|(feature, mut places)| {
+            places.retain(|(agent, _)| agent.is_empty());
+            (!places.is_empty()).then_some((feature, places))
+        });
+        report_missing(&of_no_agent.collect(), findings);
         let home = root.get("home");
         let size =
             |key: &str| home.and_then(|home| home.get(key)).and_then(Node::text).and_then(sizes::bytes);
@@ -141,5 +142,62 @@ fn note(node: &Node<'_>, key: &str, origin: &str, origins: &mut BTreeMap<String,
         }
     } else {
         origins.insert(key.to_owned(), Setting { value: node.json(), origin: origin.to_owned() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Span;
+
+    fn load(name: &str, text: &str) -> Settings {
+        let file = Source { name, text: text.as_bytes(), format: None };
+        Settings::load(&file).expect("it is valid").0
+    }
+
+    #[test]
+    fn files_lie_over_one_another_key_by_key_and_each_value_keeps_its_origin() {
+        let user = load(
+            "user.toml",
+            "[agents.a]\nadapter = 'command'\nprogram = 'x'\nconcurrency = 2\n[defaults.timeout]\ngrace = '3s'\n[limits]\ntasks = 5\n[home]\nreserve = '1MiB'\nkeep = '7d'\n[checks]\nfmt = 'a'\n",
+        );
+        let project = load(
+            "project.toml",
+            "[agents.a]\nconcurrency = 9\n[defaults]\ntimeout = '5m'\n[home]\nkeep = 'none'\n[checks]\ntest = 'b'\n",
+        );
+        let both = project.over(&user);
+        assert_eq!(both.agents["a"].program.as_deref(), Some("x"));
+        assert_eq!(both.agents["a"].concurrency, Some(9));
+        assert_eq!(both.defaults.timeout.grace, Some(Span::from_secs(3)));
+        assert_eq!(both.defaults.timeout.start_to_close, Some(Limit::Of(Span::from_secs(300))));
+        assert_eq!(both.limits.tasks, Some(5));
+        assert_eq!(both.home.reserve_bytes, Some(1 << 20));
+        assert_eq!(both.home.keep, Some(Limit::Lifted));
+        assert_eq!(both.checks.len(), 2);
+        let origin = |key: &str| (both.origins[key].value.to_string(), both.origins[key].origin.as_str());
+        assert_eq!(origin("agents.a.concurrency"), ("9".to_owned(), "project.toml"));
+        assert_eq!(origin("agents.a.program"), ("\"x\"".to_owned(), "user.toml"));
+        assert_eq!(origin("home.keep"), ("\"none\"".to_owned(), "project.toml"));
+    }
+
+    #[test]
+    fn an_agent_of_another_build_is_no_error_until_a_plan_uses_it() {
+        let settings = load("windlass.toml", "[agents.a]\nadapter = 'claude'\nmodel = 'opus'\n");
+        assert_eq!(settings.agents["a"].not_built, ["model"]);
+        let text = b"on_finish = 'x'\n[defaults]\npriority = 3\n[agents.a]\nmodel = 'opus'\n";
+        let errors = Settings::load(&Source { name: "windlass.toml", text, format: None })
+            .expect_err("it is not built");
+        let told: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+        assert_eq!(told, ["`on_finish` is not supported yet", "`priority` is not supported yet"]);
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_an_error_with_its_place() {
+        let text = b"[home]\nreserv = '1MiB'\n[limits]\ntasks = 'many'\n";
+        let errors =
+            Settings::load(&Source { name: "windlass.toml", text, format: None }).expect_err("it is wrong");
+        let told: Vec<_> =
+            errors.iter().map(|error| (error.code.name(), error.at.map(|at| at.line))).collect();
+        assert_eq!(told, [("unknown_key", Some(2)), ("wrong_type", Some(4))]);
     }
 }

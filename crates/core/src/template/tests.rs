@@ -126,6 +126,14 @@ fn one_expression_keeps_its_type() {
     assert_eq!(value("n{{ inputs.count }}"), Ok(json!("n3")));
     assert_eq!(value("{{ inputs.count }}{{ inputs.count }}"), Ok(json!("33")));
     assert_eq!(value("{{ '}}' }}"), Ok(json!("}}")));
+    assert_eq!(value("{{- inputs.count -}}"), Ok(json!(3)));
+    assert_eq!(value("{{ {'a': {'b': inputs.count}} }}"), Ok(json!({"a": {"b": 3}})));
+    assert_eq!(value("{# why #}{{ inputs.count }}"), Ok(json!(3)));
+    assert_eq!(value("{% raw %}{{ x }}{% endraw %}"), Ok(json!("{{ x }}")));
+    assert_eq!(value("{{ (1, 2) }}"), Ok(json!([1, 2])));
+    assert_eq!(value("{{ inputs.list | reverse | first }}"), Ok(json!(2.5)));
+    assert_eq!(value("{{ tasks.small.output.places | map(attribute='file') }}"), Ok(json!(["a.rs", "b.rs"])));
+    assert_eq!(value("{{ inputs.count | raw }}"), Ok(json!("3")));
     assert_eq!(value("{{ 18446744073709551615 }}"), Ok(json!(18_446_744_073_709_551_615_u64)));
 }
 

@@ -106,3 +106,19 @@ fn good_plans_become_the_plan_that_they_say() {
         .collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
+
+#[test]
+fn one_plan_in_three_formats_is_one_plan_to_the_byte_and_survives_the_journal() {
+    let formats =
+        files("good").into_iter().filter(|path| path.display().to_string().contains("three-formats"));
+    let plans: Vec<_> =
+        formats.map(|path| load(&path).unwrap_or_else(|errors| panic!("{errors:?}")).plan).collect();
+    let bytes: Vec<Vec<u8>> =
+        plans.iter().map(|plan| serde_json::to_vec(plan).expect("a plan is JSON")).collect();
+    assert_eq!(bytes.len(), 3);
+    assert!(bytes.iter().all(|other| *other == bytes[0]));
+    assert_eq!(
+        serde_json::from_slice::<windlass_core::plan::Plan>(&bytes[0]).expect("it reads back"),
+        plans[0]
+    );
+}
