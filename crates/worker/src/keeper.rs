@@ -41,6 +41,15 @@ pub fn run_if_keeper() {
     std::process::exit(code);
 }
 
+/// Set in the environment of keepers, so that a program that does not become one when it is started as one does not
+/// start another, and that one another.
+const STARTED_AS_KEEPER: &str = "WINDLASS_PAWL";
+
+/// Whether this process was to become a keeper and has not.
+pub(crate) fn was_to_be_keeper() -> bool {
+    std::env::var_os(STARTED_AS_KEEPER).is_some()
+}
+
 /// A keeper that this process started.
 #[derive(Debug)]
 pub(crate) struct KeeperProcess {
@@ -57,7 +66,12 @@ impl KeeperProcess {
     pub(crate) fn start(program: &Path, home: &Path, owners: Option<&str>) -> io::Result<Self> {
         let (link, theirs) = Link::pair()?;
         let mut command = Command::new(program);
-        command.arg0(NAME).arg(home).env_clear().envs(owners.map(|marks| ("WINDLASS_OWNERS", marks)));
+        command
+            .arg0(NAME)
+            .arg(home)
+            .env_clear()
+            .env(STARTED_AS_KEEPER, "1")
+            .envs(owners.map(|marks| ("WINDLASS_OWNERS", marks)));
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
         let mut known = KEEPERS.lock().unwrap_or_else(PoisonError::into_inner);
         let child = command.spawn()?;

@@ -75,6 +75,11 @@ pub enum WorkerError {
         /// Why.
         source: std::io::Error,
     },
+    /// This process was itself started as a keeper.
+    #[error(
+        "this program was started as a keeper and did not become one: its `main` must begin with `run_if_keeper`"
+    )]
+    NoKeeper,
     /// A folder of the home could not be made.
     #[error("failed to make the folder {path}")]
     Folder {

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use windlass_core::effect::Assignment;
 use windlass_core::event::{Exit, Usage};
@@ -11,12 +11,14 @@ use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Fence};
 use windlass_core::input::LostAttempt;
 
+use super::driver::Source;
 use super::launch::{Ready, feedback_path, output_path};
 use super::watch::Watch;
 use crate::adapter::{End, Reading};
 use crate::capture::{Capture, ErrorEnd, written_output};
 use crate::clock;
 use crate::log::{self, LogLimits, LogWriter, Stream};
+use crate::os::{Host, Os as _};
 use crate::report::{AttemptEnded, Captured};
 use crate::settings::Settings;
 use crate::wire::Account;
@@ -24,6 +26,11 @@ use crate::wire::Account;
 /// What a pipe can hold at most when its writer is gone: so much is still read at the end, and no more, since
 /// somebody else may go on writing into it.
 const PIPE_BYTES_MAX: usize = 1 << 20;
+
+/// What programs say when a disk, or a quota of one, is full.
+const FULL_DISK: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+/// A disk with less than this left is full.
+const FULL_BELOW_BYTES: u64 = 16 << 20;
 
 #[derive(Debug)]
 pub(super) struct Attempt {
@@ -83,9 +90,14 @@ impl Attempt {
         (attempt, message, descriptors)
     }
 
-    /// The streams that are still open, each with the side that it is.
-    pub(super) fn open_streams(&self) -> impl Iterator<Item = (usize, &OwnedFd)> {
-        self.streams.iter().enumerate().filter_map(|(side, stream)| Some((side, stream.as_ref()?)))
+    /// Lets the poller tell when a stream has something to say.
+    pub(super) fn watch_streams(&self, poller: &OwnedFd) -> io::Result<()> {
+        let open =
+            self.streams.iter().enumerate().filter_map(|(side, stream)| Some((side, stream.as_ref()?)));
+        for (side, stream) in open {
+            Host::watch(poller, stream.as_fd(), Source::Stream(self.fence, side).token())?;
+        }
+        Ok(())
     }
 
     /// Reads once from a stream that has something to say.
@@ -161,13 +173,11 @@ impl Attempt {
         let end = End { exit, errors: &self.errors.text(), program: &program };
         let mut conclusion = self.reading.conclude(&end);
         if by_kernel {
-            conclusion.error = Some(
-                Failure::new(
-                    ErrorKind::OutOfMemory,
-                    format!("the kernel ended `{program}` for want of memory"),
-                )
-                .hint("let fewer attempts run at a time, or bound them by `memory`"),
-            );
+            let what = format!("the kernel ended `{program}` for want of memory");
+            let hint = "let fewer attempts run at a time, or bound them by `memory`";
+            conclusion.error = Some(Failure::new(ErrorKind::OutOfMemory, what).hint(hint));
+        } else if conclusion.error.is_some() && self.met_a_full_disk() {
+            conclusion.error.iter_mut().for_each(|error| error.kind = ErrorKind::DiskFull);
         }
         let usage = Usage {
             cpu_ms: u64::try_from(account.cpu.as_millis()).unwrap_or(u64::MAX),
@@ -179,6 +189,16 @@ impl Attempt {
         let mut report = self.report(exit, conclusion.error, usage);
         report.leftovers = account.leftovers;
         report
+    }
+
+    /// Whether it complained of a full disk, and there is one.
+    fn met_a_full_disk(&self) -> bool {
+        let complained = FULL_DISK.iter().any(|text| self.errors.text().contains(text));
+        let full = |folder: &Path| {
+            let free = rustix::fs::statvfs(folder).map(|disk| disk.f_bavail * disk.f_frsize);
+            free.is_ok_and(|free| free < FULL_BELOW_BYTES)
+        };
+        complained && (full(&self.folder) || self.output.parent().is_some_and(full))
     }
 
     /// The attempt is over and nobody can tell how its main process ended.
@@ -220,6 +240,8 @@ impl Attempt {
         // What an agent failed with says more than that its output could not be kept.
         let ((captured, bytes, truncated), error) = match kept {
             Ok(kept) => (kept, error),
+            // A full disk is behind whatever else went wrong.
+            Err(failure) if failure.kind == ErrorKind::DiskFull => (nothing(), Some(failure)),
             Err(failure) => (nothing(), error.or(Some(failure))),
         };
         let (key, fence) = (self.key, self.fence);

@@ -1,14 +1,15 @@
 //! The thread behind a supervisor: it waits for orders, news of keeper and monitors, output, and time.
 //! Never: blocking on any one of them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass_core::effect::Assignment;
-use windlass_core::event::{LossReason, StopWhy};
+use windlass_core::event::LossReason;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Fence};
 use windlass_core::input::LostAttempt;
@@ -17,8 +18,9 @@ use windlass_core::time::Span;
 use super::attempt::{Attempt, not_handed_over, not_started};
 use super::mourning::Mourning;
 use super::pool::Pool;
-use super::{Order, Orders, Surroundings, launch, meter};
+use super::{Order, Orders, Surroundings, launch};
 use crate::clock;
+use crate::keeper::was_to_be_keeper;
 use crate::os::{Host, Os as _, Pid};
 use crate::report::{AttemptEnded, WorkerError, WorkerReport};
 use crate::settings::Settings;
@@ -58,9 +60,6 @@ impl Source {
 
 /// How much is read from a stream before others get their turn.
 const READ_BYTES: usize = 64 * 1024;
-/// How often monitors are asked whether they still run what they were given.
-const ASK_EVERY: Duration = Duration::from_secs(5);
-
 type Sink = Box<dyn FnMut(WorkerReport) + Send>;
 
 pub(super) struct Driver {
@@ -80,16 +79,23 @@ pub(super) struct Driver {
     pub(super) mourned: Vec<LostAttempt>,
     /// How often the kernel has ended a process for want of memory, when it was looked at last.
     pub(super) memory_kills: u64,
-    mourning_step: Option<Duration>,
-    next_tick: Option<Instant>,
-    last_ask: Instant,
+    pub(super) mourning_step: Option<Duration>,
+    /// When each attempt will have run too long.
+    pub(super) deadlines: BTreeSet<(Instant, Fence)>,
+    pub(super) next_tick: Option<Instant>,
+    pub(super) last_ask: Instant,
     pub(super) buffer: Vec<u8>,
 }
 
 impl Driver {
     pub(super) fn new(settings: Settings, sink: Sink, orders: Arc<Orders>) -> Result<Self, WorkerError> {
+        if was_to_be_keeper() {
+            return Err(WorkerError::NoKeeper);
+        }
+        // What lies in the spool belongs to attempts of an engine that is gone, and so are they.
+        drop(fs::remove_dir_all(settings.spool()));
         for folder in [settings.spool(), settings.home.join("logs")] {
-            let made = std::fs::create_dir_all(&folder);
+            let made = fs::create_dir_all(&folder);
             made.map_err(|source| WorkerError::Folder { path: folder, source })?;
         }
         let system = |what| move |source| WorkerError::System { what, source };
@@ -114,6 +120,7 @@ impl Driver {
             mourned: Vec::new(),
             memory_kills: Host::memory_kills(),
             mourning_step: None,
+            deadlines: BTreeSet::new(),
             next_tick: None,
             last_ask: clock::monotonic(),
             buffer: vec![0; READ_BYTES],
@@ -154,8 +161,12 @@ impl Driver {
         match launch::prepare(&self.settings, assignment, surroundings, &self.null) {
             Ok(ready) => {
                 let (attempt, message, descriptors) = Attempt::new(&self.settings, assignment, ready);
+                let watched = attempt.watch_streams(&self.poller);
                 self.attempts.insert(assignment.fence, attempt);
-                self.waiting.push_back((assignment.fence, message, descriptors));
+                match watched {
+                    Ok(()) => self.waiting.push_back((assignment.fence, message, descriptors)),
+                    Err(error) => self.fail(assignment.fence, not_handed_over(&error)),
+                }
             }
             Err(failure) => self.ended(not_started(assignment.key.clone(), assignment.fence, failure)),
         }
@@ -169,14 +180,14 @@ impl Driver {
         if self.pool.is_none() {
             match Pool::start(&self.settings, &self.poller) {
                 Ok(pool) => self.pool = Some(pool),
-                Err(error) => return self.fail_first(&error),
+                Err(error) => return self.fail_waiting(&error),
             }
         }
         while let Some(pool) = self.pool.as_mut().filter(|pool| pool.has_idle()) {
             let Some((fence, message, descriptors)) = self.waiting.pop_front() else { return };
             let borrowed: Vec<BorrowedFd<'_>> = descriptors.iter().map(|one| one.as_fd()).collect();
             match pool.give(fence, &message, &borrowed) {
-                Ok(true) => self.begins(fence),
+                Ok(true) => self.watch_limits(fence),
                 Ok(false) => self.waiting.push_front((fence, message, descriptors)),
                 Err(error) => self.fail(fence, not_handed_over(&error)),
             }
@@ -186,14 +197,19 @@ impl Driver {
         }
     }
 
-    fn begins(&mut self, fence: Fence) {
-        let Some(attempt) = self.attempts.get_mut(&fence) else { return };
-        attempt.watch.begins();
-        let due = clock::monotonic() + attempt.watch.tick();
-        self.next_tick = Some(self.next_tick.map_or(due, |next| next.min(due)));
-        for (side, stream) in attempt.open_streams() {
-            Host::watch(&self.poller, stream.as_fd(), Source::Stream(fence, side).token())
-                .expect("a poller of ours takes a stream of ours");
+    /// Takes an attempt out of the books.
+    pub(super) fn take(&mut self, fence: Fence) -> Option<Attempt> {
+        let attempt = self.attempts.remove(&fence)?;
+        if let Some(deadline) = attempt.watch.deadline() {
+            self.deadlines.remove(&(deadline, fence));
+        }
+        Some(attempt)
+    }
+
+    /// No attempt that waits will get a monitor.
+    pub(super) fn fail_waiting(&mut self, error: &io::Error) {
+        while !self.waiting.is_empty() {
+            self.fail_first(error);
         }
     }
 
@@ -205,7 +221,7 @@ impl Driver {
 
     /// An attempt could not be started after all.
     pub(super) fn fail(&mut self, fence: Fence, failure: Failure) {
-        if let Some(attempt) = self.attempts.remove(&fence) {
+        if let Some(attempt) = self.take(fence) {
             let (key, fence) = attempt.abandoned(&mut self.buffer);
             self.ended(not_started(key, fence, failure));
         }
@@ -227,74 +243,6 @@ impl Driver {
         }
     }
 
-    /// How long may be waited before something is due.
-    fn due(&self) -> Option<Duration> {
-        let now = clock::monotonic();
-        let deadlines = self.attempts.values().filter_map(|attempt| attempt.watch.next_deadline());
-        let next = deadlines.chain(self.next_tick).min().map(|moment| moment.saturating_duration_since(now));
-        next.into_iter().chain(self.mourning_step).min()
-    }
-
-    fn look_at_limits(&mut self) {
-        let now = clock::monotonic();
-        let mut overdue = Vec::new();
-        for (fence, attempt) in &mut self.attempts {
-            overdue.extend(attempt.watch.timed_out(now).map(|(why, message)| (*fence, why, message)));
-        }
-        if self.next_tick.is_some_and(|tick| tick <= now) {
-            overdue.extend(self.measure(now));
-            let ticks = self.attempts.values().map(|attempt| attempt.watch.tick());
-            self.next_tick = ticks.min().map(|tick| now + tick);
-        }
-        for (fence, why, message) in overdue {
-            let Some(attempt) = self.attempts.get_mut(&fence) else { continue };
-            attempt.note(&message);
-            let key = attempt.key.clone();
-            self.report(WorkerReport::Overdue { key, fence, why, message });
-        }
-    }
-
-    /// Measures everything that has run for a while.
-    fn measure(&mut self, now: Instant) -> Vec<(Fence, StopWhy, String)> {
-        let Some(pool) = &self.pool else { return Vec::new() };
-        let ask = now.duration_since(self.last_ask) >= ASK_EVERY;
-        let mut overdue = Vec::new();
-        for monitor in pool.monitors.values() {
-            let Some((fence, attempt)) =
-                monitor.doing.and_then(|fence| Some((fence, self.attempts.get_mut(&fence)?)))
-            else {
-                continue;
-            };
-            if attempt.watch.is_due(now) {
-                let measured = meter::measure(monitor.pid, attempt.watch.memory_of_interest());
-                overdue.extend(
-                    attempt.watch.measured(now, measured).into_iter().map(|(why, text)| (fence, why, text)),
-                );
-                attempt.show_open_lines();
-            }
-            if ask {
-                // One that can't be asked is one whose end is about to be seen.
-                drop(monitor.link.send(&ToMonitor::Ask(fence.0).to_bytes(), &[]));
-            }
-        }
-        if ask {
-            self.last_ask = now;
-        }
-        overdue.extend(self.largest_if_short());
-        overdue
-    }
-
-    /// The largest attempt where the machine has no memory left; one at a time, so that its end can help first.
-    fn largest_if_short(&mut self) -> Option<(Fence, StopWhy, String)> {
-        let memory = Host::memory_of_machine();
-        if !meter::is_machine_short(memory) || self.attempts.values().any(|one| one.watch.goes_for_memory()) {
-            return None;
-        }
-        let (fence, largest) = self.attempts.iter_mut().max_by_key(|(_, attempt)| attempt.watch.memory())?;
-        let (why, text) = largest.watch.has_to_go(memory.map_or(0, |(available, _)| available))?;
-        Some((*fence, why, text))
-    }
-
     /// Goes on with what a dead keeper left.
     fn mourn(&mut self) {
         let Some(mourning) = &mut self.mourning else { return };
@@ -304,7 +252,8 @@ impl Driver {
         }
         let Some(mourning) = self.mourning.take() else { return };
         for (_, fence) in std::mem::take(&mut self.orphaned) {
-            self.mourned.extend(self.attempts.remove(&fence).map(|one| one.lost(0, &mut self.buffer)));
+            let lost = self.take(fence).map(|one| one.lost(0, &mut self.buffer));
+            self.mourned.extend(lost);
         }
         mourning.pool.keeper.end();
         let mut attempts = std::mem::take(&mut self.mourned);

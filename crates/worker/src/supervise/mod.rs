@@ -4,6 +4,7 @@
 mod attempt;
 mod driver;
 mod launch;
+mod limits;
 mod meter;
 mod mourning;
 mod news;

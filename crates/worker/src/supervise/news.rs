@@ -34,12 +34,18 @@ impl Driver {
                     }
                 }
                 Ok(Received::Nothing) => return,
-                Ok(Received::End) | Err(_) => {
-                    self.mourning = self.pool.take().map(Mourning::new);
-                    return;
-                }
+                Ok(Received::End) | Err(_) => return self.keeper_died(),
             }
         }
+    }
+
+    fn keeper_died(&mut self) {
+        let Some(pool) = self.pool.take() else { return };
+        if !pool.has_borne {
+            // Another one would fare no better, and be started for each attempt that waits.
+            self.fail_waiting(&io::Error::other("its keeper ended as soon as it was started"));
+        }
+        self.mourning = Some(Mourning::new(pool));
     }
 
     fn monitor_ready(&mut self, monitor: Pid, link: Option<OwnedFd>) {
@@ -101,7 +107,7 @@ impl Driver {
     }
 
     fn monitor_ended(&mut self, fence: Fence, account: &Account) {
-        let Some(attempt) = self.attempts.remove(&fence) else { return };
+        let Some(attempt) = self.take(fence) else { return };
         if account.keeper_died {
             // It is told of with the others, once everything that the keeper left is gone.
             self.mourned.push(attempt.lost(account.leftovers, &mut self.buffer));
@@ -127,7 +133,7 @@ impl Driver {
     fn monitor_gone(&mut self, monitor: Pid, leftovers: u32) {
         let Some(place) = self.orphaned.iter().position(|(pid, _)| *pid == monitor) else { return };
         let (_, fence) = self.orphaned.swap_remove(place);
-        let Some(attempt) = self.attempts.remove(&fence) else { return };
+        let Some(attempt) = self.take(fence) else { return };
         let failure = Failure::new(ErrorKind::Crashed, "its monitor was killed, and the attempt with it")
             .hint(
                 "look for what killed the process `pawl-monitor`: the kernel for want of memory, or a person",
@@ -138,7 +144,7 @@ impl Driver {
 
     /// A monitor does not know the attempt that it was given, and no report of it is under way.
     fn lost(&mut self, fence: Fence) {
-        let Some(attempt) = self.attempts.remove(&fence) else { return };
+        let Some(attempt) = self.take(fence) else { return };
         let attempts = vec![attempt.lost(0, &mut self.buffer)];
         self.report(WorkerReport::Lost { attempts, reason: LossReason::ReportLost });
     }

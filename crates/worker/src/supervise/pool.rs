@@ -31,6 +31,8 @@ pub(super) struct Pool {
     idle: Vec<u32>,
     asked: u32,
     last: u32,
+    /// Whether the keeper has made a monitor yet.
+    pub(super) has_borne: bool,
 }
 
 impl Pool {
@@ -39,7 +41,8 @@ impl Pool {
         let program = settings.program.as_deref().unwrap_or("/proc/self/exe".as_ref());
         let keeper = KeeperProcess::start(program, &settings.home, settings.owners.as_deref())?;
         Host::watch(poller, keeper.link.as_fd(), Source::Keeper.token())?;
-        let mut pool = Self { keeper, monitors: HashMap::new(), idle: Vec::new(), asked: 0, last: 0 };
+        let mut pool =
+            Self { keeper, monitors: HashMap::new(), idle: Vec::new(), asked: 0, last: 0, has_borne: false };
         let slots = u32::try_from(settings.slots).unwrap_or(u32::MAX).max(1);
         pool.ask_for(READY.min(slots));
         Ok(pool)
@@ -60,6 +63,7 @@ impl Pool {
 
     /// A monitor came into being.
     pub(super) fn add(&mut self, pid: Pid, link: Link, poller: &OwnedFd) -> io::Result<()> {
+        self.has_borne = true;
         self.last += 1;
         Host::watch(poller, link.as_fd(), Source::Monitor(self.last).token())?;
         self.monitors.insert(self.last, Monitor { pid, link, doing: None });

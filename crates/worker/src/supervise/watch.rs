@@ -34,7 +34,6 @@ pub(super) struct Watch {
 
 #[derive(Debug, Default)]
 struct Told {
-    timeout: bool,
     stalled: bool,
     memory: bool,
 }
@@ -68,13 +67,9 @@ impl Watch {
         self.last_output = clock::monotonic();
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    /// When it will have run too long.
+    pub(super) fn deadline(&self) -> Option<Instant> {
         self.start_to_close.map(|span| self.began + clock::duration(span))
-    }
-
-    /// The moment at which it has to be told of; none once it was.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.deadline().filter(|_| !self.told.timeout)
     }
 
     /// How often it has to be measured: a short heartbeat more often than others.
@@ -107,12 +102,10 @@ impl Watch {
         self.processes_peak
     }
 
-    /// Says so once when it has run too long.
-    pub(super) fn timed_out(&mut self, now: Instant) -> Option<(StopWhy, String)> {
+    /// What is said when its deadline has passed.
+    pub(super) fn timed_out(&self) -> Option<(StopWhy, String)> {
         let span = self.start_to_close?;
-        let late = self.deadline().is_some_and(|deadline| deadline <= now);
-        (late && !std::mem::replace(&mut self.told.timeout, true))
-            .then(|| (StopWhy::Timeout, format!("it ran longer than {span} (start_to_close)")))
+        Some((StopWhy::Timeout, format!("it ran longer than {span} (start_to_close)")))
     }
 
     /// Takes a measurement, and says once for each limit that it is overrun.

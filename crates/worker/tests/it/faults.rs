@@ -153,6 +153,48 @@ fn a_command_without_words_is_no_command() {
     assert_eq!(failure(&mut stage, &[]).message, "the command is empty");
 }
 
+#[test]
+fn a_keeper_that_ends_at_once_fails_what_waits_for_it() {
+    let mut stage = Stage::with(|settings| settings.program = Some("/bin/false".into()));
+    let ended = stage.run("true");
+    let error = ended.error.expect("an error");
+    assert_eq!((ended.exit, error.kind), (Exit::NotStarted, ErrorKind::SpawnInvalid));
+    assert!(error.message.ends_with("its keeper ended as soon as it was started"), "{}", error.message);
+}
+
+#[test]
+fn a_keeper_that_is_not_there_is_an_error_at_once() {
+    let home = tempfile::TempDir::new().expect("a folder");
+    let mut settings = windlass_worker::Settings::new(home.path().to_owned(), "none".to_owned(), 1);
+    settings.program = Some("/no/such/keeper".into());
+    let error = windlass_worker::Supervisor::start(settings, |_| {}).expect_err("no keeper");
+    assert_eq!(error.to_string(), "failed to start the keeper /no/such/keeper");
+}
+
+/// A small disk of its own for an attempt, which only root can mount.
+#[test]
+fn a_full_disk_is_no_fault_of_the_attempt() {
+    if !is_root() {
+        return;
+    }
+    let mut stage = Stage::new();
+    let disk = stage.path("disk");
+    fs::create_dir(&disk).expect("a folder");
+    let mount = format!("mount -t tmpfs -o size=1m none {}", disk.display());
+    if stage.run(&mount).error.is_some() {
+        return;
+    }
+    let mut assignment = stage.assignment(Program::Shell("head -c 2000000 /dev/zero > big".into()));
+    assignment.folder = disk.display().to_string();
+    stage.start(assignment);
+    let error = stage.ended().error.expect("an error");
+    assert_eq!(stage.run(&format!("umount {}", disk.display())).error, None);
+    assert_eq!(error.kind, ErrorKind::DiskFull, "{}", error.message);
+    // A complaint alone is none where there is room.
+    let error = stage.run("echo x > /dev/full").error.expect("an error");
+    assert_eq!(error.kind, ErrorKind::Exit, "{}", error.message);
+}
+
 /// Root may enter and read everything, and has no limit of processes: these tests need another user, which only root
 /// can become.
 fn is_root() -> bool {

@@ -1,0 +1,99 @@
+//! The limits of attempts in flight: when they are due, and what is told when one is overrun. Never: ending an attempt.
+
+use std::time::{Duration, Instant};
+
+use windlass_core::event::StopWhy;
+use windlass_core::id::Fence;
+
+use super::driver::Driver;
+use super::meter;
+use crate::clock;
+use crate::os::{Host, Os as _};
+use crate::report::WorkerReport;
+use crate::wire::{Message as _, ToMonitor};
+
+/// How often monitors are asked whether they still run what they were given.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+impl Driver {
+    /// How long may be waited before something is due.
+    pub(super) fn due(&self) -> Option<Duration> {
+        let now = clock::monotonic();
+        let deadline = self.deadlines.first().map(|(moment, _)| *moment);
+        let next = deadline.into_iter().chain(self.next_tick).min();
+        let next = next.map(|moment| moment.saturating_duration_since(now));
+        next.into_iter().chain(self.mourning_step).min()
+    }
+
+    pub(super) fn look_at_limits(&mut self) {
+        let now = clock::monotonic();
+        let mut overdue = Vec::new();
+        while let Some((_, fence)) = self.deadlines.first().copied().filter(|(moment, _)| *moment <= now) {
+            self.deadlines.pop_first();
+            let late = self.attempts.get(&fence).and_then(|attempt| attempt.watch.timed_out());
+            overdue.extend(late.map(|(why, message)| (fence, why, message)));
+        }
+        if self.next_tick.is_some_and(|tick| tick <= now) {
+            overdue.extend(self.measure(now));
+            let ticks = self.attempts.values().map(|attempt| attempt.watch.tick());
+            self.next_tick = ticks.min().map(|tick| now + tick);
+        }
+        for (fence, why, message) in overdue {
+            let Some(attempt) = self.attempts.get_mut(&fence) else { continue };
+            attempt.note(&message);
+            let key = attempt.key.clone();
+            self.report(WorkerReport::Overdue { key, fence, why, message });
+        }
+    }
+
+    /// An attempt begins, and what is watched of it.
+    pub(super) fn watch_limits(&mut self, fence: Fence) {
+        let Some(attempt) = self.attempts.get_mut(&fence) else { return };
+        attempt.watch.begins();
+        self.deadlines.extend(attempt.watch.deadline().map(|deadline| (deadline, fence)));
+        let due = clock::monotonic() + attempt.watch.tick();
+        self.next_tick = Some(self.next_tick.map_or(due, |next| next.min(due)));
+    }
+
+    /// Measures everything that has run for a while.
+    fn measure(&mut self, now: Instant) -> Vec<(Fence, StopWhy, String)> {
+        let Some(pool) = &self.pool else { return Vec::new() };
+        let ask = now.duration_since(self.last_ask) >= ASK_EVERY;
+        let mut overdue = Vec::new();
+        for monitor in pool.monitors.values() {
+            let Some((fence, attempt)) =
+                monitor.doing.and_then(|fence| Some((fence, self.attempts.get_mut(&fence)?)))
+            else {
+                continue;
+            };
+            if attempt.watch.is_due(now) {
+                let measured = meter::measure(monitor.pid, attempt.watch.memory_of_interest());
+                overdue.extend(
+                    attempt.watch.measured(now, measured).into_iter().map(|(why, text)| (fence, why, text)),
+                );
+                attempt.show_open_lines();
+            }
+            if ask {
+                // One that can't be asked is one whose end is about to be seen.
+                drop(monitor.link.send(&ToMonitor::Ask(fence.0).to_bytes(), &[]));
+            }
+        }
+        if ask {
+            self.last_ask = now;
+        }
+        overdue.extend(self.largest_if_short());
+        overdue
+    }
+
+    /// The largest attempt where the machine has no memory left; one at a time, so that its end can help first.
+    fn largest_if_short(&mut self) -> Option<(Fence, StopWhy, String)> {
+        let memory = Host::memory_of_machine();
+        if !meter::is_machine_short(memory) || self.attempts.values().any(|one| one.watch.goes_for_memory()) {
+            return None;
+        }
+        let measured = self.attempts.iter_mut().filter(|(_, attempt)| attempt.watch.memory() > 0);
+        let (fence, largest) = measured.max_by_key(|(_, attempt)| attempt.watch.memory())?;
+        let (why, text) = largest.watch.has_to_go(memory.map_or(0, |(available, _)| available))?;
+        Some((*fence, why, text))
+    }
+}
