@@ -6,8 +6,10 @@
     reason = "a command for people, printing is what it does"
 )]
 
+mod documents;
 mod needs;
 mod program;
+mod quickstart;
 mod steps;
 mod verbs;
 

@@ -7,13 +7,20 @@ use std::process::{Command, Stdio};
 /// A command line that can be shown as well as run.
 pub(crate) struct Program {
     words: Vec<String>,
-    variables: Vec<(&'static str, &'static str)>,
+    variables: Vec<(&'static str, String)>,
+    folder: PathBuf,
 }
 
 impl Program {
     /// A program with its arguments, as they would be typed: words without quotes.
     pub(crate) fn line(line: &str) -> Self {
-        Self { words: line.split_whitespace().map(str::to_owned).collect(), variables: Vec::new() }
+        let words = line.split_whitespace().map(str::to_owned).collect();
+        Self { words, variables: Vec::new(), folder: workspace() }
+    }
+
+    /// A program by its path.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { words: vec![path.to_string_lossy().into_owned()], variables: Vec::new(), folder: workspace() }
     }
 
     /// The same with more arguments.
@@ -23,8 +30,14 @@ impl Program {
     }
 
     /// The same with a variable set.
-    pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
-        self.variables.push((name, value));
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    /// The same in another folder than the workspace's.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        folder.clone_into(&mut self.folder);
         self
     }
 
@@ -34,11 +47,18 @@ impl Program {
         set.chain(self.words.iter().cloned()).collect::<Vec<_>>().join(" ")
     }
 
-    /// Runs it in the workspace's folder, its output where ours goes.
+    /// Runs it, its output where ours goes.
     pub(crate) fn run(&self) -> Result<(), String> {
-        let told = |end: String| format!("`{}` {end}", self.shown());
-        let status = self.command().status().map_err(|error| told(format!("did not start: {error}")))?;
-        if status.success() { Ok(()) } else { Err(told(format!("ended with {status}"))) }
+        let status =
+            self.command().status().map_err(|error| self.told(&format!("did not start: {error}")))?;
+        if status.success() { Ok(()) } else { Err(self.told(&format!("ended with {status}"))) }
+    }
+
+    /// Runs it; gives how it ended and what it wrote to standard output. Standard error goes where ours goes.
+    pub(crate) fn said(&self) -> Result<(Option<i32>, String), String> {
+        let output = self.command().stderr(Stdio::inherit()).output();
+        let output = output.map_err(|error| self.told(&format!("did not start: {error}")))?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
     }
 
     /// Whether it starts and ends well. What it prints is dropped.
@@ -47,14 +67,18 @@ impl Program {
         quiet.is_ok_and(|status| status.success())
     }
 
+    fn told(&self, end: &str) -> String {
+        format!("`{}` {end}", self.shown())
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "starting programs is what this crate is for; none is an attempt"
     )]
     fn command(&self) -> Command {
         let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]).envs(self.variables.iter().copied()).current_dir(workspace());
-        command.stdin(Stdio::null());
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        command.args(&self.words[1..]).envs(variables).current_dir(&self.folder).stdin(Stdio::null());
         command
     }
 }

@@ -1,8 +1,8 @@
 //! The tasks, each a list of steps. Never: a step that CI runs and a person can't, or the other way round.
 
-use crate::needs;
 use crate::program::{Program, target};
 use crate::steps::Steps;
+use crate::{documents, needs, quickstart};
 
 /// Everything that CI runs. One build profile, so that nothing is compiled twice but clippy's own pass.
 pub(crate) fn test() -> Result<(), String> {
@@ -16,6 +16,14 @@ pub(crate) fn test() -> Result<(), String> {
     deny(&mut steps)?;
     steps.step("tests", || runner().and(&["--workspace", "--exclude", "xtask"]).run())?;
     steps.step("doctests", || Program::line("cargo test --doc --workspace --locked").run())?;
+    // The binary as people get it: built for the tests it may have features that only tests use.
+    steps.step("binary", || Program::line("cargo build --locked -p windlass").run())?;
+    steps.step("documents", documents::check_plans)?;
+    if std::env::var_os("WINDLASS_OWNERS").is_some() {
+        steps.pass_over("quickstart", "this is a task of a run, and runs can't be started within one yet");
+    } else {
+        steps.step("quickstart", quickstart::run)?;
+    }
     steps.end();
     Ok(())
 }
