@@ -1,5 +1,7 @@
 //! Why an engine could not start, or had to end. Never: what becomes of tasks (the core says that).
 
+use std::path::Path;
+
 use windlass_journal::error::{BlobError, HomeError, JournalError, LockError};
 use windlass_worker::{OldKeeperError, WorkerError};
 
@@ -51,6 +53,15 @@ impl EngineError {
             Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
             Self::OldKeeper(_) => Some("wait until it has ended what it holds, and try again".into()),
             Self::Lock(LockError::Io { .. }) | Self::Worker(_) | Self::System { .. } => None,
+        }
+    }
+
+    /// The copy of everything that was acknowledged, where the home was taken away under the engine.
+    pub fn rescue(&self) -> Option<&Path> {
+        if let Self::Journal(JournalError::StoreReplaced { rescue, .. }) = self {
+            rescue.as_deref()
+        } else {
+            None
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Report {
     pub(crate) causes: Vec<String>,
     /// What to do about it.
     pub(crate) hint: Option<String>,
+    /// What a program reads from the last line on standard error.
+    pub(crate) last_line: Option<String>,
 }
 
 /// What is wrong with a file, and its text.
@@ -59,7 +61,7 @@ impl From<FileErrors> for Failed {
 impl Report {
     /// A report of nothing but what happened.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), causes: Vec::new(), hint: None }
+        Self { exit, message: message.into(), causes: Vec::new(), hint: None, last_line: None }
     }
 
     /// Wrong usage.
@@ -126,5 +128,6 @@ pub(crate) fn print_failed(error: &io::Error) -> Failed {
 
 /// A failure of the engine or of the store.
 pub(crate) fn engine_failed(error: &EngineError) -> Report {
-    Report::of(Exit::Environment, error).hint(error.hint())
+    let rescue = error.rescue().map(|copy| copy.display().to_string());
+    Report { last_line: rescue, ..Report::of(Exit::Environment, error).hint(error.hint()) }
 }

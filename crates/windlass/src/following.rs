@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use windlass_core::event::{ApprovalAnswer, Event, Record};
-use windlass_core::id::RunId;
+use windlass_core::id::{RunId, Seq};
 use windlass_core::input::{Answer, Ask};
 use windlass_core::machine::run::Phase;
 use windlass_core::state::State;
@@ -109,20 +109,34 @@ impl Following {
     }
 
     /// Follows a run in the engine of another process until it rests. A signal only detaches.
-    pub(crate) fn guest(mut self, desk: &mut Desk, run: RunId) -> Outcome {
+    /// `whole` is whether what happened before is told, too.
+    pub(crate) fn guest(mut self, desk: &mut Desk, run: RunId, whole: bool) -> Outcome {
         let (to_news, news) = mpsc::channel();
         signals::forward(to_news.clone())
             .map_err(|error| Report::environment("signals can't be caught").cause(error.to_string()))?;
-        let reading = lookup::open(desk)?;
+        let mut reading = lookup::open(desk)?;
         let begun = begun(reading.state(), &[run]);
         for (run, progress, goal) in begun {
             self.teller.follow(run, progress, &goal);
+        }
+        if whole {
+            self.tell_the_past(&mut reading, run)?;
         }
         self.look_for_questions(&[run], desk, &to_news);
         self.answer_all(desk, &mut steer::send);
         watch(reading, run, self.interactive, to_news.clone())?;
         let end = self.attend(desk, &news, &to_news);
         self.conclude(desk, &[run], &end)
+    }
+
+    fn tell_the_past(&mut self, reading: &mut Reading, run: RunId) -> Outcome<()> {
+        let created = reading.state().run(run).map_or(Seq(0), |run| run.created.0);
+        let before = Seq(created.0.saturating_sub(1));
+        let told = reading.records(before, &mut |record| {
+            self.teller.tell([record]);
+            ControlFlow::Continue(())
+        });
+        told.map_err(|error| engine_failed(&error).into())
     }
 
     fn attend(&mut self, desk: &mut Desk, news: &Receiver<News>, to_news: &Sender<News>) -> End {

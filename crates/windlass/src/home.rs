@@ -47,9 +47,9 @@ impl Place {
 
     /// Whether tasks that work in the folder could remove the home by tidying up.
     pub(crate) fn home_is_inside(&self) -> bool {
-        let real = self.home.ancestors().find_map(|path| path.canonicalize().ok());
-        real.is_some_and(|home| home.starts_with(&self.folder) && home != self.folder)
-            || self.home == self.folder
+        let there = self.home.ancestors().find_map(|path| Some((path, path.canonicalize().ok()?)));
+        let real = there.and_then(|(path, real)| Some(real.join(self.home.strip_prefix(path).ok()?)));
+        real.is_some_and(|home| home.starts_with(&self.folder))
     }
 }
 

@@ -1,4 +1,5 @@
-//! The signals that end a run in order: Ctrl-C, SIGTERM, SIGHUP. Never: one that was ignored when we started (`nohup`).
+//! The signals that end a run in order: Ctrl-C, SIGTERM, SIGHUP. Never: a SIGHUP that was ignored when we started, as
+//! `nohup` does. SIGINT is ignored for every background job of a shell script, and whoever sends it there means it.
 
 use std::io;
 use std::sync::mpsc::Sender;
@@ -12,8 +13,8 @@ use crate::news::News;
 
 /// Passes every such signal on from now on.
 pub(crate) fn forward(to: Sender<News>) -> io::Result<()> {
-    let ignored = ignored();
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let hangs_up = ignored() & (1 << (SIGHUP - 1)) == 0;
+    let wanted = [SIGINT, SIGTERM].into_iter().chain(hangs_up.then_some(SIGHUP));
     let mut signals = Signals::new(wanted)?;
     let passing = move || {
         for signal in &mut signals {

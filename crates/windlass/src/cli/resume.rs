@@ -180,9 +180,8 @@ fn lift(desk: &mut Desk, runs: &[RunId], hosting: &Hosting, background: Option<U
     }
     match (background, runs) {
         (Some(side), runs) => side.announce(runs[0]).map(|()| Exit::Done),
-        (None, [run]) => {
-            Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes).guest(desk, *run)
-        }
+        (None, [run]) => Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes)
+            .guest(desk, *run, false),
         (None, _) => Ok(Exit::Done),
     }
 }

@@ -173,7 +173,7 @@ fn start(
             return match background {
                 Some(side) => side.announce(run).map(|()| Exit::Done),
                 None => Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes)
-                    .guest(desk, run),
+                    .guest(desk, run, true),
             };
         }
         if !patience.another_try() {

@@ -157,8 +157,8 @@ fn head(run: &RunDocument, state: &State) -> Vec<String> {
             format!(" ({})", plural::list(&names))
         }
     };
-    let mut lines =
-        vec![format!("{} {}", paint(BOLD, &format!("run {}", view.id)), text::first_line(&view.goal))];
+    let title = format!("{} {}", paint(BOLD, &format!("run {}", view.id)), text::first_line(&view.goal));
+    let mut lines = vec![title.trim_end().to_owned()];
     table.row(["  state".into(), state_cell_with(view, &state_text)]);
     table.row(["  plan".into(), text::plain(&view.plan).into()]);
     table.row(["  folder".into(), text::plain(&view.folder).into()]);

@@ -15,10 +15,10 @@ pub(crate) fn print(to: &mut dyn Write, report: &Report) -> io::Result<()> {
     for cause in &report.causes {
         writeln!(to, "  cause: {}", lines_of(cause))?;
     }
-    match &report.hint {
-        Some(hint) => writeln!(to, "\n{} {}", paint(HINT, "hint:"), lines_of(hint)),
-        None => Ok(()),
+    if let Some(hint) = &report.hint {
+        writeln!(to, "\n{} {}", paint(HINT, "hint:"), lines_of(hint))?;
     }
+    report.last_line.as_ref().map_or(Ok(()), |line| writeln!(to, "{line}"))
 }
 
 /// Prints what is wrong with a file, and how much of it there is.

@@ -1,3 +1,38 @@
-//! The binary, from outside.
+//! The built binary, from outside, in a sealed environment: every promise of the command line.
+//! Never: a sleep, a threshold of time, or anything of the machine's user.
 
+mod check;
 mod crash;
+mod desk;
+mod detach;
+mod doctor;
+mod init;
+mod looks;
+mod resume;
+mod run;
+mod schema;
+mod signals;
+mod steering;
+mod two;
+mod usage;
+
+/// Compares a text with its snapshot; what differs from run to run is taken out.
+macro_rules! assert_shows {
+    ($desk:expr, $text:expr) => {
+        insta::with_settings!({
+            omit_expression => true,
+            prepend_module_to_snapshot => true,
+            filters => vec![
+                (r"\b\d\d:\d\d:\d\d(\.\d+)?\b", "[time]"),
+                (r"\b\d{4}-\d\d-\d\d \[time\]", "[date]"),
+                (r"\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)?", "[span]"),
+                (r"\b(run|Run|resume|approve|show|retry|settle|logs|cancel) ([a-z0-9]{6})\b", "$1 [run]"),
+                (r"--id [0-9a-f]{8}\b", "--id [id]"),
+                (r"\[span\] ago|just now", "[ago]"),
+                // How wide a column is depends on what was taken out.
+                (r"(\S) {2,}", "$1  "),
+            ],
+        }, { insta::assert_snapshot!($desk.plain(&$text)) })
+    };
+}
+pub(crate) use assert_shows;

@@ -1,0 +1,98 @@
+//! `windlass doctor`, and homes that are not well.
+
+use std::fs;
+
+use crate::assert_shows;
+use crate::desk::Desk;
+
+#[test]
+fn a_home_that_is_well_gets_code_0() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    assert_eq!(desk.windlass(&["doctor"]).code, Some(0), "before there is one");
+    desk.windlass(&["run", "plan.yaml"]);
+    let done = desk.windlass(&["doctor"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let found = desk.json(&["doctor", "--json"]);
+    let about: Vec<&str> = found["findings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["about"].as_str())
+        .collect();
+    for part in ["store", "engine", "agents", "machine", "environment"] {
+        assert!(about.contains(&part), "{about:?}");
+    }
+}
+
+#[test]
+fn an_agent_whose_program_is_missing_is_to_be_mended() {
+    let desk = Desk::new();
+    desk.write("windlass.toml", "[agents.coder]\nadapter = \"command\"\nprogram = \"no-such-program\"\n");
+    let done = desk.windlass(&["doctor"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    assert!(done.out.contains("no-such-program"), "{}", done.out);
+}
+
+/// A home whose journal has lost its end.
+fn damaged() -> Desk {
+    let desk = Desk::with("tasks: { a: { run: echo 1 } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let home = desk.home();
+    let (store, wal) = (home.join("journal.db"), home.join("journal.db-wal"));
+    let before = fs::read(&store).expect("it is there");
+    let wal_before = fs::read(&wal).unwrap_or_default();
+    desk.windlass(&["run", "plan.yaml"]);
+    fs::write(&store, before).expect("ours");
+    fs::write(&wal, wal_before).expect("ours");
+    drop(fs::remove_file(home.join("journal.db-shm")));
+    for snapshot in fs::read_dir(home.join("snapshots")).into_iter().flatten().flatten() {
+        fs::remove_file(snapshot.path()).expect("ours");
+    }
+    desk
+}
+
+#[test]
+fn a_damaged_journal_is_code_4_everywhere_and_nothing_is_changed() {
+    let desk = damaged();
+    let before = fs::read(desk.home().join("journal.db")).expect("it is there");
+    for arguments in
+        [&["run", "plan.yaml"][..], &["resume"], &["ps"], &["show"], &["doctor"], &["cancel", "last"]]
+    {
+        let done = desk.windlass(arguments);
+        assert_eq!(done.code, Some(4), "{arguments:?}: {}", done.all());
+    }
+    assert_eq!(fs::read(desk.home().join("journal.db")).expect("it is there"), before);
+    assert_shows!(
+        desk,
+        desk.windlass(&["ps"])
+            .all()
+            .replace(&desk.home().file_name().expect("a name").to_string_lossy().into_owned(), "[home]")
+    );
+}
+
+#[test]
+fn a_person_may_accept_the_loss_and_go_on() {
+    let desk = damaged();
+    let accepted = desk.windlass(&["doctor", "--accept-loss"]);
+    assert_eq!(accepted.code, Some(0), "{}", accepted.all());
+    assert!(accepted.out.contains("Copies of what was there lie in"), "{}", accepted.out);
+    assert!(desk.home().join("damaged").exists());
+    assert_eq!(desk.windlass(&["doctor"]).code, Some(0));
+    assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(0));
+    let again = desk.windlass(&["doctor", "--accept-loss"]);
+    assert!(again.out.contains("Nothing was wrong"), "{}", again.all());
+}
+
+#[test]
+fn settings_say_where_they_came_from() {
+    let desk = Desk::new();
+    desk.write("windlass.toml", "[checks]\nformat = \"true\"\n");
+    let config = desk.json(&["doctor", "--config", "--json"]);
+    assert_eq!(config["settings"]["checks.format"]["value"], "true");
+    assert!(
+        config["settings"]["checks.format"]["origin"]
+            .as_str()
+            .expect("text")
+            .ends_with("project/windlass.toml")
+    );
+}

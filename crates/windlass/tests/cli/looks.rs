@@ -1,0 +1,188 @@
+//! Commands that only look.
+
+use serde_json::{Value, json};
+
+use crate::assert_shows;
+use crate::desk::Desk;
+
+#[test]
+fn an_empty_home_has_no_runs_and_that_is_no_failure() {
+    let desk = Desk::new();
+    assert_eq!(desk.json(&["ps", "--json"]), json!({ "runs": [] }));
+    assert_eq!(desk.json(&["ps", "--all", "--json"]), json!({ "runs": [] }));
+    assert_eq!(desk.json(&["dlq", "list", "--json"]), json!({ "dead_letters": [] }));
+    assert!(!desk.has_home());
+}
+
+#[test]
+fn runs_are_listed_with_the_newest_first() {
+    let desk = Desk::with("goal: First\ntasks: { a: { run: \"true\" } }");
+    let first = desk.windlass(&["run", "plan.yaml"]).run();
+    desk.write("plan.yaml", "goal: Second\ntasks: { a: { run: exit 1 }, b: { needs: [a], run: \"true\" } }");
+    let second = desk.windlass(&["run", "plan.yaml"]).run();
+    let ps = desk.json(&["ps", "--json"]);
+    let runs = ps["runs"].as_array().expect("a list");
+    assert_eq!(runs.len(), 2);
+    assert_eq!((&runs[0]["id"], &runs[1]["id"]), (&json!(second), &json!(first)));
+    assert_eq!(runs[0]["goal"], "Second");
+    assert_eq!(runs[0]["state"], "failed");
+    assert_eq!(runs[0]["tasks"], json!({ "dead": 1, "skipped": 1 }));
+    assert!(runs[0]["started_at"].is_string() && runs[0]["ended_at"].is_string());
+    let table = desk.windlass(&["ps"]).all().replace(&first, "[run1]").replace(&second, "[run2]");
+    assert_shows!(desk, table);
+    assert_eq!(desk.json(&["ps", "--all", "--json"])["runs"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_run_is_shown_in_the_order_of_its_plan_with_children_after_their_parent() {
+    let desk = Desk::with(
+        "
+goal: Everything at once
+tasks:
+  last: { needs: [each], run: echo end }
+  each: { needs: [list], for_each: \"{{ tasks.list.output }}\", run: [echo, \"{{ item }}\"] }
+  list: { run: \"echo '[1, {\\\"a\\\": true}]'\" }
+  never: { when: \"{{ false }}\", run: \"true\" }
+",
+    );
+    let run = desk.windlass(&["run", "plan.yaml"]).run();
+    let show = desk.json(&["show", &run, "--json"]);
+    let ids: Vec<&str> =
+        show["tasks"].as_array().expect("a list").iter().filter_map(|task| task["id"].as_str()).collect();
+    assert_eq!(ids, ["last", "each", "each.0", "each.1", "list", "never"]);
+    assert_eq!(show["tasks"][1]["output"], json!([1, { "a": true }]));
+    assert_eq!(show["tasks"][5]["skipped"]["reason"], "when");
+    let attempt = &show["tasks"][0]["attempts"][0];
+    assert_eq!(
+        (&attempt["number"], &attempt["state"], &attempt["exit_code"]),
+        (&json!(1), &json!("finished"), &json!(0))
+    );
+    assert_eq!((&attempt["agent"], &attempt["error"]), (&Value::Null, &Value::Null));
+    assert!(
+        attempt["started_at"].is_string() && attempt["ended_at"].is_string() && attempt["usage"].is_object()
+    );
+    assert_shows!(desk, desk.windlass(&["show", &run]).all());
+}
+
+#[test]
+fn a_large_output_is_shown_whole() {
+    let desk = Desk::with("tasks: { a: { run: \"head -c 200000 /dev/zero | tr '\\\\0' x\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let output = desk.json(&["show", "last", "--json"])["tasks"][0]["output"].as_str().map(str::len);
+    assert_eq!(output, Some(200_000));
+}
+
+#[test]
+fn every_unfinished_task_says_why_it_waits() {
+    let desk = Desk::with(
+        "
+tasks:
+  ask: { approval: \"Ship it?\" }
+  run: { run: cat gate }
+  slot: { run: \"true\" }
+  after: { needs: [run, ask], run: \"true\" }
+concurrency: 1
+",
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   run");
+    let show = desk.json(&["show", "last", "--why", "--json"]);
+    let on: Vec<(&str, &str)> = show["waits"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|wait| (wait["task"].as_str().expect("text"), wait["on"].as_str().expect("text")))
+        .collect();
+    assert_eq!(
+        on,
+        [
+            ("ask", "an approval"),
+            ("run", "attempt 1, which runs"),
+            ("slot", "a free slot: 1 in use"),
+            ("after", "tasks run, ask")
+        ]
+    );
+    let wait = &show["tasks"][0]["waits"][0];
+    assert!(wait["since"].is_string() && wait["until"].is_string(), "{wait}");
+    assert!(wait["who"].as_str().expect("text").starts_with("you: windlass approve"), "{wait}");
+    desk.open_gate("gate");
+    running.end();
+    assert_shows!(desk, desk.windlass(&["show", "last", "--why"]).all());
+}
+
+#[test]
+fn logs_keep_their_time_and_where_they_came_from() {
+    let desk = Desk::with("tasks: { a: { run: \"echo one; echo two >&2; printf three\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let lines = desk.windlass(&["logs", "last", "a", "--json"]).lines();
+    let mut said: Vec<(&str, &str)> = lines
+        .iter()
+        .map(|line| (line["stream"].as_str().expect("text"), line["text"].as_str().expect("text")))
+        .collect();
+    said.sort_unstable();
+    assert_eq!(said, [("stderr", "two"), ("stdout", "one"), ("stdout", "three")]);
+    assert!(lines.iter().all(|line| line["at"].as_str().is_some_and(|at| at.ends_with('Z'))));
+    let raw = desk.windlass(&["logs", "last", "a", "--raw"]);
+    assert!(
+        raw.out.contains("one\n") && raw.out.ends_with("three") || raw.out.ends_with("two\n"),
+        "{:?}",
+        raw.out
+    );
+    assert_eq!(desk.windlass(&["logs", "last", "a", "--attempt", "2"]).code, Some(2));
+}
+
+#[test]
+fn logs_follow_a_task_over_its_attempts_until_it_is_final() {
+    let desk = Desk::with(
+        "tasks: { a: { run: \"echo attempt $WINDLASS_ATTEMPT; cat gate; test $WINDLASS_ATTEMPT = 2\", retry: { max_attempts: 2, initial_interval: 1ms } } }",
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   a");
+    let mut following = desk.start(&["logs", "last", "a", "-f", "--raw"]);
+    following.wait_for("attempt 1");
+    desk.open_gate("gate");
+    following.wait_for("attempt 2");
+    desk.open_gate("gate");
+    let followed = following.end();
+    assert_eq!(followed.code, Some(0), "{}", followed.all());
+    assert_eq!(running.end().code, Some(0));
+}
+
+#[test]
+fn events_follow_a_run_to_its_end() {
+    let desk = Desk::with("tasks: { a: { run: cat gate } }");
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   a");
+    let mut following = desk.start(&["events", "last", "-f", "--json"]);
+    following.wait_for("attempt_started");
+    desk.open_gate("gate");
+    let followed = following.end();
+    assert_eq!(followed.code, Some(0));
+    assert_eq!(followed.lines().last().expect("a line")["type"], "run_finished");
+    running.end();
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let desk = Desk::with("tasks: { a: { for_each: \"{{ range(90) | list }}\", run: \"true\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let program = env!("CARGO_BIN_EXE_windlass");
+    let done = desk.start_shell(&format!("{program} events last --json | head -n 1")).end();
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+    assert_eq!(done.out.lines().count(), 1);
+}
+
+#[test]
+fn colours_are_for_terminals_only() {
+    let desk = Desk::with("tasks: { a: { run: exit 1 } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert!(!done.all().contains('\u{1b}'));
+    let forced = desk.command(&["ps"]).env("CLICOLOR_FORCE", "1").output().expect("it starts");
+    assert!(String::from_utf8_lossy(&forced.stdout).contains('\u{1b}'));
+    let neither =
+        desk.command(&["ps"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output().expect("it starts");
+    assert!(!String::from_utf8_lossy(&neither.stdout).contains('\u{1b}'));
+}

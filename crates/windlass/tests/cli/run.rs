@@ -1,0 +1,258 @@
+//! `windlass run` to its end: outcomes, codes, what is printed.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::assert_shows;
+use crate::desk::Desk;
+
+#[test]
+fn a_run_that_succeeds_tells_what_it_did() {
+    let desk = Desk::with(
+        "
+goal: Show what is told
+tasks:
+  one: { run: echo hello }
+  two: { needs: [one], run: [echo, \"{{ tasks.one.output }} again\"] }
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0));
+    assert_shows!(desk, done.all());
+}
+
+#[test]
+fn a_run_that_fails_ends_with_the_logs_of_what_failed() {
+    let desk = Desk::with(
+        "
+tasks:
+  good: { run: echo fine }
+  bad: { needs: [good], run: \"echo to out; echo to err >&2; printf '\\\\033[31mred' >&2; exit 7\" }
+  after: { needs: [bad], run: echo never }
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1));
+    assert_shows!(desk, done.all());
+}
+
+#[test]
+fn only_the_last_twenty_lines_of_a_failed_log_are_shown() {
+    let desk = Desk::with("tasks: { a: { run: \"seq 100 150; exit 1\" } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert!(
+        !done.out.contains(" 130\n") && done.out.contains(" 131\n") && done.out.contains(" 150\n"),
+        "{}",
+        done.out
+    );
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named_with_a_way_out() {
+    let desk = Desk::with("tasks: { a: { run: [gti, status] } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1));
+    assert!(done.out.contains("spawn_not_found") && done.out.contains("gti"), "{}", done.out);
+}
+
+#[test]
+fn programs_get_the_runs_events_and_the_last_is_its_end() {
+    let desk = Desk::with("tasks: { a: { run: echo 1 }, b: { needs: [a], run: exit 1 } }");
+    let done = desk.windlass(&["run", "plan.yaml", "--json"]);
+    assert_eq!(done.code, Some(1));
+    let lines = done.lines();
+    let types: Vec<&str> = lines.iter().filter_map(|line| line["type"].as_str()).collect();
+    assert_eq!(types.first(), Some(&"run_created"));
+    assert_eq!(types.last(), Some(&"run_finished"));
+    let run = lines[0]["run"].clone();
+    assert!(lines.iter().all(|line| line["run"] == run && line["seq"].is_u64() && line["v"] == 1));
+    let events = desk.windlass(&["events", "last", "--json"]);
+    assert_eq!(events.out, done.out, "the same lines as `events --json`");
+}
+
+#[test]
+fn a_run_goes_on_without_its_reader() {
+    let desk = Desk::with("tasks: { a: { run: cat gate }, b: { needs: [a], run: echo done > proof } }");
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   a");
+    let mut child = running.stop_reading();
+    desk.open_gate("gate");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(desk.read("proof"), "done\n");
+}
+
+#[test]
+fn a_plan_may_come_from_standard_input() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["run", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(b"tasks: { a: { run: echo hi > proof } }").expect("it reads");
+    drop(stdin);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(desk.read("proof"), "hi\n");
+}
+
+#[test]
+fn inputs_reach_their_tasks_with_their_types() {
+    let desk = Desk::with(
+        "
+inputs: { who: { type: string }, times: { type: integer, default: 1 } }
+tasks: { a: { run: [printf, \"%s %s\", \"{{ inputs.who }}\", \"{{ inputs.times + 1 }}\"] } }
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml", "--input", "who=you = me", "--input", "times=4"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.json(&["show", "last", "--json"])["tasks"][0]["output"], "you = me 5");
+}
+
+#[test]
+fn inputs_that_are_wrong_missing_or_undeclared_start_nothing() {
+    let desk = Desk::with("inputs: { n: { type: integer } }\ntasks: { a: { run: echo hi > proof } }");
+    for inputs in [&[][..], &["--input", "n=many"], &["--input", "n=1", "--input", "x=2"], &["--input", "n"]]
+    {
+        let arguments: Vec<&str> = ["run", "plan.yaml"].iter().chain(inputs).copied().collect();
+        let done = desk.windlass(&arguments);
+        assert_eq!(done.code, Some(2), "{inputs:?}: {}", done.all());
+    }
+    assert!(!desk.has_home());
+    assert_eq!(desk.windlass(&["run", "missing.yaml"]).code, Some(2));
+    assert_eq!(desk.windlass(&["run"]).code, Some(2));
+}
+
+#[test]
+fn tasks_work_in_the_folder_that_was_named() {
+    let desk = Desk::with("tasks: { a: { run: pwd > proof } }");
+    fs::create_dir(desk.work().join("below")).expect("a folder");
+    let done = desk.windlass(&["run", "plan.yaml", "--dir", "below"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.plain(&desk.read("below/proof")), "[desk]/project/below\n");
+}
+
+#[test]
+fn an_attempt_sees_what_it_is_promised_and_nothing_of_the_surroundings() {
+    let desk = Desk::with(
+        "tasks: { a: { run: \"env | cut -d= -f1 | sort\", env: { MINE: \"1\" }, pass: [\"LET_*\"] } }",
+    );
+    let mut command = desk.command(&["run", "plan.yaml"]);
+    let done = command.env("SECRET", "x").env("LET_ME", "y").output().expect("it starts");
+    assert_eq!(done.status.code(), Some(0));
+    let show = desk.json(&["show", "last", "--json"]);
+    let names = show["tasks"][0]["output"].as_str().expect("text");
+    // What a shell adds by itself is none of ours.
+    let names: Vec<&str> = names.lines().filter(|name| !["_", "SHLVL", "OLDPWD"].contains(name)).collect();
+    assert_eq!(
+        names,
+        [
+            "COLUMNS",
+            "HOME",
+            "LET_ME",
+            "MINE",
+            "PATH",
+            "PWD",
+            "TERM",
+            "TMPDIR",
+            "TZ",
+            "WINDLASS_ATTEMPT",
+            "WINDLASS_HOME",
+            "WINDLASS_KEY",
+            "WINDLASS_OUTPUT",
+            "WINDLASS_OWNERS",
+            "WINDLASS_RUN",
+            "WINDLASS_TASK",
+            "WINDLASS_WORKSPACE",
+            "XDG_CONFIG_HOME",
+            "XDG_RUNTIME_DIR",
+            "XDG_STATE_HOME"
+        ]
+    );
+}
+
+#[test]
+fn once_only_people_are_left_it_ends_with_3_and_the_line_to_answer_with() {
+    let desk = Desk::with("tasks: { a: { run: echo 1 }, ok: { needs: [a], approval: \"Ship it?\" } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(3));
+    assert_shows!(desk, done.all());
+    assert_eq!(desk.json(&["ps", "--json"])["runs"][0]["state"], "waiting");
+    let with_json = desk.windlass(&["run", "plan.yaml", "--json"]);
+    assert_eq!(with_json.code, Some(3));
+    assert!(with_json.err.contains("windlass approve"), "{}", with_json.err);
+}
+
+#[test]
+fn yes_answers_every_approval() {
+    let desk = Desk::with(
+        "tasks: { ok: { approval: \"Ship it?\" }, b: { needs: [ok], run: [echo, \"{{ tasks.ok.output.by }}\"] } }",
+    );
+    let done = desk.windlass(&["run", "plan.yaml", "--yes"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.json(&["show", "last", "b", "--json"])["tasks"][0]["output"], "cli --yes");
+}
+
+#[test]
+fn the_scripted_agent_needs_no_key() {
+    let desk = Desk::with(
+        "
+agents: { helper: { adapter: scripted } }
+defaults: { agent: helper }
+tasks:
+  a: { prompt: \"write note.txt hello\\nsay done\" }
+  b: { needs: [a], prompt: \"on-attempt 1: exit 3\\nsay {{ tasks.a.output }}\", retry: { initial_interval: 1ms } }
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.read("note.txt").trim_end(), "hello");
+    let show = desk.json(&["show", "last", "--json"]);
+    assert_eq!(show["tasks"][1]["attempts"].as_array().map(Vec::len), Some(2));
+    assert_eq!(show["tasks"][1]["attempts"][0]["agent"], "helper");
+    assert_eq!(show["tasks"][1]["output"], "done");
+}
+
+#[test]
+fn a_task_can_not_start_another_run() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    let output = desk
+        .command(&["run", "plan.yaml"])
+        .env("WINDLASS_OWNERS", "h|abcdef/a/1")
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nested runs are not supported yet"));
+    assert!(!desk.has_home());
+}
+
+#[test]
+fn a_home_inside_the_folder_is_warned_of() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    let done = desk.windlass(&["run", "plan.yaml", "--home", "inside"]);
+    assert_eq!(done.code, Some(0));
+    assert!(done.err.contains("lies in the folder that tasks work in"), "{}", done.err);
+}
+
+#[test]
+fn a_disk_with_too_little_room_is_no_place_for_a_home() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    let mut command = desk.command(&["run", "plan.yaml"]);
+    let output = command.env("WINDLASS_HOME_MIN_FREE", "9223372036854775807").output().expect("it starts");
+    assert_eq!(output.status.code(), Some(4));
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(err.contains("MiB free") && err.contains("hint:"), "{err}");
+}
+
+#[test]
+fn unfinished_runs_are_named_and_left() {
+    let desk = Desk::with("tasks: { ok: { approval: \"Ship it?\" } }");
+    let first = desk.windlass(&["run", "plan.yaml"]).run();
+    let second = desk.windlass(&["run", "plan.yaml"]);
+    assert!(
+        second.err.contains(&format!("{first} is unfinished: `windlass resume` goes on.")),
+        "{}",
+        second.err
+    );
+    let resumed = desk.windlass(&["events", &first, "--json"]);
+    assert!(!resumed.out.contains("run_resumed"));
+}
