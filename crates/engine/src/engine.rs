@@ -40,8 +40,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const SNAPSHOT_RECORDS_MIN: u64 = 20_000;
 /// How long an old keeper may take to end what it has: the grace of a stop, and some.
 const OLD_KEEPER_AT_MOST: Span = Span::from_secs(15);
-/// The name of this build, in the journal and in snapshots.
-pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+/// The name of this build, in the journal and in snapshots: its version and a digest of its sources (`build.rs`).
+pub const BUILD: &str = env!("WINDLASS_BUILD");
 
 /// How an engine is opened.
 #[derive(Clone, Debug)]
@@ -98,6 +98,9 @@ impl Engine {
         let mut journal = SqliteJournal::open(&home, &lock, BUILD)?;
         let swept = windlass_worker::sweep(&journal.home_id().to_string(), |_| false);
         let state = recover::replay(&mut journal)?;
+        for run in state.runs.values() {
+            journal.hold(run.plan_digest, &run.plan, run.env);
+        }
         let (sender, inbox) = mpsc::channel();
         let blobs = home.blobs();
         let snapshot_at = state.head;
