@@ -19,12 +19,20 @@ const HOLDS_MAX: u32 = 20;
 pub(crate) struct Ending {
     force_at: Instant,
     warned: bool,
+    /// A group of processes that was warned as a whole.
+    warned_group: Option<Pid>,
 }
 
 impl Ending {
     /// An ending that begins now.
     pub(crate) fn new(grace: Duration) -> Self {
-        Self { force_at: clock::monotonic() + grace, warned: grace.is_zero() }
+        Self { force_at: clock::monotonic() + grace, warned: grace.is_zero(), warned_group: None }
+    }
+
+    /// An ending of processes of which a group was warned just before. It is not warned again: many programs take a
+    /// second warning for an order to end at once.
+    pub(crate) fn of_warned_group(grace: Duration, leader: Pid) -> Self {
+        Self { warned_group: Some(leader), ..Self::new(grace) }
     }
 
     /// Lets force be used no later than this long from now; what was granted before is never lengthened.
@@ -38,10 +46,12 @@ impl Ending {
         if now < self.force_at {
             if !self.warned {
                 self.warned = true;
-                for process in descent(roots()) {
-                    Host::signal(process, Signal::TERM);
+                for look in looks_at_descent(roots()) {
+                    if self.warned_group.is_none() || look.group != self.warned_group {
+                        Host::signal(look.process, Signal::TERM);
+                    }
                     // One that is held can't hear the warning.
-                    Host::signal(process, Signal::CONT);
+                    Host::signal(look.process, Signal::CONT);
                 }
             }
             return self.force_at - now;

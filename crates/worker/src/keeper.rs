@@ -79,6 +79,12 @@ impl KeeperProcess {
         Ok(Self { link, child })
     }
 
+    /// Whether it is over, and what it had was handed on.
+    pub(crate) fn is_over(&mut self) -> bool {
+        // A child that can't be asked for any more was taken.
+        self.child.try_wait().map_or(true, |status| status.is_some())
+    }
+
     /// Lets it end, and waits until it has: nothing that it held lives on.
     pub(crate) fn end(self) {
         let Self { link, mut child } = self;

@@ -138,7 +138,8 @@ impl<'a> Watch<'a> {
         }
         self.account.leftovers = u32::try_from(self.outlived.len()).unwrap_or(u32::MAX);
         tell(self.link, FromMonitor::Ended(self.account))?;
-        Ok(self.engine)
+        // Without its keeper a monitor has nobody to whom its own death would leave what it runs.
+        Ok(if self.account.keeper_died { Engine::Gone } else { self.engine })
     }
 
     /// Takes every child that is over; false when there are none left.
@@ -148,7 +149,8 @@ impl<'a> Watch<'a> {
                 Waited::Over(over) => {
                     self.account.cpu += over.cpu;
                     self.account.resident_peak = self.account.resident_peak.max(over.resident_peak);
-                    if over.pid == self.main {
+                    // Once it was taken, its number may be another's.
+                    if self.main_lives && over.pid == self.main {
                         self.account.status = over.status;
                         self.main_lives = false;
                     }
@@ -166,8 +168,10 @@ impl<'a> Watch<'a> {
         if self.main_lives && !grace.is_zero() {
             // The group hears of it in one stroke, also those of it that are being made at this moment.
             Host::signal_group(self.main, Signal::TERM);
+            self.ending = Some(Ending::of_warned_group(grace, self.main));
+        } else {
+            self.ending = Some(Ending::new(grace));
         }
-        self.ending = Some(Ending::new(grace));
     }
 
     fn look_for_keeper(&mut self) {

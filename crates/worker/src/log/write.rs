@@ -1,6 +1,10 @@
 //! Writing a log. A record is a line: milliseconds, a letter for the stream, a blank (or `+` where the line goes on),
 //! the text. A record `@N` at the end of the first part and at the start of each other says how many bytes of text
-//! lie before it. Never: failing an attempt because its log can't be written.
+//! lie before it.
+//!
+//! Past its first half a log takes so much in a second and no more: the rest of the second is still read, and dropped
+//! but for its end. It is not held back, since a program that waits for its reader looks like one that hangs, and one
+//! that means to print 10 GB would be at it for hours. Never: failing an attempt because its log can't be written.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};

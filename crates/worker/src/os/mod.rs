@@ -114,6 +114,7 @@ pub(crate) struct Process {
 pub(crate) struct Look {
     pub(crate) process: Process,
     pub(crate) parent: i32,
+    pub(crate) group: Option<Pid>,
     /// It is over and only waits to be taken by its parent.
     pub(crate) over: bool,
     /// Time of processors: its own, and of the children that it took.

@@ -64,6 +64,7 @@ pub(super) fn look_at(pid: Pid) -> Option<Look> {
     Some(Look {
         process: Process { pid, began: number(22)? },
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2).and_then(|text| pid_of(text)),
         over: matches!(fields.first(), Some(&"Z" | &"X")),
         cpu: own + of_children,
         cpu_of_children: of_children,

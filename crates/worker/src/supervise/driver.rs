@@ -255,11 +255,12 @@ impl Driver {
             let lost = self.take(fence).map(|one| one.lost(0, &mut self.buffer));
             self.mourned.extend(lost);
         }
+        let leftovers = mourning.leftovers();
         mourning.pool.keeper.end();
         let mut attempts = std::mem::take(&mut self.mourned);
         // Whose of several the orphans were can't be told; they are counted once.
         if let Some(first) = attempts.first_mut() {
-            first.leftovers += mourning.leftovers;
+            first.leftovers += leftovers;
         }
         // What is in none of these places carries its mark.
         let lost = |key: &AttemptKey| attempts.iter().any(|one| one.key == *key);

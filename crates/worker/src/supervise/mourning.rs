@@ -1,12 +1,13 @@
 //! The keeper has died: its monitors end what is theirs, and what falls to this process is ended and taken here.
 //! Never: starting anything before all of that is gone.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
 use crate::keeper::left_to_this_process;
-use crate::os::{Host, Os as _, Signal};
+use crate::os::{Host, Os as _, Pid, Process, Signal};
 
 use super::pool::Pool;
 
@@ -19,7 +20,9 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Mourning {
     pub(super) pool: Pool,
-    pub(super) leftovers: u32,
+    /// The monitors of that keeper, which come to this process too.
+    monitors: HashSet<Pid>,
+    seen: HashSet<Process>,
     until: Instant,
     ending: Option<Ending>,
 }
@@ -27,9 +30,15 @@ pub(super) struct Mourning {
 impl Mourning {
     /// Begins when the keeper's link has closed. Idle monitors end with their links.
     pub(super) fn new(mut pool: Pool) -> Self {
+        let monitors = pool.monitors.values().map(|monitor| monitor.pid).collect();
         pool.monitors.retain(|_, monitor| monitor.doing.is_some());
-        let mourning =
-            Self { pool, leftovers: 0, until: clock::monotonic() + GRACE_OF_MONITORS, ending: None };
+        let mourning = Self {
+            pool,
+            monitors,
+            seen: HashSet::new(),
+            until: clock::monotonic() + GRACE_OF_MONITORS,
+            ending: None,
+        };
         // One that is held would neither hear of the keeper's death nor end.
         mourning.signal_monitors(Signal::CONT);
         mourning
@@ -48,18 +57,36 @@ impl Mourning {
             }
             return Some(LOOK);
         }
+        // Links close before the kernel hands the children of their holder on: only that it can be taken proves that.
+        if !self.pool.keeper.is_over() {
+            return Some(LOOK);
+        }
         if !Host::is_subreaper() {
             return None;
         }
-        let mut left = left_to_this_process();
-        left.retain(|child| !Host::wait_for(*child));
+        let left = take_the_dead();
         if left.is_empty() {
             return None;
         }
-        if self.ending.is_none() {
-            self.leftovers += u32::try_from(descent(left).len()).unwrap_or(u32::MAX);
-        }
+        self.seen.extend(descent(left));
         let ending = self.ending.get_or_insert_with(|| Ending::new(GRACE_OF_LEFTOVERS));
         Some(ending.step(left_to_this_process).min(LOOK))
+    }
+
+    /// The processes that had to be ended here.
+    pub(super) fn leftovers(&self) -> u32 {
+        let others = self.seen.iter().filter(|process| !self.monitors.contains(&process.pid));
+        u32::try_from(others.count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// What came to this process and lives. Each one that was taken may have left more, so it is looked again.
+fn take_the_dead() -> Vec<Pid> {
+    loop {
+        let found = left_to_this_process();
+        let alive: Vec<Pid> = found.iter().copied().filter(|child| !Host::wait_for(*child)).collect();
+        if alive.len() == found.len() {
+            return alive;
+        }
     }
 }

@@ -8,7 +8,7 @@ use windlass_core::event::Exit;
 use windlass_core::failure::{ErrorKind, Failure};
 
 use crate::stage::Stage;
-use crate::watched::Engine;
+use crate::watched::{Engine, Roll};
 
 fn failure(stage: &mut Stage, argv: &[&str]) -> Failure {
     let ended = stage.run_argv(argv);
@@ -207,7 +207,7 @@ fn folders_and_programs_that_another_user_may_not_enter_are_denied() {
         return;
     }
     let mut engine =
-        Engine::start_within("u", &["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]);
+        Engine::start_within("u", &["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"], 4);
     let closed = engine.home.path().join("closed");
     fs::create_dir(&closed).expect("a folder");
     fs::copy("/bin/true", closed.join("tool")).expect("a program");
@@ -233,20 +233,39 @@ fn no_more_processes_is_no_fault_of_the_attempt() {
     if !is_root() {
         return;
     }
-    // A user of their own, since the limit counts all processes of a user: two threads, the keeper, two monitors.
-    let user = ["setpriv", "--reuid=61235", "--regid=61235", "--clear-groups", "prlimit", "--nproc=5:5"];
-    let mut engine = Engine::start_within("n", &user);
-    engine.run("true");
-    let report = engine.report();
-    assert!(report.starts_with("ended t1 spawn_exhausted 0 no more processes may be started"), "{report}");
-    engine.end();
+    // A user of their own each, since the limit counts all processes of a user: two threads, the keeper and a monitor
+    // fit into it.
+    let engine = |user: u32, limit: u32| {
+        let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
+        let limit = format!("--nproc={limit}:{limit}");
+        Engine::start_within("n", &["setpriv", &user, &group, "--clear-groups", "prlimit", &limit], 1)
+    };
+    let assert_exhausted = |report: String| {
+        assert!(report.contains(" spawn_exhausted 0 no more processes may be started"), "{report}");
+    };
+    // The monitor may start nothing.
+    let mut narrow = engine(61235, 4);
+    narrow.run("true");
+    assert_exhausted(narrow.report());
+    narrow.end();
+    // The monitor is in use, and the keeper may make no other.
+    let mut wider = engine(61236, 5);
+    let mut roll = Roll::new(wider.home.path());
+    wider.run(&format!("{}; read x < {}", roll.enter(), roll.pipe("go")));
+    let waits = roll.next();
+    wider.run("true");
+    assert_exhausted(wider.report());
+    roll.write("go");
+    assert_eq!(wider.report(), "ended t1 ok 0");
+    waits.wait();
+    wider.end();
 }
 
 #[test]
 fn too_many_open_files_is_no_fault_of_the_attempt() {
     let mut exhausted = 0;
     for limit in 9..20 {
-        let mut engine = Engine::start_within("f", &["prlimit", &format!("--nofile={limit}:{limit}")]);
+        let mut engine = Engine::start_within("f", &["prlimit", &format!("--nofile={limit}:{limit}")], 4);
         engine.run("true");
         let report = engine.report();
         if report.starts_with("ended t1 spawn_exhausted 0 too many files are open") {

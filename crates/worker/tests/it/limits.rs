@@ -7,7 +7,7 @@ use windlass_core::time::Span;
 use windlass_worker::WorkerReport;
 
 use crate::stage::Stage;
-use crate::watched::Roll;
+use crate::watched::{Engine, Roll};
 
 fn overdue(stage: &Stage) -> (u64, StopWhy, String) {
     match stage.report() {
@@ -93,6 +93,21 @@ fn a_polite_stop_lets_a_program_end_in_its_own_way() {
 }
 
 #[test]
+fn each_process_is_warned_once() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let enter = roll.enter();
+    // A second warning within the time that the first takes would be written too.
+    let counts = "trap 'echo warned' TERM";
+    let waits = format!("{counts}; {enter}; sleep 1000 & wait; sleep 0.2");
+    let fence = stage.shell(&format!("(setsid sh -c '{}' &); {waits}", waits.replace('\'', "\"")));
+    roll.next();
+    roll.next();
+    stage.supervisor.stop(fence, Span::from_secs(60));
+    assert_eq!(crate::stage::text(&stage.ended().captured), "warned\nwarned\n");
+}
+
+#[test]
 fn what_takes_no_notice_is_ended_by_force_also_when_it_is_held() {
     let mut stage = Stage::new();
     let mut roll = Roll::new(stage.home.path());
@@ -145,28 +160,16 @@ fn a_stop_before_the_start_is_an_end_too() {
 
 #[test]
 fn five_hundred_attempts_leave_no_descriptor_and_no_zombie() {
-    let mut stage = Stage::new();
-    let open = || std::fs::read_dir("/proc/self/fd").expect("/proc").count();
-    for _ in 0..10 {
-        stage.shell("echo warm");
-    }
-    for _ in 0..10 {
-        stage.ended();
-    }
-    let before = open();
+    let mut engine = Engine::start("leaks");
+    let mut burst = |line: &str| {
+        (0..10).for_each(|_| engine.run(line));
+        (0..10).for_each(|_| drop(engine.report()));
+        engine.held.open_files_and_children()
+    };
+    let (before, _) = burst("echo warm");
     for round in 0..50 {
-        for _ in 0..10 {
-            stage.shell(if round % 2 == 0 { "echo out; echo err >&2" } else { "exit 1" });
-        }
-        for _ in 0..10 {
-            stage.ended();
-        }
+        burst(if round % 2 == 0 { "echo out; echo err >&2" } else { "exit 1" });
     }
-    assert_eq!(open(), before);
-    let tasks = std::fs::read_dir("/proc/self/task").expect("/proc").flatten();
-    let children =
-        tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
-    let children: Vec<String> =
-        children.flat_map(|list| list.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
-    assert_eq!(children.iter().filter(|child| !child.trim().is_empty()).count(), 1, "the keeper alone");
+    assert_eq!(burst("true"), (before, 1), "and the keeper alone");
+    engine.end();
 }

@@ -23,8 +23,9 @@ fn main() {
     windlass_worker::run_if_scripted();
     let mut arguments = std::env::args().skip(1);
     let (home, home_id) = arguments.next().zip(arguments.next()).expect("a home and its id");
+    let slots = arguments.next().map_or(4, |slots| slots.parse().expect("a number"));
     windlass_worker::become_subreaper().expect("a subreaper");
-    let supervisor = Supervisor::start(Settings::new(home.clone().into(), home_id, 4), |report| {
+    let supervisor = Supervisor::start(Settings::new(home.clone().into(), home_id, slots), |report| {
         let mut out = std::io::stdout().lock();
         let written = writeln!(out, "{}", in_a_line(&report)).and_then(|()| out.flush());
         written.expect("somebody reads");

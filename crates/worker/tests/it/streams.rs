@@ -1,7 +1,6 @@
 //! What goes in and comes out: prompts, outputs, logs, floods.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 
 use windlass_core::effect::{Program, PromptPart};
 use windlass_core::event::Exit;
@@ -75,10 +74,8 @@ fn signals_and_descriptors_of_an_attempt_are_as_at_first() {
 fn the_log_keeps_each_line_with_its_stream_in_the_order_in_which_it_came() {
     let mut stage = Stage::new();
     let roll = Roll::new(stage.home.path());
-    let go = stage.path("go");
-    rustix::fs::mknodat(rustix::fs::CWD, &go, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
-        .expect("a pipe");
-    let pause = format!("{}; read x < {}", roll.enter(), go.display());
+    let go = roll.pipe("go");
+    let pause = format!("{}; read x < {}", roll.enter(), go);
     stage.shell(&format!("echo one; {pause}; echo two >&2; {pause}; printf three"));
     let path = log::path(stage.home.path(), &"abcdef/t1/1".parse().expect("a key"));
     let mut follower = Follower::new(&path).expect("a follower");
@@ -93,7 +90,7 @@ fn the_log_keeps_each_line_with_its_stream_in_the_order_in_which_it_came() {
         assert_eq!((line.stream, &*line.text), expected);
         seen.push((line.at, line.ended));
         if expected.1 != "three" {
-            File::options().write(true).open(&go).and_then(|mut go| go.write_all(b"\n")).expect("it waits");
+            roll.write("go");
         }
     }
     assert!(seen.is_sorted_by_key(|(at, _)| *at));
@@ -179,14 +176,12 @@ fn an_output_file_that_is_too_long_or_no_file_is_an_invalid_output() {
 fn a_pipe_that_a_stranger_holds_open_keeps_no_attempt_alive() {
     let mut stage = Stage::new();
     let mut roll = Roll::new(stage.home.path());
-    let go = stage.path("go");
-    rustix::fs::mknodat(rustix::fs::CWD, &go, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
-        .expect("a pipe");
-    stage.shell(&format!("{}; read x < {}; echo done", roll.enter(), go.display()));
+    let go = roll.pipe("go");
+    stage.shell(&format!("{}; read x < {}; echo done", roll.enter(), go));
     let attempt = roll.next();
     let output = format!("/proc/{}/fd/1", attempt.pid.as_raw_nonzero());
     let held = File::options().write(true).open(output).expect("its output");
-    File::options().write(true).open(&go).and_then(|mut go| go.write_all(b"\n")).expect("it waits");
+    roll.write("go");
     assert_eq!(text(&stage.ended().captured), "done\n");
     drop(held);
 }

@@ -25,8 +25,25 @@ impl Roll {
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
         // Open for both, so that it has no end while nobody writes.
+        // Some who enter are other users.
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("rights");
         let file = File::options().read(true).write(true).open(&path).expect("the pipe");
         Self { path, lines: BufReader::new(file) }
+    }
+
+    /// Another pipe beside it, for a word to those who wait for one.
+    pub(crate) fn pipe(&self, name: &str) -> String {
+        let path = self.path.with_file_name(name);
+        let mode = rustix::fs::Mode::from_raw_mode(0o666);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("rights");
+        path.display().to_string()
+    }
+
+    /// Gives that word to one who waits.
+    pub(crate) fn write(&self, name: &str) {
+        let pipe = File::options().write(true).open(self.path.with_file_name(name));
+        pipe.and_then(|mut pipe| pipe.write_all(b"\n")).expect("somebody waits");
     }
 
     /// A piece of shell that enters the number of the shell that runs it.
@@ -73,6 +90,16 @@ impl Held {
 
     pub(crate) fn signal(&self, signal: Signal) {
         rustix::process::pidfd_send_signal(&self.fd, signal).expect("it lives");
+    }
+
+    /// How many files it has open, and how many children.
+    pub(crate) fn open_files_and_children(&self) -> (usize, usize) {
+        let own = format!("/proc/{}", self.pid.as_raw_nonzero());
+        let tasks = std::fs::read_dir(format!("{own}/task")).expect("it lives").flatten();
+        let children =
+            tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+        let children = children.map(|list| list.split_ascii_whitespace().count()).sum();
+        (std::fs::read_dir(format!("{own}/fd")).expect("it lives").count(), children)
     }
 
     /// Waits until it is over.
@@ -131,12 +158,12 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn start(name: &str) -> Self {
-        Self::start_within(name, &[])
+        Self::start_within(name, &[], 4)
     }
 
     /// An engine started by another program, which takes a command line as its last arguments.
     #[expect(clippy::disallowed_methods, reason = "a test starts the engine that it kills")]
-    pub(crate) fn start_within(name: &str, around: &[&str]) -> Self {
+    pub(crate) fn start_within(name: &str, around: &[&str], slots: u32) -> Self {
         let home = TempDir::new().expect("a folder");
         // Its own, since what is swept by it is ended wherever it runs.
         let home_id = format!("{name}-{}", std::process::id());
@@ -145,7 +172,12 @@ impl Engine {
         let words: Vec<&str> = around.iter().copied().chain([PAWL]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        command.arg(home.path()).arg(&home_id).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .arg(home.path())
+            .arg(&home_id)
+            .arg(slots.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().expect("an engine");
         let orders = child.stdin.take();
         let reports = BufReader::new(child.stdout.take().expect("piped"));
