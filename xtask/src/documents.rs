@@ -31,6 +31,28 @@ pub(crate) fn check_plans() -> Result<(), String> {
     if checked == 0 { Err("no plan was found, so none was checked".to_owned()) } else { Ok(()) }
 }
 
+/// Holds the page of commands to what the binary says of itself.
+pub(crate) fn check_commands() -> Result<(), String> {
+    let page = workspace().join("docs/reference/cli.md");
+    let text = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
+    let (_, help) = Program::at(&target().join("debug/windlass")).and(&["--help"]).said()?;
+    let missing: Vec<&str> =
+        commands(&help).into_iter().filter(|command| !text.contains(&format!("| `{command}"))).collect();
+    match missing.as_slice() {
+        [] => Ok(()),
+        missing => Err(format!("docs/reference/cli.md has no row for {}", missing.join(", "))),
+    }
+}
+
+/// The commands that a help names.
+fn commands(help: &str) -> Vec<&str> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
+}
+
 fn check(plan: &Path, place: &str) -> Result<(), String> {
     let check = Program::at(&target().join("debug/windlass")).and(&["check", &plan.to_string_lossy()]);
     match check.said()? {
@@ -83,9 +105,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plans_are_found_among_other_blocks() {
+    fn plans_and_commands_are_found_among_other_lines() {
         let page =
             "a\n```yaml\nversion: 1\ntasks:\n  a: {}\n```\n```yaml\nno: plan\n```\n```toml\ntasks:\n```\n";
+        let help = "Runs.\n\nCommands:\n  init   Write\n           more\n  ps     List\n  help   Print\n\nOptions:\n  -h\n";
+        assert_eq!(commands(help), ["init", "ps"]);
         assert_eq!(plans(page), [(3, "version: 1\ntasks:\n  a: {}\n".to_owned())]);
     }
 }

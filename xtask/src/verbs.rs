@@ -18,7 +18,7 @@ pub(crate) fn test() -> Result<(), String> {
     steps.step("doctests", || Program::line("cargo test --doc --workspace --locked").run())?;
     // The binary as people get it: built for the tests it may have features that only tests use.
     steps.step("binary", || Program::line("cargo build --locked -p windlass").run())?;
-    steps.step("documents", documents::check_plans)?;
+    steps.step("documents", || documents::check_plans().and_then(|()| documents::check_commands()))?;
     if std::env::var_os("WINDLASS_OWNERS").is_some() {
         steps.pass_over("quickstart", "this is a task of a run, and runs can't be started within one yet");
     } else {
