@@ -155,3 +155,17 @@ fn every_key_of_a_plan_that_is_built_is_described() {
 fn names(page: &str, name: &str) -> bool {
     in_backticks(page).iter().any(|code| has_word(code, name))
 }
+
+#[test]
+fn every_test_that_the_readme_names_is_there() {
+    let readme = page("README.md").text;
+    let tests: String = sources().into_iter().filter(Source::is_rust).map(|source| source.text).collect();
+    let is_name = |name: &String| {
+        name.matches('_').count() > 1 && !name.contains(|c: char| !c.is_alphanumeric() && c != '_')
+    };
+    let named: Vec<String> = in_backticks(&readme).into_iter().filter(is_name).collect();
+    assert!(!named.is_empty(), "the README shows each claim by a test");
+    let found: Vec<String> =
+        named.into_iter().filter(|name| !tests.contains(&format!("fn {name}("))).collect();
+    nothing_of(&found, "A claim without its test is to be taken out, or shown by another.");
+}
