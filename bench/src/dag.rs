@@ -1,5 +1,6 @@
 //! Windlass beside ninja on the same graphs of `true`, in turns. Windlass keeps its journal on the same disk, captures
-//! output and starts the programs without a shell; ninja has no journal and starts them through `sh -c`.
+//! output and starts the program without a shell; ninja has no journal and starts `sh -c`, in which `true` is a builtin:
+//! one program a task for both. A second ninja has the shell start the program.
 //! Never: a warm home (each run begins with an empty one), or a contender that had the machine to itself.
 
 use std::fs;
@@ -35,14 +36,17 @@ pub(crate) fn compare(windlass: &Path, folder: &Path, rounds: usize) -> Result<(
     for graph in [Graph::layered(TASKS), Graph::chain(TASKS)] {
         let bench = Bench { windlass, folder, graph: &graph, slots: slots.to_string() };
         bench.write()?;
-        let mut taken = (Vec::new(), Vec::new());
+        let mut taken = [const { Vec::new() }; 3];
         for _ in 0..rounds {
-            taken.0.push(bench.ninja()?);
-            taken.1.push(bench.windlass()?);
+            taken[0].push(bench.ninja("builtin.ninja")?);
+            taken[1].push(bench.windlass()?);
+            taken[2].push(bench.ninja("program.ninja")?);
         }
-        let (ninja, ours) = (median(&taken.0), median(&taken.1));
-        row(&graph, "ninja", &taken.0, 1.0);
-        row(&graph, "windlass", &taken.1, ours.wall.as_secs_f64() / ninja.wall.as_secs_f64());
+        let base = median(&taken[0]).wall;
+        for (contender, taken) in ["ninja, `true`", "windlass", "ninja, `/bin/true`"].into_iter().zip(&taken)
+        {
+            row(&graph, contender, taken, base);
+        }
     }
     println!("\nload after: {}", disk::load());
     Ok(())
@@ -57,14 +61,19 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn write(&self) -> Result<(), String> {
-        for (name, text) in [("build.ninja", self.graph.ninja()), ("plan.yaml", self.graph.plan())] {
+        let files = [
+            ("builtin.ninja", self.graph.ninja("true")),
+            ("program.ninja", self.graph.ninja("/bin/true")),
+            ("plan.yaml", self.graph.plan()),
+        ];
+        for (name, text) in files {
             fs::write(self.folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
         }
         Ok(())
     }
 
-    fn ninja(&self) -> Result<Taken, String> {
-        run(Path::new("ninja"), &["-j", &self.slots], self.folder)
+    fn ninja(&self, file: &str) -> Result<Taken, String> {
+        run(Path::new("ninja"), &["-f", file, "-j", &self.slots], self.folder)
     }
 
     fn windlass(&self) -> Result<Taken, String> {
@@ -87,10 +96,11 @@ fn median(taken: &[Taken]) -> Taken {
     Taken { wall: middle(|taken| taken.wall), cpu: middle(|taken| taken.cpu) }
 }
 
-fn row(graph: &Graph, contender: &str, taken: &[Taken], ratio: f64) {
+fn row(graph: &Graph, contender: &str, taken: &[Taken], base: Duration) {
     let middle = median(taken);
     let walls = || taken.iter().map(|taken| taken.wall.as_secs_f64());
     let (least, most) = (walls().fold(f64::MAX, f64::min), walls().fold(0.0, f64::max));
+    let ratio = middle.wall.as_secs_f64() / base.as_secs_f64();
     let tasks = u32::try_from(graph.tasks()).expect("a thousand");
     println!(
         "| {} | {contender} | {:.3} s ({least:.3} – {most:.3}) | {} µs | {} µs | {ratio:.2} |",

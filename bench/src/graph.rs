@@ -54,8 +54,8 @@ impl Graph {
     }
 
     /// As a build file of ninja: the outputs are never made, so that each run runs all.
-    pub(crate) fn ninja(&self) -> String {
-        let mut build = String::from("rule true\n  command = true\n");
+    pub(crate) fn ninja(&self, command: &str) -> String {
+        let mut build = format!("rule true\n  command = {command}\n");
         for (task, needs) in self.needs.iter().enumerate() {
             let needs: Vec<String> = needs.iter().map(|need| format!(" t{need}")).collect();
             writeln!(build, "build t{task}: true{}", needs.concat()).expect("a String takes all");
@@ -73,7 +73,7 @@ mod tests {
         let chain = Graph::chain(2);
         let plan = "version: 1\ngoal: 2 tasks of true, chain\ntasks:\n  t0: { run: [\"true\"] }\n  t1: { needs: [t0], run: [\"true\"] }\n";
         assert_eq!(chain.plan(), plan);
-        assert_eq!(chain.ninja(), "rule true\n  command = true\nbuild t0: true\nbuild t1: true t0\n");
-        assert!(Graph::layered(40).ninja().ends_with("build t39: true t6 t12 t19\n"));
+        assert_eq!(chain.ninja("true"), "rule true\n  command = true\nbuild t0: true\nbuild t1: true t0\n");
+        assert!(Graph::layered(40).ninja("true").ends_with("build t39: true t6 t12 t19\n"));
     }
 }
