@@ -86,6 +86,13 @@ pub(crate) fn descent(roots: Vec<Pid>) -> Vec<Process> {
 
 /// The same, with what the system says about each.
 pub(crate) fn looks_at_descent(roots: Vec<Pid>) -> Vec<Look> {
+    let mut found = looks_at_all(roots);
+    found.retain(|look| !look.over);
+    found
+}
+
+/// The same, those included that are over and wait to be taken.
+pub(crate) fn looks_at_all(roots: Vec<Pid>) -> Vec<Look> {
     let mut found = Vec::new();
     let mut known = HashSet::new();
     let mut to_visit = roots;
@@ -93,7 +100,7 @@ pub(crate) fn looks_at_descent(roots: Vec<Pid>) -> Vec<Look> {
         if !known.insert(pid) {
             continue;
         }
-        if let Some(look) = Host::look_at(pid).filter(|look| !look.over) {
+        if let Some(look) = Host::look_at(pid) {
             found.push(look);
             to_visit.extend(Host::children(pid));
         }

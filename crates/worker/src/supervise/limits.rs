@@ -39,7 +39,8 @@ impl Driver {
             self.next_tick = ticks.min().map(|tick| now + tick);
         }
         for (fence, why, message) in overdue {
-            let Some(attempt) = self.attempts.get_mut(&fence) else { continue };
+            // One that is being ended has been told of enough.
+            let Some(attempt) = self.attempts.get_mut(&fence).filter(|one| !one.stopped) else { continue };
             attempt.note(&message);
             let key = attempt.key.clone();
             self.report(WorkerReport::Overdue { key, fence, why, message });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ending::looks_at_descent;
+use crate::ending::looks_at_all;
 use crate::os::{Host, Os as _, Pid};
 
 /// A measurement.
@@ -18,20 +18,19 @@ pub(super) struct Measured {
 /// Measures what descends from a monitor. Memory is exact only above `of_interest`: shared pages are told apart by
 /// walking all of them, and as long as the sum with shared ones counted twice is below, nothing hangs on it.
 pub(super) fn measure(monitor: Pid, of_interest: u64) -> Measured {
-    let looks = looks_at_descent(Host::children(monitor));
+    let looks = looks_at_all(Host::children(monitor));
     let taken = Host::look_at(monitor).map_or(Duration::ZERO, |look| look.cpu_of_children);
-    let pids = || looks.iter().map(|look| look.process.pid);
-    let resident: u64 = pids().map(Host::memory_resident).sum();
+    // What the dead used counts until they are taken, and then as what was taken.
+    let cpu = taken + looks.iter().map(|look| look.cpu).sum::<Duration>();
+    let alive: Vec<Pid> = looks.iter().filter(|look| !look.over).map(|look| look.process.pid).collect();
+    let resident: u64 = alive.iter().map(|pid| Host::memory_resident(*pid)).sum();
     let memory = if resident > of_interest {
-        pids().map(|pid| Host::memory_fair(pid).unwrap_or_else(|| Host::memory_resident(pid))).sum()
+        let fair = |pid: &Pid| Host::memory_fair(*pid).unwrap_or_else(|| Host::memory_resident(*pid));
+        alive.iter().map(fair).sum()
     } else {
         resident
     };
-    Measured {
-        cpu: taken + looks.iter().map(|look| look.cpu).sum::<Duration>(),
-        memory,
-        processes: u32::try_from(looks.len()).unwrap_or(u32::MAX),
-    }
+    Measured { cpu, memory, processes: u32::try_from(alive.len()).unwrap_or(u32::MAX) }
 }
 
 /// Whether the machine has so little memory left (less than a twentieth) that something has to go.

@@ -126,6 +126,8 @@ impl Watch {
     fn silent(&mut self, now: Instant, cpu: Duration) -> Option<(StopWhy, String)> {
         let span = self.heartbeat?;
         let window = clock::duration(span);
+        // A process that dies while it is looked at may be missed once: what was used never grows less.
+        let cpu = self.samples.back().map_or(cpu, |(_, before)| cpu.max(*before));
         if self.samples.back().is_none_or(|(at, _)| now.duration_since(*at) >= window / SAMPLES) {
             self.samples.push_back((now, cpu));
         }

@@ -98,8 +98,8 @@ fn each_process_is_warned_once() {
     let mut roll = Roll::new(stage.home.path());
     let enter = roll.enter();
     // A second warning within the time that the first takes would be written too.
-    let counts = "trap 'echo warned' TERM";
-    let waits = format!("{counts}; {enter}; sleep 1000 & wait; sleep 0.2");
+    let counts = "trap 'echo warned; heard=1' TERM";
+    let waits = format!("{counts}; {enter}; while [ -z $heard ]; do sleep 0.01; done; sleep 0.2");
     let fence = stage.shell(&format!("(setsid sh -c '{}' &); {waits}", waits.replace('\'', "\"")));
     roll.next();
     roll.next();
