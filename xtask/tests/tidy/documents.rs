@@ -169,3 +169,18 @@ fn every_test_that_the_readme_names_is_there() {
         named.into_iter().filter(|name| !tests.contains(&format!("fn {name}("))).collect();
     nothing_of(&found, "A claim without its test is to be taken out, or shown by another.");
 }
+
+#[test]
+fn every_file_that_the_architecture_names_is_there() {
+    let architecture = page("ARCHITECTURE.md").text;
+    let paths: Vec<String> = sources().into_iter().map(|source| source.path).collect();
+    let is_there = |name: &str| match name.strip_suffix('/') {
+        Some(folder) => paths.iter().any(|path| path.contains(&format!("{folder}/"))),
+        None => paths.iter().any(|path| path == name || path.ends_with(&format!("/{name}"))),
+    };
+    let is_file =
+        |name: &String| Source { path: name.clone(), text: String::new() }.is_rust() || name.ends_with('/');
+    let named = in_backticks(&architecture).into_iter().filter(|name| !name.contains([' ', '{', '(']));
+    let found: Vec<String> = named.filter(is_file).filter(|name| !is_there(name)).collect();
+    nothing_of(&found, "Name the file that it is now.");
+}
