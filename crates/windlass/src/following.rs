@@ -96,8 +96,12 @@ impl Following {
                     // Where the engine has ended meanwhile there is nothing to stop.
                     drop(host.submit(Ask::Drain { at_once }, "signal"));
                 }
-                Ok(News::Word(word)) => {
-                    self.word(word.as_deref(), desk, &mut |_, ask| host.submit(ask, "cli"));
+                Ok(News::Word(Some(word))) => {
+                    self.word(&word, desk, &mut |_, ask| host.submit(ask, "cli"));
+                }
+                Ok(News::Word(None)) => {
+                    self.ask_no_more();
+                    host.ask_nowhere();
                 }
                 Ok(News::Ended(Ok(()))) => break signalled.map_or(End::Rest, End::Signal),
                 Ok(News::Ended(Err(error))) => break End::Broken(error),
@@ -147,7 +151,8 @@ impl Following {
                     self.answer_all(desk, &mut steer::send);
                 }
                 Ok(News::Signal(signal)) => return End::Signal(signal),
-                Ok(News::Word(word)) => self.word(word.as_deref(), desk, &mut steer::send),
+                Ok(News::Word(Some(word))) => self.word(&word, desk, &mut steer::send),
+                Ok(News::Word(None)) => self.ask_no_more(),
                 Ok(News::Rest | News::Ended(Ok(()))) | Err(RecvTimeoutError::Disconnected) => {
                     return End::Rest;
                 }
@@ -211,14 +216,7 @@ impl Following {
     }
 
     /// Takes a word that was typed as the answer to the question that stands there.
-    fn word(&mut self, word: Option<&str>, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
-        let Some(word) = word else {
-            // Nobody can answer any more: the question stays open, and `approve` answers it.
-            self.interactive = false;
-            self.questions.clear();
-            self.teller.answered();
-            return;
-        };
+    fn word(&mut self, word: &str, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
         let Some((run, asked)) = self.questions.front() else { return };
         if let Some(answer) = question::answer_of(word) {
             let ask = approval(*run, asked, answer);
@@ -229,9 +227,18 @@ impl Following {
         self.put_question();
     }
 
+    /// Nobody can answer here any more: questions stay open, and `approve` answers them.
+    fn ask_no_more(&mut self) {
+        self.interactive = false;
+        self.questions.clear();
+        self.teller.answered();
+    }
+
     /// Answers all questions with yes, where that was wished.
     fn answer_all(&mut self, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
-        while let Some((run, asked)) = self.questions.pop_front().filter(|_| self.yes) {
+        while self.yes
+            && let Some((run, asked)) = self.questions.pop_front()
+        {
             self.say_answer(ask_engine(desk, approval(run, &asked, ApprovalAnswer::Approved)));
         }
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use windlass_core::id::RunId;
@@ -36,14 +36,18 @@ struct Door {
     /// All that it was started for has reached it.
     is_open: AtomicBool,
     /// The run whose questions are asked on this terminal: waiting for their answers is no rest.
-    asks_here: OnceLock<RunId>,
+    asks_here: Mutex<Option<RunId>>,
 }
 
 impl Door {
+    fn asks_here(&self) -> MutexGuard<'_, Option<RunId>> {
+        self.asks_here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lets_out(&self, state: &State) -> bool {
         self.is_open.load(Ordering::Acquire)
             && hosted(state).all(|run| {
-                let is_asked_here = self.asks_here.get() == Some(&run.id);
+                let is_asked_here = *self.asks_here() == Some(run.id);
                 run.phase == Phase::Paused || (run.waits_for_people() && !is_asked_here)
             })
     }
@@ -100,7 +104,13 @@ impl Host {
 
     /// The questions of this run are asked here.
     pub(crate) fn ask_here(&self, run: RunId) {
-        self.door.asks_here.get_or_init(|| run);
+        *self.door.asks_here() = Some(run);
+    }
+
+    /// Nobody can be asked here any more: where only people are left it ends.
+    pub(crate) fn ask_nowhere(&self) {
+        *self.door.asks_here() = None;
+        self.handle.query(|_| ()).unwrap_or_default();
     }
 
     /// Asks it for something.

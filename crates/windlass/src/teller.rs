@@ -107,6 +107,8 @@ impl Teller {
     pub(crate) fn print(&mut self, lines: &[String]) {
         match (self.mode, self.prompt) {
             (Mode::Live, Some(prompt)) => {
+                // Over the prompt, with whatever is typed there.
+                write!(io::stdout(), "\r\u{1b}[K").unwrap_or_default();
                 self.draw(lines, &[]);
                 self.ask(prompt);
             }
@@ -182,5 +184,7 @@ impl Teller {
 /// Columns and rows of the terminal.
 fn size() -> (usize, usize) {
     let size = rustix::termios::tcgetwinsize(io::stdout());
-    size.map_or(SIZE, |size| (usize::from(size.ws_col).max(20), usize::from(size.ws_row).max(4)))
+    // A terminal that does not know its size says 0.
+    let known = size.ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
+    known.map_or(SIZE, |size| (usize::from(size.ws_col).max(20), usize::from(size.ws_row).max(4)))
 }

@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod signals;
 mod steering;
+mod terminal;
 mod two;
 mod usage;
 

@@ -1,0 +1,134 @@
+//! What a person sees who sits at a terminal, and how they answer there.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::process::Child;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::desk::Desk;
+
+/// The binary at a terminal.
+struct Seat {
+    child: Child,
+    screen: File,
+    seen: String,
+}
+
+impl Seat {
+    fn new(desk: &Desk, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal can be had");
+        grantpt(&screen).expect("it is ours");
+        unlockpt(&screen).expect("it is ours");
+        tcsetwinsize(&screen, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 })
+            .expect("it has a size");
+        let name = ptsname(&screen, Vec::new()).expect("it has a name").into_string().expect("text");
+        let open = || File::options().read(true).write(true).open(&name).expect("it is there");
+        let mut command = desk.command(arguments);
+        command.env("TERM", "xterm").envs(environment.iter().copied());
+        let child = command.stdin(open()).stdout(open()).stderr(open()).spawn().expect("it starts");
+        Self { child, screen: File::from(screen), seen: String::new() }
+    }
+
+    /// Waits until this stands on the screen behind what was waited for before.
+    fn wait_for(&mut self, part: &str) {
+        loop {
+            if let Some(at) = self.seen.find(part) {
+                self.seen.drain(..at + part.len());
+                return;
+            }
+            assert!(self.look(), "it ended without showing `{part}`: {}", self.seen);
+        }
+    }
+
+    fn look(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        // At the end a terminal gives an error, not an end.
+        let length = self.screen.read(&mut bytes).unwrap_or(0);
+        self.seen.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        length > 0
+    }
+
+    fn type_in(&mut self, text: &str) {
+        self.screen.write_all(text.as_bytes()).expect("somebody is there");
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        while self.look() {}
+        (self.child.wait().expect("it ends").code(), self.seen)
+    }
+}
+
+const ASKS: &str = "
+tasks:
+  a: { run: echo the change }
+  ok: { needs: [a], approval: { text: \"Ship it?\", show: [a] } }
+  b: { needs: [ok], run: echo shipped > proof }
+  side: { run: cat gate }
+";
+
+#[test]
+fn an_approval_is_asked_in_place_while_the_rest_goes_on() {
+    let desk = Desk::with(ASKS);
+    desk.gate("gate");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
+    seat.wait_for("the change");
+    seat.wait_for("approve? [y]es, [n]o: ");
+    desk.open_gate("gate");
+    seat.wait_for("side");
+    seat.wait_for("approve? [y]es, [n]o: ");
+    seat.type_in("perhaps\n");
+    seat.wait_for("Ship it?");
+    seat.wait_for("approve? [y]es, [n]o: ");
+    seat.type_in("y\n");
+    let (code, _) = seat.end();
+    assert_eq!(code, Some(0));
+    assert_eq!(desk.read("proof"), "shipped\n");
+}
+
+#[test]
+fn without_an_answer_at_the_terminal_the_question_stays_open() {
+    let desk = Desk::with("tasks: { ok: { approval: \"Ship it?\" } }");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
+    seat.wait_for("approve? [y]es, [n]o: ");
+    seat.type_in("\u{4}");
+    let (code, seen) = seat.end();
+    assert_eq!(code, Some(3));
+    assert!(seen.contains("windlass approve"), "{seen}");
+}
+
+#[test]
+fn a_live_display_says_how_far_it_is() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" }, b: { needs: [a], run: cat gate } }");
+    desk.gate("gate");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
+    seat.wait_for("1 of 2 tasks done, 1 running");
+    desk.open_gate("gate");
+    assert_eq!(seat.end().0, Some(0));
+}
+
+#[test]
+fn no_color_leaves_the_display_and_takes_the_colours() {
+    let desk = Desk::with("tasks: { a: { run: exit 1 } }");
+    let (code, seen) = Seat::new(&desk, &["run", "plan.yaml"], &[("NO_COLOR", "1")]).end();
+    assert_eq!(code, Some(1));
+    assert!(seen.contains("\u{1b}[1A\u{1b}[J") && !seen.contains("\u{1b}[0m"), "{seen:?}");
+    let (_, plain) = Seat::new(&desk, &["run", "plan.yaml"], &[("TERM", "dumb"), ("NO_COLOR", "1")]).end();
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+}
+
+#[test]
+fn approve_shows_what_it_approves_and_asks() {
+    let desk = Desk::with(
+        "tasks: { a: { run: echo the change }, ok: { needs: [a], approval: { text: \"Ship it?\", show: [a] } } }",
+    );
+    desk.windlass(&["run", "plan.yaml"]);
+    let mut seat = Seat::new(&desk, &["approve", "last", "ok"], &[]);
+    seat.wait_for("Ship it?");
+    seat.wait_for("the change");
+    seat.wait_for("approve? [y]es, [n]o: ");
+    seat.type_in("n\n");
+    assert_eq!(seat.end().0, Some(0));
+    assert_eq!(desk.json(&["ps", "--json"])["runs"][0]["state"], "failed");
+}
