@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::event::{Exit, Output, PauseReason, RunOutcome, SkipReason, Usage};
-use crate::failure::Failure;
+use crate::failure::{ErrorKind, Failure};
 use crate::id::{AgentName, Digest, RunId, TaskId};
 use crate::judge;
 use crate::machine::task::Phase;
@@ -131,13 +131,33 @@ pub struct TaskView {
     pub truncated: bool,
     /// Why it is dead, blocked, or between two attempts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Failure>,
+    pub error: Option<FailureView>,
     /// Why it was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkippedView>,
     /// What a person is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalView>,
+}
+
+/// What went wrong, with every field there.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureView {
+    /// Its kind.
+    pub kind: ErrorKind,
+    /// What happened.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The task or the program behind it.
+    pub cause: Option<String>,
+}
+
+impl From<&Failure> for FailureView {
+    fn from(failure: &Failure) -> Self {
+        let Failure { kind, message, hint, cause, .. } = failure.clone();
+        Self { kind, message, hint, cause }
+    }
 }
 
 /// Why a task was skipped.
@@ -172,7 +192,7 @@ pub struct AttemptView {
     /// Where it stands.
     pub state: &'static str,
     /// What went wrong.
-    pub error: Option<Failure>,
+    pub error: Option<FailureView>,
     /// When it started.
     pub started_at: Time,
     /// When nothing of it was left.
@@ -217,7 +237,7 @@ pub fn task_view(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -
         attempts: task.attempts.iter().map(attempt_view).collect(),
         output: output(run, task, read),
         truncated: task.output.truncated,
-        error: task.error.clone(),
+        error: task.error.as_ref().map(FailureView::from),
         skipped: task.skipped.clone().map(|(reason, cause)| SkippedView { reason, cause }),
         approval: question,
     }
@@ -246,7 +266,7 @@ fn attempt_view(attempt: &Attempt) -> AttemptView {
         number: attempt.number,
         agent: attempt.agent.clone(),
         state: attempt.phase.name(),
-        error: judge::failure(attempt).filter(|_| over).map(|(failure, _)| failure),
+        error: judge::failure(attempt).filter(|_| over).map(|(failure, _)| (&failure).into()),
         started_at: attempt.started,
         ended_at: attempt.ended,
         exit_code,
@@ -268,7 +288,7 @@ pub struct DeadLetter {
     /// How many attempts there were.
     pub attempts: usize,
     /// Why it is dead.
-    pub error: Option<Failure>,
+    pub error: Option<FailureView>,
 }
 
 /// The dead letters of a run, in the order of its tasks.
@@ -279,7 +299,7 @@ pub fn dead_letters(run: &Run) -> impl Iterator<Item = DeadLetter> {
         task: task.id.clone(),
         since: task.since,
         attempts: task.attempts.len(),
-        error: task.error.clone(),
+        error: task.error.as_ref().map(FailureView::from),
     })
 }
 

@@ -1,50 +1,42 @@
 //! Following runs until they rest: in an engine of this process, or in that of another. Signals, questions and the
 //! display meet here. Never: deciding when a run rests (its state says so).
 
-use std::collections::VecDeque;
-use std::io::{self, BufRead as _};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use windlass_core::event::{ApprovalAnswer, Event, Record};
+use windlass_core::event::{Event, Record};
 use windlass_core::id::{RunId, Seq};
-use windlass_core::input::{Answer, Ask};
+use windlass_core::input::Ask;
 use windlass_core::machine::run::Phase;
 use windlass_core::state::State;
 use windlass_engine::clock;
 use windlass_engine::error::EngineError;
 use windlass_engine::reading::Reading;
 
+use crate::asking::{AskEngine, Asking};
 use crate::desk::Desk;
-use crate::error::{Failed, Outcome, Report, engine_failed};
+use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::host::Host;
 use crate::news::News;
 use crate::progress::Progress;
-use crate::question::{self, Question};
 use crate::teller::Teller;
-use crate::{closing, lookup, output, signals, steer};
+use crate::{closing, lookup, signals, steer};
 
 /// How often the display is drawn anew.
 const FRAME: Duration = Duration::from_millis(250);
 /// How long nothing may happen in another's engine before it is looked whether it is alive.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// A way to ask the engine that works on the runs.
-pub(crate) type AskEngine<'a> = dyn FnMut(&mut Desk, Ask) -> Outcome<Answer> + 'a;
-
 /// Runs that are followed on this terminal.
 pub(crate) struct Following {
     teller: Teller,
-    /// Questions are answered with yes.
-    yes: bool,
-    /// Questions are asked here.
-    interactive: bool,
-    questions: VecDeque<(RunId, Question)>,
-    hears: bool,
+    asking: Asking,
+    /// What the runs came to was said already.
+    summed_up: bool,
 }
 
 /// How following ended.
@@ -60,13 +52,13 @@ enum End {
 impl Following {
     /// Follows nothing yet.
     pub(crate) fn new(teller: Teller, yes: bool) -> Self {
-        let interactive = !yes && !teller.is_json() && Desk::is_interactive();
-        Self { teller, yes, interactive, questions: VecDeque::new(), hears: false }
+        let asking = Asking::new(yes, teller.is_json());
+        Self { teller, asking, summed_up: false }
     }
 
     /// Whether questions are asked on this terminal.
     pub(crate) fn is_interactive(&self) -> bool {
-        self.interactive
+        self.asking.is_here()
     }
 
     /// Follows these runs in an engine of this process until it ends.
@@ -78,7 +70,7 @@ impl Following {
         for (run, progress, goal) in begun {
             self.teller.follow(run, progress, &goal);
         }
-        self.look_for_questions(runs, desk, &host.to_news);
+        self.asking.look(runs, desk, &mut self.teller, &host.to_news);
         self.answer_all(desk, &mut |_, ask| host.submit(ask, "cli --yes"));
         host.open_door();
         let mut signalled = None;
@@ -100,7 +92,7 @@ impl Following {
                     self.word(&word, desk, &mut |_, ask| host.submit(ask, "cli"));
                 }
                 Ok(News::Word(None)) => {
-                    self.ask_no_more();
+                    self.asking.end(&mut self.teller);
                     host.ask_nowhere();
                 }
                 Ok(News::Ended(Ok(()))) => break signalled.map_or(End::Rest, End::Signal),
@@ -126,9 +118,9 @@ impl Following {
         if whole {
             self.tell_the_past(&mut reading, run)?;
         }
-        self.look_for_questions(&[run], desk, &to_news);
+        self.asking.look(&[run], desk, &mut self.teller, &to_news);
         self.answer_all(desk, &mut steer::send);
-        watch(reading, run, self.interactive, to_news.clone())?;
+        watch(reading, run, self.asking.is_here(), to_news.clone())?;
         let end = self.attend(desk, &news, &to_news);
         self.conclude(desk, &[run], &end)
     }
@@ -152,7 +144,7 @@ impl Following {
                 }
                 Ok(News::Signal(signal)) => return End::Signal(signal),
                 Ok(News::Word(Some(word))) => self.word(&word, desk, &mut steer::send),
-                Ok(News::Word(None)) => self.ask_no_more(),
+                Ok(News::Word(None)) => self.asking.end(&mut self.teller),
                 Ok(News::Rest | News::Ended(Ok(()))) | Err(RecvTimeoutError::Disconnected) => {
                     return End::Rest;
                 }
@@ -163,113 +155,18 @@ impl Following {
     }
 
     /// Tells what happened, and takes up the questions in it.
-    fn hear(&mut self, batch: &Arc<[Record]>, desk: &Desk, to_news: &Sender<News>) {
-        self.teller.tell(batch.iter());
-        let followed: Vec<RunId> = self.teller.runs().collect();
-        let mut asking = Vec::new();
-        for record in batch.iter() {
-            if let Event::ApprovalGiven { task, id, .. } = &record.event {
-                self.questions.retain(|(_, asked)| asked.id != *id || asked.task != *task);
-            }
-            if let Event::ApprovalRequested { run, .. } = record.event {
-                asking.extend(followed.contains(&run).then_some(run));
-            }
-        }
-        self.look_for_questions(&asking, desk, to_news);
+    fn hear(&mut self, batch: &[Record], desk: &Desk, to_news: &Sender<News>) {
+        self.teller.tell(batch);
+        let runs = self.asking.see(batch, &mut self.teller);
+        self.asking.look(&runs, desk, &mut self.teller, to_news);
     }
 
-    /// Takes up what these runs ask. What is shown with a question may lie in blobs: it is read from the home.
-    fn look_for_questions(&mut self, runs: &[RunId], desk: &Desk, to_news: &Sender<News>) {
-        if runs.is_empty() || !(self.interactive || self.yes) {
-            return;
-        }
-        let Ok(reading) = lookup::open(desk) else { return };
-        for id in runs {
-            let Some(run) = reading.state().run(*id) else { continue };
-            let open =
-                Question::all(run, &mut |digest| output::of_blob(&reading, digest).unwrap_or_default());
-            self.take_questions(*id, open, to_news);
-        }
-    }
-
-    fn take_questions(&mut self, run: RunId, open: Vec<Question>, to_news: &Sender<News>) {
-        let known = |asked: &Question| self.questions.iter().any(|(_, known)| known.id == asked.id);
-        let fresh: Vec<Question> = open.into_iter().filter(|asked| !known(asked)).collect();
-        let was_idle = self.questions.is_empty();
-        self.questions.extend(fresh.into_iter().map(|asked| (run, asked)));
-        if self.interactive && was_idle && !self.questions.is_empty() {
-            self.listen(to_news);
-            self.put_question();
-        }
-    }
-
-    fn put_question(&mut self) {
-        match self.questions.front() {
-            Some((_, asked)) => {
-                let lines = asked.lines();
-                self.teller.answered();
-                self.teller.print(&lines);
-                self.teller.ask(question::PROMPT);
-            }
-            None => self.teller.answered(),
-        }
-    }
-
-    /// Takes a word that was typed as the answer to the question that stands there.
-    fn word(&mut self, word: &str, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
-        let Some((run, asked)) = self.questions.front() else { return };
-        if let Some(answer) = question::answer_of(word) {
-            let ask = approval(*run, asked, answer);
-            self.questions.pop_front();
-            self.teller.answered();
-            self.say_answer(ask_engine(desk, ask));
-        }
-        self.put_question();
-    }
-
-    /// Nobody can answer here any more: questions stay open, and `approve` answers them.
-    fn ask_no_more(&mut self) {
-        self.interactive = false;
-        self.questions.clear();
-        self.teller.answered();
-    }
-
-    /// Answers all questions with yes, where that was wished.
     fn answer_all(&mut self, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
-        while self.yes
-            && let Some((run, asked)) = self.questions.pop_front()
-        {
-            self.say_answer(ask_engine(desk, approval(run, &asked, ApprovalAnswer::Approved)));
-        }
+        self.asking.answer_all(desk, &mut self.teller, ask_engine);
     }
 
-    fn say_answer(&mut self, answered: Outcome<Answer>) {
-        match answered {
-            Ok(Answer::Refused(why)) => self.teller.print(&[format!("The answer was not taken: {why}.")]),
-            Err(Failed::Report(report)) => {
-                self.teller.print(&[format!("The answer was not taken: {}.", report.message)]);
-            }
-            Ok(Answer::Accepted | Answer::Already) | Err(Failed::File(_) | Failed::ClosedPipe) => {}
-        }
-    }
-
-    /// Reads what is typed, on a thread of its own: a line may come at any time, or never.
-    fn listen(&mut self, to_news: &Sender<News>) {
-        if std::mem::replace(&mut self.hears, true) {
-            return;
-        }
-        let to_news = to_news.clone();
-        let hearing = move || {
-            for line in io::stdin().lock().lines() {
-                let Ok(line) = line else { break };
-                if to_news.send(News::Word(Some(line))).is_err() {
-                    return;
-                }
-            }
-            to_news.send(News::Word(None)).unwrap_or_default();
-        };
-        // Without a thread nobody is asked here; `approve` answers from elsewhere.
-        drop(thread::Builder::new().name("stdin".into()).spawn(hearing));
+    fn word(&mut self, word: &str, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
+        self.asking.word(word, desk, &mut self.teller, ask_engine);
     }
 
     fn say_that_it_ends(&mut self, desk: &mut Desk, at_once: bool) {
@@ -302,10 +199,30 @@ impl Following {
         });
         let others = asked.unwrap_or_default();
         if !others.is_empty() {
+            let runs: Vec<RunId> = self.teller.runs().collect();
+            self.teller.clear();
+            // What can't be read now is said at the end.
+            if let Ok(reading) = lookup::open(desk) {
+                self.sum_up(desk, &reading, &runs, true);
+                self.summed_up = true;
+            }
             let names: Vec<String> = others.iter().map(RunId::to_string).collect();
             let names = crate::render::plural::list(&names);
-            self.teller.clear();
             desk.note(&format!("This engine goes on for {names}, which others handed to it."));
+        }
+    }
+
+    /// Says what the runs came to.
+    fn sum_up(&mut self, desk: &mut Desk, reading: &Reading, runs: &[RunId], alive: bool) {
+        let state = reading.state();
+        for run in runs.iter().filter_map(|id| state.run(*id)) {
+            if self.teller.is_json() {
+                for step in closing::next_steps(run, alive) {
+                    desk.note(&step);
+                }
+            } else {
+                self.teller.print_last(&closing::lines(state, run, alive, &desk.place.home));
+            }
         }
     }
 
@@ -318,18 +235,14 @@ impl Following {
         let reading = lookup::open(desk)?;
         let alive = reading.is_live().map_err(|error| engine_failed(&error))?;
         let state = reading.state();
-        let mut exit = Exit::Done;
-        for run in runs.iter().filter_map(|id| state.run(*id)) {
-            if self.teller.is_json() {
-                for step in closing::next_steps(run, alive) {
-                    desk.note(&step);
-                }
-            } else if !(alive && matches!(end, End::Signal(_))) {
-                self.teller.print_last(&closing::lines(state, run, alive, &desk.place.home));
-            } else {
-                desk.note(&format!("Run {} goes on; `windlass show {}` looks at it.", run.id, run.id));
+        let followed = runs.iter().filter_map(|id| state.run(*id));
+        let exit = followed.map(closing::exit_of).fold(Exit::Done, worse);
+        if alive && matches!(end, End::Signal(_)) {
+            for run in runs {
+                desk.note(&format!("Run {run} goes on; `windlass show {run}` looks at it."));
             }
-            exit = worse(exit, closing::exit_of(run));
+        } else if !self.summed_up {
+            self.sum_up(desk, &reading, runs, alive);
         }
         Ok(if let End::Signal(signal) = end { signals::exit_after(*signal) } else { exit })
     }
@@ -339,10 +252,6 @@ impl Following {
 fn begun(state: &State, runs: &[RunId]) -> Vec<(RunId, Progress, String)> {
     let runs = runs.iter().filter_map(|id| state.run(*id));
     runs.map(|run| (run.id, Progress::of(run, clock::now()), run.plan.goal.clone())).collect()
-}
-
-fn approval(run: RunId, asked: &Question, answer: ApprovalAnswer) -> Ask {
-    Ask::Approve { run, task: asked.task.clone(), approval: asked.id.clone(), answer, text: String::new() }
 }
 
 /// Of two codes the one that says more.

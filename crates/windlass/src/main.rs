@@ -1,6 +1,7 @@
 //! The `windlass` binary: reads what is asked, does it, and ends with the code that INTERFACES promises.
 //! Never: anything before the keeper and the scripted agent had their look, which are this same binary.
 
+mod asking;
 mod background;
 mod cli;
 mod closing;
