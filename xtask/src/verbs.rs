@@ -32,10 +32,12 @@ pub(crate) fn test() -> Result<(), String> {
 pub(crate) fn test_quick() -> Result<(), String> {
     let mut steps = Steps::begin();
     steps.step("tidy", || Program::line("cargo test --quiet --locked -p xtask").run())?;
-    steps.step("unit tests", || {
-        runner().and(&["--workspace", "--exclude", "xtask", "--lib", "--bins"]).run()
+    // One choice of targets for all: another would compile the core with other features, and so once more.
+    let targets = ["--workspace", "--exclude", "xtask", "--lib", "--bins", "--test", "it"];
+    steps.step("units and core", || {
+        let few = ["-E", "kind(lib) | kind(bin) | package(windlass-core)"];
+        if has_nextest() { runner().and(&targets).and(&few).run() } else { runner().and(&targets).run() }
     })?;
-    steps.step("core", || runner().and(&["-p", "windlass-core", "--tests"]).run())?;
     steps.end();
     Ok(())
 }
@@ -97,9 +99,11 @@ fn deny(steps: &mut Steps) -> Result<(), String> {
 
 /// nextest where it is installed: a process for each test, so that none can disturb another.
 fn runner() -> Program {
-    if Program::line("cargo nextest --version").answers() {
-        Program::line("cargo nextest run --locked --no-tests=pass")
-    } else {
-        Program::line("cargo test --locked")
-    }
+    let line =
+        if has_nextest() { "cargo nextest run --locked --no-tests=pass" } else { "cargo test --locked" };
+    Program::line(line)
+}
+
+fn has_nextest() -> bool {
+    Program::line("cargo nextest --version").answers()
 }
