@@ -4,17 +4,15 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
-use crate::link::{Link, MESSAGE_BYTES_MAX, Received};
+use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
 use crate::os::{Host, Os as _, Pid, Process, Signal, Waited};
 use crate::wire::{FromKeeper, Message as _, ToKeeper};
 use crate::{clock, monitor};
@@ -271,21 +269,5 @@ impl Keeper {
         self.monitors.insert(monitor);
         self.link.send(&FromKeeper::Ready(monitor).to_bytes(), &[theirs.as_fd()])?;
         Ok(None)
-    }
-}
-
-/// Waits until one of these is readable or was closed, for this long at most.
-pub(crate) fn wait_for<const N: usize>(
-    sources: [&impl AsFd; N],
-    at_most: Option<Duration>,
-) -> io::Result<[bool; N]> {
-    let mut waited_for = sources.map(|source| PollFd::new(source, PollFlags::IN));
-    let at_most = at_most.map(|span| Timespec {
-        tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: span.subsec_nanos().into(),
-    });
-    match rustix::event::poll(&mut waited_for, at_most.as_ref()) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(waited_for.map(|one| !one.revents().is_empty())),
-        Err(error) => Err(error.into()),
     }
 }

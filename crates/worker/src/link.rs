@@ -1,10 +1,13 @@
-//! A socket between two of our processes: whole messages, descriptors handed over with them, and an end that shows.
+//! A socket between two of our processes: whole messages, descriptors handed over with them, and an end that shows;
+//! and waiting for one of a few.
 //! Never: what the messages mean (that is `wire.rs`).
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
@@ -100,5 +103,21 @@ impl From<OwnedFd> for Link {
 impl From<Link> for OwnedFd {
     fn from(link: Link) -> Self {
         link.0
+    }
+}
+
+/// Waits until one of these is readable or was closed, for this long at most.
+pub(crate) fn wait_for<const N: usize>(
+    sources: [&impl AsFd; N],
+    at_most: Option<Duration>,
+) -> io::Result<[bool; N]> {
+    let mut waited_for = sources.map(|source| PollFd::new(source, PollFlags::IN));
+    let at_most = at_most.map(|span| Timespec {
+        tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: span.subsec_nanos().into(),
+    });
+    match rustix::event::poll(&mut waited_for, at_most.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(waited_for.map(|one| !one.revents().is_empty())),
+        Err(error) => Err(error.into()),
     }
 }

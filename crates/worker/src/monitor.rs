@@ -8,8 +8,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
-use crate::keeper::wait_for;
-use crate::link::{Link, MESSAGE_BYTES_MAX, Received};
+use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
 use crate::os::{Fault, Host, Launch, Os as _, Pid, Process, Signal, Starter, Step, Waited};
 use crate::wire::{Account, FromMonitor, Message as _, Order, Start, ToMonitor};
 

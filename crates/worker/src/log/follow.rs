@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{LogLine, LogLines};
-use crate::keeper::wait_for;
+use crate::link::wait_for;
 use crate::os::{Changes, Host, Os as _};
 
 /// A reader that can wait for more.
