@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use windlass_core::event::{Event, Record};
 use windlass_core::id::{RunId, Seq};
-use windlass_core::input::Ask;
 use windlass_core::machine::run::Phase;
 use windlass_core::state::State;
 use windlass_engine::clock;
@@ -73,7 +72,7 @@ impl Following {
         self.asking.look(runs, desk, &mut self.teller, &host.to_news);
         self.answer_all(desk, &mut |_, ask| host.submit(ask, "cli --yes"));
         host.open_door();
-        let mut signalled = None;
+        let (mut signalled, mut signals_seen) = (None, 0);
         let end = loop {
             match host.news.recv_timeout(FRAME) {
                 Ok(News::Records(batch)) => {
@@ -82,11 +81,14 @@ impl Following {
                     self.say_what_goes_on(&batch, desk, host);
                 }
                 Ok(News::Signal(signal)) => {
-                    let at_once = signalled.is_some();
-                    signalled.get_or_insert(signal);
-                    self.say_that_it_ends(desk, at_once);
-                    // Where the engine has ended meanwhile there is nothing to stop.
-                    drop(host.submit(Ask::Drain { at_once }, "signal"));
+                    signals_seen += 1;
+                    let first = *signalled.get_or_insert(signal);
+                    if signals_seen > 2 {
+                        desk.note("Leaving: the keeper ends what still runs.");
+                        return Ok(signals::exit_after(first));
+                    }
+                    self.say_that_it_ends(desk, signals_seen == 2);
+                    host.drain(signals_seen == 2);
                 }
                 Ok(News::Word(Some(word))) => {
                     self.word(&word, desk, &mut |_, ask| host.submit(ask, "cli"));

@@ -113,6 +113,17 @@ impl Host {
         self.handle.query(|_| ()).unwrap_or_default();
     }
 
+    /// Tells it to end. It may take its time, or hang: nobody waits for the answer.
+    pub(crate) fn drain(&self, at_once: bool) {
+        let handle = self.handle.clone();
+        let telling = move || {
+            let Ok(id) = steer::new_id() else { return };
+            // Where it has ended meanwhile there is nothing to stop.
+            drop(handle.submit(Command { id, by: "signal".into(), ask: Ask::Drain { at_once } }));
+        };
+        drop(thread::Builder::new().name("drain".into()).spawn(telling));
+    }
+
     /// Asks it for something.
     pub(crate) fn submit(&self, ask: Ask, by: &str) -> Outcome<Answer> {
         let command = Command { id: steer::new_id()?, by: by.into(), ask };

@@ -70,7 +70,11 @@ impl Logs {
         if self.follow {
             follow(&mut reading, &subject, &mut printer)?;
         } else {
-            for number in subject.attempts(reading.state()) {
+            let numbers = subject.attempts(reading.state());
+            if numbers.is_empty() {
+                printer.desk.note(&format!("Task {} has had no attempts yet.", subject.task));
+            }
+            for number in numbers {
                 printer.title(&subject, number)?;
                 for line in log::read(&subject.path(number)) {
                     printer.print(number, &line.map_err(|error| unreadable(&error))?)?;
