@@ -208,7 +208,7 @@ fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: 
         },
         Settlement::Failed => {
             let error = Failure::new(ErrorKind::OutcomeUnknown, format!("{by} settled it as failed"));
-            Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter: true }
+            judge::dead(run, task, attempt, error)
         }
         Settlement::Retry => Event::TaskRequeued {
             run: run.id,
@@ -261,7 +261,7 @@ fn approve(state: &State, run: &Run, ix: TaskIx, command: &CommandId, given: &Gi
     } else {
         let remark = if given.text.is_empty() { String::new() } else { format!(": {}", given.text) };
         let error = Failure::new(ErrorKind::Denied, format!("{} denied it{remark}", given.by)).cut();
-        Event::TaskDead { run: run.id, task: task.id.clone(), attempt: None, error, dead_letter: true }
+        judge::dead(run, task, None, error)
     };
     Decision::accepted(vec![answered, then])
 }
@@ -384,7 +384,12 @@ fn overdue(state: &State, key: &AttemptKey, fence: Fence, why: StopWhy, message:
 }
 
 fn lose(state: &State, attempts: &[LostAttempt], reason: LossReason) -> Vec<Event> {
-    let alone = attempts.len() == 1 && state.live.len() == 1 && reason != LossReason::ReportLost;
+    // The report of a keeper's death names all that it had; what has started since has another keeper.
+    let alone = match reason {
+        LossReason::EngineDied => state.orphans == 1,
+        LossReason::KeeperDied => attempts.len() == 1,
+        LossReason::ReportLost => false,
+    };
     let mut events = Vec::new();
     for lost in attempts {
         let Some((run, ix, attempt)) = find(state, &lost.key, lost.fence) else { continue };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::id::{AgentName, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
+use crate::machine::task;
 use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
 use crate::time::Time;
@@ -87,6 +88,9 @@ pub enum Event {
         plan_version: u32,
         /// Whether nothing else may be in flight beside it.
         alone: bool,
+        /// The tasks that its texts name and that had not succeeded, as they stood: the texts keep to that.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        seen: BTreeMap<TaskId, task::Phase>,
     },
     /// An attempt is to be ended from outside.
     StopRequested {

@@ -80,6 +80,7 @@ fn move_clock(state: &mut State, record: &Record) -> Moment {
 fn start_engine(state: &mut State, epoch: crate::id::Epoch, role: Role, moment: Moment) {
     state.epoch = epoch;
     state.role = Some(role);
+    state.orphans = u32::try_from(state.live.len()).expect("no more than slots");
     state.fresh.clear();
     for id in &state.unfinished {
         let run = state.runs.get_mut(id).expect("unfinished runs exist");
@@ -217,6 +218,11 @@ impl Run {
         }
         let id = self.id;
         fresh.extend(self.queue.all().map(|ix| (id, ix)));
+        if self.in_phase(task::Phase::Blocked) > 0 {
+            let asked = |task: &(usize, &Task)| task.1.approval_open().is_some();
+            let questions = self.tasks.iter().enumerate().filter(asked);
+            fresh.extend(questions.map(|(place, _)| (id, TaskIx::from_len(place))));
+        }
     }
 
     fn wish_cancel(&mut self, task: Option<&TaskId>) {
@@ -252,9 +258,10 @@ impl Run {
     )]
     fn evolve_attempt(&mut self, ix: TaskIx, record: &Record, moment: Moment, fresh: &mut Fresh) -> bool {
         match &record.event {
-            Event::AttemptStarted { attempt, agent, .. } => {
+            Event::AttemptStarted { attempt, agent, seen, .. } => {
                 self.take(ix, task::Fact::Started, moment, fresh);
-                let begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
+                let mut begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
+                begun.seen.clone_from(seen);
                 self.tasks[ix.at()].attempts.push(begun);
             }
             Event::StopRequested { why, message, grace_ms, .. } => {
@@ -289,6 +296,7 @@ impl Run {
                 attempt.move_by(attempt::Fact::Reaped);
                 attempt.ended = Some(moment.at);
                 attempt.leftovers = *leftovers;
+                attempt.seen.clear();
                 if !attempt.awaits_settling() {
                     self.to_judge.insert(ix);
                 }
@@ -428,14 +436,15 @@ impl Run {
     }
 
     fn requeue(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+        // The run is not cancelled as a whole any more, and may be wished to end again.
+        self.cancelled = false;
         let is_parent = !self.task(ix).children.is_empty();
         let fact = if is_parent { task::Fact::ChildRequeued } else { task::Fact::Requeued };
         let task = &mut self.tasks[ix.at()];
         task.retry = crate::policy::retry::Record::default();
         task.deaths_in_row = 0;
-        if let Some(due) = task.wait.close_by.take() {
-            self.alarms.remove(&(due, ix, TimerKind::ScheduleToClose));
-        }
+        task.earlier = u32::try_from(task.attempts.len()).expect("attempts are bounded");
+        self.end_bound(ix);
         self.take(ix, fact, moment, fresh);
         let task = &mut self.tasks[ix.at()];
         (task.error, task.dead_letter, task.skipped, task.cancel_wished) = (None, false, None, false);
@@ -480,6 +489,7 @@ impl Task {
             deaths_in_row: 0,
             wait: Wait::default(),
             attempts: Vec::new(),
+            earlier: 0,
             children: Vec::new(),
             children_open: 0,
             output: crate::event::Output::default(),
@@ -514,6 +524,7 @@ impl Attempt {
             fence: record.fence(),
             epoch,
             agent,
+            seen: std::collections::BTreeMap::new(),
             phase: attempt::Phase::Running,
             started: record.at,
             ended: None,

@@ -2,6 +2,8 @@
 //! their tasks, wishes to end are acted on, parents close, waits end, ready tasks are looked at and started, runs
 //! finish. Never: input from outside; all of it is derived, so a restart comes to the same.
 
+use std::collections::BTreeMap;
+
 use crate::decide::{Stamp, stop};
 use crate::event::{ApprovalAnswer, Event, PauseReason, RunOutcome, SkipReason, StopWhy, TimerKind};
 use crate::failure::{ErrorKind, Failure};
@@ -12,7 +14,7 @@ use crate::placement;
 use crate::plan::Work;
 use crate::policy::join::Ending;
 use crate::render::{self, View};
-use crate::state::{Run, State, Task, TaskIx};
+use crate::state::{Approval, Run, State, Task, TaskIx};
 use crate::template;
 use crate::transition::Fresh;
 
@@ -32,11 +34,15 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
     }
     while let Some((run, ix)) = fresh.pop_front() {
         let run = &state.runs[&run];
-        if run.task(ix).phase == Phase::Ready && state.is_active(run) {
-            let events = examine(state, run, ix, stamp);
-            if !events.is_empty() {
-                return events;
+        let events = match run.task(ix).approval_open() {
+            Some(asked) => ask_again(state, run, ix, asked, stamp),
+            None if run.task(ix).phase == Phase::Ready && state.is_active(run) => {
+                examine(state, run, ix, stamp)
             }
+            None => Vec::new(),
+        };
+        if !events.is_empty() {
+            return events;
         }
     }
     for run in state.unfinished.iter().map(|id| &state.runs[id]) {
@@ -137,8 +143,8 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
     let fired = Event::TimerFired { run: id, task: name.clone(), timer };
     let timeout = &run.spec(task).timeout;
     let dead = |error: Failure| {
-        let attempt = task.last_attempt().map(|attempt| attempt.number);
-        Event::TaskDead { run: id, task: name.clone(), attempt, error, dead_letter: true }
+        let attempt = task.last_attempt().filter(|_| task.has_begun()).map(|attempt| attempt.number);
+        judge::dead(run, task, attempt, error)
     };
     match timer {
         TimerKind::Retry => vec![fired],
@@ -194,10 +200,10 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     let task = run.task(ix);
     let spec = run.spec(task);
     let view = View::of(run, ix);
-    let dead = |error: Failure| {
-        vec![Event::TaskDead { run: run.id, task: task.id.clone(), attempt: None, error, dead_letter: true }]
-    };
-    if let (Some(when), None) = (&spec.when, task.parent) {
+    let dead = |error: Failure| vec![judge::dead(run, task, None, error)];
+    // A condition is looked at once in an incarnation: between two attempts it has held.
+    let condition = spec.when.as_ref().filter(|_| task.parent.is_none() && !task.has_begun());
+    if let Some(when) = condition {
         match when.truth(&view) {
             Ok(true) => {}
             Ok(false) => {
@@ -214,18 +220,7 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
         };
     }
     match &spec.work {
-        Work::Approval { text, .. } => match text.render_text(&view) {
-            Ok(text) if text.len() > TEXT_BYTES_MAX => {
-                let message =
-                    format!("its text is {} bytes long, over the {TEXT_BYTES_MAX} that are kept", text.len());
-                dead(
-                    Failure::new(ErrorKind::InvalidOutput, message)
-                        .hint("name the task under `show` instead"),
-                )
-            }
-            Ok(text) => vec![ask(state, run, task, text, stamp)],
-            Err(failure) => dead(failure),
-        },
+        Work::Approval { .. } => question(state, run, ix, stamp),
         Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) => Vec::new(),
     }
 }
@@ -259,12 +254,45 @@ fn items(run: &Run, task: &Task, view: &View<'_>) -> Result<Vec<serde_json::Valu
     Ok(items)
 }
 
-fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Event {
+/// The digests of what is shown with a question, as it is now.
+fn shown(run: &Run, task: &Task) -> BTreeMap<TaskId, Digest> {
     let Work::Approval { show, .. } = &run.spec(task).work else { unreachable!("only approvals ask") };
     let shown = show.iter().map(|place| run.task(TaskIx::from_len(*place)));
-    let digest = |task: &Task| Digest::of(&serde_json::to_vec(&task.output).expect("outputs are plain data"));
-    let digests: std::collections::BTreeMap<TaskId, Digest> =
-        shown.map(|task| (task.id.clone(), digest(task))).collect();
+    let digest = |task: &Task| {
+        let children: Vec<_> = task.children.iter().map(|child| &run.task(*child).output).collect();
+        let is_list = run.is_parent(task) && task.phase == Phase::Succeeded;
+        let bytes = if is_list { serde_json::to_vec(&children) } else { serde_json::to_vec(&task.output) };
+        Digest::of(&bytes.expect("outputs are plain data"))
+    };
+    shown.map(|task| (task.id.clone(), digest(task))).collect()
+}
+
+/// The question anew, under another id, where what it shows has changed since it was asked.
+fn ask_again(state: &State, run: &Run, ix: TaskIx, asked: &Approval, stamp: Stamp) -> Vec<Event> {
+    let task = run.task(ix);
+    if task.cancel_wished || asked.digests == shown(run, task) {
+        return Vec::new();
+    }
+    question(state, run, ix, stamp)
+}
+
+fn question(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
+    let task = run.task(ix);
+    let Work::Approval { text, .. } = &run.spec(task).work else { unreachable!("only approvals ask") };
+    let failure = match text.render_text(&View::of(run, ix)) {
+        Ok(text) if text.len() <= TEXT_BYTES_MAX => return vec![ask(state, run, task, text, stamp)],
+        Ok(text) => {
+            let message =
+                format!("its text is {} bytes long, over the {TEXT_BYTES_MAX} that are kept", text.len());
+            Failure::new(ErrorKind::InvalidOutput, message).hint("name the task under `show` instead")
+        }
+        Err(failure) => failure,
+    };
+    vec![judge::dead(run, task, None, failure)]
+}
+
+fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Event {
+    let digests = shown(run, task);
     let name = format!("{}/{}/{}", run.id, task.id, state.head.next());
     let id = Digest::of(name.as_bytes()).to_string()[..8].to_owned();
     let bound = run.spec(task).timeout.schedule_to_close.unwrap_or(ANSWER_BOUND);
@@ -276,19 +304,18 @@ fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Eve
 fn begin(start: &placement::Start<'_>) -> Event {
     let (run, task) = (start.run, start.run.task(start.task));
     let attempt = u32::try_from(task.attempts.len()).expect("attempts are bounded") + 1;
-    match render::assignment(run, start.task, attempt, crate::id::Fence::default()) {
-        Ok(assignment) => Event::AttemptStarted {
+    match render::beginning(run, start.task, attempt) {
+        Ok((program, seen)) => Event::AttemptStarted {
             run: run.id,
             task: task.id.clone(),
             attempt,
             agent: run.agent_of(task).cloned(),
-            prompt: render::digest(&assignment.program),
+            prompt: render::digest(&program),
             plan_version: 1,
             alone: start.alone,
+            seen,
         },
-        Err(error) => {
-            Event::TaskDead { run: run.id, task: task.id.clone(), attempt: None, error, dead_letter: true }
-        }
+        Err(error) => judge::dead(run, task, None, error),
     }
 }
 
@@ -308,11 +335,14 @@ fn finish(run: &Run) -> Option<Event> {
 
 /// Nothing is left but tasks that wait for each other. A valid plan never comes to this.
 fn deadlock(state: &State, run: &Run) -> Option<Event> {
-    let stuck = state.is_active(run) && run.open() > 0 && run.in_phase(Phase::Waiting) == run.open();
-    let task = run.tasks.iter().find(|task| stuck && task.phase == Phase::Waiting)?;
+    let open = run.open();
+    if !state.is_active(run) || open == 0 || run.in_phase(Phase::Waiting) < open {
+        return None;
+    }
+    let task = run.tasks.iter().find(|task| task.phase == Phase::Waiting)?;
     let waits_for: Vec<String> =
         run.spec(task).needs.iter().map(|need| run.plan.tasks[*need].id.to_string()).collect();
     let message = format!("nothing can wake it any more: it waits for {}", waits_for.join(", "));
     let error = Failure::new(ErrorKind::Deadlock, message);
-    Some(Event::TaskDead { run: run.id, task: task.id.clone(), attempt: None, error, dead_letter: true })
+    Some(judge::dead(run, task, None, error))
 }

@@ -250,6 +250,9 @@ pub enum Rejection {
     /// The task asks under another id now.
     #[error("changed since you looked: the approval is now {0}")]
     ChangedSince(String),
+    /// The engine that was asked ends, and takes on nothing.
+    #[error("the engine is ending")]
+    Ending,
     /// There is no dead letter.
     #[error("task {0} has no dead letter")]
     NoDeadLetter(TaskId),

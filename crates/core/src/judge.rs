@@ -47,14 +47,14 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
             ceiling_ms: ceiling.ms,
             error: failure,
         },
-        Next::Retry { .. } => dead(run, task, failure),
-        Next::GiveUp(failure) => dead(run, task, failure),
+        Next::Retry { .. } => dead(run, task, Some(attempt.number), failure),
+        Next::GiveUp(failure) => dead(run, task, Some(attempt.number), failure),
     }
 }
 
-fn dead(run: &Run, task: &Task, error: Failure) -> Event {
-    let attempt = task.last_attempt().map(|attempt| attempt.number);
-    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter: true }
+/// The end of a task for good. `attempt` is the one that it died of, where it died of one.
+pub(crate) fn dead(run: &Run, task: &Task, attempt: Option<u32>, error: Failure) -> Event {
+    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error: error.cut(), dead_letter: true }
 }
 
 /// A random number for this attempt alone (`SplitMix64`).

@@ -13,12 +13,10 @@ use crate::state::TaskIx;
 pub struct Queue {
     /// The lanes, by number; lane 0 has no limit of its own.
     lanes: Vec<Lane>,
-    /// The lanes of agents with a limit.
-    by_agent: BTreeMap<AgentName, u32>,
-    /// How many attempts of each agent are in flight, and how many may be.
-    agents: BTreeMap<AgentName, Load>,
-    /// The oldest task of each lane that has one, with its lane.
-    heads: BTreeSet<(Seq, TaskIx, u32)>,
+    /// What the lanes of an agent with a limit have in common; group 0 is that of all other lanes.
+    groups: Vec<Group>,
+    /// The groups and lanes of agents with a limit.
+    by_agent: BTreeMap<AgentName, (u32, u32)>,
     /// Ready tasks beside which nothing else may be in flight.
     alone: BTreeSet<(Seq, TaskIx)>,
 }
@@ -26,9 +24,17 @@ pub struct Queue {
 /// Tasks that the same limits hold back.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Lane {
-    agent: Option<AgentName>,
+    group: u32,
     load: Load,
     ready: BTreeSet<(Seq, TaskIx)>,
+}
+
+/// Lanes that a limit holds back together.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Group {
+    load: Load,
+    /// The oldest task of each lane that has one and has room, with its lane.
+    heads: BTreeSet<(Seq, TaskIx, u32)>,
 }
 
 /// What is in flight against a limit.
@@ -42,6 +48,17 @@ impl Load {
     fn has_room(self) -> bool {
         self.max.is_none_or(|max| self.in_flight < max)
     }
+
+    fn hold(&mut self, held: bool) {
+        self.in_flight = if held { self.in_flight + 1 } else { self.in_flight - 1 };
+    }
+}
+
+impl Lane {
+    /// The task that it would start next.
+    fn head(&self) -> Option<(Seq, TaskIx)> {
+        self.ready.first().copied().filter(|_| self.load.has_room())
+    }
 }
 
 impl Queue {
@@ -49,73 +66,64 @@ impl Queue {
     pub fn lane_of(&mut self, agent: Option<&AgentName>, max: Option<u32>) -> u32 {
         if self.lanes.is_empty() {
             self.lanes.push(Lane::default());
+            self.groups.push(Group::default());
         }
         let (Some(agent), Some(_)) = (agent, max) else { return 0 };
-        self.agents.entry(agent.clone()).or_insert(Load { in_flight: 0, max });
-        if let Some(lane) = self.by_agent.get(agent) {
+        if let Some((_, lane)) = self.by_agent.get(agent) {
             return *lane;
         }
-        let lane = self.push(Lane { agent: Some(agent.clone()), ..Lane::default() });
-        self.by_agent.insert(agent.clone(), lane);
+        let group = number(self.groups.len());
+        self.groups.push(Group { load: Load { in_flight: 0, max }, ..Group::default() });
+        let lane = self.push(Lane { group, ..Lane::default() });
+        self.by_agent.insert(agent.clone(), (group, lane));
         lane
     }
 
-    /// A lane for the children of one parent, beside the lane that its agent has.
+    /// A lane for the children of one parent, in the group of the lane that its agent has.
     pub fn children_lane(&mut self, beside: u32, max_parallel: Option<u32>) -> u32 {
         if max_parallel.is_none() {
             return beside;
         }
-        let agent = self.lane(beside).agent.clone();
-        self.push(Lane { agent, load: Load { in_flight: 0, max: max_parallel }, ..Lane::default() })
+        let group = self.lanes[place(beside)].group;
+        self.push(Lane { group, load: Load { in_flight: 0, max: max_parallel }, ..Lane::default() })
     }
 
     fn push(&mut self, lane: Lane) -> u32 {
-        let number = u32::try_from(self.lanes.len()).expect("no more lanes than tasks");
         self.lanes.push(lane);
-        number
+        number(self.lanes.len() - 1)
     }
 
     /// A task is ready.
     pub fn enter(&mut self, lane: u32, since: Seq, task: TaskIx, alone: bool) {
         if alone {
             self.alone.insert((since, task));
-            return;
+        } else {
+            self.change(lane, |lane| {
+                lane.ready.insert((since, task));
+            });
         }
-        self.change(lane, |lane| {
-            lane.ready.insert((since, task));
-        });
     }
 
     /// A task is no longer ready.
     pub fn leave(&mut self, lane: u32, since: Seq, task: TaskIx) {
-        if self.alone.remove(&(since, task)) {
-            return;
+        if !self.alone.remove(&(since, task)) {
+            self.change(lane, |lane| {
+                lane.ready.remove(&(since, task));
+            });
         }
-        self.change(lane, |lane| {
-            lane.ready.remove(&(since, task));
-        });
     }
 
     /// An attempt of a task of this lane is in flight, or no longer.
     pub fn hold(&mut self, lane: u32, held: bool) {
-        let step = |load: &mut Load| {
-            load.in_flight = if held { load.in_flight + 1 } else { load.in_flight - 1 };
-        };
-        let lane = self.lane_mut(lane);
-        step(&mut lane.load);
-        let agent = lane.agent.clone();
-        if let Some(load) = agent.and_then(|agent| self.agents.get_mut(&agent)) {
-            step(load);
-        }
+        self.change(lane, |lane| lane.load.hold(held));
+        let group = self.lanes[place(lane)].group;
+        self.groups[place(group)].load.hold(held);
     }
 
     /// The task that has been ready longest in a lane with room.
     pub fn next(&self) -> Option<TaskIx> {
-        let open = |lane: &Lane| {
-            let agent = lane.agent.as_ref().and_then(|agent| self.agents.get(agent));
-            lane.load.has_room() && agent.is_none_or(|load| load.has_room())
-        };
-        self.heads.iter().find(|(_, _, lane)| open(self.lane(*lane))).map(|(_, task, _)| *task)
+        let open = self.groups.iter().filter(|group| group.load.has_room());
+        open.filter_map(|group| group.heads.first()).min().map(|(_, task, _)| *task)
     }
 
     /// The task that has been ready longest among those that must be alone.
@@ -130,26 +138,27 @@ impl Queue {
     }
 
     fn change(&mut self, number: u32, change: impl FnOnce(&mut Lane)) {
-        let lane = self.lane_mut(number);
-        let before = lane.ready.first().copied();
+        let lane = &mut self.lanes[place(number)];
+        let before = lane.head();
         change(lane);
-        let after = lane.ready.first().copied();
+        let (after, group) = (lane.head(), lane.group);
         if before == after {
             return;
         }
+        let heads = &mut self.groups[place(group)].heads;
         if let Some((since, task)) = before {
-            self.heads.remove(&(since, task, number));
+            heads.remove(&(since, task, number));
         }
         if let Some((since, task)) = after {
-            self.heads.insert((since, task, number));
+            heads.insert((since, task, number));
         }
     }
+}
 
-    fn lane(&self, number: u32) -> &Lane {
-        &self.lanes[usize::try_from(number).expect("32 bits fit")]
-    }
+fn number(place: usize) -> u32 {
+    u32::try_from(place).expect("no more lanes than tasks")
+}
 
-    fn lane_mut(&mut self, number: u32) -> &mut Lane {
-        &mut self.lanes[usize::try_from(number).expect("32 bits fit")]
-    }
+fn place(number: u32) -> usize {
+    usize::try_from(number).expect("32 bits fit")
 }

@@ -3,6 +3,7 @@
 
 use crate::effect::Effect;
 use crate::event::{Event, Record};
+use crate::id::{RunId, TaskId};
 use crate::machine::task::Phase;
 use crate::render;
 use crate::state::{Run, State, Task, TaskIx};
@@ -20,6 +21,8 @@ pub fn react(state: &State, record: &Record) -> Vec<Effect> {
             let assignment = assigned.expect("an attempt whose templates fail does not start");
             vec![Effect::SpawnAttempt(Box::new(assignment))]
         }
+        // What became of an attempt of a lower epoch is being learned: there is nobody who could stop it.
+        Event::StopRequested { run, task, .. } if is_unknown(state, *run, task) => Vec::new(),
         Event::StopRequested { run, task, fence, grace_ms, attempt, .. } => {
             let key = crate::id::AttemptKey { run: *run, task: task.clone(), attempt: *attempt };
             vec![Effect::StopAttempt { key, fence: *fence, grace: crate::time::Span::from_ms(*grace_ms) }]
@@ -60,6 +63,12 @@ pub fn pending(state: &State) -> Vec<Effect> {
     }
     effects.extend(state.next_due().map(|due| Effect::ArmTimer { due }));
     effects
+}
+
+/// Whether the newest attempt of a task was started in a lower epoch.
+fn is_unknown(state: &State, run: RunId, task: &TaskId) -> bool {
+    let run = &state.runs[&run];
+    run.task(run.names[task]).last_attempt().is_some_and(|attempt| attempt.epoch < state.epoch)
 }
 
 /// The order to settle a task's output, where that is outstanding.

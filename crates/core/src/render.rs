@@ -1,13 +1,14 @@
 //! What an attempt is asked: the templates of a task, filled in from the state. Never: anything that is not in the
 //! state, so that the same state gives the same text, now and after a restart.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::effect::{Assignment, Program, Settle};
 use crate::failure::Failure;
-use crate::id::{AttemptKey, Digest, Fence};
+use crate::id::{AttemptKey, Digest, Fence, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{self, Work};
 use crate::state::{Run, Task, TaskIx};
@@ -18,17 +19,22 @@ pub(crate) struct View<'a> {
     run: &'a Run,
     task: &'a Task,
     attempt: Option<u32>,
+    /// How those stood that had not succeeded when the attempt started; none where it has not yet started.
+    seen: Option<&'a BTreeMap<TaskId, Phase>>,
+    /// How those stand that were asked for and have not succeeded.
+    looked: RefCell<BTreeMap<TaskId, Phase>>,
 }
 
 impl<'a> View<'a> {
     /// The view of a task that has no attempt yet: for `when`, `for_each` and approvals.
     pub(crate) fn of(run: &'a Run, ix: TaskIx) -> Self {
-        Self { run, task: run.task(ix), attempt: None }
+        Self { run, task: run.task(ix), attempt: None, seen: None, looked: RefCell::default() }
     }
 
-    /// The view of an attempt.
+    /// The view of an attempt: of one that has started, what it saw then, whatever has happened since.
     pub(crate) fn of_attempt(run: &'a Run, ix: TaskIx, attempt: u32) -> Self {
-        Self { run, task: run.task(ix), attempt: Some(attempt) }
+        let started = run.task(ix).attempts.iter().rfind(|started| started.number == attempt);
+        Self { attempt: Some(attempt), seen: started.map(|started| &started.seen), ..Self::of(run, ix) }
     }
 
     fn output(task: &Task) -> Option<&crate::event::Output> {
@@ -46,8 +52,14 @@ impl Scope for View<'_> {
     }
 
     fn task(&self, name: &str) -> Option<TaskSeen<'_>> {
-        let id: crate::id::TaskId = name.parse().ok()?;
+        let id: TaskId = name.parse().ok()?;
         let task = self.run.task(*self.run.names.get(&id)?);
+        if let Some(phase) = self.seen.and_then(|seen| seen.get(&id)) {
+            return Some(TaskSeen { state: phase.name(), output: OutputSeen::Null });
+        }
+        if task.phase != Phase::Succeeded {
+            self.looked.borrow_mut().insert(id, task.phase);
+        }
         let output = if task.phase == Phase::Succeeded && self.run.is_parent(task) {
             OutputSeen::Children(
                 task.children.iter().map(|child| Self::output(self.run.task(*child))).collect(),
@@ -84,19 +96,18 @@ impl Scope for View<'_> {
 }
 
 /// What an attempt starts, with every template filled in.
-pub(crate) fn program(run: &Run, ix: TaskIx, attempt: u32) -> Result<Program, Failure> {
-    let view = View::of_attempt(run, ix, attempt);
+fn program(run: &Run, view: &View<'_>) -> Result<Program, Failure> {
     match &run.spec(view.task).work {
         Work::Prompt { agent, prompt } => Ok(Program::Agent {
             agent: run.plan.agents[agent].clone(),
             name: agent.to_string(),
-            prompt: prompt.render_prompt(&view)?,
+            prompt: prompt.render_prompt(view)?,
         }),
         Work::Argv(words) => {
-            let words: Result<_, _> = words.iter().map(|word| word.render_text(&view)).collect();
+            let words: Result<_, _> = words.iter().map(|word| word.render_text(view)).collect();
             Ok(Program::Argv(words?))
         }
-        Work::Shell(line) => Ok(Program::Shell(line.render_shell(&view)?)),
+        Work::Shell(line) => Ok(Program::Shell(line.render_shell(view)?)),
         Work::Approval { .. } => unreachable!("an approval has no attempts"),
     }
 }
@@ -106,17 +117,32 @@ pub(crate) fn digest(program: &Program) -> Digest {
     Digest::of(&serde_json::to_vec(program).expect("programs are plain data"))
 }
 
-/// All that the driver of an attempt needs. Rendering fails here exactly where it failed before the attempt started,
-/// which is never: an attempt whose templates fail does not start.
-pub(crate) fn assignment(run: &Run, ix: TaskIx, attempt: u32, fence: Fence) -> Result<Assignment, Failure> {
+/// The program of an attempt that is about to start, and how those stand that its texts name and that have not
+/// succeeded.
+pub(crate) fn beginning(
+    run: &Run,
+    ix: TaskIx,
+    attempt: u32,
+) -> Result<(Program, BTreeMap<TaskId, Phase>), Failure> {
     let view = View::of_attempt(run, ix, attempt);
+    let assigned = assigned(run, &view, attempt, Fence::default())?;
+    Ok((assigned.program, view.looked.into_inner()))
+}
+
+/// All that the driver of an attempt needs. Rendering fails here exactly where it failed before the attempt started,
+/// which is never: an attempt whose templates fail does not start, and it sees what it saw then.
+pub(crate) fn assignment(run: &Run, ix: TaskIx, attempt: u32, fence: Fence) -> Result<Assignment, Failure> {
+    assigned(run, &View::of_attempt(run, ix, attempt), attempt, fence)
+}
+
+fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<Assignment, Failure> {
     let spec = run.spec(view.task);
-    let program = program(run, ix, attempt)?;
-    let env = environment(spec, &program, &view)?;
+    let program = program(run, view)?;
+    let env = environment(spec, &program, view)?;
     let folder = match &spec.dir {
         None => run.folder.clone(),
         Some(dir) => {
-            let dir = dir.render_text(&view)?;
+            let dir = dir.render_text(view)?;
             stays_inside(&dir)?;
             format!("{}/{dir}", run.folder)
         }

@@ -3,27 +3,33 @@
 use std::collections::BTreeSet;
 
 use crate::decide::wrong_state;
-use crate::event::Event;
+use crate::event::{Event, SkipReason};
 use crate::id::{CommandId, TaskId};
 use crate::input::Rejection;
 use crate::machine::{run, task::Phase};
+use crate::policy::join::{Standing, Tally};
 use crate::state::{Run, TaskIx};
 
 /// The events of `retry RUN TASK`, which is also `dlq requeue`.
 pub(crate) fn retry(run: &Run, ix: TaskIx, command: &CommandId) -> Result<Vec<Event>, Rejection> {
     let task = run.task(ix);
-    let mut again = Requeue { run, command, events: Vec::new(), unskipped: BTreeSet::new() };
+    let mut again = Requeue { run, command, events: Vec::new(), back: BTreeSet::new() };
     if run.phase == run::Phase::Finished {
         again.events.push(Event::RunReopened { run: run.id });
     }
     match task.phase {
         Phase::Dead | Phase::Cancelled if !task.children.is_empty() => again.failed_children(ix),
-        Phase::Dead | Phase::Cancelled => again.with_parent(ix),
+        Phase::Dead | Phase::Cancelled => again.with_parent(ix)?,
         Phase::Blocked if task.approval_open().is_none() => again.task(ix, &task.id),
         Phase::Succeeded => again.succeeded(ix)?,
         Phase::Skipped => {
             let cause = task.root_cause();
-            let why = format!("it was skipped because of {cause}: retry that");
+            let why = match task.skipped {
+                Some((SkipReason::When, _)) => {
+                    "its `when`, or that of all it needs, was false: retry what that rests on".into()
+                }
+                _ => format!("it was skipped because of {cause}: retry that"),
+            };
             return Err(wrong_state(task, &why));
         }
         Phase::Running | Phase::Stopping | Phase::Gating => {
@@ -40,11 +46,13 @@ struct Requeue<'a> {
     run: &'a Run,
     command: &'a CommandId,
     events: Vec<Event>,
-    unskipped: BTreeSet<TaskId>,
+    /// What comes back.
+    back: BTreeSet<TaskIx>,
 }
 
 impl Requeue<'_> {
     fn task(&mut self, ix: TaskIx, cause: &TaskId) {
+        self.back.insert(ix);
         self.events.push(Event::TaskRequeued {
             run: self.run.id,
             task: self.run.task(ix).id.clone(),
@@ -53,15 +61,23 @@ impl Requeue<'_> {
         });
     }
 
-    /// A failed task, its failed parent, and exactly what was skipped because of either.
-    fn with_parent(&mut self, ix: TaskIx) {
+    /// A failed task, its parent where that has ended, and what was skipped because of either.
+    fn with_parent(&mut self, ix: TaskIx) -> Result<(), Rejection> {
         let task = self.run.task(ix);
         let mut causes = vec![task.root_cause()];
+        let Some((parent, _)) = task.parent else {
+            self.task(ix, &task.id);
+            self.unskip(&causes, &task.id);
+            return Ok(());
+        };
+        // A parent succeeds over optional children that failed; what depends on it has seen its output.
+        let accepted = self.run.task(parent).phase == Phase::Succeeded;
+        let beyond = if accepted { self.beyond(parent)? } else { Vec::new() };
         self.task(ix, &task.id);
-        if let Some((parent, _)) = task.parent {
-            self.parent(parent, &task.id, &mut causes);
-        }
-        self.unskip(&causes);
+        self.parent(parent, &task.id, &mut causes);
+        self.bring_back(&beyond, &task.id);
+        self.unskip(&causes, &task.id);
+        Ok(())
     }
 
     fn failed_children(&mut self, parent: TaskIx) {
@@ -76,7 +92,7 @@ impl Requeue<'_> {
         }
         let id = self.run.task(parent).id.clone();
         self.parent(parent, &id, &mut causes);
-        self.unskip(&causes);
+        self.unskip(&causes, &id);
     }
 
     fn parent(&mut self, parent: TaskIx, cause: &TaskId, causes: &mut Vec<TaskId>) {
@@ -88,20 +104,47 @@ impl Requeue<'_> {
         }
     }
 
-    fn unskip(&mut self, causes: &[TaskId]) {
-        for task in self.run.tasks.iter().filter(|task| task.phase == Phase::Skipped) {
+    /// Un-skips what was skipped because of one of the causes, and what may run after all now that others come back.
+    fn unskip(&mut self, causes: &[TaskId], requeued: &TaskId) {
+        for (place, task) in self.run.tasks.iter().enumerate() {
             let cause = task.skipped.as_ref().and_then(|(_, cause)| cause.as_ref());
             if let Some(cause) = cause.filter(|cause| causes.contains(cause)) {
-                self.unskip_one(&task.id, cause);
+                self.unskip_one(TaskIx::from_len(place), cause);
+            }
+        }
+        let mut next: Vec<TaskIx> = self.back.iter().copied().collect();
+        while let Some(ix) = next.pop() {
+            for dependant in &self.run.task(ix).dependants {
+                if !self.back.contains(dependant) && self.may_be_met(*dependant) {
+                    self.unskip_one(*dependant, requeued);
+                    next.push(*dependant);
+                }
             }
         }
     }
 
-    fn unskip_one(&mut self, task: &TaskId, cause: &TaskId) {
-        if self.unskipped.insert(task.clone()) {
-            let (run, task, cause) = (self.run.id, task.clone(), cause.clone());
+    fn unskip_one(&mut self, ix: TaskIx, cause: &TaskId) {
+        let task = self.run.task(ix);
+        if task.phase == Phase::Skipped && self.back.insert(ix) {
+            let (run, task, cause) = (self.run.id, task.id.clone(), cause.clone());
             self.events.push(Event::TaskUnskipped { run, task, cause });
         }
+    }
+
+    /// Whether the join of a task that was skipped for its sake can be met, now that others come back.
+    fn may_be_met(&self, ix: TaskIx) -> bool {
+        let task = self.run.task(ix);
+        let was_impossible = matches!(task.skipped, Some((SkipReason::Upstream, _)));
+        let spec = self.run.spec(task);
+        let mut tally = Tally::default();
+        let needs = spec.needs.iter().map(|need| TaskIx::from_len(*need));
+        let ended = needs.filter(|need| !self.back.contains(need)).filter_map(|need| self.run.ending(need));
+        ended.for_each(|ending| tally.count(ending));
+        let needs = u32::try_from(spec.needs.len()).expect("no more needs than tasks");
+        let standing = tally.standing(spec.join, needs);
+        task.phase == Phase::Skipped
+            && was_impossible
+            && !matches!(standing, Standing::Impossible | Standing::AllSkipped)
     }
 
     /// A task that succeeded, while nothing that depends on it has started, or all of that is dead or skipped.
@@ -110,26 +153,45 @@ impl Requeue<'_> {
         if !task.children.is_empty() {
             return Err(wrong_state(task, "its children did the work: retry one of them"));
         }
-        let beyond = self.dependants_of(ix);
-        let started = beyond.iter().map(|ix| self.run.task(*ix)).find(|task| {
-            let untouched = matches!(task.phase, Phase::Waiting | Phase::Ready) && task.attempts.is_empty();
-            !untouched && !matches!(task.phase, Phase::Dead | Phase::Skipped)
-        });
-        if let Some(other) = started {
-            let why = format!("{} depends on it and is {}", other.id, other.phase.name());
-            return Err(wrong_state(task, &why));
+        if task.parent.is_some_and(|(parent, _)| self.run.task(parent).phase == Phase::Succeeded) {
+            return self.with_parent(ix);
         }
+        let beyond = self.beyond(ix)?;
         if task.parent.is_some() {
-            self.with_parent(ix);
+            self.with_parent(ix)?;
         } else {
             self.task(ix, &task.id);
         }
+        self.bring_back(&beyond, &task.id);
+        Ok(())
+    }
+
+    /// What depends on a task, where nothing of that has started, or all of it is dead or skipped. Children that did
+    /// their work for a list are never done again for another.
+    fn beyond(&self, ix: TaskIx) -> Result<Vec<TaskIx>, Rejection> {
+        let beyond = self.dependants_of(ix);
+        let started = beyond.iter().map(|ix| self.run.task(*ix)).find(|task| {
+            let untouched = matches!(task.phase, Phase::Waiting | Phase::Ready) && task.attempts.is_empty();
+            let over = matches!(task.phase, Phase::Dead | Phase::Skipped) && task.children.is_empty();
+            !untouched && !over
+        });
+        match started {
+            None => Ok(beyond),
+            Some(other) => {
+                let children = if other.children.is_empty() { "" } else { ", with children of its own" };
+                let why = format!("{} depends on it and is {}{children}", other.id, other.phase.name());
+                Err(wrong_state(self.run.task(ix), &why))
+            }
+        }
+    }
+
+    /// Brings back what a task that is done again had led to.
+    fn bring_back(&mut self, beyond: &[TaskIx], cause: &TaskId) {
         for other in beyond {
-            let gone = self.run.task(other);
+            let gone = self.run.task(*other);
             match gone.phase {
-                Phase::Dead if gone.children.is_empty() => self.task(other, &task.id),
-                Phase::Dead => self.failed_children(other),
-                Phase::Skipped => self.unskip_one(&gone.id, &task.id),
+                Phase::Dead => self.task(*other, cause),
+                Phase::Skipped => self.unskip_one(*other, cause),
                 Phase::Waiting
                 | Phase::Ready
                 | Phase::Running
@@ -142,7 +204,6 @@ impl Requeue<'_> {
                 | Phase::Cancelled => {}
             }
         }
-        Ok(())
     }
 
     /// All tasks behind this one, each once, nearer ones first.

@@ -53,6 +53,8 @@ pub struct State {
     pub unfinished: BTreeSet<RunId>,
     /// The attempts that hold a slot.
     pub live: BTreeMap<Fence, (RunId, TaskIx)>,
+    /// How many of them the newest opening found: they died with the engine before it.
+    pub orphans: u32,
     /// The attempt beside which nothing else may start.
     pub alone: Option<Fence>,
     /// The run that an attempt was last started for: the next one's turn comes after it.
@@ -169,6 +171,8 @@ pub struct Task {
     pub wait: Wait,
     /// Its attempts, numbered from 1.
     pub attempts: Vec<Attempt>,
+    /// How many of them belong to earlier incarnations.
+    pub earlier: u32,
     /// Its children, in order.
     pub children: Vec<TaskIx>,
     /// How many of them are not final.
@@ -211,6 +215,9 @@ pub struct Attempt {
     pub epoch: Epoch,
     /// Who works on it.
     pub agent: Option<AgentName>,
+    /// The tasks that its texts name and that had not succeeded when it started, while it is live.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen: BTreeMap<TaskId, task::Phase>,
     /// Where it stands.
     pub phase: attempt::Phase,
     /// When it started.
@@ -353,6 +360,11 @@ impl Run {
 }
 
 impl Task {
+    /// Whether its incarnation has had an attempt.
+    pub fn has_begun(&self) -> bool {
+        usize::try_from(self.earlier).is_ok_and(|earlier| earlier < self.attempts.len())
+    }
+
     /// Its newest attempt.
     pub fn last_attempt(&self) -> Option<&Attempt> {
         self.attempts.last()

@@ -40,6 +40,9 @@ impl Run {
         let to =
             from.next(fact).unwrap_or_else(|| panic!("task {} is {from:?}: {fact:?} can't happen", task.id));
         self.leave(ix, from);
+        if from == Phase::Ready && to == Phase::Waiting {
+            self.end_bound(ix);
+        }
         if from.is_final() && !to.is_final() {
             self.revive(ix, from);
         }
@@ -137,10 +140,7 @@ impl Run {
     /// A task has become final: its bounds end, and those who count on it are told.
     fn end(&mut self, ix: TaskIx, to: Phase, moment: Moment, fresh: &mut Fresh) {
         self.to_cancel.remove(&ix);
-        let task = &mut self.tasks[ix.at()];
-        if let Some(due) = task.wait.close_by.take() {
-            self.alarms.remove(&(due, ix, TimerKind::ScheduleToClose));
-        }
+        self.end_bound(ix);
         if self.counts_as_failed(ix, to) {
             self.failed += 1;
         }
@@ -151,8 +151,23 @@ impl Run {
                 continue;
             }
             self.tasks[dependant.at()].tally.count(ending);
-            if self.task(dependant).phase == Phase::Waiting {
-                self.look_at_join(dependant, moment, fresh);
+            match self.task(dependant).phase {
+                Phase::Waiting => self.look_at_join(dependant, moment, fresh),
+                // What a person is shown has changed: the question is to be asked anew.
+                Phase::Blocked if self.task(dependant).approval_open().is_some() => {
+                    fresh.push_back((self.id, dependant));
+                }
+                Phase::Blocked
+                | Phase::Ready
+                | Phase::Running
+                | Phase::Stopping
+                | Phase::Gating
+                | Phase::BackingOff
+                | Phase::Expanded
+                | Phase::Succeeded
+                | Phase::Skipped
+                | Phase::Dead
+                | Phase::Cancelled => {}
             }
         }
         if let Some((parent, _)) = self.task(ix).parent {
@@ -164,6 +179,13 @@ impl Run {
         }
     }
 
+    /// `schedule_to_close` watches no longer: the incarnation is over, or has not begun after all.
+    pub(crate) fn end_bound(&mut self, ix: TaskIx) {
+        if let Some(due) = self.tasks[ix.at()].wait.close_by.take() {
+            self.alarms.remove(&(due, ix, TimerKind::ScheduleToClose));
+        }
+    }
+
     /// A final task goes on: what was counted of its end is taken back.
     fn revive(&mut self, ix: TaskIx, from: Phase) {
         if self.counts_as_failed(ix, from) {
@@ -171,6 +193,7 @@ impl Run {
         }
         if let Some((parent, _)) = self.task(ix).parent {
             self.tasks[parent.at()].children_open += 1;
+            self.to_close.remove(&parent);
         }
     }
 

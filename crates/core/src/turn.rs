@@ -4,8 +4,9 @@
 use crate::decide::{self, Stamp};
 use crate::event::{Event, Record};
 use crate::evolve::evolve;
+use crate::failure::Failure;
 use crate::follow;
-use crate::input::{Answer, Input};
+use crate::input::{Answer, Input, Report};
 use crate::state::State;
 
 /// How many records a turn may come to before it is made durable, whatever else follows from them.
@@ -17,6 +18,7 @@ const TURN_BYTES_MAX: usize = 5 << 20;
 pub struct Core {
     state: State,
     slots: u32,
+    held: bool,
     records: Vec<Record>,
     bytes: usize,
 }
@@ -24,7 +26,7 @@ pub struct Core {
 impl Core {
     /// A core over the state that a journal gave.
     pub fn new(state: State, slots: u32) -> Self {
-        Self { state, slots, records: Vec::new(), bytes: 0 }
+        Self { state, slots, held: false, records: Vec::new(), bytes: 0 }
     }
 
     /// The state as it is, ahead of the journal by what [`Core::take_records`] has not yet given.
@@ -32,9 +34,23 @@ impl Core {
         &self.state
     }
 
+    /// Whether the turn may take another input in: what followed from those before is complete, and the batch has room.
+    pub fn takes_more(&mut self, stamp: Stamp) -> bool {
+        let stamp = self.not_before(stamp);
+        self.follow(stamp);
+        self.has_room()
+    }
+
+    /// Starts nothing, or starts again: for an engine that ends, or whose disk is nearly full.
+    pub fn hold_starts(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// Takes an input and everything that follows from it, but the ends of waits. The answer is for a command; it may
-    /// be given once the records are durable.
+    /// be given once the records are durable. Asked first: [`Core::takes_more`].
     pub fn handle(&mut self, input: &Input, stamp: Stamp) -> Option<Answer> {
+        let set_back = matches!(input, Input::Report(Report::ClockJumped { by_ms, .. }) if *by_ms < 0);
+        let stamp = if set_back { stamp } else { self.not_before(stamp) };
         let (events, answer) = match input {
             Input::Command(command) => {
                 let decision = decide::command(&self.state, command);
@@ -49,6 +65,7 @@ impl Core {
 
     /// Ends the waits that are due, after all reports of the turn. True where more follows in another turn.
     pub fn end_waits(&mut self, stamp: Stamp) -> bool {
+        let stamp = self.not_before(stamp);
         self.follow(stamp);
         while self.has_room() {
             let events = follow::next_timer(&self.state, stamp);
@@ -67,14 +84,20 @@ impl Core {
         std::mem::take(&mut self.records)
     }
 
+    /// What is decided now is not before what was decided: due times count from the time that the record gets.
+    fn not_before(&self, stamp: Stamp) -> Stamp {
+        Stamp { now: stamp.now.max(self.state.now), ..stamp }
+    }
+
     fn has_room(&self) -> bool {
         self.records.len() < TURN_RECORDS_MAX && self.bytes < TURN_BYTES_MAX
     }
 
     fn follow(&mut self, stamp: Stamp) {
         let mut fresh = std::mem::take(&mut self.state.fresh);
+        let slots = if self.held { 0 } else { self.slots };
         while self.has_room() {
-            let events = follow::next(&self.state, &mut fresh, self.slots, stamp);
+            let events = follow::next(&self.state, &mut fresh, slots, stamp);
             if events.is_empty() {
                 break;
             }
@@ -108,14 +131,39 @@ fn weight(event: &Event) -> usize {
         Event::ApprovalRequested { text, .. } => text.len(),
         _ => 0,
     };
-    512 + values
+    512 + words(event) + values
+}
+
+/// About how many bytes the words of a failure in an event come to.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other event carries a failure of any length")]
+fn words(event: &Event) -> usize {
+    let of = |error: &Failure| {
+        escaped(&error.message)
+            + error.hint.as_deref().map_or(0, escaped)
+            + error.cause.as_deref().map_or(0, escaped)
+    };
+    match event {
+        Event::AttemptFinished { error: Some(error), .. }
+        | Event::ExtractsRecorded { error: Some(error), .. }
+        | Event::RetryScheduled { error, .. }
+        | Event::TaskBlocked { error, .. }
+        | Event::TaskDead { error, .. } => of(error),
+        _ => 0,
+    }
+}
+
+/// How many bytes a text comes to in JSON, at most.
+fn escaped(text: &str) -> usize {
+    text.bytes()
+        .map(|byte| if byte < 0x20 { 6 } else { 1 + usize::from(byte == b'"' || byte == b'\\') })
+        .sum()
 }
 
 /// About how many bytes a value comes to as JSON.
 fn length(value: &serde_json::Value) -> usize {
     match value {
         serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => 8,
-        serde_json::Value::String(text) => text.len() + 2,
+        serde_json::Value::String(text) => escaped(text) + 2,
         serde_json::Value::Array(items) => items.iter().map(|item| length(item) + 1).sum::<usize>() + 2,
         serde_json::Value::Object(fields) => {
             fields.iter().map(|(key, value)| key.len() + length(value) + 4).sum::<usize>() + 2

@@ -10,7 +10,8 @@ use std::time::Duration;
 use windlass_core::decide::Stamp;
 use windlass_core::event::{LossReason, Role};
 use windlass_core::id::{Epoch, Fence, Seq};
-use windlass_core::input::{Answer, Ask, Input, LostAttempt, Report};
+use windlass_core::input::{Answer, Ask, Command, Input, LostAttempt, Rejection, Report};
+use windlass_core::machine::task::Phase;
 use windlass_core::react::pending;
 use windlass_core::state::State;
 use windlass_core::time::Span;
@@ -32,12 +33,14 @@ use crate::turn::{Letter, Outside as _, turn};
 const TURN_LETTERS_MAX: usize = 1024;
 /// How many bytes of outputs a turn takes in, about.
 const TURN_BYTES_MAX: usize = 2 << 20;
-/// How often the clocks are compared while anything is under way.
+/// How long the engine rests at most while anything is under way: the clocks are compared at each turn.
 const CLOCKS_EVERY: Duration = Duration::from_secs(1);
 /// How often the home and the list of live attempts are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// After how many records a snapshot is worth its while, at least.
 const SNAPSHOT_RECORDS_MIN: u64 = 20_000;
+/// After how many records a snapshot is worth its while at the orderly end.
+const SNAPSHOT_AT_END_MIN: u64 = 1_000;
 /// How long an old keeper may take to end what it has: the grace of a stop, and some.
 const OLD_KEEPER_AT_MOST: Span = Span::from_secs(15);
 /// The name of this build, in the journal and in snapshots: its version and a digest of its sources (`build.rs`).
@@ -78,7 +81,6 @@ pub struct Engine {
     draining: bool,
     disk_low: bool,
     looked: Duration,
-    compared: Duration,
     doubted: BTreeSet<Fence>,
     snapshot_at: Seq,
 }
@@ -112,7 +114,6 @@ impl Engine {
             draining: false,
             disk_low: false,
             looked: clock::awake(),
-            compared: clock::awake(),
             doubted: BTreeSet::new(),
             snapshot_at,
             options,
@@ -143,7 +144,9 @@ impl Engine {
         let ended = self.turn_until(&mut is_done);
         self.hands.rest();
         ended?;
-        self.save_snapshot();
+        if self.core.state().head.0 - self.snapshot_at.0 >= SNAPSHOT_AT_END_MIN {
+            self.save_snapshot();
+        }
         Ok(self.journal.close()?)
     }
 
@@ -159,7 +162,7 @@ impl Engine {
         let mut more = self.begin()?;
         loop {
             let is_over = is_done(self.core.state()) || self.draining;
-            if is_over && self.core.state().live.is_empty() && !more && self.inbox_is_quiet() {
+            if is_over && self.is_at_rest() && !more && self.inbox_is_quiet() {
                 return Ok(());
             }
             let mail = self.receive(more)?;
@@ -170,12 +173,25 @@ impl Engine {
         }
     }
 
+    /// Nothing is in flight, and no result waits to be judged.
+    fn is_at_rest(&self) -> bool {
+        let state = self.core.state();
+        let gating = |id| state.runs[id].in_phase(Phase::Gating) > 0;
+        state.live.is_empty() && !state.unfinished.iter().any(gating)
+    }
+
     /// The first turns: this opening is journaled, then what became of the attempts of earlier ones is learned.
     fn begin(&mut self) -> Result<bool, EngineError> {
         let epoch = Epoch(self.journal.head().epoch.0 + 1);
         let (role, build) = (self.options.role, BUILD.to_owned());
         let started = letter(Input::Report(Report::EngineStarted { epoch, role, build }))?;
-        self.turn(vec![started])?;
+        let mut first = vec![started];
+        // A clock that was set back while no engine was alive: waits go on from what it shows.
+        let behind = clock::now().ms - self.core.state().now.ms;
+        if behind < 0 {
+            first.push(letter(Input::Report(Report::ClockJumped { by_ms: behind, suspended_ms: 0 }))?);
+        }
+        self.turn(first)?;
         for effect in pending(self.core.state()) {
             self.hands.perform(effect);
         }
@@ -220,9 +236,18 @@ impl Engine {
     fn receive(&mut self, more: bool) -> Result<Mail, EngineError> {
         let mut mail = Mail::default();
         let mut next = if more { None } else { self.wait() };
+        // Before anything is stamped: what came while the machine slept or the clock was set is judged after that.
+        if let Some(jumped) = self.clock.compare() {
+            mail.letters.push(letter(Input::Report(jumped))?);
+        }
         while let Some(message) = next.take().or_else(|| self.inbox.try_recv().ok()) {
             match message {
+                Message::Command(command, reply) if self.draining && takes_on(&command) => {
+                    // Where the asker has gone, nobody needs the answer.
+                    reply.send(Answer::Refused(Rejection::Ending)).unwrap_or_default();
+                }
                 Message::Command(command, reply) => {
+                    self.draining |= matches!(command.ask, Ask::Drain { .. });
                     mail.letters.push(Letter { reply: Some(reply), ..letter(Input::Command(*command))? });
                 }
                 Message::Report(report) => {
@@ -253,22 +278,16 @@ impl Engine {
         self.inbox.recv_timeout(longest).ok()
     }
 
-    /// What is looked at by the clock: the clocks themselves, the home, its disk, the list of live attempts.
+    /// What is looked at every few seconds: the home, its disk, the list of live attempts.
     fn look_around(&mut self, letters: &mut Vec<Letter<SyncSender<Answer>>>) -> Result<(), EngineError> {
         let awake = clock::awake();
-        if awake.saturating_sub(self.compared) >= CLOCKS_EVERY {
-            self.compared = awake;
-            if let Some(jumped) = self.clock.compare() {
-                letters.insert(0, letter(Input::Report(jumped))?);
-            }
-        }
         if awake.saturating_sub(self.looked) < LOOK_EVERY {
             return Ok(());
         }
         self.looked = awake;
         self.journal.check()?;
         let low = self.home.is_low().unwrap_or(self.disk_low);
-        if low != self.disk_low {
+        if low || self.disk_low {
             self.disk_low = low;
             letters.push(letter(Input::Report(Report::DiskLow { low }))?);
         }
@@ -304,6 +323,11 @@ struct Mail {
     letters: Vec<Letter<SyncSender<Answer>>>,
     questions: Vec<Question>,
     bytes: usize,
+}
+
+/// Whether a command gives an engine more to do.
+fn takes_on(command: &Command) -> bool {
+    matches!(command.ask, Ask::SubmitPlan(_) | Ask::Resume { .. } | Ask::Retry { .. })
 }
 
 /// How many bytes of output a report carries.

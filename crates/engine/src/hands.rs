@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::mpsc::{self, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_core::effect::{Assignment, Effect, Settle};
@@ -35,6 +35,7 @@ pub(crate) struct Hands {
     env: BTreeMap<Digest, Arc<BTreeMap<String, String>>>,
     unknown: Vec<LostAttempt>,
     swept: BTreeMap<AttemptKey, u32>,
+    settler: Option<Sender<Unsettled>>,
 }
 
 impl Hands {
@@ -52,6 +53,7 @@ impl Hands {
             env: BTreeMap::new(),
             unknown: Vec::new(),
             swept,
+            settler: None,
         }
     }
 
@@ -129,26 +131,54 @@ impl Hands {
         Ok(env)
     }
 
-    /// Settles a large output on a thread of its own: it may be 16 MiB of JSON.
-    fn settle(&self, key: AttemptKey, fence: Fence, raw: &RawOutput, wanted: Settle) {
-        let (inbox, blobs) = (self.inbox.clone(), Arc::clone(&self.blobs));
-        let (blob, truncated) = (raw.blob, raw.truncated);
-        std::thread::spawn(move || {
-            let bytes = match blob.map(|digest| blobs.get(digest)).transpose() {
-                Ok(bytes) => bytes.unwrap_or_default(),
-                Err(error) => {
-                    inbox.send(Message::Fatal(error.into())).unwrap_or_default();
-                    return;
-                }
-            };
-            let (output, error) = match settle(&bytes, truncated, &wanted) {
-                Ok(output) => (output, None),
-                Err(failure) => (Output::default(), Some(failure)),
-            };
-            let settled = Report::OutputSettled { key, fence, output, error };
-            inbox.send(Message::Report(settled)).unwrap_or_default();
-        });
+    /// Hands a large output to the thread that settles them, one after another: each may be 16 MiB of JSON.
+    fn settle(&mut self, order: Unsettled) {
+        let settler = match self.settler.take() {
+            Some(settler) => settler,
+            None => match settler(self.inbox.clone(), Arc::clone(&self.blobs)) {
+                Ok(settler) => settler,
+                Err(error) => return self.inbox.send(Message::Fatal(error)).unwrap_or_default(),
+            },
+        };
+        // The thread ends only with its queue, which is held here.
+        settler.send(order).unwrap_or_default();
+        self.settler = Some(settler);
     }
+}
+
+/// A large output that is to be settled.
+struct Unsettled {
+    key: AttemptKey,
+    fence: Fence,
+    raw: RawOutput,
+    wanted: Settle,
+}
+
+/// Starts the thread that settles large outputs.
+fn settler(inbox: Sender<Message>, blobs: Arc<FolderBlobs>) -> Result<Sender<Unsettled>, EngineError> {
+    let (orders, queue) = mpsc::channel::<Unsettled>();
+    let settle_all = move || {
+        for order in queue {
+            let message = match settle_one(&blobs, order) {
+                Ok(settled) => Message::Report(settled),
+                Err(error) => Message::Fatal(error.into()),
+            };
+            inbox.send(message).unwrap_or_default();
+        }
+    };
+    let failed = |source| EngineError::System { doing: "start a thread", source };
+    std::thread::Builder::new().name("windlass-settle".into()).spawn(settle_all).map_err(failed)?;
+    Ok(orders)
+}
+
+fn settle_one(blobs: &FolderBlobs, order: Unsettled) -> Result<Report, BlobError> {
+    let Unsettled { key, fence, raw, wanted } = order;
+    let bytes = raw.blob.map(|digest| blobs.get(digest)).transpose()?.unwrap_or_default();
+    let (output, error) = match settle(&bytes, raw.truncated, &wanted) {
+        Ok(output) => (output, None),
+        Err(failure) => (Output::default(), Some(failure)),
+    };
+    Ok(Report::OutputSettled { key, fence, output, error })
 }
 
 impl Outside for Hands {
@@ -177,7 +207,9 @@ impl Outside for Hands {
                 let leftovers = self.swept.get(&key).copied().unwrap_or(0);
                 self.unknown.push(LostAttempt { key, fence, leftovers });
             }
-            Effect::SettleOutput { key, fence, raw, settle } => self.settle(key, fence, &raw, settle),
+            Effect::SettleOutput { key, fence, raw, settle } => {
+                self.settle(Unsettled { key, fence, raw, wanted: settle });
+            }
             // The loop asks the state for the earliest due time before each wait.
             Effect::ArmTimer { .. } => {}
         }
@@ -202,7 +234,14 @@ impl Desk {
             WorkerReport::Overdue { key, fence, why, message } => {
                 Message::Report(Report::Overdue { key, fence, why, message })
             }
-            WorkerReport::Lost { attempts, reason } => Message::Report(Report::Lost { attempts, reason }),
+            WorkerReport::Lost { attempts, reason } => {
+                let mut settles = locked(&self.settles);
+                for lost in &attempts {
+                    settles.remove(&lost.fence);
+                }
+                drop(settles);
+                Message::Report(Report::Lost { attempts, reason })
+            }
         };
         // The engine may have ended meanwhile: then the next one learns what became of the attempt.
         self.inbox.send(message).unwrap_or_default();

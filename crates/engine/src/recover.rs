@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use serde::Deserialize as _;
 use windlass_core::evolve::evolve;
 use windlass_core::id::Seq;
 use windlass_core::state::State;
@@ -25,6 +26,9 @@ pub fn snapshot(state: &State) -> Vec<u8> {
 
 /// A state from its snapshot. One that can't be read is as good as none: it is only a cache.
 pub fn read((at, bytes): (Seq, Vec<u8>)) -> Option<(State, Seq)> {
-    let state: State = serde_json::from_slice(&bytes).ok()?;
+    let mut reading = serde_json::Deserializer::from_slice(&bytes);
+    // Values of users are bounded in depth where they come in; around them the state adds some levels of its own.
+    reading.disable_recursion_limit();
+    let state = State::deserialize(&mut reading).ok()?;
     (state.head == at).then_some((state, at))
 }

@@ -1,6 +1,8 @@
 //! The five lines. One thread, one batch at a time; nothing leaves the room before the journal has it.
 
+use std::iter::Peekable;
 use std::sync::Arc;
+use std::vec::IntoIter;
 
 use windlass_core::decide::Stamp;
 use windlass_core::effect::Effect;
@@ -35,10 +37,10 @@ pub trait Outside {
     fn perform(&mut self, effect: Effect);
 }
 
-/// Takes a batch of letters in. True where more follows from the state without any further input.
+/// Takes letters in, in as many batches as they need. True where more follows from the state without further input.
 ///
 /// # Errors
-/// When the batch could not be made durable: the process must end, since the state is ahead of the disk.
+/// When a batch could not be made durable: the process must end, since the state is ahead of the disk.
 pub fn turn<O: Outside>(
     core: &mut Core,
     journal: &mut dyn Journal,
@@ -46,9 +48,27 @@ pub fn turn<O: Outside>(
     stamp: Stamp,
     outside: &mut O,
 ) -> Result<bool, JournalError> {
+    let mut inbox = inbox.into_iter().peekable();
+    loop {
+        let more = batch(core, journal, &mut inbox, stamp, outside)?;
+        if inbox.peek().is_none() {
+            return Ok(more);
+        }
+    }
+}
+
+fn batch<O: Outside>(
+    core: &mut Core,
+    journal: &mut dyn Journal,
+    inbox: &mut Peekable<IntoIter<Letter<O::Reply>>>,
+    stamp: Stamp,
+    outside: &mut O,
+) -> Result<bool, JournalError> {
     let before = core.state().head;
-    let handled = inbox.into_iter().map(|letter| (core.handle(&letter.input, letter.stamp), letter.reply));
-    let answers: Vec<_> = handled.filter_map(|(answer, reply)| reply.zip(answer)).collect();
+    let mut answers = Vec::new();
+    while let Some(letter) = core.takes_more(stamp).then(|| inbox.next()).flatten() {
+        answers.extend(letter.reply.zip(core.handle(&letter.input, letter.stamp)));
+    }
     let more = core.end_waits(stamp);
     let records: Arc<[Record]> = core.take_records().into();
     if is_planted(Bug::PublishedBeforeAppend) {

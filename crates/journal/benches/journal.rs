@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "where it can't measure it may end")]
 #![expect(clippy::disallowed_methods, reason = "it measures time")]
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -62,6 +63,7 @@ fn record_at(seq: u64) -> Record {
             prompt: Digest::of(&seq.to_le_bytes()),
             plan_version: 1,
             alone: false,
+            seen: BTreeMap::new(),
         },
         1 => Event::AttemptFinished {
             run,

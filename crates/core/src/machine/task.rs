@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Where a task stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Its join is not met.
@@ -124,6 +126,7 @@ impl Phase {
             (Self::BackingOff, Fact::Died)           => Self::Dead,
             (Self::BackingOff, Fact::Cancelled)      => Self::Cancelled,
 
+            (Self::Blocked,    Fact::Asked)          => Self::Blocked,
             (Self::Blocked,    Fact::Accepted)       => Self::Succeeded,
             (Self::Blocked,    Fact::Died)           => Self::Dead,
             (Self::Blocked,    Fact::Cancelled)      => Self::Cancelled,

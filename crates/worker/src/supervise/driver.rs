@@ -78,7 +78,8 @@ pub(super) struct Driver {
     /// Attempts that a keeper's death ended, until all that it left is gone.
     pub(super) mourned: Vec<LostAttempt>,
     /// How often the kernel has ended a process for want of memory, when it was looked at last.
-    pub(super) memory_kills: u64,
+    /// How many processes the kernel had ended for want of memory, at the last two measurements.
+    pub(super) memory_kills: [u64; 2],
     pub(super) mourning_step: Option<Duration>,
     /// When each attempt will have run too long.
     pub(super) deadlines: BTreeSet<(Instant, Fence)>,
@@ -118,7 +119,7 @@ impl Driver {
             waiting: VecDeque::new(),
             orphaned: Vec::new(),
             mourned: Vec::new(),
-            memory_kills: Host::memory_kills(),
+            memory_kills: [Host::memory_kills(); 2],
             mourning_step: None,
             deadlines: BTreeSet::new(),
             next_tick: None,
@@ -279,18 +280,17 @@ impl Driver {
 
     /// Gives a report to the engine; after it the attempts that it ends are live no more.
     pub(super) fn report(&mut self, report: WorkerReport) {
-        let mut live = self.orders.live();
-        match &report {
-            WorkerReport::Ended(ended) => drop(live.remove(&ended.fence)),
-            WorkerReport::Lost { attempts, .. } => {
-                for one in attempts {
-                    live.remove(&one.fence);
-                }
-            }
-            WorkerReport::Overdue { .. } => {}
-        }
-        drop(live);
+        let over: Vec<Fence> = match &report {
+            WorkerReport::Ended(ended) => vec![ended.fence],
+            WorkerReport::Lost { attempts, .. } => attempts.iter().map(|one| one.fence).collect(),
+            WorkerReport::Overdue { .. } => Vec::new(),
+        };
+        // First the report, which may take as long as a disk does: an attempt that is in neither counts as lost.
         (self.sink)(report);
+        let mut live = self.orders.live();
+        for fence in over {
+            live.remove(&fence);
+        }
     }
 
     fn shut_down(self) {

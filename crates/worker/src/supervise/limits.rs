@@ -35,6 +35,7 @@ impl Driver {
         }
         if self.next_tick.is_some_and(|tick| tick <= now) {
             overdue.extend(self.measure(now));
+            self.memory_kills = [self.memory_kills[1], Host::memory_kills()];
             let ticks = self.attempts.values().map(|attempt| attempt.watch.tick());
             self.next_tick = ticks.min().map(|tick| now + tick);
         }

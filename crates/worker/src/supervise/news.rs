@@ -119,10 +119,9 @@ impl Driver {
         self.ended(report);
     }
 
-    /// Whether the kernel has ended processes for want of memory since this was asked last.
-    fn memory_ran_out(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.memory_kills, Host::memory_kills());
-        self.memory_kills > before
+    /// Whether the kernel has ended processes for want of memory just now: since the last measurement but one.
+    fn memory_ran_out(&self) -> bool {
+        Host::memory_kills() > self.memory_kills[0]
     }
 
     /// A monitor died: what it left falls to the keeper, which tells when all of it is gone.
