@@ -43,11 +43,15 @@ impl Handle {
     /// Asks for something; returns once the answer is durable.
     ///
     /// # Errors
-    /// When the engine ended before it answered. Whether the command was carried out is in the journal, under its id.
+    /// When the engine ended before it answered, or is ending and takes on nothing: to the one who asks both are the
+    /// same. Whether the command was carried out is in the journal, under its id.
     pub fn submit(&self, command: Command) -> Result<Answer, Gone> {
         let (reply, answer) = mpsc::sync_channel(1);
         self.inbox.send(Message::Command(Box::new(command), reply)).map_err(|_| Gone)?;
-        answer.recv().map_err(|_| Gone)
+        match answer.recv() {
+            Ok(Answer::Refused(Rejection::Ending)) | Err(_) => Err(Gone),
+            Ok(answer) => Ok(answer),
+        }
     }
 
     /// Makes a run of a plan. Returns once it is in the journal.

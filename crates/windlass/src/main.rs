@@ -19,6 +19,7 @@ mod output;
 mod plan_file;
 mod progress;
 mod question;
+mod reaching;
 mod render;
 mod signals;
 mod socket;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use windlass_core::event::Role;
 use windlass_core::id::{CommandId, RunId, TaskId};
@@ -13,19 +12,14 @@ use windlass_core::machine::run::Phase;
 use windlass_engine::engine::Engine;
 use windlass_engine::error::EngineError;
 use windlass_engine::handle::random;
-use windlass_engine::{clock, reading};
 
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
-use crate::socket::{Client, Lost, Reply, Request};
+use crate::reaching::{self, Reached};
+use crate::socket::{Reply, Request};
 use crate::{lookup, opening};
-
-/// How long a taken lock without a socket is tried again.
-const HELD_WITHIN: Duration = Duration::from_secs(5);
-/// From one try to the next.
-const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// The run and the task that two texts mean.
 pub(crate) fn find_task(desk: &Desk, run: &str, task: &str) -> Outcome<(RunId, TaskId)> {
@@ -66,34 +60,20 @@ pub(crate) fn new_id() -> Outcome<CommandId> {
 pub(crate) fn send(desk: &mut Desk, ask: Ask) -> Outcome<Answer> {
     let command = Command { id: new_id()?, by: "cli".into(), ask };
     let config = Config::load(desk)?;
-    let patience = Patience::new();
-    loop {
-        if let Some(mut client) = reach(desk) {
-            match client.ask(&Request::Command(command.clone())) {
-                Ok(Reply::Answer(answer)) => return Ok(answer),
-                Ok(Reply::Refused(why)) => return Err(Report::new(Exit::Failed, why).into()),
-                Ok(Reply::Started(_)) => {
-                    return Err(Report::new(Exit::Bug, "the engine answered something else").into());
-                }
-                Err(Lost::Silent) => return Err(silent(desk).into()),
-                // It has ended: whether it did this first is in the journal, and the id finds it there.
-                Err(Lost::Closed) => {}
-            }
-        }
-        match open_and_ask(desk, &config, &command) {
-            Ok(answer) => return Ok(answer),
-            Err(error) if error.is_held() && patience.another_try() => {}
-            Err(error) if error.is_held() => return Err(silent(desk).into()),
-            Err(error) => return Err(engine_failed(&error).into()),
-        }
+    let options = opening::options(desk, &config, Role::Command, 1);
+    let reached =
+        reaching::reach(desk, &options, &mut |client| client.ask(&Request::Command(command.clone())))?;
+    match reached {
+        Reached::There(Reply::Answer(answer)) => Ok(answer),
+        Reached::There(Reply::Refused(why)) => Err(Report::new(Exit::Failed, why).into()),
+        Reached::There(Reply::Started(_)) => Err(reaching::out_of_place()),
+        Reached::Here(engine) => ask_here(*engine, command).map_err(|error| engine_failed(&error).into()),
     }
 }
 
-/// Opens the home for one command: what earlier ones left is ended first, nothing is started.
-fn open_and_ask(desk: &mut Desk, config: &Config, command: &Command) -> Result<Answer, EngineError> {
-    let options = opening::options(desk, config, Role::Command, 1);
-    let engine = Engine::open(options, &mut |what| desk.note(what))?;
-    let (handle, command) = (engine.handle(), command.clone());
+/// Lets an engine turn for one command: what earlier ones left is ended first, nothing is started.
+fn ask_here(engine: Engine, command: Command) -> Result<Answer, EngineError> {
+    let handle = engine.handle();
     let is_answered = Arc::new(AtomicBool::new(false));
     let answered = Arc::clone(&is_answered);
     let asking = thread::spawn(move || {
@@ -106,37 +86,4 @@ fn open_and_ask(desk: &mut Desk, config: &Config, command: &Command) -> Result<A
     engine.run(move |_| is_answered.load(Ordering::Acquire))?;
     let answer = asking.join().expect("asking does not panic");
     Ok(answer.expect("an engine that ends well has answered all that it took"))
-}
-
-/// A connection to the live engine of the home, if there is one that takes commands.
-pub(crate) fn reach(desk: &Desk) -> Option<Client> {
-    let socket = reading::owner(&desk.place.home)?.socket?;
-    Client::connect(&socket).ok()
-}
-
-/// What is said where the home is in use and nobody answers.
-pub(crate) fn silent(desk: &Desk) -> Report {
-    let owner = reading::owner(&desk.place.home);
-    let who =
-        owner.map_or_else(|| "a process".into(), |owner| format!("process {} on {}", owner.pid, owner.host));
-    Report::environment(format!("the engine of this home does not answer: {who}"))
-        .hint("wait and try again; if it hangs, end it: nothing that it acknowledged is lost".to_owned())
-}
-
-/// How long a lock that is held is worth waiting for.
-pub(crate) struct Patience {
-    until: Duration,
-}
-
-impl Patience {
-    /// From now on.
-    pub(crate) fn new() -> Self {
-        Self { until: clock::awake() + HELD_WITHIN }
-    }
-
-    /// Waits until the next try; false where none is worth it any more.
-    pub(crate) fn another_try(&self) -> bool {
-        thread::sleep(BETWEEN_TRIES);
-        clock::awake() < self.until
-    }
 }

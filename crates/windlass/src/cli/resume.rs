@@ -3,11 +3,10 @@
 
 use clap::Args;
 use windlass_core::event::{PauseReason, Role};
-use windlass_core::id::RunId;
-use windlass_core::input::{Answer, Ask};
+use windlass_core::id::{CommandId, RunId};
+use windlass_core::input::{Answer, Ask, Command};
 use windlass_core::machine::run::Phase;
 use windlass_core::state::Run;
-use windlass_engine::engine::Engine;
 use windlass_engine::reading::Reading;
 
 use crate::background::{Background, Unannounced};
@@ -20,10 +19,11 @@ use crate::following::Following;
 use crate::host::Host;
 use crate::opening::default_slots;
 use crate::plan_file::PlanFile;
+use crate::reaching::{self, Reached};
 use crate::render::plural::list;
-use crate::steer::{self, Patience};
+use crate::socket::{Client, Reply, Request};
 use crate::teller::Teller;
-use crate::{closing, lookup, opening};
+use crate::{closing, lookup, opening, steer};
 
 /// Go on with a run, or with every run that was interrupted
 #[derive(Args, Debug)]
@@ -123,25 +123,33 @@ fn go_on(
     hosting: &Hosting,
     background: Option<Unannounced>,
 ) -> Outcome {
-    let patience = Patience::new();
-    loop {
-        let slots = hosting.slots.unwrap_or_else(default_slots);
-        let options = opening::options(desk, config, Role::Engine, slots);
-        let socket = options.socket.clone();
-        match Engine::open(options, &mut |what| desk.note(what)) {
-            Ok(engine) => {
-                let host = Host::start(engine, socket, !hosting.no_host)?;
-                return lead(desk, &host, runs, hosting, background);
+    let options = opening::options(desk, config, Role::Engine, hosting.slots.unwrap_or_else(default_slots));
+    let (id, mut tries) = (steer::new_id()?, 0);
+    let mut lift = |client: &mut Client| {
+        // A wish of its own each time: an engine that ended meanwhile has interrupted again what it took up.
+        tries += 1;
+        let mut reply = Reply::Answer(Answer::Already);
+        for run in runs {
+            let id = CommandId(format!("{}-{run}-{tries}", id.0).into());
+            let command = Command { id, by: "cli".into(), ask: Ask::Resume { run: *run } };
+            reply = client.ask(&Request::Command(command))?;
+            if !matches!(reply, Reply::Answer(Answer::Accepted | Answer::Already)) {
+                break;
             }
-            Err(error) if !error.is_held() => return Err(engine_failed(&error).into()),
-            Err(_) => {}
         }
-        if steer::reach(desk).is_some() {
-            return lift(desk, runs, hosting, background);
+        Ok(reply)
+    };
+    match reaching::reach(desk, &options, &mut lift)? {
+        Reached::Here(engine) => {
+            let host = Host::start(*engine, options.socket, !hosting.no_host)?;
+            lead(desk, &host, runs, hosting, background)
         }
-        if !patience.another_try() {
-            return Err(steer::silent(desk).into());
+        Reached::There(Reply::Answer(Answer::Accepted | Answer::Already)) => {
+            attend(desk, runs, hosting, background)
         }
+        Reached::There(Reply::Answer(Answer::Refused(why))) => Err(Report::of(Exit::Failed, &why).into()),
+        Reached::There(Reply::Refused(why)) => Err(Report::new(Exit::Failed, why).into()),
+        Reached::There(Reply::Started(_)) => Err(reaching::out_of_place()),
     }
 }
 
@@ -169,14 +177,10 @@ fn lead(
     following.host(desk, host, runs)
 }
 
-/// Lifts the pauses in the engine that is alive; one run is followed there.
-fn lift(desk: &mut Desk, runs: &[RunId], hosting: &Hosting, background: Option<Unannounced>) -> Outcome {
+/// The pauses are lifted in the engine that is alive; one run is followed there.
+fn attend(desk: &mut Desk, runs: &[RunId], hosting: &Hosting, background: Option<Unannounced>) -> Outcome {
     for run in runs {
-        steer::carry_out(
-            desk,
-            Ask::Resume { run: *run },
-            &format!("Run {run} goes on in the engine that is alive."),
-        )?;
+        desk.note(&format!("Run {run} goes on in the engine that is alive."));
     }
     match (background, runs) {
         (Some(side), runs) => side.announce(runs[0]).map(|()| Exit::Done),

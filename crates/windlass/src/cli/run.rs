@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use windlass_core::event::Role;
-use windlass_core::id::RunId;
+use windlass_core::input::Ask;
 use windlass_core::plan::Plan;
 use windlass_core::state::State;
-use windlass_engine::engine::Engine;
 use windlass_engine::handle::NewRun;
 use windlass_worker::environment;
 
@@ -22,11 +21,11 @@ use crate::following::Following;
 use crate::host::Host;
 use crate::opening::{OWNERS, default_slots};
 use crate::plan_file::{PlanFile, inputs};
+use crate::reaching::{self, Reached};
 use crate::render::plural::list;
-use crate::socket::{Lost, Reply, Request};
-use crate::steer::{self, Patience};
+use crate::socket::{Reply, Request};
 use crate::teller::Teller;
-use crate::{lookup, opening};
+use crate::{lookup, opening, steer};
 
 /// Run a plan, and follow it to its end
 #[derive(Args, Debug)]
@@ -150,35 +149,31 @@ fn start(
     hosting: &Hosting,
     background: Option<Unannounced>,
 ) -> Outcome {
-    let patience = Patience::new();
-    loop {
-        let slots = hosting.slots.unwrap_or_else(default_slots);
-        let options = opening::options(desk, config, Role::Engine, slots);
-        let socket = options.socket.clone();
-        match Engine::open(options, &mut |what| desk.note(what)) {
-            Ok(engine) => {
-                name_unfinished(desk, engine.state());
-                let host = Host::start(engine, socket, !hosting.no_host)?;
-                return lead(desk, &host, new, hosting, background);
-            }
-            Err(error) if !error.is_held() => return Err(engine_failed(&error).into()),
-            Err(_) => {}
+    let options = opening::options(desk, config, Role::Engine, hosting.slots.unwrap_or_else(default_slots));
+    let asked = Request::Start(Box::new(new.clone()));
+    match reaching::reach(desk, &options, &mut |client| client.ask(&asked))? {
+        Reached::Here(engine) => {
+            name_unfinished(desk, engine.state(), new);
+            let host = Host::start(*engine, options.socket, !hosting.no_host)?;
+            lead(desk, &host, new, hosting, background)
         }
-        if let Some(run) = hand_over(desk, new)? {
+        Reached::There(Reply::Started(run)) => {
             if hosting.slots.is_some() {
                 desk.note(
                     "--slots is ignored: the run was handed to the engine that is alive, which has its own.",
                 );
             }
-            return match background {
+            match background {
                 Some(side) => side.announce(run).map(|()| Exit::Done),
                 None => Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes)
                     .guest(desk, run, true),
-            };
+            }
         }
-        if !patience.another_try() {
-            return Err(steer::silent(desk).into());
+        Reached::There(Reply::Refused(why)) => {
+            let hint = "wait until its runs are over, or use another home with --home".to_owned();
+            Err(Report::new(Exit::Failed, "the plan was not taken").cause(why).hint(hint).into())
         }
+        Reached::There(Reply::Answer(_)) => Err(reaching::out_of_place()),
     }
 }
 
@@ -191,9 +186,15 @@ fn lead(
     background: Option<Unannounced>,
 ) -> Outcome {
     let following = Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes);
+    let command = new.command.clone();
+    // An engine that was asked first may have taken the plan before it ended: then that run goes on here.
+    let was_taken = host.handle.query(move |state| state.commands.contains_key(&command)).unwrap_or(false);
     let Ok(run) = host.handle.start(new).map_err(|error| engine_failed(&error))? else {
         return Err(host.why_it_ended().into());
     };
+    if was_taken && host.submit(Ask::Resume { run }, "cli").is_err() {
+        return Err(host.why_it_ended().into());
+    }
     if following.is_interactive() && background.is_none() {
         host.ask_here(run);
     }
@@ -203,40 +204,11 @@ fn lead(
     following.host(desk, host, &[run])
 }
 
-/// Hands the plan to the engine that is alive. None where there is none that takes it: it is to be tried again.
-fn hand_over(desk: &mut Desk, new: &NewRun) -> Outcome<Option<RunId>> {
-    let Some(mut client) = steer::reach(desk) else { return Ok(None) };
-    match client.ask(&Request::Start(Box::new(new.clone()))) {
-        Ok(Reply::Started(run)) => Ok(Some(run)),
-        Ok(Reply::Refused(why)) => {
-            let hint = "wait until its runs are over, or use another home with --home".to_owned();
-            Err(Report::new(Exit::Failed, "the plan was not taken").cause(why).hint(hint).into())
-        }
-        Ok(Reply::Answer(_)) => Err(Report::new(Exit::Bug, "the engine answered something else").into()),
-        Err(Lost::Silent) => Err(steer::silent(desk).into()),
-        // It ended: whether it took the plan first is in the journal.
-        Err(Lost::Closed) => match taken(desk, new)? {
-            Some(run) => {
-                let message = format!("the engine ended right after it had taken run {run}");
-                let hint = format!("`windlass resume {run}` goes on");
-                Err(Report::environment(message).hint(hint).into())
-            }
-            None => Ok(None),
-        },
-    }
-}
-
-/// The run that the journal has under the command's id.
-fn taken(desk: &Desk, new: &NewRun) -> Outcome<Option<RunId>> {
-    let reading = lookup::open(desk)?;
-    let state = reading.state();
-    let Some(seq) = state.commands.get(&new.command) else { return Ok(None) };
-    Ok(state.runs.values().find(|run| run.created.0 == *seq).map(|run| run.id))
-}
-
-/// Names the runs that nobody works on: they are left as they are.
-fn name_unfinished(desk: &mut Desk, state: &State) {
-    let unfinished: Vec<String> = lookup::unfinished(state).iter().map(|run| run.id.to_string()).collect();
+/// Names the runs that nobody works on: they are left as they are, but for one that this very plan became already.
+fn name_unfinished(desk: &mut Desk, state: &State, new: &NewRun) {
+    let own = state.commands.get(&new.command);
+    let others = lookup::unfinished(state).into_iter().filter(|run| own != Some(&run.created.0));
+    let unfinished: Vec<String> = others.map(|run| run.id.to_string()).collect();
     if !unfinished.is_empty() {
         let verb = if unfinished.len() == 1 { "is" } else { "are" };
         desk.note(&format!("{} {verb} unfinished: `windlass resume` goes on.", list(&unfinished)));

@@ -154,3 +154,55 @@ fn an_engine_that_does_not_answer_is_named_with_its_pid() {
     desk.open_gate("gate");
     host.end();
 }
+
+/// A host that was asked to end, and whose attempt takes its time until the gate is opened.
+fn ending(desk: &Desk) -> crate::desk::Running {
+    desk.write(
+        "plan.yaml",
+        "tasks: { a: { run: \"trap 'echo asked > asked; cat gate; exit 0' TERM; echo up > up; cat hold & wait\", timeout: { grace: 1h } }, c: { run: test -e mended } }",
+    );
+    for gate in ["asked", "up", "hold"] {
+        desk.gate(gate);
+    }
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("dead      c");
+    assert_eq!(desk.hear("up"), "up\n");
+    host.signal(Signal::INT);
+    assert_eq!(desk.hear("asked"), "asked\n");
+    host
+}
+
+#[test]
+fn a_plan_that_meets_an_ending_engine_is_run_once_that_has_ended() {
+    let desk = two();
+    let host = ending(&desk);
+    let too_early = desk.windlass(&["run", "second.yaml"]);
+    assert_eq!(too_early.code, Some(4), "no refusal of the plan: {}", too_early.all());
+    assert!(too_early.err.contains("still ending: process"), "{}", too_early.err);
+    let second = desk.start(&["run", "second.yaml"]);
+    desk.open_gate("gate");
+    assert_eq!(host.end().code, Some(130));
+    desk.open_gate("second");
+    let second = second.end();
+    assert_eq!(second.code, Some(0), "{}", second.all());
+    assert_eq!(desk.read("got"), "go\n");
+}
+
+#[test]
+fn a_resume_that_meets_an_ending_engine_goes_on_once_that_has_ended() {
+    let desk = two();
+    let mut host = ending(&desk);
+    let run = host.run();
+    desk.write("mended", "");
+    let retried = desk.start(&["retry", &run, "c"]);
+    let mut resumed = desk.start(&["resume", &run]);
+    desk.open_gate("gate");
+    assert_eq!(host.end().code, Some(130));
+    let retried = retried.end();
+    assert_eq!(retried.code, Some(0), "{}", retried.all());
+    resumed.wait_for("started   a");
+    assert_eq!(desk.hear("up"), "up\n");
+    desk.open_gate("hold");
+    let resumed = resumed.end();
+    assert_eq!(resumed.code, Some(0), "{}", resumed.all());
+}

@@ -1,0 +1,83 @@
+//! The way to the engine of a home: through its socket where one is alive, else by opening one here. One that is ending
+//! is waited for. Never: two engines at once, or a wait without a bound.
+
+use std::thread;
+use std::time::Duration;
+
+use windlass_engine::engine::{Engine, Options};
+use windlass_engine::{clock, reading};
+
+use crate::desk::Desk;
+use crate::error::{Failed, Outcome, Report, engine_failed};
+use crate::exit::Exit;
+use crate::socket::{Client, Lost, Reply};
+
+/// How long a lock that is held without a socket that answers is tried again.
+const HELD_WITHIN: Duration = Duration::from_secs(5);
+/// From one try to the next.
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+
+/// The engine that was reached.
+pub(crate) enum Reached {
+    /// That of another process, which answered this.
+    There(Reply),
+    /// One of this process, which has not turned yet.
+    Here(Box<Engine>),
+}
+
+/// Asks the engine that is alive, or opens one here. What is asked may reach several that are ending, one after the
+/// other: it must be harmless to ask it again.
+pub(crate) fn reach(
+    desk: &mut Desk,
+    options: &Options,
+    ask: &mut dyn FnMut(&mut Client) -> Result<Reply, Lost>,
+) -> Outcome<Reached> {
+    let until = clock::awake() + HELD_WITHIN;
+    loop {
+        let mut is_ending = false;
+        if let Some(mut client) = connect(desk) {
+            match ask(&mut client) {
+                Ok(reply) => return Ok(Reached::There(reply)),
+                Err(Lost::Silent) => return Err(silent(desk).into()),
+                // It is ending, or has ended: whether it did this first is in the journal.
+                Err(Lost::Closed) => is_ending = true,
+            }
+        }
+        match Engine::open(options.clone(), &mut |what| desk.note(what)) {
+            Ok(engine) => return Ok(Reached::Here(Box::new(engine))),
+            Err(error) if !error.is_held() => return Err(engine_failed(&error).into()),
+            Err(_) => thread::sleep(BETWEEN_TRIES),
+        }
+        if clock::awake() >= until {
+            return Err(if is_ending { ending(desk) } else { silent(desk) }.into());
+        }
+    }
+}
+
+/// What is said of a reply that does not belong to what was asked.
+pub(crate) fn out_of_place() -> Failed {
+    Report::new(Exit::Bug, "the engine answered something else").into()
+}
+
+/// A connection to the live engine of the home, if there is one that takes commands.
+pub(crate) fn connect(desk: &Desk) -> Option<Client> {
+    let socket = reading::owner(&desk.place.home)?.socket?;
+    Client::connect(&socket).ok()
+}
+
+/// What is said where the home is in use and nobody answers.
+fn silent(desk: &Desk) -> Report {
+    Report::environment(format!("the engine of this home does not answer: {}", who(desk)))
+        .hint("wait and try again; if it hangs, end it: nothing that it acknowledged is lost".to_owned())
+}
+
+/// What is said where the engine takes on nothing, and has not ended either.
+fn ending(desk: &Desk) -> Report {
+    Report::environment(format!("the engine of this home is still ending: {}", who(desk)))
+        .hint("what it stops has not ended yet: wait until it has, and try again".to_owned())
+}
+
+fn who(desk: &Desk) -> String {
+    let owner = reading::owner(&desk.place.home);
+    owner.map_or_else(|| "a process".into(), |owner| format!("process {} on {}", owner.pid, owner.host))
+}
