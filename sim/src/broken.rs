@@ -1,0 +1,29 @@
+//! What the simulator has to say when a promise is broken. Never: how it came about; the trace tells that.
+
+use std::fmt;
+
+/// A promise that was not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The number and name that SEMANTICS gives the promise.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub message: String,
+}
+
+pub(crate) type Verdict = Result<(), Broken>;
+
+pub(crate) fn broken(invariant: &'static str, message: impl Into<String>) -> Broken {
+    Broken { invariant, message: message.into() }
+}
+
+/// Fails where something does not hold.
+pub(crate) fn demand(holds: bool, invariant: &'static str, message: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(broken(invariant, message())) }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invariant {}: {}", self.invariant, self.message)
+    }
+}

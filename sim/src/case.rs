@@ -1,0 +1,191 @@
+//! A case: all that happens to a world from outside, written down before it begins. The same case is the same world,
+//! byte for byte; leaving a part out leaves the rest as it was, which is what makes failures small.
+//! Never: anything that is found out while the world goes on, but the behaviours that it drew, kept for shrinking.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use windlass_core::event::{LossReason, Settlement, StopWhy};
+use windlass_core::failure::ErrorKind;
+
+use crate::draft::RunDraft;
+
+/// A world in a nutshell.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Case {
+    /// What everything that is not written down follows from.
+    pub(crate) seed: u64,
+    /// How many attempts may be in flight.
+    pub(crate) slots: u32,
+    /// The plans, in the order in which they are submitted.
+    pub(crate) runs: Vec<RunDraft>,
+    /// What people do, and at which step.
+    pub(crate) acts: Vec<(u32, Act)>,
+    /// What befalls the world, and at which step.
+    pub(crate) faults: Vec<(u32, Fault)>,
+    /// How many attempts in a thousand are not plain.
+    pub(crate) trouble: u32,
+    /// How attempts behave, by their keys: over what `trouble` would draw.
+    pub(crate) behaviours: BTreeMap<String, Behaviour>,
+}
+
+/// Something that a person does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Act {
+    /// Submits the next plan.
+    Submit,
+    /// Submits a plan under the id of a run that is there.
+    SubmitAgain,
+    CancelRun(u32),
+    Cancel(Aim),
+    Pause(u32),
+    Resume(u32),
+    Retry(Aim),
+    Settle(Aim, Settlement),
+    Approve {
+        aim: Aim,
+        yes: bool,
+        id: Id,
+    },
+    Drop(Aim),
+    Drain {
+        at_once: bool,
+    },
+    /// Sends an earlier command again, under its id.
+    Repeat(u32),
+    /// Asks about a run or a task that does not exist.
+    Astray,
+}
+
+/// A task that is meant: the one with this number among those that fit, or among all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Aim {
+    pub(crate) number: u32,
+    pub(crate) fitting: bool,
+}
+
+/// Which id an answer to an approval names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Id {
+    Right,
+    /// One that was asked under before.
+    Old,
+    Wrong,
+}
+
+/// Something that befalls the world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Fault {
+    /// The engine is killed.
+    Crash {
+        at: CrashAt,
+        /// How long until somebody starts it again, in milliseconds.
+        down_ms: u64,
+    },
+    /// The keeper is killed, and all that it started.
+    KeeperDies,
+    /// The wall clock is set.
+    ClockStep {
+        by_ms: i64,
+    },
+    /// The machine sleeps.
+    Suspend {
+        ms: u64,
+    },
+    DiskLow(bool),
+    /// The state is kept; by another build that writes it otherwise.
+    Snapshot {
+        foreign: bool,
+    },
+    /// An attempt is stopped by its driver.
+    Overdue {
+        number: u32,
+        why: StopWhy,
+    },
+}
+
+/// Where in the five lines of a turn the engine dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum CrashAt {
+    /// Between two turns.
+    Rest,
+    /// Before the batch is on the disk.
+    Append,
+    /// After it is, and before anybody is told.
+    Appended,
+    /// After so many answers, shows and effects.
+    Told(u32),
+}
+
+/// How an attempt goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Behaviour {
+    pub(crate) takes_ms: u64,
+    pub(crate) end: End,
+    pub(crate) on_term: OnTerm,
+    pub(crate) report: Reporting,
+    /// Whether it says nothing while it works.
+    pub(crate) silent: bool,
+    pub(crate) leftovers: u32,
+    /// Whether its output is held against the schema and fails.
+    pub(crate) bad_output: bool,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            takes_ms: 100,
+            end: End::Succeeds,
+            on_term: OnTerm::Dies,
+            report: Reporting::Prompt,
+            silent: false,
+            leftovers: 0,
+            bad_output: false,
+        }
+    }
+}
+
+/// How an attempt ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum End {
+    Succeeds,
+    Code(i32),
+    Signal(i32),
+    /// It exits with 0, and its adapter knows better.
+    Error(ErrorKind, Option<u64>),
+    NotStarted(ErrorKind),
+}
+
+/// What an attempt does when it is told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum OnTerm {
+    Dies,
+    /// It ends by itself with this code.
+    Exits(i32),
+    Ignores,
+}
+
+/// What becomes of the report of an attempt's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Reporting {
+    Prompt,
+    Late(u64),
+    /// Told again after so long.
+    Doubled(u64),
+    Lost,
+    /// The work was done, and the report says that it failed.
+    SaidFailed,
+    /// So late that it comes when others have given the attempt up, whatever died in between.
+    Zombie(u64),
+}
+
+/// Why a driver gives an attempt up.
+pub(crate) const fn reason_name(reason: LossReason) -> &'static str {
+    match reason {
+        LossReason::EngineDied => "the engine died",
+        LossReason::KeeperDied => "the keeper died",
+        LossReason::ReportLost => "its report was lost",
+    }
+}

@@ -1,0 +1,185 @@
+//! The checker: it reads the journal as it lies on the disk, folds it a second time, and holds every promise against it.
+//! Never: the live engine's word for what happened.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use windlass_core::effect::Effect;
+use windlass_core::event::{Event, Record};
+use windlass_core::evolve::evolve;
+use windlass_core::id::{CommandId, Digest, Fence, Seq};
+use windlass_core::input::{Answer, Ended};
+use windlass_core::plan::Plan;
+use windlass_core::state::State;
+use windlass_engine::recover;
+use windlass_journal::memory::MemoryStore;
+use windlass_journal::record::decode;
+
+use crate::broken::{Verdict, broken, demand};
+use crate::clocks::Clocks;
+use crate::invariants::{self, effects::Given};
+use crate::oracle::{Oracle, Truth};
+use crate::random::mixed;
+use crate::trace::Trace;
+use crate::world::Planned;
+
+const REPLAY: &str = "16 replay";
+const PREFIX: &str = "2 prefix";
+/// One in so many steps compares whole states, byte for byte.
+const COMPARED_EACH: u64 = 16;
+
+/// The checker of one world.
+pub(crate) struct Checker {
+    /// The fold of what lies on the disk.
+    pub(crate) shadow: State,
+    pub(crate) oracle: Oracle,
+    plans: BTreeMap<Digest, Arc<Plan>>,
+    given: Given,
+    awake: u64,
+    set: i64,
+    acknowledged: Vec<CommandId>,
+    changed: bool,
+}
+
+impl Checker {
+    pub(crate) fn new(seed: u64, slots: u32, planned: &[Planned]) -> Self {
+        let drafts = planned.iter().map(|planned| (planned.id, (planned.plan.clone(), planned.draft.clone())));
+        let oracle = Oracle::new(seed, slots, drafts.collect());
+        let plans = planned.iter().map(|planned| (planned.digest, planned.plan.clone())).collect();
+        Self {
+            shadow: State::default(),
+            oracle,
+            plans,
+            given: Given::default(),
+            awake: 0,
+            set: 0,
+            acknowledged: Vec::new(),
+            changed: false,
+        }
+    }
+
+    /// Takes in what has become durable.
+    pub(crate) fn take(&mut self, store: &MemoryStore, clocks: &Clocks, trace: &mut Trace) -> Verdict {
+        self.pass(clocks);
+        let end = store.head().seq;
+        self.changed |= self.shadow.head < end;
+        while self.shadow.head < end {
+            let seq = self.shadow.head.next();
+            let record = self.read(store, seq)?;
+            trace.record(&record);
+            if matches!(record.event, Event::EngineStarted { .. }) && self.set != clocks.set {
+                self.oracle.unseen_steps += 1;
+            }
+            invariants::of_record(&self.oracle, &self.shadow, &record)?;
+            self.oracle.take(&record);
+            evolve(&mut self.shadow, &record);
+        }
+        self.set = clocks.set;
+        Ok(())
+    }
+
+    /// Time passes: it counts as work where an engine was alive, which is for the caller to say by calling.
+    fn pass(&mut self, clocks: &Clocks) {
+        self.oracle.boot = clocks.boot();
+        self.oracle.worked += clocks.awake - self.awake;
+        self.awake = clocks.awake;
+    }
+
+    /// Time has passed in which no engine lived.
+    pub(crate) fn slept(&mut self, clocks: &Clocks) {
+        self.awake = clocks.awake;
+    }
+
+    fn read(&self, store: &MemoryStore, seq: Seq) -> Result<Record, crate::broken::Broken> {
+        let bytes = store.bytes(seq).ok_or_else(|| broken(PREFIX, format!("record {seq} is gone")))?;
+        let mut record = decode(seq, &bytes, String::new)
+            .map_err(|error| broken(REPLAY, format!("record {seq} can't be read: {error}")))?;
+        if let Event::RunCreated { plan, hydrated, .. } = &mut record.event {
+            hydrated.0 = self.plans.get(plan).cloned();
+        }
+        Ok(record)
+    }
+
+    /// The live state is what the disk says.
+    pub(crate) fn compare(&self, step: u32, live: &State) -> Verdict {
+        let same = live.head == self.shadow.head && live.now == self.shadow.now && live.live == self.shadow.live;
+        demand(same, REPLAY, || format!("the live state is at {}, the disk at {}", live.head, self.shadow.head))?;
+        if mixed(self.oracle.seed, u64::from(step)).is_multiple_of(COMPARED_EACH) {
+            self.same(live, "the live state")?;
+        }
+        Ok(())
+    }
+
+    /// A state that was recovered is what the disk says; what was acknowledged is in it.
+    pub(crate) fn recovered(&self, state: &State) -> Verdict {
+        self.same(state, "the recovered state")?;
+        let missing = self.acknowledged.iter().find(|id| !state.commands.contains_key(*id));
+        demand(missing.is_none(), PREFIX, || format!("{missing:?} was acknowledged and is not in the journal"))
+    }
+
+    fn same(&self, state: &State, what: &str) -> Verdict {
+        let (ours, theirs) = (recover::snapshot(&self.shadow), recover::snapshot(state));
+        demand(ours == theirs, REPLAY, || {
+            let at = ours.iter().zip(&theirs).position(|(left, right)| left != right).unwrap_or_default();
+            let around = |bytes: &[u8]| {
+                let end = (at + 80).min(bytes.len());
+                String::from_utf8_lossy(&bytes[at.saturating_sub(120)..end]).into_owned()
+            };
+            format!("{what} is not what a replay gives:\n  …{}\n  …{}", around(&theirs), around(&ours))
+        })
+    }
+
+    /// Somebody was told: what was accepted must be durable.
+    pub(crate) fn acknowledged(&mut self, id: &CommandId, answer: &Answer, leaves_events: bool) -> Verdict {
+        if *answer == Answer::Accepted && leaves_events {
+            let known = self.oracle.commands.contains(id);
+            demand(known, PREFIX, || format!("{id:?} is accepted and not in the journal"))?;
+            self.acknowledged.push(id.clone());
+        }
+        Ok(())
+    }
+
+    /// An order is given.
+    pub(crate) fn order(&mut self, order: &Effect) -> Verdict {
+        self.given.order(&self.oracle, order)
+    }
+
+    /// An attempt ended, in truth.
+    pub(crate) fn ended(&mut self, fence: Fence, ended: &Ended, does_its_work: bool) {
+        let well = does_its_work && ended.error.is_none() && ended.exit == windlass_core::event::Exit::Code(0);
+        self.oracle.truth.insert(fence, Truth { well });
+    }
+
+    /// The keeper died, and with it these, of so many that held a slot.
+    pub(crate) fn keeper_died(&mut self, live: usize, attempts: impl Iterator<Item = Fence>) {
+        self.oracle.keeper_deaths.extend(attempts.map(|fence| (fence, live)));
+    }
+
+    /// The turn is over.
+    pub(crate) fn rests(&mut self, more: bool) -> Verdict {
+        if more || !self.changed {
+            return Ok(());
+        }
+        self.changed = false;
+        self.oracle.note_ready();
+        invariants::at_rest(&self.oracle, &self.shadow)?;
+        self.given.at_rest(&self.oracle, &self.shadow)
+    }
+
+    /// What has not ended.
+    pub(crate) fn unfinished(&self) -> String {
+        let mut open = Vec::new();
+        for run in self.shadow.unfinished.iter().map(|id| &self.shadow.runs[id]) {
+            let tasks = run.tasks.iter().filter(|task| !task.phase.is_final());
+            let tasks: Vec<String> = tasks.map(|task| format!("{} ({})", task.id, task.phase.name())).collect();
+            open.push(format!("{} {:?}: {}", run.id, run.phase, tasks.join(", ")));
+        }
+        open.join("; ")
+    }
+
+    /// The end of the world: a replay of everything gives what the disk was seen to say, record by record.
+    pub(crate) fn end(&self, store: &MemoryStore) -> Verdict {
+        let chained = store.head().seq == self.shadow.head;
+        demand(chained, PREFIX, || format!("the disk ends at {}, it was seen up to {}", store.head().seq, self.shadow.head))
+    }
+}

@@ -1,0 +1,400 @@
+//! A plan as the generator thinks of it: few choices, each of which can be taken back while a failure is made smaller.
+//! It becomes a plan by being written as a file and read back, so that it can't go beyond what users can write.
+//! Never: expressions whose value `meaning.rs` can't tell without the core.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use windlass_core::failure::ErrorKind;
+use windlass_core::id::TaskId;
+use windlass_core::plan::Plan;
+use windlass_core::plan::file::{self, Format, Options, Source};
+use windlass_core::plan::settings::Settings;
+
+/// A run that is to be made.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RunDraft {
+    /// Its tasks; needs point to smaller labels.
+    pub(crate) tasks: Vec<TaskDraft>,
+    /// The limit of each agent.
+    pub(crate) agents: Vec<Option<u32>>,
+    pub(crate) concurrency: Option<u32>,
+    pub(crate) tasks_max: Option<u32>,
+    pub(crate) fan_out: Option<u32>,
+    /// The value of the input `flag`.
+    pub(crate) flag: bool,
+    /// Whether the file lists its tasks from the last to the first.
+    pub(crate) reversed: bool,
+}
+
+/// A task of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct TaskDraft {
+    pub(crate) label: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) needs: Vec<u32>,
+    /// 0 is all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) join: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) when: Option<When>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) each: Option<Each>,
+    pub(crate) work: Work,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) refs: Vec<Ref>,
+    pub(crate) retry: RetryDraft,
+    pub(crate) timeout: TimeoutDraft,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) rerun_never: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) optional: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) schema: bool,
+    pub(crate) shape: Shape,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What a task does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Work {
+    #[default]
+    Shell,
+    Argv,
+    Prompt(u32),
+    Approval {
+        show: Vec<u32>,
+    },
+}
+
+/// What a task gives when it succeeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Shape {
+    #[default]
+    Null,
+    Number,
+    List,
+    /// `{n, ok, items}`
+    Object,
+    /// Such an object, too large for a record.
+    Large,
+}
+
+/// A condition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum When {
+    Word(bool),
+    Flag,
+    Not(Box<When>),
+    Is(u32, EndName),
+    Ok(u32),
+    /// The items of an object, more than so many.
+    Items(u32, u32),
+    /// No condition at all: a number.
+    Wrong(u32),
+    Both(Box<When>, Box<When>),
+}
+
+/// The name of a final state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum EndName {
+    Succeeded,
+    Skipped,
+    Dead,
+    Cancelled,
+}
+
+/// Where the items come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Each {
+    pub(crate) from: From,
+    pub(crate) max_parallel: Option<u32>,
+}
+
+/// Where the items come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum From {
+    /// So many values written out.
+    Literal(u32),
+    /// A field of a task's output.
+    Items(u32),
+    /// A task's output as a whole: null, a number or a list.
+    Whole(u32),
+}
+
+/// What a text names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Ref {
+    /// The number in a task's output.
+    N(u32),
+    /// The output as a whole.
+    Whole(u32),
+    State(u32),
+    Item,
+    Index,
+    Attempt,
+    Feedback,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RetryDraft {
+    pub(crate) max_attempts: u32,
+    pub(crate) losses_max: u32,
+    pub(crate) initial_ms: u64,
+    pub(crate) coefficient_milli: u64,
+    pub(crate) max_ms: u64,
+    pub(crate) jitter: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) non_retryable: Vec<ErrorKind>,
+}
+
+impl Default for RetryDraft {
+    fn default() -> Self {
+        Self {
+            max_attempts: 1,
+            losses_max: 3,
+            initial_ms: 1000,
+            coefficient_milli: 2000,
+            max_ms: 60_000,
+            jitter: false,
+            non_retryable: Vec::new(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct TimeoutDraft {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) start_to_close_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) heartbeat_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) schedule_to_start_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) schedule_to_close_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grace_ms: Option<u64>,
+}
+
+impl When {
+    /// The expression, without its braces.
+    pub(crate) fn expression(&self) -> String {
+        match self {
+            Self::Word(truth) => truth.to_string(),
+            Self::Flag => "inputs.flag".into(),
+            Self::Not(inner) => format!("not ({})", inner.expression()),
+            Self::Is(task, end) => format!("tasks.t{task}.state == '{}'", end.name()),
+            Self::Ok(task) => format!("tasks.t{task}.output.ok"),
+            Self::Items(task, more) => format!("tasks.t{task}.output.items | length > {more}"),
+            Self::Wrong(task) => format!("tasks.t{task}.output.n"),
+            Self::Both(left, right) => format!("({}) and ({})", left.expression(), right.expression()),
+        }
+    }
+
+    /// The tasks that it names.
+    pub(crate) fn names(&self, into: &mut Vec<u32>) {
+        match self {
+            Self::Word(_) | Self::Flag => {}
+            Self::Not(inner) => inner.names(into),
+            Self::Is(task, _) | Self::Ok(task) | Self::Items(task, _) | Self::Wrong(task) => into.push(*task),
+            Self::Both(left, right) => {
+                left.names(into);
+                right.names(into);
+            }
+        }
+    }
+
+    fn written(&self) -> Value {
+        match self {
+            Self::Word(truth) => json!(truth),
+            other => json!(format!("{{{{ {} }}}}", other.expression())),
+        }
+    }
+}
+
+impl EndName {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Skipped => "skipped",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Ref {
+    fn written(self) -> String {
+        match self {
+            Self::N(task) => format!("{{{{ tasks.t{task}.output.n }}}}"),
+            Self::Whole(task) => format!("{{{{ tasks.t{task}.output }}}}"),
+            Self::State(task) => format!("{{{{ tasks.t{task}.state }}}}"),
+            Self::Item => "{{ item }}".into(),
+            Self::Index => "{{ index }}".into(),
+            Self::Attempt => "{{ attempt }}".into(),
+            Self::Feedback => "{{ feedback }}".into(),
+        }
+    }
+
+    /// The task that it names.
+    pub(crate) const fn task(self) -> Option<u32> {
+        match self {
+            Self::N(task) | Self::Whole(task) | Self::State(task) => Some(task),
+            Self::Item | Self::Index | Self::Attempt | Self::Feedback => None,
+        }
+    }
+}
+
+/// The name of a task.
+pub(crate) fn name(label: u32) -> String {
+    format!("t{label}")
+}
+
+/// The label of a task, by its name or that of one of its children.
+pub(crate) fn label(task: &TaskId) -> u32 {
+    let own = task.as_str().split('.').next().unwrap_or_default();
+    own.trim_start_matches('t').parse().expect("every task of a draft is t and a number")
+}
+
+impl TaskDraft {
+    fn written(&self) -> Value {
+        let mut task = Map::new();
+        let words: Vec<String> = self.refs.iter().map(|name| name.written()).collect();
+        match &self.work {
+            Work::Shell => task.insert("run".into(), json!(format!("true {}", words.join(" ")))),
+            Work::Argv => {
+                let argv: Vec<String> = std::iter::once("true".to_owned()).chain(words).collect();
+                task.insert("run".into(), json!(argv))
+            }
+            Work::Prompt(agent) => {
+                task.insert("agent".into(), json!(format!("a{agent}")));
+                task.insert("prompt".into(), json!(format!("say {}", words.join(" "))))
+            }
+            Work::Approval { show } => {
+                let show: Vec<String> = show.iter().copied().map(name).collect();
+                task.insert("approval".into(), json!({ "text": format!("well? {}", words.join(" ")), "show": show }))
+            }
+        };
+        let is_approval = matches!(self.work, Work::Approval { .. });
+        if !self.needs.is_empty() {
+            task.insert("needs".into(), self.needs.iter().copied().map(name).collect());
+        }
+        match self.join {
+            0 => {}
+            1 => drop(task.insert("join".into(), json!("any"))),
+            number => drop(task.insert("join".into(), json!(number))),
+        }
+        if let Some(when) = &self.when {
+            task.insert("when".into(), when.written());
+        }
+        if let Some(each) = &self.each {
+            let items = match each.from {
+                From::Literal(count) => (0..count).map(Value::from).collect(),
+                From::Items(task) => json!(format!("{{{{ tasks.t{task}.output.items }}}}")),
+                From::Whole(task) => json!(format!("{{{{ tasks.t{task}.output }}}}")),
+            };
+            task.insert("for_each".into(), items);
+            task.extend(each.max_parallel.map(|most| ("max_parallel".into(), json!(most))));
+        }
+        if self.optional {
+            task.insert("optional".into(), json!(true));
+        }
+        if !is_approval {
+            task.insert("retry".into(), self.retry.written());
+            if self.rerun_never {
+                task.insert("rerun".into(), json!("never"));
+            }
+            if self.schema {
+                task.insert("output".into(), json!({ "schema": { "type": ["object", "array", "number", "null"] } }));
+            }
+        }
+        let timeout = self.timeout.written(is_approval);
+        if !timeout.is_empty() {
+            task.insert("timeout".into(), Value::Object(timeout));
+        }
+        Value::Object(task)
+    }
+}
+
+impl RetryDraft {
+    fn written(&self) -> Value {
+        let coefficient: Value =
+            serde_json::from_str(&format!("{}.{:03}", self.coefficient_milli / 1000, self.coefficient_milli % 1000))
+                .expect("a number");
+        json!({
+            "max_attempts": self.max_attempts,
+            "losses_max": self.losses_max,
+            "initial_interval": format!("{}ms", self.initial_ms),
+            "backoff_coefficient": coefficient,
+            "max_interval": format!("{}ms", self.max_ms),
+            "jitter": if self.jitter { "full" } else { "none" },
+            "non_retryable": self.non_retryable,
+        })
+    }
+}
+
+impl TimeoutDraft {
+    fn written(&self, is_approval: bool) -> Map<String, Value> {
+        let spans = [
+            ("start_to_close", self.start_to_close_ms.filter(|_| !is_approval)),
+            ("heartbeat", self.heartbeat_ms.filter(|_| !is_approval)),
+            ("schedule_to_start", self.schedule_to_start_ms.filter(|_| !is_approval)),
+            ("schedule_to_close", self.schedule_to_close_ms),
+            ("grace", self.grace_ms.filter(|_| !is_approval)),
+        ];
+        let written = |(key, ms): (&str, Option<u64>)| Some((key.to_owned(), json!(format!("{}ms", ms?))));
+        spans.into_iter().filter_map(written).collect()
+    }
+}
+
+impl RunDraft {
+    /// The plan's file. Its tasks stand in the draft's order, which a map of JSON would not keep.
+    pub(crate) fn written(&self) -> String {
+        let mut tasks: Vec<String> =
+            self.tasks.iter().map(|task| format!("\"{}\":{}", name(task.label), task.written())).collect();
+        if self.reversed {
+            tasks.reverse();
+        }
+        let agents = self.agents.iter().enumerate().map(|(number, most)| {
+            let mut agent = json!({ "adapter": "scripted" });
+            if let Some(most) = most {
+                agent["concurrency"] = json!(most);
+            }
+            (format!("a{number}"), agent)
+        });
+        let inputs = json!({ "flag": { "type": "boolean", "default": self.flag } });
+        let mut plan = json!({ "version": 1, "goal": "be tried", "inputs": inputs });
+        plan["agents"] = Value::Object(agents.collect());
+        let limits = [("tasks", self.tasks_max), ("fan_out", self.fan_out)];
+        let limits: Map<String, Value> =
+            limits.into_iter().filter_map(|(key, most)| Some((key.to_owned(), json!(most?)))).collect();
+        if !limits.is_empty() {
+            plan["limits"] = Value::Object(limits);
+        }
+        if let Some(most) = self.concurrency {
+            plan["concurrency"] = json!(most);
+        }
+        let rest = plan.to_string();
+        format!("{{\"tasks\":{{{}}},{}", tasks.join(","), &rest[1..])
+    }
+
+    /// The plan, read from its file.
+    pub(crate) fn load(&self) -> Result<Plan, String> {
+        let text = self.written();
+        let source = Source { name: "plan.json", text: text.as_bytes(), format: Some(Format::Json) };
+        let options = Options { dir: "/plan", ..Options::default() };
+        match file::load(&source, &Settings::default(), &BTreeMap::new(), &options) {
+            Ok(loaded) => Ok(loaded.plan),
+            Err(diagnostics) => Err(format!("{diagnostics:#?}\n{text}")),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! An engine in the world: opened by replay, turned with the letters that have come, and killed at any moment.
+//! Never: what a real engine would not do; where this one and `crates/engine` differ, one of them is wrong.
+
+use std::collections::BTreeSet;
+
+use windlass_core::decide::Stamp;
+use windlass_core::effect::Effect;
+use windlass_core::event::{LossReason, Role};
+use windlass_core::id::{Epoch, Fence};
+use windlass_core::input::{Input, LostAttempt, Report};
+use windlass_core::machine::task::Phase;
+use windlass_core::react::pending;
+use windlass_core::turn::Core;
+use windlass_engine::recover;
+use windlass_engine::turn::{Letter, turn};
+use windlass_journal::Journal as _;
+use windlass_journal::memory::{Fault, MemoryJournal};
+
+use crate::broken::{Broken, Verdict, broken, demand};
+use crate::case::CrashAt;
+use crate::clocks::Known;
+use crate::hands::Hands;
+use crate::queue::Item;
+use crate::world::World;
+
+/// A fault that never comes: it takes the place of one that found nothing to append.
+const NO_FAULT: Fault = Fault { after: u64::MAX, kept: false };
+const BUILD: &str = "simulated";
+const OTHER_BUILD: &str = "another";
+
+/// An engine that lives.
+pub(crate) struct Engine {
+    pub(crate) number: u32,
+    pub(crate) role: Role,
+    pub(crate) core: Core,
+    pub(crate) journal: MemoryJournal,
+    known: Known,
+    /// When it turns without a letter.
+    pub(crate) wakes_at: Option<u64>,
+    pub(crate) draining: bool,
+    /// Attempts that the keeper did not know when the lists were last compared.
+    pub(crate) doubted: BTreeSet<Fence>,
+}
+
+impl World {
+    /// Replays the journal and begins an opening.
+    pub(crate) fn open(&mut self, role: Role) -> Verdict {
+        let refused = |error: windlass_journal::error::JournalError| broken("16 replay", format!("the journal does not open: {error}"));
+        let mut journal = MemoryJournal::open(&self.store, BUILD, self.case.seed).map_err(refused)?;
+        let state = recover::replay(&mut journal).map_err(refused)?;
+        self.checker.recovered(&state)?;
+        self.checker.slept(&self.clocks);
+        let epoch = Epoch(journal.head().epoch.0 + 1);
+        self.engines += 1;
+        self.trace.say(|| format!("an engine opens: {role:?}, epoch {}", epoch.0));
+        self.engine = Some(Engine {
+            number: self.engines,
+            role,
+            core: Core::new(state, self.case.slots),
+            journal,
+            known: Known::start(&self.clocks),
+            wakes_at: None,
+            draining: false,
+            doubted: BTreeSet::new(),
+        });
+        let started = Report::EngineStarted { epoch, role, build: BUILD.into() };
+        self.turn(vec![(Input::Report(started), None)])?;
+        let Some(engine) = &self.engine else { return Ok(()) };
+        let orders = pending(engine.core.state());
+        self.learn(orders)?;
+        if role == Role::Engine {
+            self.resume_all();
+        }
+        if self.disk_low {
+            self.report(5, Report::DiskLow { low: true });
+        }
+        Ok(())
+    }
+
+    /// What became of the attempts of earlier openings: they died with their engine. Large outputs are settled again.
+    fn learn(&mut self, orders: Vec<Effect>) -> Verdict {
+        let mut lost = Vec::new();
+        for order in orders {
+            match order {
+                Effect::LearnAttempt { key, fence } => {
+                    lost.push(LostAttempt { key, fence, leftovers: self.random.below(2) });
+                }
+                Effect::SettleOutput { .. } => self.perform(order)?,
+                Effect::ArmTimer { .. } => {}
+                Effect::SpawnAttempt(_) | Effect::StopAttempt { .. } => {
+                    return Err(broken("13 effects settle", format!("an order of this opening before it gave any: {order:?}")));
+                }
+            }
+        }
+        if !lost.is_empty() {
+            let later = if self.random.chance(700) { 0 } else { u64::from(self.random.below(50)) };
+            self.report(later, Report::Lost { attempts: lost, reason: LossReason::EngineDied });
+        }
+        Ok(())
+    }
+
+    /// A report to the engine that lives, after so long.
+    pub(crate) fn report(&mut self, later: u64, report: Report) {
+        if let Some(engine) = &self.engine {
+            let (at, engine) = (self.clocks.awake + later, Some(engine.number));
+            self.queue.send(at, Item::Letter { engine, input: Box::new(Input::Report(report)), reply: None });
+        }
+    }
+
+    /// One turn of the engine.
+    pub(crate) fn turn(&mut self, letters: Vec<(Input, Option<u64>)>) -> Verdict {
+        self.step += 1;
+        let dying = self.dying.take();
+        let dies_after = match dying {
+            Some((CrashAt::Append, _)) => {
+                self.store.arm(Fault { after: 0, kept: false });
+                None
+            }
+            Some((CrashAt::Appended, _)) => {
+                self.store.arm(Fault { after: 0, kept: true });
+                None
+            }
+            Some((CrashAt::Told(calls), _)) => Some(calls),
+            Some((CrashAt::Rest, _)) | None => None,
+        };
+        let engine = self.engine.as_mut().expect("only a live engine turns");
+        let jumped = engine.known.compare(&self.clocks).map(|report| (Input::Report(report), None));
+        let now = engine.known.now(&self.clocks);
+        let letters: Vec<(Input, Option<u64>)> = jumped.into_iter().chain(letters).collect();
+        self.trace.turn(self.step, now, &letters);
+        let letters = letters.into_iter().map(|(input, reply)| {
+            let stamp = Stamp { now, seed: self.random.next() };
+            Letter { input, stamp, reply }
+        });
+        let letters: Vec<Letter<u64>> = letters.collect();
+        let mut hands = Hands::new(&self.store, dies_after);
+        let stamp = Stamp { now, seed: self.random.next() };
+        let turned = turn(&mut engine.core, &mut engine.journal, letters, stamp, &mut hands);
+        hands.verdict()?;
+        let is_dead = hands.is_dead();
+        let (orders, answers) = (hands.orders, hands.answers);
+        self.checker.take(&self.store, &self.clocks, &mut self.trace)?;
+        answers.iter().for_each(|(reply, answer)| self.trace.answer(*reply, answer));
+        self.people.answered(answers, &mut self.checker)?;
+        let down_ms = dying.map_or(0, |(_, down_ms)| down_ms);
+        match turned {
+            Err(_) if dying.is_some_and(|(at, _)| matches!(at, CrashAt::Append | CrashAt::Appended)) => {
+                self.engine_dies(down_ms);
+                Ok(())
+            }
+            Err(error) => Err(broken("1 order", format!("the journal refuses a batch: {error}"))),
+            Ok(more) => {
+                self.checker.compare(self.step, self.engine.as_ref().expect("it turned").core.state())?;
+                for order in orders {
+                    self.perform(order)?;
+                }
+                if is_dead {
+                    self.engine_dies(down_ms);
+                    return Ok(());
+                }
+                // A fault that found nothing to append waits for the next batch.
+                self.dying = dying.filter(|(at, _)| *at != CrashAt::Told(0) && !matches!(at, CrashAt::Told(_)));
+                self.set_wake(more);
+                self.checker.rests(more)
+            }
+        }
+    }
+
+    fn set_wake(&mut self, more: bool) {
+        let engine = self.engine.as_mut().expect("it has just turned");
+        let due = engine.core.state().next_due();
+        let now = engine.known.now(&self.clocks);
+        let awake = self.clocks.awake;
+        engine.wakes_at = if more { Some(awake) } else { due.map(|due| awake + due.since(now).ms) };
+    }
+
+    /// The engine is killed, and with it everything that it started; what was on its way to it is lost.
+    pub(crate) fn engine_dies(&mut self, down_ms: u64) {
+        let Some(engine) = self.engine.take() else { return };
+        self.trace.say(|| format!("engine {} dies", engine.number));
+        self.dying = None;
+        self.store.arm(NO_FAULT);
+        self.processes.clear();
+        self.queue.keep(|item| matches!(item, Item::Letter { engine: None, .. } | Item::Restart));
+        if !self.queue.has(|item| matches!(item, Item::Restart)) {
+            self.queue.send(self.clocks.awake + down_ms, Item::Restart);
+        }
+    }
+
+    /// The keeper is killed, and with it every attempt; the engine starts another.
+    pub(crate) fn keeper_dies(&mut self) {
+        let Some(engine) = &self.engine else { return };
+        let state = engine.core.state();
+        let live = state.live.iter().filter_map(|(fence, (run, ix))| {
+            let task = state.runs[run].task(*ix);
+            let attempt = task.live_attempt().filter(|attempt| attempt.epoch == state.epoch)?;
+            Some(LostAttempt { key: task.key(*run, attempt), fence: *fence, leftovers: 0 })
+        });
+        let attempts: Vec<LostAttempt> = live.collect();
+        self.checker.keeper_died(state.live.len(), attempts.iter().map(|lost| lost.fence));
+        self.processes.clear();
+        self.queue.keep(|item| !matches!(item, Item::End(_) | Item::Overdue(..)));
+        if !attempts.is_empty() {
+            self.report(3, Report::Lost { attempts, reason: LossReason::KeeperDied });
+        }
+    }
+
+    /// The state is kept, so that the next start need not replay all.
+    pub(crate) fn snapshot(&mut self, foreign: bool) -> Verdict {
+        let Some(engine) = &mut self.engine else { return Ok(()) };
+        let head = engine.core.state().head;
+        let refused = |error| broken("16 replay", format!("a snapshot is refused: {error}"));
+        if foreign {
+            let mut other = MemoryJournal::open(&self.store, OTHER_BUILD, self.case.seed).map_err(refused)?;
+            let empty = windlass_core::state::State { head, ..windlass_core::state::State::default() };
+            return other.save_snapshot(head, &recover::snapshot(&empty)).map_err(refused);
+        }
+        engine.journal.save_snapshot(head, &recover::snapshot(engine.core.state())).map_err(refused)
+    }
+
+    /// An engine that was opened for a command, or told to end, ends when nothing holds it any more.
+    pub(crate) fn close_if_done(&mut self) {
+        let Some(engine) = &self.engine else { return };
+        let leaves = engine.draining || engine.role == Role::Command;
+        let state = engine.core.state();
+        let settles = state.unfinished.iter().any(|run| state.runs[run].in_phase(Phase::Gating) > 0);
+        let number = engine.number;
+        let hears = self.queue.has(|item| matches!(item, Item::Letter { engine, .. } if engine.is_none_or(|to| to == number)));
+        if leaves && state.live.is_empty() && !settles && !hears {
+            self.trace.say(|| "the engine ends in order".to_owned());
+            let down_ms = u64::from(self.random.below(1000));
+            self.engine_dies(down_ms);
+        }
+    }
+
+    pub(crate) fn has_command_engine(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.role == Role::Command)
+    }
+
+    /// Attempts of this opening that the keeper does not know, twice in a row, are lost.
+    pub(crate) fn compare_lists(&mut self) {
+        let Some(engine) = &mut self.engine else { return };
+        let state = engine.core.state();
+        let ours = state.live.iter().filter(|(fence, (run, ix))| {
+            let attempt = state.runs[run].task(*ix).live_attempt();
+            attempt.is_some_and(|attempt| attempt.epoch == state.epoch) && !self.processes.contains_key(fence)
+        });
+        let unknown: BTreeSet<Fence> = ours.map(|(fence, _)| *fence).collect();
+        let lost = unknown.intersection(&engine.doubted).filter_map(|fence| {
+            let (run, ix) = state.live.get(fence)?;
+            let task = state.runs[run].task(*ix);
+            Some(LostAttempt { key: task.key(*run, task.live_attempt()?), fence: *fence, leftovers: 0 })
+        });
+        let attempts: Vec<LostAttempt> = lost.collect();
+        engine.doubted = unknown;
+        if !engine.doubted.is_empty() {
+            self.queue.send(self.clocks.awake + 5000, Item::Lists);
+        }
+        if !attempts.is_empty() {
+            self.report(0, Report::Lost { attempts, reason: LossReason::ReportLost });
+        }
+    }
+}
+
+/// What the world must never see of two attempts at one task.
+pub(crate) fn alone_in_its_place(world: &World, key: &windlass_core::id::AttemptKey) -> Result<(), Broken> {
+    let other = world.processes.values().find(|process| {
+        process.assignment.key.run == key.run && process.assignment.key.task == key.task
+    });
+    demand(other.is_none(), "4 fences grow", || format!("{key} is started while another attempt of its task lives"))
+}

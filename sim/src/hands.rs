@@ -1,0 +1,81 @@
+//! What a turn reaches: it keeps what the turn says and orders, dies when it is told to, and looks whether the journal
+//! has everything before it leaves the room. Never: carrying orders out (that is `world.rs`).
+
+use std::sync::Arc;
+
+use windlass_core::effect::Effect;
+use windlass_core::event::Record;
+use windlass_core::id::Seq;
+use windlass_core::input::Answer;
+use windlass_core::state::State;
+use windlass_engine::turn::Outside;
+use windlass_journal::memory::MemoryStore;
+
+use crate::broken::{Broken, broken};
+
+/// The hands of one turn.
+pub(crate) struct Hands<'a> {
+    store: &'a MemoryStore,
+    began: Seq,
+    /// After how many calls the engine dies.
+    dies_after: Option<u32>,
+    calls: u32,
+    pub(crate) orders: Vec<Effect>,
+    pub(crate) answers: Vec<(u64, Answer)>,
+    broken: Option<Broken>,
+}
+
+impl<'a> Hands<'a> {
+    pub(crate) fn new(store: &'a MemoryStore, dies_after: Option<u32>) -> Self {
+        let began = store.head().seq;
+        Self { store, began, dies_after, calls: 0, orders: Vec::new(), answers: Vec::new(), broken: None }
+    }
+
+    /// Whether the engine died on the way.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dies_after.is_some_and(|calls| self.calls >= calls)
+    }
+
+    /// Whether everything was durable before it was told.
+    pub(crate) fn verdict(&mut self) -> Result<(), Broken> {
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    /// Counts a call; false where the engine is dead and nothing happens any more.
+    fn lives(&mut self) -> bool {
+        let lives = !self.is_dead();
+        self.calls += 1;
+        lives
+    }
+
+    fn demand(&mut self, holds: bool, what: &str) {
+        if !holds && self.broken.is_none() {
+            self.broken = Some(broken("2 prefix", format!("{what} before the journal has it")));
+        }
+    }
+}
+
+impl Outside for Hands<'_> {
+    type Reply = u64;
+
+    fn answer(&mut self, reply: u64, answer: Answer) {
+        if self.lives() {
+            self.answers.push((reply, answer));
+        }
+    }
+
+    fn publish(&mut self, _: &State, records: &Arc<[Record]>) {
+        let durable = records.last().is_none_or(|last| last.seq <= self.store.head().seq);
+        if self.lives() {
+            self.demand(durable, "a record was shown");
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        let durable = self.store.head().seq > self.began;
+        if self.lives() {
+            self.demand(durable, "an order was given");
+            self.orders.push(effect);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! 6, not before due: a start is not before its `retry_scheduled` due, by the journal's clock and by the world's; due is
+//! not before end + `retry_after`; ceilings never fall within an incarnation; no bound of time ends a wait too early.
+//! Never: whether there is another attempt (`attempts.rs`).
+
+use windlass_core::event::{Event, Record, TimerKind};
+use windlass_core::state::State;
+use windlass_core::time::Span;
+
+use crate::broken::{Verdict, demand};
+use crate::oracle::Oracle;
+
+const NAME: &str = "6 not before due";
+/// How long a person is waited for where the plan says nothing.
+const ANSWER_BOUND: Span = Span::from_secs(7 * 24 * 3600);
+
+pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
+    match &record.event {
+        Event::RetryScheduled { due, wait_ms, ceiling_ms, error, .. } => {
+            let (_, _, task) = oracle.at(&record.event).expect("it was created");
+            let id = &task.id;
+            let floor = error.retry_after.unwrap_or_default();
+            let ended_at = task.newest().map(|attempt| attempt.ended_at).unwrap_or_default();
+            demand(*due >= ended_at.after(floor), NAME, || format!("{id} is due {due}, before its retry_after"))?;
+            demand(*due == record.at.after(Span::from_ms(*wait_ms)), NAME, || format!("{id}: the wait is not the due"))?;
+            demand(*wait_ms <= *ceiling_ms || *wait_ms == floor.ms, NAME, || format!("{id} waits over its ceiling"))?;
+            demand(*ceiling_ms >= task.life.ceiling_ms, NAME, || format!("{id}: its ceiling falls"))
+        }
+        Event::AttemptStarted { .. } => {
+            let (_, _, task) = oracle.at(&record.event).expect("it was created");
+            let Some(due) = task.life.due else { return Ok(()) };
+            let steady = record.at.ms - oracle.steps_ms;
+            demand(steady >= due.steady_ms, NAME, || {
+                format!("{} starts {} ms before it is due", task.id, due.steady_ms - steady)
+            })?;
+            let truly = oracle.boot >= due.boot || due.unseen_steps != oracle.unseen_steps;
+            demand(truly, NAME, || format!("{} starts {} ms too early in truth", task.id, due.boot - oracle.boot))
+        }
+        Event::TimerFired { timer, .. } => fired(oracle, &record.event, *timer),
+        _ => Ok(()),
+    }
+}
+
+fn fired(oracle: &Oracle, event: &Event, timer: TimerKind) -> Verdict {
+    let (_, run, task) = oracle.at(event).expect("it was created");
+    let timeout = &run.spec(task).timeout;
+    let worked = run.worked(oracle.worked);
+    let (since, bound) = match timer {
+        TimerKind::Retry => return Ok(()),
+        TimerKind::ScheduleToStart => (task.life.ready_at, timeout.schedule_to_start),
+        TimerKind::ScheduleToClose => (task.life.ready_at, timeout.schedule_to_close),
+        TimerKind::Answer if crate::meaning::asks(run.draft(task)) => {
+            (Some(task.life.asked_at), Some(timeout.schedule_to_close.unwrap_or(ANSWER_BOUND)))
+        }
+        TimerKind::Answer => (Some(task.life.asked_at), Some(ANSWER_BOUND)),
+    };
+    let Some(bound) = bound else { return demand(false, NAME, || format!("{} has no {timer:?}", task.id)) };
+    let earliest = since.unwrap_or_default() + bound.ms;
+    demand(worked >= earliest, NAME, || {
+        format!("{timer:?} of {} fires after {} ms of work, its bound is {bound}", task.id, worked - since.unwrap_or_default())
+    })
+}

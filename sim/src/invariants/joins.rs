@@ -1,0 +1,152 @@
+//! 7, dependencies: at a start its join holds and its condition is true; a task is skipped for upstream exactly when its
+//! join had become impossible, at once and transitively. Never: a call into the core's own join.
+
+use windlass_core::event::{Event, Record, SkipReason};
+use windlass_core::failure::ErrorKind;
+use windlass_core::machine::task::Phase;
+use windlass_core::plan::Join;
+use windlass_core::state::State;
+
+use crate::broken::{Verdict, demand};
+use crate::draft::TaskDraft;
+use crate::meaning::{self, Failed, Items};
+use crate::oracle::{End, ORun, OTask, Oracle};
+
+const NAME: &str = "7 dependencies";
+
+/// What a join has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Open,
+    Met,
+    AllSkipped,
+    Impossible,
+}
+
+/// What the join of a task of the plan has come to, counted from its needs.
+pub(crate) fn standing(run: &ORun, task: &OTask) -> Standing {
+    let spec = run.spec(task);
+    let needs: Vec<&OTask> = spec.needs.iter().map(|need| &run.tasks[*need]).collect();
+    let count = |is: &dyn Fn(End, bool) -> bool| {
+        let ended = |need: &&&OTask| need.end.is_some_and(|end| is(end, run.spec(need).optional));
+        needs.iter().filter(ended).count()
+    };
+    let failed = |end: End| matches!(end, End::Dead | End::Cancelled);
+    let succeeded = count(&|end, _| end == End::Succeeded);
+    let ended = count(&|_, _| true);
+    let lost = count(&|end, optional| end == End::Upstream || (failed(end) && !optional));
+    if !needs.is_empty() && count(&|end, _| end == End::WhenFalse) == needs.len() {
+        return Standing::AllSkipped;
+    }
+    match spec.join {
+        Join::All if lost > 0 => Standing::Impossible,
+        Join::All if ended == needs.len() => Standing::Met,
+        Join::All => Standing::Open,
+        Join::AtLeast(enough) => {
+            let enough = usize::try_from(enough).expect("32 bits fit");
+            if succeeded >= enough {
+                Standing::Met
+            } else if succeeded + needs.len() - ended < enough {
+                Standing::Impossible
+            } else {
+                Standing::Open
+            }
+        }
+    }
+}
+
+/// What a task that has just become ready comes to, where that is not an attempt.
+fn condition(run: &ORun, draft: &TaskDraft) -> Result<bool, Failed> {
+    draft.when.as_ref().map_or(Ok(true), |when| meaning::holds(run, when))
+}
+
+pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
+    let Some((_, run, task)) = oracle.at(&record.event) else { return Ok(()) };
+    match &record.event {
+        Event::AttemptStarted { .. } | Event::TaskExpanded { .. } | Event::ApprovalRequested { .. } => start(run, task),
+        Event::TaskSkipped { reason, cause, .. } => {
+            let standing = standing(run, task);
+            let (id, draft) = (&task.id, run.draft(task));
+            let when = standing == Standing::AllSkipped
+                || (standing == Standing::Met && condition(run, draft) == Ok(false) && !task.life.began);
+            let right = match reason {
+                SkipReason::When => when && cause.is_none(),
+                SkipReason::Upstream => standing == Standing::Impossible,
+            };
+            demand(right, NAME, || format!("{id} is skipped for {reason:?}, its join is {standing:?}"))?;
+            let cause = cause.as_ref().map(|cause| run.task(cause));
+            let blamed = cause.is_none_or(|cause| cause.is_some_and(|cause| failed_or_skipped(cause)));
+            demand(blamed, NAME, || format!("{id} is skipped because of {cause:?}, which did not fail"))
+        }
+        Event::TaskDead { error, attempt: None, .. } => death(run, task, error.kind),
+        _ => Ok(()),
+    }
+}
+
+fn failed_or_skipped(cause: &OTask) -> bool {
+    matches!(cause.end, Some(End::Dead | End::Cancelled | End::WhenFalse))
+}
+
+fn start(run: &ORun, task: &OTask) -> Verdict {
+    let (id, draft) = (&task.id, run.draft(task));
+    demand(task.end.is_none(), NAME, || format!("{id} starts after its end"))?;
+    if let Some(parent) = task.parent.map(|parent| &run.tasks[parent]) {
+        return demand(parent.is_expanded && parent.end.is_none(), NAME, || format!("{id} starts without its parent"));
+    }
+    if task.life.began {
+        return Ok(());
+    }
+    let standing = standing(run, task);
+    demand(standing == Standing::Met, NAME, || format!("{id} starts while its join is {standing:?}"))?;
+    let condition = condition(run, draft);
+    demand(condition == Ok(true), NAME, || format!("{id} starts while its condition gives {condition:?}"))?;
+    let renders = draft.each.is_some() || meaning::renders(run, task).is_ok();
+    demand(renders, NAME, || format!("{id} starts though its texts can't be filled in"))
+}
+
+/// A death without an attempt: what is foreseen of conditions, lists and texts.
+fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
+    let (id, draft) = (&task.id, run.draft(task));
+    let is_parent = task.parent.is_none() && draft.each.is_some();
+    let foreseen = match kind {
+        ErrorKind::Expression => {
+            let condition = task.parent.is_none() && condition(run, draft) == Err(Failed);
+            let list = is_parent && draft.each.as_ref().is_some_and(|each| meaning::items(run, &each.from) == Items::Failed);
+            let texts = !is_parent && meaning::renders(run, task).is_err();
+            condition || list || texts
+        }
+        ErrorKind::InvalidOutput => is_parent,
+        ErrorKind::Children => is_parent && task.is_expanded,
+        ErrorKind::Denied | ErrorKind::Expired => meaning::asks(draft),
+        ErrorKind::Timeout => true,
+        // A valid plan never comes to a deadlock.
+        _ => false,
+    };
+    demand(foreseen, NAME, || format!("{id} is dead of {kind} without an attempt"))
+}
+
+/// At rest: no join that is decided is left undecided, and nothing is skipped whose join may still be met.
+pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
+    for (id, run) in oracle.runs.iter().filter(|(_, run)| run.outcome.is_none()) {
+        for (ix, task) in run.tasks.iter().enumerate().filter(|(_, task)| task.parent.is_none()) {
+            if task.end == Some(End::Upstream) {
+                let standing = standing(run, task);
+                demand(standing == Standing::Impossible, NAME, || {
+                    format!("{} is skipped for upstream, its join is {standing:?}", task.id)
+                })?;
+            }
+            if task.end.is_some() || task.life.began {
+                continue;
+            }
+            let phase = state.runs[id].tasks[ix].phase;
+            let standing = standing(run, task);
+            let right = match standing {
+                Standing::Open => phase == Phase::Waiting,
+                Standing::Met => phase != Phase::Waiting,
+                Standing::AllSkipped | Standing::Impossible => false,
+            };
+            demand(right, NAME, || format!("{} is {} while its join is {standing:?}", task.id, phase.name()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! 11, limits: live attempts never exceed slots, the plan's concurrency, an agent's, a list's `max_parallel`; nothing
+//! runs beside what must be alone. Never: which of several tasks comes first.
+
+use windlass_core::event::{Event, Record};
+use windlass_core::state::State;
+
+use crate::broken::{Verdict, demand};
+use crate::draft::Work;
+use crate::oracle::{ORun, OTask, Oracle};
+
+const NAME: &str = "11 limits";
+
+/// How much room each limit leaves for a task: none where one is reached.
+pub(crate) fn has_room(oracle: &Oracle, run_id: windlass_core::id::RunId, run: &ORun, task: &OTask) -> Result<(), &'static str> {
+    let slots = usize::try_from(oracle.slots).expect("32 bits fit");
+    if oracle.live.len() >= slots {
+        return Err("slots");
+    }
+    let ours = || oracle.live.values().filter(|live| live.run == run_id).map(|live| &run.tasks[live.task]);
+    let within = |count: usize, most: Option<u32>| most.is_none_or(|most| u32::try_from(count).is_ok_and(|count| count < most));
+    if !within(ours().count(), run.draft.concurrency) {
+        return Err("the plan's concurrency");
+    }
+    if let Work::Prompt(agent) = run.draft(task).work {
+        let same = ours().filter(|other| run.draft(other).work == Work::Prompt(agent)).count();
+        let most = run.draft.agents.get(usize::try_from(agent).expect("32 bits fit")).copied().flatten();
+        if !within(same, most) {
+            return Err("the agent's concurrency");
+        }
+    }
+    if let Some(parent) = task.parent {
+        let siblings = ours().filter(|other| other.parent == Some(parent)).count();
+        let most = run.draft(task).each.as_ref().and_then(|each| each.max_parallel);
+        if !within(siblings, most) {
+            return Err("max_parallel");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
+    let Event::AttemptStarted { alone, .. } = &record.event else { return Ok(()) };
+    let (id, run, task) = oracle.at(&record.event).expect("it was created");
+    let room = has_room(oracle, id, run, task);
+    demand(room.is_ok(), NAME, || format!("{} starts over {}", task.id, room.expect_err("there is none")))?;
+    let beside = oracle.live.values().any(|live| live.alone);
+    demand(!beside, NAME, || format!("{} starts beside an attempt that must be alone", task.id))?;
+    demand(!alone || oracle.live.is_empty(), NAME, || format!("{} must be alone and is not", task.id))?;
+    demand(oracle.is_active(run), NAME, || format!("{} starts in a run that nobody works on", task.id))
+}

@@ -1,0 +1,46 @@
+//! 14, wake: at rest each unfinished task names what wakes it. That what it names does come is shown by the liveness
+//! phase: every run ends. Never: a task that waits for room while there is some.
+
+use windlass_core::machine::task::Phase;
+use windlass_core::state::State;
+
+use crate::broken::{Verdict, demand};
+use crate::oracle::{ORun, OTask, Oracle};
+
+use super::limits;
+
+const NAME: &str = "14 wake";
+
+pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
+    for (id, run) in oracle.runs.iter().filter(|(_, run)| run.outcome.is_none()) {
+        let of = &state.runs[id];
+        let active = oracle.is_active(run);
+        demand(run.tasks.iter().any(|task| task.end.is_none()), NAME, || format!("{id} is over and not finished"))?;
+        for (ix, task) in run.tasks.iter().enumerate().filter(|(_, task)| task.end.is_none()) {
+            let seen = &of.tasks[ix];
+            let wakes = match seen.phase {
+                Phase::Waiting => run.spec(task).needs.iter().any(|need| run.tasks[*need].end.is_none()),
+                Phase::Ready => !active || waits_for_room(oracle, *id, run, task),
+                Phase::Running | Phase::Stopping => task.newest().is_some_and(|attempt| !attempt.is_reaped),
+                Phase::Gating => task.awaits_settling(),
+                Phase::BackingOff => seen.wait.retry.is_some_and(|due| of.retries.iter().any(|(at, _)| *at == due)),
+                Phase::Blocked => task.life.is_unknown || task.question.as_ref().is_some_and(|asked| asked.answer.is_none()),
+                Phase::Expanded => task.children.iter().any(|child| run.tasks[*child].end.is_none()),
+                Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => false,
+            };
+            demand(wakes, NAME, || format!("nothing wakes {}, which is {}", task.id, seen.phase.name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A ready task waits only where a limit is reached, or where something must be alone.
+fn waits_for_room(oracle: &Oracle, id: windlass_core::id::RunId, run: &ORun, task: &OTask) -> bool {
+    if limits::has_room(oracle, id, run, task).is_err() {
+        return true;
+    }
+    let alone = oracle.live.values().any(|live| live.alone);
+    let suspect = |run: &ORun| run.tasks.iter().any(|task| task.end.is_none() && task.deaths_in_row >= 2);
+    let drains = !oracle.live.is_empty() && oracle.runs.values().any(|run| oracle.is_active(run) && suspect(run));
+    alone || drains
+}

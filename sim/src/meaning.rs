@@ -1,0 +1,85 @@
+//! What the conditions, lists and texts of a plan come to, told from the draft and from what the journal says.
+//! Never: a template engine.
+
+use serde_json::{Value, json};
+
+use crate::draft::{EndName, From, Ref, TaskDraft, When, Work};
+use crate::oracle::{End, ORun, OTask};
+
+/// A template failed: an error of kind `expression`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failed;
+
+/// What a condition comes to.
+pub(crate) fn holds(run: &ORun, when: &When) -> Result<bool, Failed> {
+    match when {
+        When::Word(truth) => Ok(*truth),
+        When::Flag => Ok(run.draft.flag),
+        When::Not(inner) => Ok(!holds(run, inner)?),
+        When::Is(task, end) => Ok(run.labelled(*task).and_then(|task| task.end).is_some_and(|ended| is(ended, *end))),
+        When::Ok(task) => field(run, *task, "ok")?.as_bool().ok_or(Failed),
+        When::Items(task, more) => {
+            let items = field(run, *task, "items")?;
+            let count = items.as_array().ok_or(Failed)?.len();
+            Ok(count > usize::try_from(*more).expect("small"))
+        }
+        When::Wrong(_) => Err(Failed),
+        When::Both(left, right) => Ok(holds(run, left)? && holds(run, right)?),
+    }
+}
+
+fn is(ended: End, name: EndName) -> bool {
+    match name {
+        EndName::Succeeded => ended == End::Succeeded,
+        EndName::Skipped => matches!(ended, End::WhenFalse | End::Upstream),
+        EndName::Dead => ended == End::Dead,
+        EndName::Cancelled => ended == End::Cancelled,
+    }
+}
+
+/// A field of a task's output. That of a task without an output fails.
+fn field(run: &ORun, task: u32, field: &str) -> Result<Value, Failed> {
+    let output = run.labelled(task).map(|task| &task.output).ok_or(Failed)?;
+    output.get(field).cloned().ok_or(Failed)
+}
+
+/// What a list comes to, before any cap.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Items {
+    These(Vec<Value>),
+    /// It is no list.
+    NoList,
+    Failed,
+}
+
+/// The items of a parent.
+pub(crate) fn items(run: &ORun, from: &From) -> Items {
+    match from {
+        From::Literal(count) => Items::These((0..*count).map(|item| json!(item)).collect()),
+        From::Items(task) => match field(run, *task, "items") {
+            Ok(Value::Array(items)) => Items::These(items),
+            Ok(Value::Null) => Items::These(Vec::new()),
+            Ok(_) => Items::NoList,
+            Err(Failed) => Items::Failed,
+        },
+        From::Whole(task) => match run.labelled(*task).map(|task| &task.output) {
+            None | Some(Value::Null) => Items::These(Vec::new()),
+            Some(Value::Array(items)) => Items::These(items.clone()),
+            Some(_) => Items::NoList,
+        },
+    }
+}
+
+/// Whether the texts of a task can be filled in.
+pub(crate) fn renders(run: &ORun, task: &OTask) -> Result<(), Failed> {
+    let draft: &TaskDraft = run.draft(task);
+    draft.refs.iter().try_for_each(|name| match name {
+        Ref::N(task) => field(run, *task, "n").map(drop),
+        Ref::Whole(_) | Ref::State(_) | Ref::Item | Ref::Index | Ref::Attempt | Ref::Feedback => Ok(()),
+    })
+}
+
+/// Whether a task asks a person.
+pub(crate) fn asks(draft: &TaskDraft) -> bool {
+    matches!(draft.work, Work::Approval { .. })
+}

@@ -1,0 +1,239 @@
+//! People: what they ask, under which ids, what they were told, and what only they can do once the world has healed.
+//! Never: knowing more than the journal shows.
+
+use std::collections::BTreeMap;
+
+use windlass_core::event::{ApprovalAnswer, Output, PauseReason, Role, Settlement};
+use windlass_core::id::{CommandId, Digest, RunId};
+use windlass_core::input::{Answer, Ask, Command, Input, Submission};
+use windlass_core::machine::task::Phase;
+use windlass_core::state::{Run, State, Task};
+
+use crate::broken::{Broken, Verdict, broken};
+use crate::case::{Act, Aim, Id};
+use crate::check::Checker;
+use crate::queue::Item;
+use crate::random::mixed;
+use crate::world::World;
+
+/// What people have asked so far.
+#[derive(Default)]
+pub(crate) struct People {
+    issued: Vec<Command>,
+    replies: u64,
+    asked: BTreeMap<u64, CommandId>,
+    submitted: usize,
+    /// Ids of approvals that are over.
+    old: Vec<String>,
+    /// What was told, for the trace and the digest of the world.
+    pub(crate) told: Vec<(u64, Answer)>,
+}
+
+impl People {
+    /// Answers have come: what was accepted must be in the journal.
+    pub(crate) fn answered(&mut self, answers: Vec<(u64, Answer)>, checker: &mut Checker) -> Verdict {
+        for (reply, answer) in answers {
+            let id = self.asked.get(&reply).ok_or_else(|| broken("2 prefix", "an answer to nobody"))?;
+            // A drain leaves events only where something is under way.
+            let drains = |command: &&Command| command.id == *id && matches!(command.ask, Ask::Drain { .. });
+            let leaves_events = !self.issued.iter().any(|command| drains(&command));
+            checker.acknowledged(id, &answer, leaves_events)?;
+            self.told.push((reply, answer));
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// A person does something.
+    pub(crate) fn act(&mut self, act: &Act) -> Verdict {
+        self.trace.say(|| format!("act: {act:?}"));
+        if let Act::Repeat(number) = act {
+            let count = self.people.issued.len().max(1);
+            let at = usize::try_from(*number).expect("32 bits fit") % count;
+            if let Some(command) = self.people.issued.get(at).cloned() {
+                return self.send(command);
+            }
+            return Ok(());
+        }
+        match self.ask_of(act) {
+            Some(ask) => self.ask(ask),
+            None => Ok(()),
+        }
+    }
+
+    fn ask_of(&mut self, act: &Act) -> Option<Ask> {
+        let run_of = |number: &u32| {
+            let at = usize::try_from(*number).expect("32 bits fit") % self.planned.len();
+            self.planned[at].id
+        };
+        let state = &self.checker.shadow;
+        let ask = match act {
+            Act::Submit => return self.submission(),
+            Act::SubmitAgain => return self.submission_again(),
+            Act::CancelRun(number) => Ask::Cancel { run: run_of(number), task: None },
+            Act::Pause(number) => Ask::Pause { run: run_of(number) },
+            Act::Resume(number) => Ask::Resume { run: run_of(number) },
+            Act::Cancel(aim) => {
+                let (run, task) = aimed(state, *aim, |_, task| !task.phase.is_final())?;
+                Ask::Cancel { run, task: Some(task.id.clone()) }
+            }
+            Act::Retry(aim) => {
+                let (run, task) = aimed(state, *aim, |_, task| task.phase.is_final() && task.phase != Phase::Skipped)?;
+                Ask::Retry { run, task: task.id.clone() }
+            }
+            Act::Settle(aim, answer) => {
+                let (run, task) = aimed(state, *aim, is_unknown)?;
+                Ask::Settle { run, task: task.id.clone(), answer: *answer, output: Output::default() }
+            }
+            Act::Approve { aim, yes, id } => {
+                let (run, task) = aimed(state, *aim, |_, task| task.approval_open().is_some())?;
+                let right = task.approval.as_ref().map(|asked| asked.id.clone()).unwrap_or_default();
+                let approval = match id {
+                    Id::Right => right.clone(),
+                    Id::Old => self.people.old.first().cloned().unwrap_or_default(),
+                    Id::Wrong => "deadbeef".into(),
+                };
+                let ask = approve(run, task, approval, *yes);
+                self.people.old.push(right);
+                ask
+            }
+            Act::Drop(aim) => {
+                let (run, task) = aimed(state, *aim, |_, task| task.dead_letter)?;
+                Ask::DropDeadLetter { run, task: task.id.clone() }
+            }
+            Act::Drain { at_once } => {
+                let engine = self.engine.as_mut()?;
+                engine.draining = true;
+                Ask::Drain { at_once: *at_once }
+            }
+            Act::Astray => {
+                let nowhere = RunId::from_random(self.case.seed);
+                Ask::Cancel { run: nowhere, task: Some("nobody".parse().expect("a name")) }
+            }
+            Act::Repeat(_) => return None,
+        };
+        Some(ask)
+    }
+
+    fn submission(&mut self) -> Option<Ask> {
+        let ask = self.submission_of(self.people.submitted, None)?;
+        self.people.submitted += 1;
+        Some(ask)
+    }
+
+    /// The first plan again, under the id of the last run.
+    fn submission_again(&self) -> Option<Ask> {
+        let last = *self.checker.shadow.runs.keys().next_back()?;
+        self.submission_of(0, Some(last))
+    }
+
+    fn submission_of(&self, number: usize, run: Option<RunId>) -> Option<Ask> {
+        let planned = self.planned.get(number)?;
+        Some(Ask::SubmitPlan(Box::new(Submission {
+            run: run.unwrap_or(planned.id),
+            plan: planned.plan.clone(),
+            plan_digest: planned.digest,
+            folder: "/work".into(),
+            env_digest: Digest::of(b"env"),
+            source: "plan.json".into(),
+        })))
+    }
+
+    /// Asks under a new id.
+    pub(crate) fn ask(&mut self, ask: Ask) -> Verdict {
+        let id = CommandId(format!("c{}", self.people.issued.len()).into());
+        let command = Command { id, by: "somebody".into(), ask };
+        self.people.issued.push(command.clone());
+        self.send(command)
+    }
+
+    /// A command on its way. Without an engine it finds one, or opens one for itself, or waits.
+    fn send(&mut self, command: Command) -> Verdict {
+        self.people.replies += 1;
+        let reply = self.people.replies;
+        self.people.asked.insert(reply, command.id.clone());
+        let drains = matches!(command.ask, Ask::Drain { .. });
+        if self.engine.is_none() && !drains && self.random.chance(300) && self.dying.is_none() {
+            self.open(Role::Command)?;
+        }
+        let at = self.clocks.awake + u64::from(self.random.below(5));
+        let engine = if drains { self.engine.as_ref().map(|engine| engine.number) } else { None };
+        let input = Box::new(Input::Command(command));
+        self.queue.send(at, Item::Letter { engine, input, reply: Some(reply) });
+        Ok(())
+    }
+
+    /// What a started engine goes on with: every unfinished run but those that a person paused.
+    pub(crate) fn resume_all(&mut self) {
+        let state = &self.checker.shadow;
+        let unfinished = state.unfinished.iter().map(|id| &state.runs[id]);
+        let ours = unfinished.filter(|run| !run.pauses.contains_key(&PauseReason::Requested));
+        let ours: Vec<RunId> = ours.map(|run| run.id).collect();
+        for run in ours {
+            if self.healed || self.random.chance(900) {
+                // An ask for the engine that was just opened: it is there.
+                self.ask(Ask::Resume { run }).expect("an engine lives");
+            }
+        }
+    }
+
+    /// What only people can do, once the world has healed. False where nothing is left for them.
+    pub(crate) fn mend(&mut self) -> Result<bool, Broken> {
+        let mut asks = Vec::new();
+        let state = &self.checker.shadow;
+        for planned in &self.planned[self.people.submitted..] {
+            drop(planned);
+            asks.push(None);
+        }
+        for run in state.unfinished.iter().map(|id| &state.runs[id]) {
+            if !self.engine.as_ref().is_some_and(|engine| engine.core.state().is_active(&engine.core.state().runs[&run.id])) {
+                asks.push(Some(Ask::Resume { run: run.id }));
+                continue;
+            }
+            for task in run.tasks.iter().filter(|task| task.phase == Phase::Blocked) {
+                asks.push(Some(self.answer(run, task)));
+            }
+        }
+        let any = !asks.is_empty();
+        for ask in asks {
+            match ask {
+                Some(ask) => self.ask(ask)?,
+                None => self.act(&Act::Submit)?,
+            }
+        }
+        Ok(any)
+    }
+
+    fn answer(&self, run: &Run, task: &Task) -> Ask {
+        let drawn = mixed(self.case.seed, u64::from(self.step));
+        match task.approval_open() {
+            Some(asked) => approve(run.id, task, asked.id.clone(), drawn.is_multiple_of(2)),
+            None => {
+                let answer = if drawn.is_multiple_of(3) { Settlement::Failed } else { Settlement::Done };
+                Ask::Settle { run: run.id, task: task.id.clone(), answer, output: Output::default() }
+            }
+        }
+    }
+}
+
+fn approve(run: RunId, task: &Task, approval: String, yes: bool) -> Ask {
+    let answer = if yes { ApprovalAnswer::Approved } else { ApprovalAnswer::Denied };
+    Ask::Approve { run, task: task.id.clone(), approval, answer, text: String::new() }
+}
+
+fn is_unknown(_: &Run, task: &Task) -> bool {
+    task.phase == Phase::Blocked && task.approval_open().is_none()
+}
+
+/// The task that is meant.
+fn aimed(state: &State, aim: Aim, fits: impl Fn(&Run, &Task) -> bool) -> Option<(RunId, &Task)> {
+    let all: Vec<(RunId, &Task)> =
+        state.runs.values().flat_map(|run| run.tasks.iter().map(move |task| (run.id, task))).collect();
+    let fitting: Vec<(RunId, &Task)> =
+        all.iter().copied().filter(|(run, task)| fits(&state.runs[run], task)).collect();
+    let among = if aim.fitting && !fitting.is_empty() { fitting } else { all };
+    let at = usize::try_from(aim.number).expect("32 bits fit") % among.len().max(1);
+    among.get(at).copied()
+}
+

@@ -1,0 +1,259 @@
+//! A seeded world: one machine with a disk, clocks, processes and people, in which an engine lives, dies and is started
+//! again. It runs the very core and the very turn that users run. Never: an order of things that does not follow from the
+//! case.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use windlass_core::event::Role;
+use windlass_core::id::{Digest, Fence, RunId};
+use windlass_core::input::Input;
+use windlass_core::plan::Plan;
+use windlass_journal::blob::{Blobs as _, MemoryBlobs};
+use windlass_journal::memory::MemoryStore;
+
+use crate::broken::{Verdict, broken, demand};
+use crate::case::{Case, CrashAt, Fault};
+use crate::check::Checker;
+use crate::clocks::Clocks;
+use crate::draft::{self, RunDraft, TaskDraft};
+use crate::engine::Engine;
+use crate::people::People;
+use crate::process::Process;
+use crate::queue::{Item, Queue};
+use crate::random::{Random, mixed};
+use crate::trace::Trace;
+
+/// How many steps a world may take at most, before and after it is healed.
+const STEPS_MAX: u32 = 4000;
+
+/// How often it may look for something to do.
+const ROUNDS_MAX: u32 = 20_000;
+
+/// A plan of the case, loaded.
+pub(crate) struct Planned {
+    pub(crate) id: RunId,
+    pub(crate) draft: RunDraft,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) digest: Digest,
+}
+
+/// The world.
+pub(crate) struct World {
+    pub(crate) case: Case,
+    pub(crate) planned: Vec<Planned>,
+    pub(crate) store: MemoryStore,
+    pub(crate) engine: Option<Engine>,
+    pub(crate) engines: u32,
+    pub(crate) clocks: Clocks,
+    pub(crate) queue: Queue,
+    pub(crate) processes: BTreeMap<Fence, Process>,
+    pub(crate) people: People,
+    pub(crate) checker: Checker,
+    pub(crate) trace: Trace,
+    pub(crate) step: u32,
+    pub(crate) disk_low: bool,
+    pub(crate) healed: bool,
+    /// How the engine dies at its next turn, and how long until it is started again.
+    pub(crate) dying: Option<(CrashAt, u64)>,
+    /// Small draws that only shape the order of things.
+    pub(crate) random: Random,
+}
+
+impl World {
+    pub(crate) fn new(case: Case, trace: Trace) -> Self {
+        let store = MemoryStore::new();
+        let planned = case.runs.iter().enumerate().map(|(number, draft)| plan(&case, number, draft, &store.blobs()));
+        let planned: Vec<Planned> = planned.collect();
+        let mut queue = Queue::default();
+        queue.send(0, Item::Restart);
+        Self {
+            checker: Checker::new(case.seed, case.slots, &planned),
+            random: Random::new(mixed(case.seed, 77)),
+            planned,
+            store,
+            engine: None,
+            engines: 0,
+            clocks: Clocks::default(),
+            queue,
+            processes: BTreeMap::new(),
+            people: People::default(),
+            trace,
+            step: 0,
+            disk_low: false,
+            healed: false,
+            dying: None,
+            case,
+        }
+    }
+
+    /// Goes on until every run is over, or a promise is broken.
+    pub(crate) fn run(&mut self) -> Verdict {
+        for _ in 0..ROUNDS_MAX {
+            if self.step >= STEPS_MAX {
+                break;
+            }
+            self.befall()?;
+            if self.advance()? {
+                continue;
+            }
+            if let Some((_, down_ms)) = self.dying {
+                // It was to die in a turn, and there is none.
+                self.engine_dies(down_ms);
+            } else if !self.is_spent() {
+                self.hasten();
+            } else if !self.healed {
+                self.heal();
+            } else if !self.mend()? {
+                return self.end();
+            }
+        }
+        Err(broken("14 wake (liveness)", format!("not over after {} steps: {}", self.step, self.unfinished())))
+    }
+
+    /// Whether everything that the case holds has happened.
+    fn is_spent(&self) -> bool {
+        self.case.acts.is_empty() && self.case.faults.is_empty()
+    }
+
+    /// Nothing is on its way: what the case holds for later happens now.
+    fn hasten(&mut self) {
+        let acts = self.case.acts.first().map(|(step, _)| *step);
+        let faults = self.case.faults.first().map(|(step, _)| *step);
+        if let Some(next) = acts.into_iter().chain(faults).min() {
+            let sooner = next.saturating_sub(self.step);
+            self.case.acts.iter_mut().for_each(|(step, _)| *step = step.saturating_sub(sooner));
+            self.case.faults.iter_mut().for_each(|(step, _)| *step = step.saturating_sub(sooner));
+        }
+    }
+
+    /// What the case holds for this step.
+    fn befall(&mut self) -> Verdict {
+        while self.case.acts.first().is_some_and(|(step, _)| *step <= self.step) {
+            let (_, act) = self.case.acts.remove(0);
+            self.act(&act)?;
+        }
+        while self.dying.is_none() && self.case.faults.first().is_some_and(|(step, _)| *step <= self.step) {
+            let (_, fault) = self.case.faults.remove(0);
+            self.strike(&fault)?;
+        }
+        Ok(())
+    }
+
+    fn strike(&mut self, fault: &Fault) -> Verdict {
+        self.trace.say(|| format!("fault: {fault:?}"));
+        match fault {
+            Fault::Crash { at: CrashAt::Rest, down_ms } => self.engine_dies(*down_ms),
+            Fault::Crash { at, down_ms } => self.dying = Some((*at, *down_ms)),
+            Fault::KeeperDies => self.keeper_dies(),
+            Fault::ClockStep { by_ms } => {
+                self.clocks.set += by_ms;
+                self.queue.send(self.clocks.awake + u64::from(self.random.below(1000)), Item::Clocks);
+            }
+            Fault::Suspend { ms } => {
+                self.clocks.slept += ms;
+                self.queue.send(self.clocks.awake + u64::from(self.random.below(1000)), Item::Clocks);
+            }
+            Fault::DiskLow(low) => self.disk(*low),
+            Fault::Snapshot { foreign } => self.snapshot(*foreign)?,
+            Fault::Overdue { number, why } => self.overdue_one(*number, *why),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn disk(&mut self, low: bool) {
+        if low != self.disk_low {
+            self.disk_low = low;
+            self.report(0, windlass_core::input::Report::DiskLow { low });
+        }
+    }
+
+    /// Takes what comes next and lets the engine turn. False where nothing is on its way.
+    fn advance(&mut self) -> Result<bool, crate::broken::Broken> {
+        let wake = self.engine.as_ref().and_then(|engine| engine.wakes_at);
+        let Some(next) = self.queue.next_at().into_iter().chain(wake).min() else { return Ok(false) };
+        let window = if self.random.chance(900) { self.random.below(4) } else { self.random.below(2000) };
+        self.clocks.awake = self.clocks.awake.max(next) + u64::from(window);
+        let now = self.clocks.awake;
+        let mut letters = Vec::new();
+        let mut looks = false;
+        while let Some(item) = self.queue.take(now) {
+            match item {
+                Item::Letter { engine, input, reply } => self.deliver(engine, input, reply, &mut letters),
+                Item::End(fence) => self.process_ends(fence),
+                Item::Overdue(fence, why) => self.process_is_overdue(fence, why),
+                Item::Lists => self.compare_lists(),
+                Item::Clocks => looks = true,
+                Item::Restart if self.engine.is_none() => self.open(Role::Engine)?,
+                Item::Restart if self.has_command_engine() => self.queue.send(now + 50, Item::Restart),
+                Item::Restart => {}
+            }
+            if self.engine.is_none() && !letters.is_empty() {
+                break;
+            }
+        }
+        let due = self.engine.as_ref().is_some_and(|engine| engine.wakes_at.is_some_and(|at| at <= now));
+        if self.engine.is_some() && (due || looks || !letters.is_empty()) {
+            self.turn(letters)?;
+        }
+        self.close_if_done();
+        Ok(true)
+    }
+
+    fn deliver(&mut self, engine: Option<u32>, input: Box<Input>, reply: Option<u64>, letters: &mut Vec<(Input, Option<u64>)>) {
+        match &self.engine {
+            Some(live) if engine.is_none_or(|number| number == live.number) => letters.push((*input, reply)),
+            None if engine.is_none() => {
+                let later = self.clocks.awake + 200;
+                self.queue.send(later, Item::Letter { engine, input, reply });
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// Faults end: what is dead is started, what is low is high, and people do what only they can.
+    fn heal(&mut self) {
+        self.trace.say(|| "the world heals".to_owned());
+        self.healed = true;
+        self.dying = None;
+        self.case.trouble = 0;
+        self.disk(false);
+        if self.engine.is_none() && !self.queue.has(|item| matches!(item, Item::Restart)) {
+            self.queue.send(self.clocks.awake, Item::Restart);
+        }
+    }
+
+    /// The end: nothing is left to do, and a new start would come to the same.
+    fn end(&mut self) -> Verdict {
+        let open = self.unfinished();
+        demand(open.is_empty(), "14 wake (liveness)", || format!("nothing wakes {open}"))?;
+        self.engine_dies(0);
+        self.open(Role::Engine)?;
+        self.checker.end(&self.store)
+    }
+
+    /// Everything that can be seen of it from outside: the end of the chain, and what people were told.
+    pub(crate) fn digest(&self) -> Digest {
+        let told = format!("{:?} {:?} {}", self.store.head(), self.people.told, self.step);
+        Digest::of(told.as_bytes())
+    }
+
+    fn unfinished(&self) -> String {
+        self.checker.unfinished()
+    }
+
+    /// The draft of a task.
+    pub(crate) fn task_draft(&self, run: RunId, task: &windlass_core::id::TaskId) -> &TaskDraft {
+        let planned = self.planned.iter().find(|planned| planned.id == run).expect("only these runs are made");
+        let label = draft::label(task);
+        planned.draft.tasks.iter().find(|draft| draft.label == label).expect("only these tasks are made")
+    }
+}
+
+fn plan(case: &Case, number: usize, draft: &RunDraft, blobs: &MemoryBlobs) -> Planned {
+    let plan = draft.load().unwrap_or_else(|why| panic!("the generator wrote a plan that is refused: {why}"));
+    let bytes = serde_json::to_vec(&plan).expect("a plan is plain data");
+    let digest = blobs.put(&bytes).expect("memory takes it");
+    let id = RunId::from_random(mixed(case.seed, 1000 + number as u64));
+    Planned { id, draft: draft.clone(), plan: Arc::new(plan), digest }
+}
