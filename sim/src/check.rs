@@ -7,7 +7,7 @@ use std::sync::Arc;
 use windlass_core::effect::Effect;
 use windlass_core::event::{Event, Record};
 use windlass_core::evolve::evolve;
-use windlass_core::id::{CommandId, Digest, Fence, Seq};
+use windlass_core::id::{CommandId, Digest, Fence, RunId, Seq, TaskId};
 use windlass_core::input::{Answer, Ended};
 use windlass_core::plan::Plan;
 use windlass_core::state::State;
@@ -36,14 +36,16 @@ pub(crate) struct Checker {
     plans: BTreeMap<Digest, Arc<Plan>>,
     given: Given,
     awake: u64,
-    set: i64,
+    /// By how much the wall clock was set without a word in the journal.
+    unseen_ms: i64,
     acknowledged: Vec<CommandId>,
     changed: bool,
 }
 
 impl Checker {
     pub(crate) fn new(seed: u64, slots: u32, planned: &[Planned]) -> Self {
-        let drafts = planned.iter().map(|planned| (planned.id, (planned.plan.clone(), planned.draft.clone())));
+        let drafts =
+            planned.iter().map(|planned| (planned.id, (planned.plan.clone(), planned.draft.clone())));
         let oracle = Oracle::new(seed, slots, drafts.collect());
         let plans = planned.iter().map(|planned| (planned.digest, planned.plan.clone())).collect();
         Self {
@@ -52,7 +54,7 @@ impl Checker {
             plans,
             given: Given::default(),
             awake: 0,
-            set: 0,
+            unseen_ms: 0,
             acknowledged: Vec::new(),
             changed: false,
         }
@@ -67,14 +69,15 @@ impl Checker {
             let seq = self.shadow.head.next();
             let record = self.read(store, seq)?;
             trace.record(&record);
-            if matches!(record.event, Event::EngineStarted { .. }) && self.set != clocks.set {
-                self.oracle.unseen_steps += 1;
+            if matches!(record.event, Event::EngineStarted { .. }) {
+                let unseen_ms = clocks.set - self.oracle.steps_ms;
+                self.oracle.unseen_steps += u32::from(unseen_ms != self.unseen_ms);
+                self.unseen_ms = unseen_ms;
             }
             invariants::of_record(&self.oracle, &self.shadow, &record)?;
             self.oracle.take(&record);
             evolve(&mut self.shadow, &record);
         }
-        self.set = clocks.set;
         Ok(())
     }
 
@@ -102,8 +105,11 @@ impl Checker {
 
     /// The live state is what the disk says.
     pub(crate) fn compare(&self, step: u32, live: &State) -> Verdict {
-        let same = live.head == self.shadow.head && live.now == self.shadow.now && live.live == self.shadow.live;
-        demand(same, REPLAY, || format!("the live state is at {}, the disk at {}", live.head, self.shadow.head))?;
+        let same =
+            live.head == self.shadow.head && live.now == self.shadow.now && live.live == self.shadow.live;
+        demand(same, REPLAY, || {
+            format!("the live state is at {}, the disk at {}", live.head, self.shadow.head)
+        })?;
         if mixed(self.oracle.seed, u64::from(step)).is_multiple_of(COMPARED_EACH) {
             self.same(live, "the live state")?;
         }
@@ -114,7 +120,9 @@ impl Checker {
     pub(crate) fn recovered(&self, state: &State) -> Verdict {
         self.same(state, "the recovered state")?;
         let missing = self.acknowledged.iter().find(|id| !state.commands.contains_key(*id));
-        demand(missing.is_none(), PREFIX, || format!("{missing:?} was acknowledged and is not in the journal"))
+        demand(missing.is_none(), PREFIX, || {
+            format!("{missing:?} was acknowledged and is not in the journal")
+        })
     }
 
     fn same(&self, state: &State, what: &str) -> Verdict {
@@ -139,6 +147,16 @@ impl Checker {
         Ok(())
     }
 
+    /// Somebody was told that a cancel was wished before: then it was.
+    pub(crate) fn cancel_acknowledged(&self, run: RunId, task: Option<&TaskId>) -> Verdict {
+        let run = &self.oracle.runs[&run];
+        let mut meant = run.tasks.iter().filter(|other| task.is_none_or(|task| other.id == *task));
+        let other = meant.find(|task| task.end.is_none() && !task.life.cancel_wished);
+        demand(other.is_none(), "19 cancel", || {
+            format!("{} is said to be cancelled, and goes on", other.expect("there is one").id)
+        })
+    }
+
     /// An order is given.
     pub(crate) fn order(&mut self, order: &Effect) -> Verdict {
         self.given.order(&self.oracle, order)
@@ -146,7 +164,8 @@ impl Checker {
 
     /// An attempt ended, in truth.
     pub(crate) fn ended(&mut self, fence: Fence, ended: &Ended, does_its_work: bool) {
-        let well = does_its_work && ended.error.is_none() && ended.exit == windlass_core::event::Exit::Code(0);
+        let well =
+            does_its_work && ended.error.is_none() && ended.exit == windlass_core::event::Exit::Code(0);
         self.oracle.truth.insert(fence, Truth { well });
     }
 
@@ -171,7 +190,8 @@ impl Checker {
         let mut open = Vec::new();
         for run in self.shadow.unfinished.iter().map(|id| &self.shadow.runs[id]) {
             let tasks = run.tasks.iter().filter(|task| !task.phase.is_final());
-            let tasks: Vec<String> = tasks.map(|task| format!("{} ({})", task.id, task.phase.name())).collect();
+            let tasks: Vec<String> =
+                tasks.map(|task| format!("{} ({})", task.id, task.phase.name())).collect();
             open.push(format!("{} {:?}: {}", run.id, run.phase, tasks.join(", ")));
         }
         open.join("; ")
@@ -180,6 +200,8 @@ impl Checker {
     /// The end of the world: a replay of everything gives what the disk was seen to say, record by record.
     pub(crate) fn end(&self, store: &MemoryStore) -> Verdict {
         let chained = store.head().seq == self.shadow.head;
-        demand(chained, PREFIX, || format!("the disk ends at {}, it was seen up to {}", store.head().seq, self.shadow.head))
+        demand(chained, PREFIX, || {
+            format!("the disk ends at {}, it was seen up to {}", store.head().seq, self.shadow.head)
+        })
     }
 }

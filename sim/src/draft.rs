@@ -281,7 +281,10 @@ impl TaskDraft {
             }
             Work::Approval { show } => {
                 let show: Vec<String> = show.iter().copied().map(name).collect();
-                task.insert("approval".into(), json!({ "text": format!("well? {}", words.join(" ")), "show": show }))
+                task.insert(
+                    "approval".into(),
+                    json!({ "text": format!("well? {}", words.join(" ")), "show": show }),
+                )
             }
         };
         let is_approval = matches!(self.work, Work::Approval { .. });
@@ -314,7 +317,10 @@ impl TaskDraft {
                 task.insert("rerun".into(), json!("never"));
             }
             if self.schema {
-                task.insert("output".into(), json!({ "schema": { "type": ["object", "array", "number", "null"] } }));
+                task.insert(
+                    "output".into(),
+                    json!({ "schema": { "type": ["object", "array", "number", "null"] } }),
+                );
             }
         }
         let timeout = self.timeout.written(is_approval);
@@ -327,9 +333,12 @@ impl TaskDraft {
 
 impl RetryDraft {
     fn written(&self) -> Value {
-        let coefficient: Value =
-            serde_json::from_str(&format!("{}.{:03}", self.coefficient_milli / 1000, self.coefficient_milli % 1000))
-                .expect("a number");
+        let coefficient: Value = serde_json::from_str(&format!(
+            "{}.{:03}",
+            self.coefficient_milli / 1000,
+            self.coefficient_milli % 1000
+        ))
+        .expect("a number");
         json!({
             "max_attempts": self.max_attempts,
             "losses_max": self.losses_max,

@@ -29,7 +29,10 @@ impl World {
             }
             Effect::SettleOutput { key, fence, raw, settle } => {
                 let blob = raw.blob.ok_or_else(|| {
-                    broken("13 effects settle", format!("{key} is to be settled, and its output lies nowhere"))
+                    broken(
+                        "13 effects settle",
+                        format!("{key} is to be settled, and its output lies nowhere"),
+                    )
                 })?;
                 let bad = settle.schema.is_some() && self.behaviour(&key).bad_output;
                 let output = process::settle(blob, &settle.extracts, &self.store.blobs());
@@ -44,7 +47,10 @@ impl World {
                 self.report(later, settled);
             }
             Effect::LearnAttempt { key, .. } => {
-                return Err(broken("13 effects settle", format!("{key} is to be learned of by an order of a record")));
+                return Err(broken(
+                    "13 effects settle",
+                    format!("{key} is to be learned of by an order of a record"),
+                ));
             }
             Effect::ArmTimer { .. } => {}
         }
@@ -118,7 +124,8 @@ impl World {
             }
             Reporting::Lost => {}
             Reporting::Zombie(ms) => {
-                let letter = Item::Letter { engine: None, input: Box::new(Input::Report(report)), reply: None };
+                let letter =
+                    Item::Letter { engine: None, input: Box::new(Input::Report(report)), reply: None };
                 self.queue.send(now + ms, letter);
             }
         }
@@ -128,7 +135,9 @@ impl World {
     }
 
     pub(crate) fn process_is_overdue(&mut self, fence: Fence, why: StopWhy) {
-        let Some(process) = self.processes.get(&fence).filter(|process| process.killed_at.is_none()) else { return };
+        let Some(process) = self.processes.get(&fence).filter(|process| process.killed_at.is_none()) else {
+            return;
+        };
         let key = process.assignment.key.clone();
         let message = process::overdue_words(why).to_owned();
         let later = u64::from(self.random.below(3));
@@ -148,7 +157,9 @@ impl World {
 /// An order in a few words.
 fn outline(order: &Effect) -> String {
     match order {
-        Effect::SpawnAttempt(assignment) => format!("spawn {} under fence {}", assignment.key, assignment.fence),
+        Effect::SpawnAttempt(assignment) => {
+            format!("spawn {} under fence {}", assignment.key, assignment.fence)
+        }
         Effect::LearnAttempt { key, fence } => format!("learn {key} under fence {fence}"),
         Effect::StopAttempt { key, fence, grace } => format!("stop {key} under fence {fence} within {grace}"),
         Effect::SettleOutput { key, fence, .. } => format!("settle the output of {key} under fence {fence}"),

@@ -10,6 +10,7 @@ use windlass_core::id::{Epoch, Fence};
 use windlass_core::input::{Input, LostAttempt, Report};
 use windlass_core::machine::task::Phase;
 use windlass_core::react::pending;
+use windlass_core::time::Time;
 use windlass_core::turn::Core;
 use windlass_engine::recover;
 use windlass_engine::turn::{Letter, turn};
@@ -18,7 +19,7 @@ use windlass_journal::memory::{Fault, MemoryJournal};
 
 use crate::broken::{Broken, Verdict, broken, demand};
 use crate::case::CrashAt;
-use crate::clocks::Known;
+use crate::clocks::{Known, STEP_MS_MIN};
 use crate::hands::Hands;
 use crate::queue::Item;
 use crate::world::World;
@@ -45,7 +46,9 @@ pub(crate) struct Engine {
 impl World {
     /// Replays the journal and begins an opening.
     pub(crate) fn open(&mut self, role: Role) -> Verdict {
-        let refused = |error: windlass_journal::error::JournalError| broken("16 replay", format!("the journal does not open: {error}"));
+        let refused = |error: windlass_journal::error::JournalError| {
+            broken("16 replay", format!("the journal does not open: {error}"))
+        };
         let mut journal = MemoryJournal::open(&self.store, BUILD, self.case.seed).map_err(refused)?;
         let state = recover::replay(&mut journal).map_err(refused)?;
         self.checker.recovered(&state)?;
@@ -64,7 +67,9 @@ impl World {
             doubted: BTreeSet::new(),
         });
         let started = Report::EngineStarted { epoch, role, build: BUILD.into() };
-        self.turn(vec![(Input::Report(started), None)])?;
+        let mut letters = vec![(Input::Report(started), None)];
+        letters.extend(self.set_back().map(|report| (Input::Report(report), None)));
+        self.turn(letters)?;
         let Some(engine) = &self.engine else { return Ok(()) };
         let orders = pending(engine.core.state());
         self.learn(orders)?;
@@ -75,6 +80,13 @@ impl World {
             self.report(5, Report::DiskLow { low: true });
         }
         Ok(())
+    }
+
+    /// The wall clock shows a time before the last record: it was set back while no engine lived.
+    fn set_back(&self) -> Option<Report> {
+        let engine = self.engine.as_ref()?;
+        let by_ms = engine.known.now(&self.clocks).ms - engine.core.state().now.ms;
+        (by_ms <= -STEP_MS_MIN).then_some(Report::ClockJumped { by_ms, suspended_ms: 0 })
     }
 
     /// What became of the attempts of earlier openings: they died with their engine. Large outputs are settled again.
@@ -88,7 +100,10 @@ impl World {
                 Effect::SettleOutput { .. } => self.perform(order)?,
                 Effect::ArmTimer { .. } => {}
                 Effect::SpawnAttempt(_) | Effect::StopAttempt { .. } => {
-                    return Err(broken("13 effects settle", format!("an order of this opening before it gave any: {order:?}")));
+                    return Err(broken(
+                        "13 effects settle",
+                        format!("an order of this opening before it gave any: {order:?}"),
+                    ));
                 }
             }
         }
@@ -128,8 +143,12 @@ impl World {
         let now = engine.known.now(&self.clocks);
         let letters: Vec<(Input, Option<u64>)> = jumped.into_iter().chain(letters).collect();
         self.trace.turn(self.step, now, &letters);
+        // Letters are received before the turn begins, but never before the clocks were last set right.
+        let is_right =
+            !letters.iter().any(|(input, _)| matches!(input, Input::Report(Report::ClockJumped { .. })));
         let letters = letters.into_iter().map(|(input, reply)| {
-            let stamp = Stamp { now, seed: self.random.next() };
+            let earlier = if is_right { i64::from(self.random.below(3)) } else { 0 };
+            let stamp = Stamp { now: Time::from_ms(now.ms - earlier), seed: self.random.next() };
             Letter { input, stamp, reply }
         });
         let letters: Vec<Letter<u64>> = letters.collect();
@@ -159,7 +178,8 @@ impl World {
                     return Ok(());
                 }
                 // A fault that found nothing to append waits for the next batch.
-                self.dying = dying.filter(|(at, _)| *at != CrashAt::Told(0) && !matches!(at, CrashAt::Told(_)));
+                self.dying =
+                    dying.filter(|(at, _)| *at != CrashAt::Told(0) && !matches!(at, CrashAt::Told(_)));
                 self.set_wake(more);
                 self.checker.rests(more)
             }
@@ -197,7 +217,7 @@ impl World {
             Some(LostAttempt { key: task.key(*run, attempt), fence: *fence, leftovers: 0 })
         });
         let attempts: Vec<LostAttempt> = live.collect();
-        self.checker.keeper_died(state.live.len(), attempts.iter().map(|lost| lost.fence));
+        self.checker.keeper_died(attempts.len(), attempts.iter().map(|lost| lost.fence));
         self.processes.clear();
         self.queue.keep(|item| !matches!(item, Item::End(_) | Item::Overdue(..)));
         if !attempts.is_empty() {
@@ -225,7 +245,9 @@ impl World {
         let state = engine.core.state();
         let settles = state.unfinished.iter().any(|run| state.runs[run].in_phase(Phase::Gating) > 0);
         let number = engine.number;
-        let hears = self.queue.has(|item| matches!(item, Item::Letter { engine, .. } if engine.is_none_or(|to| to == number)));
+        let hears = self
+            .queue
+            .has(|item| matches!(item, Item::Letter { engine, .. } if engine.is_none_or(|to| to == number)));
         if leaves && state.live.is_empty() && !settles && !hears {
             self.trace.say(|| "the engine ends in order".to_owned());
             let down_ms = u64::from(self.random.below(1000));
@@ -264,8 +286,11 @@ impl World {
 
 /// What the world must never see of two attempts at one task.
 pub(crate) fn alone_in_its_place(world: &World, key: &windlass_core::id::AttemptKey) -> Result<(), Broken> {
-    let other = world.processes.values().find(|process| {
-        process.assignment.key.run == key.run && process.assignment.key.task == key.task
-    });
-    demand(other.is_none(), "4 fences grow", || format!("{key} is started while another attempt of its task lives"))
+    let other = world
+        .processes
+        .values()
+        .find(|process| process.assignment.key.run == key.run && process.assignment.key.task == key.task);
+    demand(other.is_none(), "4 fences grow", || {
+        format!("{key} is started while another attempt of its task lives")
+    })
 }

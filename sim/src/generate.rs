@@ -11,7 +11,7 @@ use crate::draft::{
 use crate::random::Random;
 
 /// Up to which step people act and faults befall.
-const HORIZON: u32 = 90;
+const HORIZON: u32 = 140;
 
 /// The case of a seed.
 pub(crate) fn case(seed: u64) -> Case {
@@ -30,7 +30,8 @@ pub(crate) fn case(seed: u64) -> Case {
 }
 
 fn run(random: &mut Random) -> RunDraft {
-    let mut draft = RunDraft { flag: random.chance(500), reversed: random.chance(300), ..RunDraft::default() };
+    let mut draft =
+        RunDraft { flag: random.chance(500), reversed: random.chance(300), ..RunDraft::default() };
     let agents = random.below(3);
     draft.agents = (0..agents).map(|_| random.chance(600).then(|| random.within(1, 2))).collect();
     draft.concurrency = random.chance(400).then(|| random.within(1, 3));
@@ -69,7 +70,8 @@ fn task(random: &mut Random, label: u32, draft: &RunDraft) -> TaskDraft {
     if needs > 0 && random.chance(400) {
         task.join = random.within(1, needs);
     }
-    task.shape = random.pick(&[Shape::Null, Shape::Number, Shape::List, Shape::Object, Shape::Object, Shape::Large]);
+    task.shape =
+        random.pick(&[Shape::Null, Shape::Number, Shape::List, Shape::Object, Shape::Object, Shape::Large]);
     task.work = work(random, &task, draft);
     let is_approval = matches!(task.work, Work::Approval { .. });
     if is_approval {
@@ -153,7 +155,9 @@ fn refs(random: &mut Random, task: &TaskDraft, draft: &RunDraft) -> Vec<Ref> {
     for _ in 0..random.below(3) {
         match random.below(8) {
             0 if !objects.is_empty() => refs.push(Ref::N(random.pick(&objects))),
-            1 | 2 if matches!(task.work, Work::Prompt(_)) && !any.is_empty() => refs.push(Ref::Whole(random.pick(&any))),
+            1 | 2 if matches!(task.work, Work::Prompt(_)) && !any.is_empty() => {
+                refs.push(Ref::Whole(random.pick(&any)))
+            }
             1 | 2 if !small.is_empty() => refs.push(Ref::Whole(random.pick(&small))),
             3 if !task.needs.is_empty() => refs.push(Ref::State(random.pick(&task.needs))),
             4 if task.each.is_some() => refs.push(random.pick(&[Ref::Item, Ref::Index])),

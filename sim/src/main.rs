@@ -14,7 +14,9 @@ fn main() {
         let told = seed::seed(s, if traced { Trace::kept() } else { Trace::default() });
         steps += u64::from(told.steps);
         if traced {
-            for line in told.trace.lines() { println!("{line}"); }
+            for line in told.trace.lines() {
+                println!("{line}");
+            }
             println!("{}", serde_json::to_string(&told.case).unwrap());
             println!("{:?}", told.ending);
         }
@@ -30,5 +32,7 @@ fn main() {
     println!("{steps} steps");
     let mut v: Vec<_> = bad.into_iter().collect();
     v.sort_by_key(|(_, (_, n))| std::cmp::Reverse(*n));
-    for (k, (s, n)) in v { println!("{n:>5} seed {s}: {k}"); }
+    for (k, (s, n)) in v {
+        println!("{n:>5} seed {s}: {k}");
+    }
 }

@@ -16,7 +16,9 @@ pub(crate) fn holds(run: &ORun, when: &When) -> Result<bool, Failed> {
         When::Word(truth) => Ok(*truth),
         When::Flag => Ok(run.draft.flag),
         When::Not(inner) => Ok(!holds(run, inner)?),
-        When::Is(task, end) => Ok(run.labelled(*task).and_then(|task| task.end).is_some_and(|ended| is(ended, *end))),
+        When::Is(task, end) => {
+            Ok(run.labelled(*task).and_then(|task| task.end).is_some_and(|ended| is(ended, *end)))
+        }
         When::Ok(task) => field(run, *task, "ok")?.as_bool().ok_or(Failed),
         When::Items(task, more) => {
             let items = field(run, *task, "items")?;

@@ -9,11 +9,12 @@ use windlass_core::event::{
     ApprovalAnswer, Event, Exit, LossReason, Record, Role, RunOutcome, Settlement, SkipReason, StopWhy,
 };
 use windlass_core::failure::{ErrorKind, Failure};
-use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
+use windlass_core::id::{AttemptKey, CommandId, Epoch, Fence, RunId, Seq, TaskId};
 use windlass_core::plan::{self, Plan};
 use windlass_core::time::Time;
 
 use crate::draft::{RunDraft, Shape, TaskDraft};
+use crate::invariants::joins::{self, Standing};
 use crate::process;
 
 /// Everything that the journal says.
@@ -97,6 +98,8 @@ pub(crate) struct Life {
     /// Something was started, asked or expanded.
     pub(crate) began: bool,
     pub(crate) accepted: bool,
+    /// Its condition has held since its join was met: it is looked at once, and others go on.
+    pub(crate) held: bool,
     pub(crate) charged: u32,
     pub(crate) losses: u32,
     pub(crate) ceiling_ms: u64,
@@ -126,7 +129,8 @@ pub(crate) struct Due {
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) id: String,
-    pub(crate) digests: BTreeMap<TaskId, Digest>,
+    /// What the tasks that it shows had given when it was asked.
+    pub(crate) shown: BTreeMap<TaskId, Value>,
     pub(crate) answer: Option<ApprovalAnswer>,
 }
 
@@ -179,6 +183,21 @@ impl ORun {
         self.worked + self.works_since.map_or(0, |since| now - since)
     }
 
+    /// Notes whose condition holds, of those whose join is met.
+    fn note_conditions(&mut self) {
+        for ix in 0..self.plan.tasks.len() {
+            let task = &self.tasks[ix];
+            if task.end.is_some()
+                || task.life.began
+                || task.life.held
+                || joins::standing(self, task) != Standing::Met
+            {
+                continue;
+            }
+            self.tasks[ix].life.held = joins::condition(self, self.draft(&self.tasks[ix])) == Ok(true);
+        }
+    }
+
     fn stand(&mut self, now: u64) {
         self.worked = self.worked(now);
         self.works_since = None;
@@ -229,10 +248,12 @@ impl Oracle {
             Event::RunCreated { run, command, .. } => {
                 self.commands.insert(command.clone());
                 self.create(*run);
+                self.runs.get_mut(run).expect("it was created").note_conditions();
             }
             other => {
                 let Some(run) = other.run() else { return };
                 self.take_of_run(run, record);
+                self.runs.get_mut(&run).expect("it was created").note_conditions();
             }
         }
     }
@@ -293,7 +314,12 @@ impl Oracle {
     }
 
     fn take_of_task(&mut self, id: RunId, name: &TaskId, record: &Record) {
-        let now = Now { record_at: record.at, steps_ms: self.steps_ms, boot: self.boot, unseen_steps: self.unseen_steps };
+        let now = Now {
+            record_at: record.at,
+            steps_ms: self.steps_ms,
+            boot: self.boot,
+            unseen_steps: self.unseen_steps,
+        };
         let (epoch, seed, fence) = (self.epoch, self.seed, Fence::from(record.seq));
         let run = self.runs.get_mut(&id).expect("it was created");
         let worked = run.worked(self.worked);
@@ -313,6 +339,14 @@ impl Oracle {
                 self.live.remove(&attempt.fence);
             }
             Event::TaskExpanded { items, .. } => run.expand(ix, items.len()),
+            Event::ApprovalRequested { id, digests, .. } => {
+                let shown =
+                    digests.keys().filter_map(|shown| Some((shown.clone(), run.task(shown)?.output.clone())));
+                let shown = shown.collect();
+                let task = &mut run.tasks[ix];
+                (task.life.began, task.life.asked_at) = (true, worked);
+                task.question = Some(Question { id: id.clone(), shown, answer: None });
+            }
             Event::TaskSucceeded { output, .. } => {
                 let given = output.as_ref().map(|output| output.value.clone());
                 run.succeed(ix, given, &|attempt| AttemptKey { run: id, task: name.clone(), attempt }, seed);
@@ -322,6 +356,9 @@ impl Oracle {
                 let task = &mut run.tasks[ix];
                 (task.end, task.life, task.deaths_in_row) = (None, Life::default(), 0);
                 (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
+                task.life.began = task.is_expanded;
+                // Nobody wishes the whole run to end any more: a task of it goes on.
+                run.cancelled = false;
             }
             Event::TaskUnblocked { command, answer, .. } => {
                 self.commands.insert(command.clone());
@@ -461,10 +498,6 @@ impl OTask {
             Event::TaskUnskipped { .. } => (self.end, self.life) = (None, Life::default()),
             Event::TaskDead { .. } => (self.end, self.output) = (Some(End::Dead), Value::Null),
             Event::TaskCancelled { .. } => (self.end, self.output) = (Some(End::Cancelled), Value::Null),
-            Event::ApprovalRequested { id, digests, .. } => {
-                (self.life.began, self.life.asked_at) = (true, worked);
-                self.question = Some(Question { id: id.clone(), digests: digests.clone(), answer: None });
-            }
             _ => {}
         }
     }
@@ -526,7 +559,8 @@ impl Oracle {
                     continue;
                 }
                 let met = task.parent.is_some()
-                    || crate::invariants::joins::standing(run, task) == crate::invariants::joins::Standing::Met;
+                    || crate::invariants::joins::standing(run, task)
+                        == crate::invariants::joins::Standing::Met;
                 if met {
                     run.tasks[ix].life.ready_at = Some(now);
                 }

@@ -32,12 +32,21 @@ pub(crate) struct People {
 impl People {
     /// Answers have come: what was accepted must be in the journal.
     pub(crate) fn answered(&mut self, answers: Vec<(u64, Answer)>, checker: &mut Checker) -> Verdict {
+        // Among other answers of the turn one may have taken back what another did.
+        let is_lone = answers.len() == 1;
         for (reply, answer) in answers {
             let id = self.asked.get(&reply).ok_or_else(|| broken("2 prefix", "an answer to nobody"))?;
             // A drain leaves events only where something is under way.
             let drains = |command: &&Command| command.id == *id && matches!(command.ask, Ask::Drain { .. });
             let leaves_events = !self.issued.iter().any(|command| drains(&command));
             checker.acknowledged(id, &answer, leaves_events)?;
+            let first = self.issued.iter().find(|command| command.id == *id);
+            if let Some(Command { ask: Ask::Cancel { run, task }, .. }) = first
+                && answer == Answer::Already
+                && is_lone
+            {
+                checker.cancel_acknowledged(*run, task.as_ref())?;
+            }
             self.told.push((reply, answer));
         }
         Ok(())
@@ -79,7 +88,8 @@ impl World {
                 Ask::Cancel { run, task: Some(task.id.clone()) }
             }
             Act::Retry(aim) => {
-                let (run, task) = aimed(state, *aim, |_, task| task.phase.is_final() && task.phase != Phase::Skipped)?;
+                let (run, task) =
+                    aimed(state, *aim, |_, task| task.phase.is_final() && task.phase != Phase::Skipped)?;
                 Ask::Retry { run, task: task.id.clone() }
             }
             Act::Settle(aim, answer) => {
@@ -187,7 +197,11 @@ impl World {
             asks.push(None);
         }
         for run in state.unfinished.iter().map(|id| &state.runs[id]) {
-            if !self.engine.as_ref().is_some_and(|engine| engine.core.state().is_active(&engine.core.state().runs[&run.id])) {
+            if !self
+                .engine
+                .as_ref()
+                .is_some_and(|engine| engine.core.state().is_active(&engine.core.state().runs[&run.id]))
+            {
                 asks.push(Some(Ask::Resume { run: run.id }));
                 continue;
             }
@@ -236,4 +250,3 @@ fn aimed(state: &State, aim: Aim, fits: impl Fn(&Run, &Task) -> bool) -> Option<
     let at = usize::try_from(aim.number).expect("32 bits fit") % among.len().max(1);
     among.get(at).copied()
 }
-

@@ -41,7 +41,13 @@ pub(crate) fn behaviour(seed: u64, key: &AttemptKey, trouble: u32) -> Behaviour 
         4 | 5 => End::Code(random.pick(&[1, 2, 127])),
         6 => End::Signal(random.pick(&[9, 11, 15])),
         7 => {
-            let kinds = [ErrorKind::SpawnNotFound, ErrorKind::SpawnDenied, ErrorKind::SpawnInvalid, ErrorKind::SpawnDir, ErrorKind::SpawnExhausted];
+            let kinds = [
+                ErrorKind::SpawnNotFound,
+                ErrorKind::SpawnDenied,
+                ErrorKind::SpawnInvalid,
+                ErrorKind::SpawnDir,
+                ErrorKind::SpawnExhausted,
+            ];
             End::NotStarted(random.pick(&kinds))
         }
         8 => End::Error(ErrorKind::RateLimited, Some(random.pick(&[0, 50, 7000, 600_000]))),
@@ -50,7 +56,8 @@ pub(crate) fn behaviour(seed: u64, key: &AttemptKey, trouble: u32) -> Behaviour 
             End::Error(random.pick(&FAILURES), after)
         }
     };
-    behaviour.on_term = random.pick(&[OnTerm::Dies, OnTerm::Dies, OnTerm::Exits(0), OnTerm::Exits(3), OnTerm::Ignores]);
+    behaviour.on_term =
+        random.pick(&[OnTerm::Dies, OnTerm::Dies, OnTerm::Exits(0), OnTerm::Exits(3), OnTerm::Ignores]);
     behaviour.report = match random.below(12) {
         0 => Reporting::Lost,
         1 | 2 => Reporting::Late(random.pick(&[10, 4000, 60_000])),
@@ -101,7 +108,11 @@ impl Process {
         let stopped = self.killed_at.is_some_and(|_| now < self.started_at + self.behaviour.takes_ms);
         let (exit, error) = if stopped { self.end_when_stopped(now) } else { self.own_way() };
         let said_failed = self.behaviour.report == Reporting::SaidFailed && error.is_none();
-        let error = if said_failed { Some(Failure::new(ErrorKind::Overloaded, "said to have failed")) } else { error };
+        let error = if said_failed {
+            Some(Failure::new(ErrorKind::Overloaded, "said to have failed"))
+        } else {
+            error
+        };
         let succeeded = error.is_none() && exit == Exit::Code(0);
         let (raw, output) = if succeeded { self.output(seed, blobs) } else { (RawOutput::default(), None) };
         Ended {

@@ -63,7 +63,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(case: Case, trace: Trace) -> Self {
         let store = MemoryStore::new();
-        let planned = case.runs.iter().enumerate().map(|(number, draft)| plan(&case, number, draft, &store.blobs()));
+        let planned =
+            case.runs.iter().enumerate().map(|(number, draft)| plan(&case, number, draft, &store.blobs()));
         let planned: Vec<Planned> = planned.collect();
         let mut queue = Queue::default();
         queue.send(0, Item::Restart);
@@ -108,7 +109,10 @@ impl World {
                 return self.end();
             }
         }
-        Err(broken("14 wake (liveness)", format!("not over after {} steps: {}", self.step, self.unfinished())))
+        Err(broken(
+            "14 wake (liveness)",
+            format!("not over after {} steps: {}", self.step, self.unfinished()),
+        ))
     }
 
     /// Whether everything that the case holds has happened.
@@ -200,7 +204,13 @@ impl World {
         Ok(true)
     }
 
-    fn deliver(&mut self, engine: Option<u32>, input: Box<Input>, reply: Option<u64>, letters: &mut Vec<(Input, Option<u64>)>) {
+    fn deliver(
+        &mut self,
+        engine: Option<u32>,
+        input: Box<Input>,
+        reply: Option<u64>,
+        letters: &mut Vec<(Input, Option<u64>)>,
+    ) {
         match &self.engine {
             Some(live) if engine.is_none_or(|number| number == live.number) => letters.push((*input, reply)),
             None if engine.is_none() => {
@@ -244,7 +254,8 @@ impl World {
 
     /// The draft of a task.
     pub(crate) fn task_draft(&self, run: RunId, task: &windlass_core::id::TaskId) -> &TaskDraft {
-        let planned = self.planned.iter().find(|planned| planned.id == run).expect("only these runs are made");
+        let planned =
+            self.planned.iter().find(|planned| planned.id == run).expect("only these runs are made");
         let label = draft::label(task);
         planned.draft.tasks.iter().find(|draft| draft.label == label).expect("only these tasks are made")
     }

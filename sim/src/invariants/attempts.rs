@@ -16,12 +16,26 @@ const NAME: &str = "5 attempts";
 /// The kinds that use up attempts, written down from the table of DESIGN.
 pub(crate) fn is_charged(kind: ErrorKind) -> bool {
     use ErrorKind::{
-        Auth, ContextOverflow, Crashed, Exit, Expression, GateRejected, InvalidOutput, OutOfMemory, Overloaded,
-        Refused, SpawnDenied, SpawnDir, SpawnInvalid, SpawnNotFound, Stalled, Timeout,
+        Auth, ContextOverflow, Crashed, Exit, Expression, GateRejected, InvalidOutput, OutOfMemory,
+        Overloaded, Refused, SpawnDenied, SpawnDir, SpawnInvalid, SpawnNotFound, Stalled, Timeout,
     };
     [
-        Overloaded, Auth, Refused, InvalidOutput, GateRejected, Timeout, Stalled, Crashed, Exit, SpawnNotFound,
-        SpawnDenied, SpawnInvalid, SpawnDir, Expression, ContextOverflow, OutOfMemory,
+        Overloaded,
+        Auth,
+        Refused,
+        InvalidOutput,
+        GateRejected,
+        Timeout,
+        Stalled,
+        Crashed,
+        Exit,
+        SpawnNotFound,
+        SpawnDenied,
+        SpawnInvalid,
+        SpawnDir,
+        Expression,
+        ContextOverflow,
+        OutOfMemory,
     ]
     .contains(&kind)
 }
@@ -33,8 +47,19 @@ fn is_retried(kind: ErrorKind) -> bool {
         RateLimited, SpawnExhausted, Stalled, Timeout,
     };
     [
-        RateLimited, Overloaded, InvalidOutput, GateRejected, Timeout, Stalled, Crashed, Exit, SpawnExhausted,
-        ContextOverflow, OutOfMemory, Lost, DiskFull,
+        RateLimited,
+        Overloaded,
+        InvalidOutput,
+        GateRejected,
+        Timeout,
+        Stalled,
+        Crashed,
+        Exit,
+        SpawnExhausted,
+        ContextOverflow,
+        OutOfMemory,
+        Lost,
+        DiskFull,
     ]
     .contains(&kind)
 }
@@ -71,7 +96,9 @@ fn start(oracle: &Oracle, event: &Event, number: u32, alone: bool) -> Verdict {
     let next = task.attempts.len() + 1;
     demand(usize::try_from(number) == Ok(next), NAME, || format!("{id}: attempt {number} is number {next}"))?;
     let most = run.spec(task).retry.max_attempts;
-    demand(life.charged < most, NAME, || format!("{id} starts after {} charged attempts of {most}", life.charged))?;
+    demand(life.charged < most, NAME, || {
+        format!("{id} starts after {} charged attempts of {most}", life.charged)
+    })?;
     demand(task.end.is_none(), NAME, || format!("{id} starts after its end"))?;
     demand(!life.gave_up, NAME, || format!("{id} starts after an error that is not tried again"))?;
     let suspect = task.deaths_in_row >= 2;
@@ -94,7 +121,8 @@ fn loss(oracle: &Oracle, fence: Fence, reason: LossReason, alone: bool) -> Verdi
 
 fn judged(oracle: &Oracle, event: &Event, followed: Due) -> Verdict {
     let (_, run, task) = oracle.at(event).expect("it was created");
-    let attempt = task.newest().ok_or_else(|| broken(NAME, format!("{} is judged without an attempt", task.id)))?;
+    let attempt =
+        task.newest().ok_or_else(|| broken(NAME, format!("{} is judged without an attempt", task.id)))?;
     let due = due(run, task, attempt);
     demand(attempt.is_reaped, NAME, || format!("{} is judged before its attempt is reaped", task.id))?;
     demand(due == followed, NAME, || format!("{}: {due:?} was due, {followed:?} followed", task.id))
@@ -105,7 +133,8 @@ fn death(oracle: &Oracle, event: &Event, kind: ErrorKind, attempt: Option<u32>) 
     let (Some(_), Some(newest)) = (attempt, task.newest()) else { return Ok(()) };
     if !newest.is_reaped || newest.is_judged {
         // Not its attempt, but a bound of time or a person ends it; that it is not too early is for `due.rs` to say.
-        let otherwise = matches!(kind, ErrorKind::Timeout | ErrorKind::OutcomeUnknown | ErrorKind::Expression);
+        let otherwise =
+            matches!(kind, ErrorKind::Timeout | ErrorKind::OutcomeUnknown | ErrorKind::Expression);
         return demand(otherwise, NAME, || format!("{} is dead of {kind} between two attempts", task.id));
     }
     let due = due(run, task, newest);

@@ -19,9 +19,9 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         | Event::ApprovalRequested { .. }
         | Event::RetryScheduled { .. }
         | Event::TaskBlocked { .. }
-        | Event::TaskSucceeded { .. } => {
-            demand(!wished, NAME, || format!("{} of {id}, whose cancel was wished before", record.event.name()))
-        }
+        | Event::TaskSucceeded { .. } => demand(!wished, NAME, || {
+            format!("{} of {id}, whose cancel was wished before", record.event.name())
+        }),
         Event::TaskCancelled { .. } => {
             demand(wished, NAME, || format!("{id} is cancelled, and nobody wished it"))?;
             let reaped = task.newest().is_none_or(|attempt| attempt.is_reaped);

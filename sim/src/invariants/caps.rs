@@ -17,8 +17,12 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         Event::TaskExpanded { items, .. } => {
             let expected = run.draft(task).each.as_ref().map(|each| meaning::items(run, &each.from));
             let right = matches!(&expected, Some(Items::These(these)) if these == items);
-            demand(right, NAME, || format!("{} has the items {items:?}, its list gives {expected:?}", task.id))?;
-            demand(fits(run, items.len()), NAME, || format!("{} has {} children, over its caps", task.id, items.len()))
+            demand(right, NAME, || {
+                format!("{} has the items {items:?}, its list gives {expected:?}", task.id)
+            })?;
+            demand(fits(run, items.len()), NAME, || {
+                format!("{} has {} children, over its caps", task.id, items.len())
+            })
         }
         Event::TaskDead { error, attempt: None, .. } if error.kind == ErrorKind::InvalidOutput => {
             let refused = is_refused(run, task);

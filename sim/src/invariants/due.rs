@@ -10,6 +10,8 @@ use crate::broken::{Verdict, demand};
 use crate::oracle::Oracle;
 
 const NAME: &str = "6 not before due";
+/// How long before its turn letters may have been received, by which due times and bounds count.
+const RECEIVED_BEFORE_MS: u64 = 20;
 /// How long a person is waited for where the plan says nothing.
 const ANSWER_BOUND: Span = Span::from_secs(7 * 24 * 3600);
 
@@ -20,9 +22,15 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
             let id = &task.id;
             let floor = error.retry_after.unwrap_or_default();
             let ended_at = task.newest().map(|attempt| attempt.ended_at).unwrap_or_default();
-            demand(*due >= ended_at.after(floor), NAME, || format!("{id} is due {due}, before its retry_after"))?;
-            demand(*due == record.at.after(Span::from_ms(*wait_ms)), NAME, || format!("{id}: the wait is not the due"))?;
-            demand(*wait_ms <= *ceiling_ms || *wait_ms == floor.ms, NAME, || format!("{id} waits over its ceiling"))?;
+            demand(*due >= ended_at.after(floor), NAME, || {
+                format!("{id} is due {due}, before its retry_after")
+            })?;
+            demand(*due == record.at.after(Span::from_ms(*wait_ms)), NAME, || {
+                format!("{id}: the wait is not the due")
+            })?;
+            demand(*wait_ms <= *ceiling_ms || *wait_ms == floor.ms, NAME, || {
+                format!("{id} waits over its ceiling")
+            })?;
             demand(*ceiling_ms >= task.life.ceiling_ms, NAME, || format!("{id}: its ceiling falls"))
         }
         Event::AttemptStarted { .. } => {
@@ -32,8 +40,11 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
             demand(steady >= due.steady_ms, NAME, || {
                 format!("{} starts {} ms before it is due", task.id, due.steady_ms - steady)
             })?;
-            let truly = oracle.boot >= due.boot || due.unseen_steps != oracle.unseen_steps;
-            demand(truly, NAME, || format!("{} starts {} ms too early in truth", task.id, due.boot - oracle.boot))
+            let truly =
+                oracle.boot + RECEIVED_BEFORE_MS >= due.boot || due.unseen_steps != oracle.unseen_steps;
+            demand(truly, NAME, || {
+                format!("{} starts {} ms too early in truth", task.id, due.boot - oracle.boot)
+            })
         }
         Event::TimerFired { timer, .. } => fired(oracle, &record.event, *timer),
         _ => Ok(()),
@@ -55,7 +66,11 @@ fn fired(oracle: &Oracle, event: &Event, timer: TimerKind) -> Verdict {
     };
     let Some(bound) = bound else { return demand(false, NAME, || format!("{} has no {timer:?}", task.id)) };
     let earliest = since.unwrap_or_default() + bound.ms;
-    demand(worked >= earliest, NAME, || {
-        format!("{timer:?} of {} fires after {} ms of work, its bound is {bound}", task.id, worked - since.unwrap_or_default())
+    demand(worked + RECEIVED_BEFORE_MS >= earliest, NAME, || {
+        format!(
+            "{timer:?} of {} fires after {} ms of work, its bound is {bound}",
+            task.id,
+            worked - since.unwrap_or_default()
+        )
     })
 }

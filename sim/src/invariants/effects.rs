@@ -54,7 +54,8 @@ impl Given {
                 self.assignments.insert(assignment.fence, assignment.clone());
             }
             Effect::StopAttempt { key, fence, .. } => {
-                let live = oracle.live.get(fence).and_then(|live| oracle.runs[&live.run].tasks[live.task].newest());
+                let live =
+                    oracle.live.get(fence).and_then(|live| oracle.runs[&live.run].tasks[live.task].newest());
                 let ours = live.is_none_or(|attempt| attempt.epoch == oracle.epoch);
                 demand(ours, NAME, || format!("{key} is to be stopped, and nobody knows what became of it"))?;
             }
@@ -81,7 +82,9 @@ impl Given {
         }
         said.sort_unstable();
         let outstanding = outstanding(oracle);
-        demand(said == outstanding, NAME, || format!("pending is {said:?}, the journal leaves {outstanding:?}"))?;
+        demand(said == outstanding, NAME, || {
+            format!("pending is {said:?}, the journal leaves {outstanding:?}")
+        })?;
         self.assignments.retain(|fence, _| oracle.live.contains_key(fence));
         Ok(())
     }
@@ -91,6 +94,9 @@ impl Given {
         if **given == *assignment {
             return Ok(());
         }
-        Err(broken(NAME, format!("{} was ordered as {given:?} and is pending as {assignment:?}", assignment.key)))
+        Err(broken(
+            NAME,
+            format!("{} was ordered as {given:?} and is pending as {assignment:?}", assignment.key),
+        ))
     }
 }

@@ -14,7 +14,9 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     let Some(run) = event.run().and_then(|run| oracle.runs.get(&run)) else { return Ok(()) };
     if let Event::RunFinished { outcome, .. } = event {
         let open = run.tasks.iter().find(|task| task.end.is_none());
-        demand(open.is_none(), NAME, || format!("the run is finished and {} is not", open.expect("it is some").id))?;
+        demand(open.is_none(), NAME, || {
+            format!("the run is finished and {} is not", open.expect("it is some").id)
+        })?;
         let right = outcome_of(run);
         demand(*outcome == right, NAME, || format!("the run ended as {outcome:?}, its tasks say {right:?}"))?;
         let pending = oracle.live.values().any(|live| Some(live.run) == event.run());
@@ -22,13 +24,18 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     }
     let is_note = matches!(event, Event::ResultIgnored { .. } | Event::DeadLetterDropped { .. });
     let reopens = matches!(event, Event::RunReopened { .. });
-    demand(run.outcome.is_none() || is_note || reopens, NAME, || format!("{} in a finished run", event.name()))?;
+    demand(run.outcome.is_none() || is_note || reopens, NAME, || {
+        format!("{} in a finished run", event.name())
+    })?;
     let Some((_, _, task)) = oracle.at(event) else { return Ok(()) };
     let comes_back = matches!(event, Event::TaskRequeued { .. } | Event::TaskUnskipped { .. });
     let wish = matches!(event, Event::CancelRequested { .. });
     let right = task.end.is_none() || is_note || comes_back;
-    demand(right && !(wish && task.end.is_some()), NAME, || format!("{} of {}, which has ended", event.name(), task.id))?;
-    let unskip = !matches!(event, Event::TaskUnskipped { .. }) || matches!(task.end, Some(End::Upstream | End::WhenFalse));
+    demand(right && !(wish && task.end.is_some()), NAME, || {
+        format!("{} of {}, which has ended", event.name(), task.id)
+    })?;
+    let unskip = !matches!(event, Event::TaskUnskipped { .. })
+        || matches!(task.end, Some(End::Upstream | End::WhenFalse));
     demand(unskip, NAME, || format!("{} is un-skipped and was not skipped", task.id))
 }
 

@@ -36,7 +36,9 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     })?;
     let is_newest = task.newest().map(|newest| newest.fence) == Some(fence);
     let may_be_old = matches!(record.event, Event::ResultIgnored { .. });
-    demand(is_newest || may_be_old, NAME, || format!("{} counts under the old fence {fence}", record.event.name()))?;
+    demand(is_newest || may_be_old, NAME, || {
+        format!("{} counts under the old fence {fence}", record.event.name())
+    })?;
     let again = ends_twice(&record.event, oracle, fence);
     demand(!again, NAME, || format!("{}/{attempt} has a second {}", task.id, record.event.name()))
 }

@@ -56,14 +56,15 @@ pub(crate) fn standing(run: &ORun, task: &OTask) -> Standing {
 }
 
 /// What a task that has just become ready comes to, where that is not an attempt.
-fn condition(run: &ORun, draft: &TaskDraft) -> Result<bool, Failed> {
+pub(crate) fn condition(run: &ORun, draft: &TaskDraft) -> Result<bool, Failed> {
     draft.when.as_ref().map_or(Ok(true), |when| meaning::holds(run, when))
 }
 
 pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
     let Some((_, run, task)) = oracle.at(&record.event) else { return Ok(()) };
     match &record.event {
-        Event::AttemptStarted { .. } | Event::TaskExpanded { .. } | Event::ApprovalRequested { .. } => start(run, task),
+        Event::AttemptStarted { .. } => start(run, task, true),
+        Event::TaskExpanded { .. } | Event::ApprovalRequested { .. } => start(run, task, false),
         Event::TaskSkipped { reason, cause, .. } => {
             let standing = standing(run, task);
             let (id, draft) = (&task.id, run.draft(task));
@@ -87,11 +88,14 @@ fn failed_or_skipped(cause: &OTask) -> bool {
     matches!(cause.end, Some(End::Dead | End::Cancelled | End::WhenFalse))
 }
 
-fn start(run: &ORun, task: &OTask) -> Verdict {
+/// `may_have_waited`: between the look at its condition and its start others may have ended.
+fn start(run: &ORun, task: &OTask, may_have_waited: bool) -> Verdict {
     let (id, draft) = (&task.id, run.draft(task));
     demand(task.end.is_none(), NAME, || format!("{id} starts after its end"))?;
     if let Some(parent) = task.parent.map(|parent| &run.tasks[parent]) {
-        return demand(parent.is_expanded && parent.end.is_none(), NAME, || format!("{id} starts without its parent"));
+        return demand(parent.is_expanded && parent.end.is_none(), NAME, || {
+            format!("{id} starts without its parent")
+        });
     }
     if task.life.began {
         return Ok(());
@@ -99,7 +103,8 @@ fn start(run: &ORun, task: &OTask) -> Verdict {
     let standing = standing(run, task);
     demand(standing == Standing::Met, NAME, || format!("{id} starts while its join is {standing:?}"))?;
     let condition = condition(run, draft);
-    demand(condition == Ok(true), NAME, || format!("{id} starts while its condition gives {condition:?}"))?;
+    let held = condition == Ok(true) || (may_have_waited && task.life.held);
+    demand(held, NAME, || format!("{id} starts while its condition gives {condition:?}"))?;
     let renders = draft.each.is_some() || meaning::renders(run, task).is_ok();
     demand(renders, NAME, || format!("{id} starts though its texts can't be filled in"))
 }
@@ -111,7 +116,8 @@ fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
     let foreseen = match kind {
         ErrorKind::Expression => {
             let condition = task.parent.is_none() && condition(run, draft) == Err(Failed);
-            let list = is_parent && draft.each.as_ref().is_some_and(|each| meaning::items(run, &each.from) == Items::Failed);
+            let list = is_parent
+                && draft.each.as_ref().is_some_and(|each| meaning::items(run, &each.from) == Items::Failed);
             let texts = !is_parent && meaning::renders(run, task).is_err();
             condition || list || texts
         }
@@ -131,7 +137,9 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
         for (ix, task) in run.tasks.iter().enumerate().filter(|(_, task)| task.parent.is_none()) {
             if task.end == Some(End::Upstream) {
                 let standing = standing(run, task);
-                demand(standing == Standing::Impossible, NAME, || {
+                // What became impossible before may come to «all were skipped» later.
+                let stays = matches!(standing, Standing::Impossible | Standing::AllSkipped);
+                demand(stays, NAME, || {
                     format!("{} is skipped for upstream, its join is {standing:?}", task.id)
                 })?;
             }
@@ -145,7 +153,9 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Standing::Met => phase != Phase::Waiting,
                 Standing::AllSkipped | Standing::Impossible => false,
             };
-            demand(right, NAME, || format!("{} is {} while its join is {standing:?}", task.id, phase.name()))?;
+            demand(right, NAME, || {
+                format!("{} is {} while its join is {standing:?}", task.id, phase.name())
+            })?;
         }
     }
     Ok(())

@@ -11,13 +11,20 @@ use crate::oracle::{ORun, OTask, Oracle};
 const NAME: &str = "11 limits";
 
 /// How much room each limit leaves for a task: none where one is reached.
-pub(crate) fn has_room(oracle: &Oracle, run_id: windlass_core::id::RunId, run: &ORun, task: &OTask) -> Result<(), &'static str> {
+pub(crate) fn has_room(
+    oracle: &Oracle,
+    run_id: windlass_core::id::RunId,
+    run: &ORun,
+    task: &OTask,
+) -> Result<(), &'static str> {
     let slots = usize::try_from(oracle.slots).expect("32 bits fit");
     if oracle.live.len() >= slots {
         return Err("slots");
     }
     let ours = || oracle.live.values().filter(|live| live.run == run_id).map(|live| &run.tasks[live.task]);
-    let within = |count: usize, most: Option<u32>| most.is_none_or(|most| u32::try_from(count).is_ok_and(|count| count < most));
+    let within = |count: usize, most: Option<u32>| {
+        most.is_none_or(|most| u32::try_from(count).is_ok_and(|count| count < most))
+    };
     if !within(ours().count(), run.draft.concurrency) {
         return Err("the plan's concurrency");
     }

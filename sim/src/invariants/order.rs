@@ -13,7 +13,9 @@ const NAME: &str = "1 order";
 pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
     demand(record.seq == oracle.seq.next(), NAME, || format!("{} follows {}", record.seq, oracle.seq))?;
     let set_back = matches!(&record.event, Event::ClockJumped { by_ms, .. } if *by_ms < 0);
-    demand(record.at >= oracle.at || set_back, NAME, || format!("time fell at {}: {}", record.seq, record.at))?;
+    demand(record.at >= oracle.at || set_back, NAME, || {
+        format!("time fell at {}: {}", record.seq, record.at)
+    })?;
     if let Event::EngineStarted { epoch, .. } = &record.event {
         let next = Epoch(oracle.epoch.0 + 1);
         demand(*epoch == next, NAME, || format!("epoch {} after {}", epoch.0, oracle.epoch.0))?;

@@ -15,7 +15,9 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     for (id, run) in oracle.runs.iter().filter(|(_, run)| run.outcome.is_none()) {
         let of = &state.runs[id];
         let active = oracle.is_active(run);
-        demand(run.tasks.iter().any(|task| task.end.is_none()), NAME, || format!("{id} is over and not finished"))?;
+        demand(run.tasks.iter().any(|task| task.end.is_none()), NAME, || {
+            format!("{id} is over and not finished")
+        })?;
         for (ix, task) in run.tasks.iter().enumerate().filter(|(_, task)| task.end.is_none()) {
             let seen = &of.tasks[ix];
             let wakes = match seen.phase {
@@ -23,8 +25,12 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Phase::Ready => !active || waits_for_room(oracle, *id, run, task),
                 Phase::Running | Phase::Stopping => task.newest().is_some_and(|attempt| !attempt.is_reaped),
                 Phase::Gating => task.awaits_settling(),
-                Phase::BackingOff => seen.wait.retry.is_some_and(|due| of.retries.iter().any(|(at, _)| *at == due)),
-                Phase::Blocked => task.life.is_unknown || task.question.as_ref().is_some_and(|asked| asked.answer.is_none()),
+                Phase::BackingOff => {
+                    seen.wait.retry.is_some_and(|due| of.retries.iter().any(|(at, _)| *at == due))
+                }
+                Phase::Blocked => {
+                    task.life.is_unknown || task.question.as_ref().is_some_and(|asked| asked.answer.is_none())
+                }
                 Phase::Expanded => task.children.iter().any(|child| run.tasks[*child].end.is_none()),
                 Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => false,
             };
@@ -41,6 +47,7 @@ fn waits_for_room(oracle: &Oracle, id: windlass_core::id::RunId, run: &ORun, tas
     }
     let alone = oracle.live.values().any(|live| live.alone);
     let suspect = |run: &ORun| run.tasks.iter().any(|task| task.end.is_none() && task.deaths_in_row >= 2);
-    let drains = !oracle.live.is_empty() && oracle.runs.values().any(|run| oracle.is_active(run) && suspect(run));
+    let drains =
+        !oracle.live.is_empty() && oracle.runs.values().any(|run| oracle.is_active(run) && suspect(run));
     alone || drains
 }

@@ -21,14 +21,21 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     };
     let newest = task.newest();
     demand(newest.is_some_and(|newest| newest.fence == *fence), NAME, || {
-        format!("{id} is accepted under fence {fence}, the newest is {:?}", newest.map(|attempt| attempt.fence))
+        format!(
+            "{id} is accepted under fence {fence}, the newest is {:?}",
+            newest.map(|attempt| attempt.fence)
+        )
     })?;
     let newest = newest.expect("it was seen");
     let number = u32::try_from(task.attempts.len()).ok();
-    demand(*attempt == number, NAME, || format!("{id}: attempt {attempt:?} is accepted, the newest is {number:?}"))?;
+    demand(*attempt == number, NAME, || {
+        format!("{id}: attempt {attempt:?} is accepted, the newest is {number:?}")
+    })?;
     demand(newest.lost.is_none() && newest.stop.is_none(), NAME, || {
         format!("{id}: an attempt that was lost or stopped is accepted")
     })?;
     let well = oracle.truth.get(fence).is_some_and(|truth| truth.well);
-    demand(well && newest.error.is_none(), NAME, || format!("{id}: what is accepted did not end well in truth"))
+    demand(well && newest.error.is_none(), NAME, || {
+        format!("{id}: what is accepted did not end well in truth")
+    })
 }
