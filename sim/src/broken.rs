@@ -11,6 +11,16 @@ pub struct Broken {
     pub message: String,
 }
 
+/// The promise that every run ends.
+pub(crate) const LIVENESS: &str = "14 wake (liveness)";
+
+impl Broken {
+    /// Whether nothing wrong was seen but that it never ends.
+    pub fn is_liveness(&self) -> bool {
+        self.invariant == LIVENESS
+    }
+}
+
 pub(crate) type Verdict = Result<(), Broken>;
 
 pub(crate) fn broken(invariant: &'static str, message: impl Into<String>) -> Broken {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use windlass_core::event::{LossReason, Settlement, StopWhy};
+use windlass_core::event::{Settlement, StopWhy};
 use windlass_core::failure::ErrorKind;
 
 use crate::draft::RunDraft;
@@ -179,13 +179,4 @@ pub(crate) enum Reporting {
     SaidFailed,
     /// So late that it comes when others have given the attempt up, whatever died in between.
     Zombie(u64),
-}
-
-/// Why a driver gives an attempt up.
-pub(crate) const fn reason_name(reason: LossReason) -> &'static str {
-    match reason {
-        LossReason::EngineDied => "the engine died",
-        LossReason::KeeperDied => "the keeper died",
-        LossReason::ReportLost => "its report was lost",
-    }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use windlass_core::arrows::{self, Taken};
 use windlass_core::effect::Effect;
 use windlass_core::event::{Event, Record};
 use windlass_core::evolve::evolve;
@@ -26,7 +27,7 @@ use crate::world::Planned;
 const REPLAY: &str = "16 replay";
 const PREFIX: &str = "2 prefix";
 /// One in so many steps compares whole states, byte for byte.
-const COMPARED_EACH: u64 = 16;
+const COMPARED_EACH: u64 = 48;
 
 /// The checker of one world.
 pub(crate) struct Checker {
@@ -40,6 +41,8 @@ pub(crate) struct Checker {
     unseen_ms: i64,
     acknowledged: Vec<CommandId>,
     changed: bool,
+    /// The arrows of the machines that were taken.
+    pub(crate) taken: Taken,
 }
 
 impl Checker {
@@ -57,6 +60,7 @@ impl Checker {
             unseen_ms: 0,
             acknowledged: Vec::new(),
             changed: false,
+            taken: Taken::default(),
         }
     }
 
@@ -76,7 +80,9 @@ impl Checker {
             }
             invariants::of_record(&self.oracle, &self.shadow, &record)?;
             self.oracle.take(&record);
+            arrows::count(std::mem::take(&mut self.taken));
             evolve(&mut self.shadow, &record);
+            self.taken = arrows::counted();
         }
         Ok(())
     }

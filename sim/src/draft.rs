@@ -172,6 +172,7 @@ impl Default for RetryDraft {
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "units come last")]
 pub(crate) struct TimeoutDraft {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) start_to_close_ms: Option<u64>,

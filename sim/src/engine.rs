@@ -159,7 +159,9 @@ impl World {
         let is_dead = hands.is_dead();
         let (orders, answers) = (hands.orders, hands.answers);
         self.checker.take(&self.store, &self.clocks, &mut self.trace)?;
-        answers.iter().for_each(|(reply, answer)| self.trace.answer(*reply, answer));
+        for (reply, answer) in &answers {
+            self.trace.answer(*reply, answer);
+        }
         self.people.answered(answers, &mut self.checker)?;
         let down_ms = dying.map_or(0, |(_, down_ms)| down_ms);
         match turned {

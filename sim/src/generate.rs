@@ -156,7 +156,7 @@ fn refs(random: &mut Random, task: &TaskDraft, draft: &RunDraft) -> Vec<Ref> {
         match random.below(8) {
             0 if !objects.is_empty() => refs.push(Ref::N(random.pick(&objects))),
             1 | 2 if matches!(task.work, Work::Prompt(_)) && !any.is_empty() => {
-                refs.push(Ref::Whole(random.pick(&any)))
+                refs.push(Ref::Whole(random.pick(&any)));
             }
             1 | 2 if !small.is_empty() => refs.push(Ref::Whole(random.pick(&small))),
             3 if !task.needs.is_empty() => refs.push(Ref::State(random.pick(&task.needs))),

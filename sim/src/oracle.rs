@@ -13,7 +13,7 @@ use windlass_core::id::{AttemptKey, CommandId, Epoch, Fence, RunId, Seq, TaskId}
 use windlass_core::plan::{self, Plan};
 use windlass_core::time::Time;
 
-use crate::draft::{RunDraft, Shape, TaskDraft};
+use crate::draft::{RunDraft, TaskDraft};
 use crate::invariants::joins::{self, Standing};
 use crate::process;
 
@@ -94,6 +94,7 @@ pub(crate) struct OTask {
 
 /// An incarnation.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that the journal says or does not say")]
 pub(crate) struct Life {
     /// Something was started, asked or expanded.
     pub(crate) began: bool,
@@ -518,11 +519,6 @@ impl OAttempt {
             ended_at: at,
         }
     }
-}
-
-/// Whether the output of a task is a list of its children's, whatever its draft says.
-pub(crate) fn gives_objects(shape: Shape) -> bool {
-    matches!(shape, Shape::Object | Shape::Large)
 }
 
 impl Oracle {

@@ -65,10 +65,7 @@ impl World {
             }
             return Ok(());
         }
-        match self.ask_of(act) {
-            Some(ask) => self.ask(ask),
-            None => Ok(()),
-        }
+        self.ask_of(act).map_or(Ok(()), |ask| self.ask(ask))
     }
 
     fn ask_of(&mut self, act: &Act) -> Option<Ask> {
@@ -192,10 +189,7 @@ impl World {
     pub(crate) fn mend(&mut self) -> Result<bool, Broken> {
         let mut asks = Vec::new();
         let state = &self.checker.shadow;
-        for planned in &self.planned[self.people.submitted..] {
-            drop(planned);
-            asks.push(None);
-        }
+        asks.extend(self.planned[self.people.submitted..].iter().map(|_| None));
         for run in state.unfinished.iter().map(|id| &state.runs[id]) {
             if !self
                 .engine
@@ -221,13 +215,11 @@ impl World {
 
     fn answer(&self, run: &Run, task: &Task) -> Ask {
         let drawn = mixed(self.case.seed, u64::from(self.step));
-        match task.approval_open() {
-            Some(asked) => approve(run.id, task, asked.id.clone(), drawn.is_multiple_of(2)),
-            None => {
-                let answer = if drawn.is_multiple_of(3) { Settlement::Failed } else { Settlement::Done };
-                Ask::Settle { run: run.id, task: task.id.clone(), answer, output: Output::default() }
-            }
+        if let Some(asked) = task.approval_open() {
+            return approve(run.id, task, asked.id.clone(), drawn.is_multiple_of(2));
         }
+        let answer = if drawn.is_multiple_of(3) { Settlement::Failed } else { Settlement::Done };
+        Ask::Settle { run: run.id, task: task.id.clone(), answer, output: Output::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use windlass_core::arrows::Taken;
 use windlass_core::id::Digest;
 
 use crate::broken::Broken;
@@ -29,6 +30,8 @@ pub struct Told {
     pub steps: u32,
     /// What the journal holds in the end, and what people were told: the whole of what can be seen from outside.
     pub digest: Digest,
+    /// The arrows of the machines that were taken.
+    pub taken: Taken,
     /// The lines of its trace, where they were kept.
     pub trace: Trace,
     /// The case, with the behaviours that were drawn on the way.
@@ -47,7 +50,14 @@ pub fn case(case: Case, trace: Trace) -> Told {
         Ok(world) => world,
         Err(panic) => {
             let ending = Ending::Crashed(words(&*panic));
-            return Told { ending, steps: 0, digest: Digest::of(b""), trace: Trace::default(), case: whole };
+            return Told {
+                ending,
+                steps: 0,
+                digest: Digest::of(b""),
+                taken: Taken::default(),
+                trace: Trace::default(),
+                case: whole,
+            };
         }
     };
     let ran = catch_unwind(AssertUnwindSafe(|| world.run()));
@@ -58,7 +68,8 @@ pub fn case(case: Case, trace: Trace) -> Told {
     };
     let behaviours = std::mem::take(&mut world.case.behaviours);
     let case = Case { behaviours, ..whole };
-    Told { ending, steps: world.step, digest: world.digest(), trace: world.trace, case }
+    let taken = std::mem::take(&mut world.checker.taken);
+    Told { ending, steps: world.step, digest: world.digest(), taken, trace: world.trace, case }
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

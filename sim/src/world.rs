@@ -12,7 +12,7 @@ use windlass_core::plan::Plan;
 use windlass_journal::blob::{Blobs as _, MemoryBlobs};
 use windlass_journal::memory::MemoryStore;
 
-use crate::broken::{Verdict, broken, demand};
+use crate::broken::{LIVENESS, Verdict, broken, demand};
 use crate::case::{Case, CrashAt, Fault};
 use crate::check::Checker;
 use crate::clocks::Clocks;
@@ -109,10 +109,7 @@ impl World {
                 return self.end();
             }
         }
-        Err(broken(
-            "14 wake (liveness)",
-            format!("not over after {} steps: {}", self.step, self.unfinished()),
-        ))
+        Err(broken(LIVENESS, format!("not over after {} steps: {}", self.step, self.unfinished())))
     }
 
     /// Whether everything that the case holds has happened.
@@ -236,7 +233,7 @@ impl World {
     /// The end: nothing is left to do, and a new start would come to the same.
     fn end(&mut self) -> Verdict {
         let open = self.unfinished();
-        demand(open.is_empty(), "14 wake (liveness)", || format!("nothing wakes {open}"))?;
+        demand(open.is_empty(), LIVENESS, || format!("nothing wakes {open}"))?;
         self.engine_dies(0);
         self.open(Role::Engine)?;
         self.checker.end(&self.store)

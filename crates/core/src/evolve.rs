@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::arrows;
 use crate::event::{Event, LossReason, PauseReason, Record, Role, TimerKind};
 use crate::failure::Retried;
 use crate::id::{RunId, TaskId};
@@ -160,6 +161,7 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
             run.go_on(run::Fact::Reopened, moment, fresh);
         }
         Event::RunFinished { outcome, .. } => {
+            arrows::of_run(run.phase, run::Fact::Finished);
             run.phase = run.phase.next(run::Fact::Finished).expect("a finished run finishes no more");
             run.active.stop(moment.alive);
             run.pauses.clear();
@@ -204,12 +206,14 @@ impl Run {
     }
 
     fn pause(&mut self, reason: PauseReason, moment: Moment) {
+        arrows::of_run(self.phase, run::Fact::Paused);
         self.phase = self.phase.next(run::Fact::Paused).expect("a finished run is not paused");
         self.pauses.entry(reason).or_insert(moment.at);
         self.active.stop(moment.alive);
     }
 
     fn go_on(&mut self, fact: run::Fact, moment: Moment, fresh: &mut Fresh) {
+        arrows::of_run(self.phase, fact);
         self.phase = self.phase.next(fact).expect("only what rests goes on");
         self.pauses.clear();
         self.host = moment.epoch;
@@ -541,6 +545,7 @@ impl Attempt {
     }
 
     fn move_by(&mut self, fact: attempt::Fact) {
+        arrows::of_attempt(self.phase, fact);
         let next = self.phase.next(fact);
         self.phase = next
             .unwrap_or_else(|| panic!("attempt {} is {:?}: {fact:?} can't happen", self.number, self.phase));

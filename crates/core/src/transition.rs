@@ -1,6 +1,7 @@
 //! Moving a task from one phase to another, with everything that counts, indexes or waits on it.
 //! Never: reading events (`evolve.rs`) or choosing the fact (`decide.rs`).
 
+use crate::arrows;
 use crate::event::{Role, SkipReason, TimerKind};
 use crate::id::{Epoch, RunId, Seq};
 use crate::machine::task::{Fact, Phase};
@@ -39,6 +40,7 @@ impl Run {
         let from = task.phase;
         let to =
             from.next(fact).unwrap_or_else(|| panic!("task {} is {from:?}: {fact:?} can't happen", task.id));
+        arrows::of_task(from, fact);
         self.leave(ix, from);
         if from == Phase::Ready && to == Phase::Waiting {
             self.end_bound(ix);

@@ -19,6 +19,7 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         | Event::ApprovalRequested { .. }
         | Event::RetryScheduled { .. }
         | Event::TaskBlocked { .. }
+        | Event::TaskDead { .. }
         | Event::TaskSucceeded { .. } => demand(!wished, NAME, || {
             format!("{} of {id}, whose cancel was wished before", record.event.name())
         }),

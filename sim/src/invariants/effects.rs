@@ -51,6 +51,10 @@ impl Given {
     pub(crate) fn order(&mut self, oracle: &Oracle, order: &Effect) -> Verdict {
         match order {
             Effect::SpawnAttempt(assignment) => {
+                let (key, fence) = (&assignment.key, assignment.fence);
+                demand(oracle.live.contains_key(&fence), "4 fences grow", || {
+                    format!("{key} is to be spawned under fence {fence}, and no such attempt was started")
+                })?;
                 self.assignments.insert(assignment.fence, assignment.clone());
             }
             Effect::StopAttempt { key, fence, .. } => {

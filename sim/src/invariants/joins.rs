@@ -76,7 +76,7 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
             };
             demand(right, NAME, || format!("{id} is skipped for {reason:?}, its join is {standing:?}"))?;
             let cause = cause.as_ref().map(|cause| run.task(cause));
-            let blamed = cause.is_none_or(|cause| cause.is_some_and(|cause| failed_or_skipped(cause)));
+            let blamed = cause.is_none_or(|cause| cause.is_some_and(failed_or_skipped));
             demand(blamed, NAME, || format!("{id} is skipped because of {cause:?}, which did not fail"))
         }
         Event::TaskDead { error, attempt: None, .. } => death(run, task, error.kind),

@@ -26,12 +26,12 @@ const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 11] = [
     order::of_record,
     winner::of_record,
     fences::of_record,
+    cancel::of_record,
     attempts::of_record,
     due::of_record,
     joins::of_record,
     limits::of_record,
     ends::of_record,
-    cancel::of_record,
     approval::of_record,
     caps::of_record,
 ];

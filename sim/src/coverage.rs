@@ -1,0 +1,39 @@
+//! Which arrows of the machines a batch of seeds has taken, and which it has seen too rarely to say anything about.
+//! Never: a world of its own.
+
+use std::fmt::Debug;
+
+use windlass_core::arrows::Taken;
+use windlass_core::machine::{attempt, run, task};
+
+/// How often each arrow should be taken in so many seeds.
+const OFTEN: u64 = 100;
+const IN_SEEDS: u64 = 2000;
+
+/// The arrows that were taken too rarely, in words.
+pub fn rare(taken: &Taken, seeds: u64) -> Vec<String> {
+    let least = (OFTEN * seeds / IN_SEEDS).max(1);
+    let mut rare = Vec::new();
+    let mut look = |name: &str, from: &dyn Debug, fact: &dyn Debug, count: Option<&u64>| {
+        let count = count.copied().unwrap_or(0);
+        if count < least {
+            rare.push(format!("{name}: {from:?}, {fact:?}: {count} times, {least} wanted"));
+        }
+    };
+    for from in task::Phase::ALL {
+        for fact in task::Fact::ALL.into_iter().filter(|fact| from.next(*fact).is_some()) {
+            look("task", &from, &fact, taken.tasks.get(&(from, fact)));
+        }
+    }
+    for from in attempt::Phase::ALL {
+        for fact in attempt::Fact::ALL.into_iter().filter(|fact| from.next(*fact).is_some()) {
+            look("attempt", &from, &fact, taken.attempts.get(&(from, fact)));
+        }
+    }
+    for from in run::Phase::ALL {
+        for fact in run::Fact::ALL.into_iter().filter(|fact| from.next(*fact).is_some()) {
+            look("run", &from, &fact, taken.runs.get(&(from, fact)));
+        }
+    }
+    rare
+}

@@ -1,0 +1,209 @@
+//! Makes a failing case smaller, a part at a time, as long as the same promise stays broken. Never: another failure.
+
+use crate::case::{Behaviour, Case};
+use crate::draft::{From, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft};
+use crate::seed::{self, Ending, Told};
+use crate::trace::Trace;
+
+/// How many worlds may be tried.
+const TRIES_MAX: u32 = 4000;
+
+/// A case being made smaller.
+struct Shrinking {
+    case: Case,
+    wanted: String,
+    tries: u32,
+}
+
+/// The smallest case that was found, gone through once more with its trace.
+pub fn shrink(told: &Told) -> Told {
+    let mut shrinking = Shrinking { case: told.case.clone(), wanted: kind(&told.ending), tries: 0 };
+    // From here on everything that is not plain is written down.
+    shrinking.attempt(|case| case.trouble = 0);
+    loop {
+        let before = serde_json::to_string(&shrinking.case).expect("plain data").len();
+        shrinking.lists();
+        shrinking.tasks();
+        shrinking.runs();
+        let after = serde_json::to_string(&shrinking.case).expect("plain data").len();
+        if after >= before || shrinking.tries >= TRIES_MAX {
+            return seed::case(shrinking.case, Trace::kept());
+        }
+    }
+}
+
+/// What must stay the same for it to be the same failure.
+fn kind(ending: &Ending) -> String {
+    match ending {
+        Ending::Well => String::new(),
+        Ending::Broken(broken) => broken.invariant.to_owned(),
+        Ending::Crashed(words) => {
+            let first = words.lines().next().unwrap_or_default();
+            format!(
+                "crash {}",
+                first.chars().filter(|letter| letter.is_alphabetic()).take(40).collect::<String>()
+            )
+        }
+    }
+}
+
+impl Shrinking {
+    /// Tries a smaller case; keeps it if it fails the same way.
+    fn attempt(&mut self, change: impl FnOnce(&mut Case)) -> bool {
+        if self.tries >= TRIES_MAX {
+            return false;
+        }
+        self.tries += 1;
+        let mut smaller = self.case.clone();
+        change(&mut smaller);
+        let loads = smaller.runs.iter().all(|run| run.load().is_ok());
+        let fails = loads && kind(&seed::case(smaller.clone(), Trace::default()).ending) == self.wanted;
+        if fails {
+            self.case = smaller;
+        }
+        fails
+    }
+
+    /// Leaves out acts, faults and behaviours: halves first, then one by one.
+    fn lists(&mut self) {
+        self.list(|case| case.acts.len(), |case, at, count| drop(case.acts.drain(at..at + count)));
+        self.list(|case| case.faults.len(), |case, at, count| drop(case.faults.drain(at..at + count)));
+        self.list(
+            |case| case.behaviours.len(),
+            |case, at, count| {
+                let names: Vec<String> = case.behaviours.keys().skip(at).take(count).cloned().collect();
+                for name in names {
+                    case.behaviours.remove(&name);
+                }
+            },
+        );
+        let names: Vec<String> = self.case.behaviours.keys().cloned().collect();
+        for name in names {
+            self.behaviour(&name);
+        }
+    }
+
+    fn list(&mut self, length: impl Fn(&Case) -> usize, leave_out: impl Fn(&mut Case, usize, usize)) {
+        let mut count = length(&self.case).div_ceil(2).max(1);
+        loop {
+            let mut at = 0;
+            while at < length(&self.case) {
+                let some = count.min(length(&self.case) - at);
+                if !self.attempt(|case| leave_out(case, at, some)) {
+                    at += some;
+                }
+            }
+            if count == 1 {
+                return;
+            }
+            count = count.div_ceil(2);
+        }
+    }
+
+    fn behaviour(&mut self, name: &str) {
+        let plain = Behaviour::default();
+        let simpler: [fn(&mut Behaviour, &Behaviour); 6] = [
+            |one, plain| one.report = plain.report,
+            |one, plain| one.on_term = plain.on_term,
+            |one, plain| one.end = plain.end,
+            |one, plain| one.takes_ms = plain.takes_ms,
+            |one, plain| one.leftovers = plain.leftovers,
+            |one, plain| (one.silent, one.bad_output) = (plain.silent, plain.bad_output),
+        ];
+        for simplify in simpler {
+            let Some(behaviour) = self.case.behaviours.get(name) else { return };
+            let mut changed = behaviour.clone();
+            simplify(&mut changed, &plain);
+            if changed != *behaviour {
+                self.attempt(|case| {
+                    case.behaviours.insert(name.to_owned(), changed);
+                });
+            }
+        }
+    }
+
+    /// Leaves out tasks, and what makes a task more than a plain one.
+    fn tasks(&mut self) {
+        for run in 0..self.case.runs.len() {
+            let mut at = self.case.runs[run].tasks.len();
+            while at > 0 {
+                at -= 1;
+                if self.case.runs[run].tasks.len() > 1
+                    && self.attempt(|case| leave_out(&mut case.runs[run], at))
+                {
+                    continue;
+                }
+                for simplify in SIMPLER {
+                    let before = serde_json::to_string(&self.case.runs[run].tasks[at]).expect("plain data");
+                    let mut changed = self.case.runs[run].tasks[at].clone();
+                    simplify(&mut changed);
+                    if serde_json::to_string(&changed).expect("plain data") != before {
+                        self.attempt(|case| case.runs[run].tasks[at] = changed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a run has beside its tasks; and runs that nobody needs.
+    fn runs(&mut self) {
+        while self.case.runs.len() > 1 && self.attempt(|case| drop(case.runs.pop())) {}
+        for run in 0..self.case.runs.len() {
+            self.attempt(|case| case.runs[run].concurrency = None);
+            self.attempt(|case| case.runs[run].tasks_max = None);
+            self.attempt(|case| case.runs[run].fan_out = None);
+            self.attempt(|case| case.runs[run].reversed = false);
+            self.attempt(|case| case.runs[run].agents.truncate(1));
+            self.attempt(|case| case.runs[run].agents.clear());
+        }
+        for slots in [8, 1, 2] {
+            self.attempt(|case| case.slots = slots);
+        }
+    }
+}
+
+const SIMPLER: [fn(&mut TaskDraft); 14] = [
+    |task| task.when = None,
+    |task| task.each = None,
+    |task| task.refs.clear(),
+    |task| task.retry = RetryDraft::default(),
+    |task| task.timeout = TimeoutDraft::default(),
+    |task| task.optional = false,
+    |task| task.rerun_never = false,
+    |task| task.schema = false,
+    |task| task.shape = Shape::Null,
+    |task| task.join = 0,
+    |task| task.needs.truncate(task.needs.len().saturating_sub(1)),
+    |task| task.retry.jitter = false,
+    |task| task.retry.non_retryable.clear(),
+    |task| task.work = crate::draft::Work::Shell,
+];
+
+/// Takes a task out of a plan, and every mention of it.
+fn leave_out(run: &mut RunDraft, at: usize) {
+    let gone = run.tasks.remove(at).label;
+    for task in &mut run.tasks {
+        task.needs.retain(|need| *need != gone);
+        task.refs.retain(|name| name.task() != Some(gone));
+        let most = u32::try_from(task.needs.len()).expect("few");
+        task.join = task.join.min(most);
+        let mut names = Vec::new();
+        if let Some(when) = &task.when {
+            when.names(&mut names);
+        }
+        if names.contains(&gone) {
+            task.when = None;
+        }
+        if task
+            .each
+            .as_ref()
+            .is_some_and(|each| matches!(each.from, From::Items(task) | From::Whole(task) if task == gone))
+        {
+            task.each = None;
+            task.refs.retain(|name| name.task().is_some());
+        }
+        if let crate::draft::Work::Approval { show } = &mut task.work {
+            show.retain(|shown| *shown != gone);
+        }
+    }
+}

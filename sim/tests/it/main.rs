@@ -1,0 +1,6 @@
+//! The simulator held against itself: seeds pass, the same seed is the same world, and every planted bug is found.
+//! Never: a world that another test shares.
+
+mod bugs;
+mod scenarios;
+mod seeds;
