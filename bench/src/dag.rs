@@ -21,7 +21,8 @@ const FDATASYNC_MIN: Duration = Duration::from_micros(20);
 pub(crate) fn compare(windlass: &Path, folder: &Path, rounds: usize) -> Result<(), String> {
     adopt_orphans()?;
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let slots = available_parallelism().map_or(2, std::num::NonZero::get);
+    // What Windlass takes by itself, and more than there are cores, so that neither waits for a disk or a shell alone.
+    let slots = available_parallelism().map_or(2, std::num::NonZero::get).saturating_mul(2).max(4);
     let sync = disk::fdatasync(folder)?;
     println!("{TASKS} tasks of `true`, {slots} at a time, {rounds} rounds in turns");
     println!("fdatasync of 4 KiB: {} µs · load before: {}", sync.as_micros(), disk::load());
