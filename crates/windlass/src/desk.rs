@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::error::{Outcome, Report, print_failed};
 use crate::home::Place;
+use crate::printing::print;
 use crate::render::style::{HINT, WARNING, paint};
 use crate::render::text::plain;
 use crate::surroundings::Surroundings;
@@ -28,7 +29,7 @@ impl Desk {
 
     /// Prints a line of data. A reader that is gone ends the command quietly.
     pub(crate) fn line(&mut self, line: &str) -> Outcome<()> {
-        writeln!(self.out, "{line}").map_err(|error| print_failed(&error))
+        print(|| writeln!(self.out, "{line}")).map_err(|error| print_failed(&error))
     }
 
     /// Prints lines of data.
@@ -45,31 +46,31 @@ impl Desk {
 
     /// Prints what stands before the cursor.
     pub(crate) fn prompt(&mut self, prompt: &str) -> Outcome<()> {
-        write!(self.out, "{prompt}").map_err(|error| print_failed(&error))?;
+        print(|| write!(self.out, "{prompt}")).map_err(|error| print_failed(&error))?;
         self.flush()
     }
 
     /// Prints bytes as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Outcome<()> {
         self.flush()?;
-        io::stdout().write_all(bytes).map_err(|error| print_failed(&error))
+        print(|| io::stdout().write_all(bytes)).map_err(|error| print_failed(&error))
     }
 
     /// Sees to it that what was printed is out.
     pub(crate) fn flush(&mut self) -> Outcome<()> {
-        self.out.flush().map_err(|error| print_failed(&error))
+        print(|| self.out.flush()).map_err(|error| print_failed(&error))
     }
 
     /// Says something beside the data. That nobody can hear it is no failure.
     pub(crate) fn note(&mut self, text: &str) {
-        writeln!(self.err, "{}", plain(text)).unwrap_or_default();
+        print(|| writeln!(self.err, "{}", plain(text))).unwrap_or_default();
     }
 
     /// Says that something is to be looked at, and what to do about it.
     pub(crate) fn warn(&mut self, text: &str, hint: Option<&str>) {
-        writeln!(self.err, "{} {}", paint(WARNING, "warning:"), plain(text)).unwrap_or_default();
+        print(|| writeln!(self.err, "{} {}", paint(WARNING, "warning:"), plain(text))).unwrap_or_default();
         if let Some(hint) = hint {
-            writeln!(self.err, "{} {}", paint(HINT, "hint:"), plain(hint)).unwrap_or_default();
+            print(|| writeln!(self.err, "{} {}", paint(HINT, "hint:"), plain(hint))).unwrap_or_default();
         }
     }
 

@@ -62,8 +62,6 @@ impl Following {
 
     /// Follows these runs in an engine of this process until it ends.
     pub(crate) fn host(mut self, desk: &mut Desk, host: &Host, runs: &[RunId]) -> Outcome {
-        signals::forward(host.to_news.clone())
-            .map_err(|error| Report::environment("signals can't be caught").cause(error.to_string()))?;
         let wanted = runs.to_vec();
         let begun = host.handle.query(move |state| begun(state, &wanted)).unwrap_or_default();
         for (run, progress, goal) in begun {
@@ -82,13 +80,8 @@ impl Following {
                 }
                 Ok(News::Signal(signal)) => {
                     signals_seen += 1;
-                    let first = *signalled.get_or_insert(signal);
-                    if signals_seen > 2 {
-                        desk.note("Leaving: the keeper ends what still runs.");
-                        return Ok(signals::exit_after(first));
-                    }
-                    self.say_that_it_ends(desk, signals_seen == 2);
-                    host.drain(signals_seen == 2);
+                    signalled.get_or_insert(signal);
+                    self.say_that_it_ends(desk, signals_seen > 1);
                 }
                 Ok(News::Word(Some(word))) => {
                     self.word(&word, desk, &mut |_, ask| host.submit(ask, "cli"));
@@ -110,8 +103,7 @@ impl Following {
     /// `whole` is whether what happened before is told, too.
     pub(crate) fn guest(mut self, desk: &mut Desk, run: RunId, whole: bool) -> Outcome {
         let (to_news, news) = mpsc::channel();
-        signals::forward(to_news.clone())
-            .map_err(|error| Report::environment("signals can't be caught").cause(error.to_string()))?;
+        signals::detach(to_news.clone());
         let mut reading = lookup::open(desk)?;
         let begun = begun(reading.state(), &[run]);
         for (run, progress, goal) in begun {

@@ -17,7 +17,7 @@ use windlass_engine::handle::Handle;
 use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::news::News;
-use crate::{socket, steer};
+use crate::{signals, socket, steer};
 
 /// An engine on its own thread.
 pub(crate) struct Host {
@@ -68,6 +68,7 @@ impl Host {
         };
         let handle = engine.handle();
         let (to_news, news) = mpsc::channel();
+        signals::drain(handle.clone(), to_news.clone());
         if let Some(socket) = socket {
             let served = socket::serve(&socket, handle.clone(), hosts);
             served.map_err(|error| failed("the socket for other terminals could not be made", &error))?;
@@ -87,6 +88,7 @@ impl Host {
             // The batches end with the engine; its panics end the process.
             let ended = turning.join().unwrap_or(Ok(()));
             to.send(News::Ended(ended)).unwrap_or_default();
+            signals::engine_ended(to);
         };
         thread::Builder::new()
             .name("news".into())
@@ -113,17 +115,6 @@ impl Host {
         self.handle.query(|_| ()).unwrap_or_default();
     }
 
-    /// Tells it to end. It may take its time, or hang: nobody waits for the answer.
-    pub(crate) fn drain(&self, at_once: bool) {
-        let handle = self.handle.clone();
-        let telling = move || {
-            let Ok(id) = steer::new_id() else { return };
-            // Where it has ended meanwhile there is nothing to stop.
-            drop(handle.submit(Command { id, by: "signal".into(), ask: Ask::Drain { at_once } }));
-        };
-        drop(thread::Builder::new().name("drain".into()).spawn(telling));
-    }
-
     /// Asks it for something.
     pub(crate) fn submit(&self, ask: Ask, by: &str) -> Outcome<Answer> {
         let command = Command { id: steer::new_id()?, by: by.into(), ask };
@@ -131,13 +122,17 @@ impl Host {
         self.handle.submit(command).map_err(gone)
     }
 
-    /// Why the engine ended before it was asked to.
-    pub(crate) fn why_it_ended(&self) -> Report {
+    /// What it means that the engine ended before it had begun: a signal, or a failure.
+    pub(crate) fn ended_early(&self) -> Outcome {
         let ended =
             self.news.iter().find_map(|news| if let News::Ended(ended) = news { Some(ended) } else { None });
-        match ended {
-            Some(Err(error)) => engine_failed(&error),
-            Some(Ok(())) | None => Report::new(Exit::Bug, "the engine ended before it had begun"),
+        match (ended, signals::first()) {
+            (Some(Err(error)), _) => Err(engine_failed(&error).into()),
+            (Some(Ok(())) | None, Some(signal)) => Ok(signals::exit_after(signal)),
+            (Some(Ok(())) | None, None) => {
+                let report = Report::environment("the engine was told to end before it had begun");
+                Err(report.hint("try again".to_owned()).into())
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ mod news;
 mod opening;
 mod output;
 mod plan_file;
+mod printing;
 mod progress;
 mod question;
 mod reaching;
@@ -58,14 +59,17 @@ fn carry_out(cli: Cli) -> Outcome {
     let place = Place::find(cli.place.dir.as_deref(), cli.place.home.as_deref(), &surroundings)?;
     let mut desk = Desk::new(place, surroundings);
     let exit = cli.carry_out(&mut desk)?;
-    desk.flush()?;
-    Ok(exit)
+    match desk.flush() {
+        // What came of it does not depend on who reads it.
+        Ok(()) | Err(Failed::ClosedPipe) => Ok(exit),
+        Err(failed) => Err(failed),
+    }
 }
 
 /// Says what went wrong. Where that can't be said either, the code must do.
 fn end(failed: &Failed) -> Exit {
     let mut to = anstream::stderr();
-    match failed {
+    printing::print(|| match failed {
         Failed::Report(report) => {
             render::report::print(&mut to, report).unwrap_or_default();
             report.exit
@@ -75,7 +79,7 @@ fn end(failed: &Failed) -> Exit {
             Exit::Usage
         }
         Failed::ClosedPipe => Exit::Done,
-    }
+    })
 }
 
 /// A panic is a bug of ours: it is told as one, and nothing goes on beside it.

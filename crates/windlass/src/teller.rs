@@ -9,6 +9,7 @@ use windlass_core::id::RunId;
 use windlass_core::time::Time;
 use windlass_engine::reading::wire_line;
 
+use crate::printing::print;
 use crate::progress::Progress;
 use crate::render::style::{BOLD, DIM, paint};
 use crate::render::{story, text, time};
@@ -108,7 +109,7 @@ impl Teller {
         match (self.mode, self.prompt) {
             (Mode::Live, Some(prompt)) => {
                 // Over the prompt, with whatever is typed there.
-                write!(io::stdout(), "\r\u{1b}[K").unwrap_or_default();
+                print(|| write!(io::stdout(), "\r\u{1b}[K")).unwrap_or_default();
                 self.draw(lines, &[]);
                 self.ask(prompt);
             }
@@ -120,8 +121,8 @@ impl Teller {
             (Mode::Json | Mode::Lines, _) => {
                 let mut out = anstream::stdout().lock();
                 // Nobody listens any more, perhaps; the run goes on.
-                lines.iter().try_for_each(|line| writeln!(out, "{line}")).unwrap_or_default();
-                out.flush().unwrap_or_default();
+                lines.iter().try_for_each(|line| print(|| writeln!(out, "{line}"))).unwrap_or_default();
+                print(|| out.flush()).unwrap_or_default();
             }
         }
     }
@@ -131,7 +132,7 @@ impl Teller {
         self.clear();
         self.prompt = Some(prompt);
         let mut out = anstream::stdout().lock();
-        write!(out, "{prompt}").and_then(|()| out.flush()).unwrap_or_default();
+        print(|| write!(out, "{prompt}").and_then(|()| out.flush())).unwrap_or_default();
     }
 
     /// There was an answer.
@@ -172,12 +173,12 @@ impl Teller {
         let mut screen = io::stdout();
         if self.drawn > 0 {
             // Not through `anstream`: where it takes colours out it would take the movement out, too.
-            write!(screen, "\u{1b}[{}A\u{1b}[J", self.drawn).unwrap_or_default();
+            print(|| write!(screen, "\u{1b}[{}A\u{1b}[J", self.drawn)).unwrap_or_default();
         }
         let mut out = anstream::stdout().lock();
-        let drawn = lines.iter().chain(block).try_for_each(|line| writeln!(out, "{line}"));
+        let drawn = lines.iter().chain(block).try_for_each(|line| print(|| writeln!(out, "{line}")));
         self.drawn = block.len();
-        drawn.and_then(|()| out.flush()).unwrap_or_default();
+        drawn.and_then(|()| print(|| out.flush())).unwrap_or_default();
     }
 }
 

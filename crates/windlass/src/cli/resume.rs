@@ -23,7 +23,7 @@ use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Client, Reply, Request};
 use crate::teller::Teller;
-use crate::{closing, lookup, opening, steer};
+use crate::{closing, lookup, opening, signals, steer};
 
 /// Go on with a run, or with every run that was interrupted
 #[derive(Args, Debug)]
@@ -123,6 +123,7 @@ fn go_on(
     hosting: &Hosting,
     background: Option<Unannounced>,
 ) -> Outcome {
+    signals::catch()?;
     let options = opening::options(desk, config, Role::Engine, hosting.slots.unwrap_or_else(default_slots));
     let (id, mut tries) = (steer::new_id()?, 0);
     let mut lift = |client: &mut Client| {
@@ -164,7 +165,7 @@ fn lead(
         match host.submit(Ask::Resume { run: *run }, "cli") {
             Ok(Answer::Accepted | Answer::Already) => {}
             Ok(Answer::Refused(why)) => return Err(Report::of(Exit::Failed, &why).into()),
-            Err(_) => return Err(host.why_it_ended().into()),
+            Err(_) => return host.ended_early(),
         }
     }
     let following = Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes);

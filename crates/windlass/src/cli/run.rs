@@ -25,7 +25,7 @@ use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Reply, Request};
 use crate::teller::Teller;
-use crate::{lookup, opening, steer};
+use crate::{lookup, opening, signals, steer};
 
 /// Run a plan, and follow it to its end
 #[derive(Args, Debug)]
@@ -149,6 +149,7 @@ fn start(
     hosting: &Hosting,
     background: Option<Unannounced>,
 ) -> Outcome {
+    signals::catch()?;
     let options = opening::options(desk, config, Role::Engine, hosting.slots.unwrap_or_else(default_slots));
     let asked = Request::Start(Box::new(new.clone()));
     match reaching::reach(desk, &options, &mut |client| client.ask(&asked))? {
@@ -190,10 +191,10 @@ fn lead(
     // An engine that was asked first may have taken the plan before it ended: then that run goes on here.
     let was_taken = host.handle.query(move |state| state.commands.contains_key(&command)).unwrap_or(false);
     let Ok(run) = host.handle.start(new).map_err(|error| engine_failed(&error))? else {
-        return Err(host.why_it_ended().into());
+        return host.ended_early();
     };
     if was_taken && host.submit(Ask::Resume { run }, "cli").is_err() {
-        return Err(host.why_it_ended().into());
+        return host.ended_early();
     }
     if following.is_interactive() && background.is_none() {
         host.ask_here(run);

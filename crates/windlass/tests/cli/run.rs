@@ -84,6 +84,20 @@ fn a_run_goes_on_without_its_reader() {
 }
 
 #[test]
+fn a_run_that_fails_without_its_reader_ends_with_its_own_code() {
+    for arguments in [&["run", "plan.yaml"][..], &["run", "plan.yaml", "--json"]] {
+        let desk = Desk::with("tasks: { a: { run: cat gate }, b: { needs: [a], run: exit 7 } }");
+        desk.gate("gate");
+        let mut running = desk.start(arguments);
+        running.wait_for("started");
+        let mut child = running.stop_reading();
+        desk.open_gate("gate");
+        assert_eq!(child.wait().expect("it ends").code(), Some(1), "{arguments:?}");
+        assert_eq!(desk.json(&["ps", "--json"])["runs"][0]["state"], "failed");
+    }
+}
+
+#[test]
 fn a_plan_may_come_from_standard_input() {
     let desk = Desk::new();
     let mut command = desk.command(&["run", "-"]);

@@ -1,6 +1,8 @@
 //! The ways in which a run is ended in order, and what is left of it then.
 
-use rustix::process::Signal;
+use std::io::{PipeReader, PipeWriter, Write as _};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::desk::{Desk, is_alive};
 
@@ -64,6 +66,79 @@ fn ctrl_c_twice_does_not_wait_for_the_grace() {
     assert_eq!(done.code, Some(130), "{}", done.all());
     let pid = desk.read("pid").trim().parse().expect("a number");
     assert!(!is_alive(pid), "nothing of it is left");
+}
+
+/// A pipe that holds little, so that whoever prints into it soon waits for its reader.
+fn narrow() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+    rustix::pipe::fcntl_setpipe_size(&writer, 4096).expect("it is empty");
+    (reader, writer)
+}
+
+#[test]
+fn a_reader_that_has_stopped_reading_does_not_hold_a_signal_up() {
+    let desk = Desk::with(
+        "
+tasks:
+  a: { for_each: \"{{ range(30) | list }}\", run: \"true\" }
+  b: { needs: [a], run: \"echo $$ > pid; echo up > said; cat gate\" }
+",
+    );
+    desk.gate("gate");
+    desk.gate("said");
+    let (_reader, writer) = narrow();
+    let mut child = desk.command(&["run", "plan.yaml", "--json"]).stdout(writer).spawn().expect("it starts");
+    assert_eq!(desk.hear("said"), "up\n", "the run goes on, whoever reads");
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it is alive");
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    assert!(!is_alive(desk.read("pid").trim().parse().expect("a number")));
+    let show = desk.json(&["show", "last", "--json"]);
+    assert_eq!(show["run"]["state"], "paused");
+    assert_eq!(show["run"]["paused"][0], "interrupted");
+}
+
+#[test]
+fn a_reader_of_both_streams_that_has_stopped_reading_does_not_hold_a_signal_up_either() {
+    let desk = Desk::with(WAITS.replace("cat gate", "echo up > said; cat gate").as_str());
+    desk.gate("gate");
+    desk.gate("said");
+    let (_reader, mut writer) = narrow();
+    let (out, err) = (writer.try_clone().expect("ours"), writer.try_clone().expect("ours"));
+    writer.write_all(&[b'x'; 4096]).expect("it fits");
+    let mut command = desk.command(&["run", "plan.yaml"]);
+    let mut child = command.stdout(out).stderr(err).spawn().expect("it starts");
+    assert_eq!(desk.hear("said"), "up\n");
+    kill_process(Pid::from_child(&child), Signal::INT).expect("it is alive");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+/// Waits until a process catches a signal by itself.
+fn wait_until_it_is_caught(pid: Pid, signal: Signal) {
+    let bit = 1_u64 << (signal.as_raw() - 1);
+    let catches = |status: String| {
+        let bits = status.lines().find_map(|line| line.strip_prefix("SigCgt:").map(str::trim));
+        bits.and_then(|bits| u64::from_str_radix(bits, 16).ok()).is_some_and(|bits| bits & bit != 0)
+    };
+    let status = format!("/proc/{}/status", pid.as_raw_nonzero());
+    while !catches(std::fs::read_to_string(&status).expect("it is alive")) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_signal_before_anything_has_begun_is_an_orderly_end_too() {
+    for _ in 0..10 {
+        let desk = Desk::with("tasks: { a: { run: cat gate } }");
+        desk.gate("gate");
+        let running = desk.start(&["run", "plan.yaml"]);
+        wait_until_it_is_caught(running.pid(), Signal::TERM);
+        running.signal(Signal::TERM);
+        let done = running.end();
+        assert_eq!(done.code, Some(143), "{}", done.all());
+        let runs = desk.json(&["ps", "--json"]);
+        let runs = runs["runs"].as_array().expect("a list");
+        assert!(runs.iter().all(|run| run["state"] == "paused"), "{runs:?}");
+    }
 }
 
 #[test]
