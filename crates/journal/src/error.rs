@@ -10,6 +10,7 @@ use windlass_core::id::{Digest, Epoch, Seq};
 pub use crate::blob::BlobError;
 pub use crate::home::HomeError;
 pub use crate::lock::LockError;
+use crate::store;
 
 /// A failure of the journal. After a failed append the journal is [`JournalError::Poisoned`] for good: only a fresh
 /// opening can say what is on the disk.
@@ -155,6 +156,9 @@ impl JournalError {
                 "the home must belong to the user who runs Windlass".into()
             }
             Self::Io { source, .. } if is_storage_full(source) => "free some space".into(),
+            Self::Store { source, .. } if store::says_damage(source) => {
+                "`windlass doctor` says what is damaged and how to go on".into()
+            }
             Self::Io { .. }
             | Self::Store { .. }
             | Self::NotTheEnd { .. }

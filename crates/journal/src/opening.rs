@@ -93,6 +93,9 @@ pub(crate) fn examine(home: &Path, depth: Depth<'_>) -> Result<Examined, Journal
 impl Examined {
     fn read(&mut self, home: &Path, depth: Depth<'_>) -> Result<(), JournalError> {
         let path = store::path(home);
+        if matches!(depth, Depth::SinceSnapshot(_)) && !store::has_sound_pages(&path) {
+            return self.read(home, Depth::All);
+        }
         let read = Store::open_read_only(&path).and_then(|store| {
             // One transaction, so that a live engine may go on writing meanwhile.
             let one_view = store.connection.unchecked_transaction()?;
@@ -111,6 +114,10 @@ impl Examined {
                     self.fault = Some(DamageCause::EndMissing);
                 }
                 Ok(())
+            }
+            // The place is to be named, and may lie before that from which on was read.
+            Err(error) if store::says_damage(&error) && !matches!(depth, Depth::All) => {
+                self.read(home, Depth::All)
             }
             Err(error) if store::says_damage(&error) => {
                 // What could be read up to there is true; whoever mends reads it once more.

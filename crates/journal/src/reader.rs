@@ -16,7 +16,7 @@ use crate::chain::{Body, Follower, Head, Row};
 use crate::error::{DamageCause, JournalError};
 use crate::head::HomeId;
 use crate::opening::{Depth, examine, sound_end};
-use crate::replay::{Plans, Replay, build_in, damaged};
+use crate::replay::{Plans, Replay, build_in, damaged, unreadable};
 use crate::store::{self, Store};
 use crate::{head, lock, os, snapshot};
 
@@ -107,7 +107,7 @@ impl Reader {
     ) -> Result<(), JournalError> {
         let end = self.refresh()?.seq;
         let Some(Open { store, .. }) = &self.open else { return Ok(()) };
-        let start = store.at(after).map_err(store.failed("read"))?;
+        let start = store.at(after).map_err(unreadable(&self.home, store, (Seq(0), self.known)))?;
         let Some(start) = start else {
             return Err(JournalError::NotTheEnd { expected: after, found: end });
         };
@@ -121,8 +121,9 @@ impl Reader {
             build: None,
         };
         while replay.follower.head.seq < end {
-            let rows = some_rows(store, replay.follower.head.seq)?;
-            if rows.is_empty() {
+            let after = replay.follower.head.seq;
+            let (rows, read) = some_rows(store, after);
+            if rows.is_empty() && read.is_ok() {
                 let at = replay.follower.head.seq;
                 return Err(damaged(&self.home, DamageCause::EndMissing, at, end));
             }
@@ -139,6 +140,9 @@ impl Reader {
                     return Ok(());
                 }
             }
+            // Only now: what lies before the failure is as good as ever.
+            let place = (replay.follower.head.seq, self.known);
+            read.map_err(unreadable(&self.home, store, place))?;
         }
         Ok(())
     }
@@ -227,12 +231,11 @@ impl Copied {
     }
 }
 
-fn some_rows(store: &Store, after: Seq) -> Result<Vec<Copied>, JournalError> {
+fn some_rows(store: &Store, after: Seq) -> (Vec<Copied>, rusqlite::Result<()>) {
     let mut rows = Vec::new();
     let read = store.rows(after, Some(ROWS_AT_ONCE), |row| {
         rows.push(Copied::of(row));
         ControlFlow::Continue(())
     });
-    read.map_err(store.failed("read"))?;
-    Ok(rows)
+    (rows, read)
 }

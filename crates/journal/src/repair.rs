@@ -87,7 +87,12 @@ pub fn accept_loss(
     let copies = keep_copies(path, acceptance.name).map_err(JournalError::io("copy", path))?;
     let repair = Repair { intact: beginning.head.seq, known, copies };
     let epoch = Epoch(highest.max(said.epoch).max(beginning.head.epoch).0 + 1);
-    Renewal { home: path, id, epoch, beginning, acceptance }.make_ready(&repair)?;
+    let made = Renewal { home: path, id, epoch, beginning, acceptance }.make_ready(&repair);
+    if made.is_err() && !is_pending(path) {
+        // All is as it was. What was made for the repair would only take up space, and what failed is told first.
+        let _removed = (remove_folder(&path.join(UNFINISHED)), remove_folder(&repair.copies));
+    }
+    made?;
     exchange(path).map(Some)
 }
 
@@ -207,9 +212,13 @@ impl Renewal<'_> {
             if repair.intact > Seq(0) {
                 let mut inserted = Ok(());
                 Store::open_read_only(&from)?.rows(Seq(0), None, |row| {
-                    inserted =
-                        if row.seq <= repair.intact { to.insert(row) } else { return ControlFlow::Break(()) };
-                    if inserted.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                    inserted = to.insert(row);
+                    // The row behind the last true one is not asked for: it may be what can't be read.
+                    if inserted.is_ok() && row.seq < repair.intact {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
                 })?;
                 inserted?;
             }

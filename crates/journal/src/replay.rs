@@ -13,6 +13,7 @@ use crate::blob::{BlobError, Blobs};
 use crate::chain::{Body, Follower, Head, Row, started};
 use crate::error::{Damage, DamageCause, JournalError};
 use crate::record;
+use crate::store::{self, Store};
 
 /// The plans of a home, each read once. They are held, and the variables of their runs with them, so that a home that
 /// vanishes can be rescued with what its runs can't go on without.
@@ -138,6 +139,20 @@ impl Replay<'_> {
 pub(crate) fn damaged(home: &Path, cause: DamageCause, intact: Seq, known: Seq) -> JournalError {
     let home = PathBuf::from(home);
     JournalError::Damaged(Box::new(Damage { home, cause, intact, known: known.max(intact) }))
+}
+
+/// What a failure to read rows is: damage, if it lies in the file.
+pub(crate) fn unreadable(
+    home: &Path,
+    store: &Store,
+    (intact, known): (Seq, Seq),
+) -> impl FnOnce(rusqlite::Error) -> JournalError {
+    move |error| {
+        if store::says_damage(&error) {
+            return damaged(home, DamageCause::StoreUnreadable(error), intact, known);
+        }
+        store.failed("read")(error)
+    }
 }
 
 /// The build that an `engine_started` names.

@@ -18,7 +18,7 @@ use crate::home::{Home, sync_folder};
 use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::opening::{Depth, examine};
-use crate::replay::{Plans, Replay, build_in};
+use crate::replay::{Plans, Replay, build_in, unreadable};
 use crate::store::{self, Store};
 use crate::{os, rescue, snapshot};
 
@@ -297,7 +297,8 @@ impl Journal for SqliteJournal {
     ) -> Result<(), JournalError> {
         let store = self.writing.as_ref().map(|writing| &writing.store).or(self.reading.as_ref());
         let Some(store) = store else { return Ok(()) };
-        let start = store.at(after).map_err(store.failed("read"))?;
+        let place = (Seq(0), self.known.max(self.head.seq));
+        let start = store.at(after).map_err(unreadable(self.home.path(), store, place))?;
         let Some(start) = start else {
             return Err(JournalError::NotTheEnd { expected: after, found: self.head.seq });
         };
@@ -324,7 +325,8 @@ impl Journal for SqliteJournal {
                 }
             }
         });
-        read.map_err(store.failed("read"))?;
+        let place = (replay.follower.head.seq, replay.known);
+        read.map_err(unreadable(self.home.path(), store, place))?;
         failed.map_or(Ok(()), Err)
     }
 

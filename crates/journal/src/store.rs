@@ -41,6 +41,7 @@ const INSERT: &str =
 const SELECT: &str =
     "SELECT seq, epoch, link, salt, bytes, digest FROM record WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const TIP: &str = "SELECT seq, epoch, link FROM record ORDER BY seq DESC LIMIT 1";
+const COUNT: &str = "SELECT (SELECT count(*) FROM record), (SELECT max(seq) FROM record)";
 const AT: &str = "SELECT seq, epoch, link FROM record WHERE seq = ?1";
 const STARTS: &str = "SELECT seq, bytes FROM record WHERE epoch = ?1 ORDER BY seq LIMIT 1";
 
@@ -236,6 +237,18 @@ impl Store {
     pub(crate) fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> JournalError {
         JournalError::store(doing, &self.path)
     }
+}
+
+/// Whether SQLite can walk every page of the table, and finds as many rows as there are places. What stands in the rows
+/// is not looked at: the chain does that. On a connection of its own: SQLite complains of a page only once, when it first
+/// takes it into its cache.
+pub(crate) fn has_sound_pages(path: &Path) -> bool {
+    let count = |store: Store| {
+        let counted = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?));
+        store.connection.query_row(COUNT, [], counted)
+    };
+    let counted = Store::open_read_only(path).and_then(count);
+    counted.is_ok_and(|(rows, last)| rows == last.unwrap_or(0))
 }
 
 fn head_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Head> {

@@ -1,6 +1,7 @@
 //! Damage is detected and named, never silent; and looking at it changes nothing.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -314,4 +315,59 @@ fn damage_before_the_newest_snapshot_is_found_when_it_is_read() {
     assert!(matches!(damage.cause, DamageCause::ChainBroken { seq: Seq(3) }), "{damage}");
     let without_it = place.open("another build").and_then(|mut journal| all_after(&mut journal, 0));
     assert_eq!(damage_of(without_it).intact, Seq(2));
+}
+
+#[test]
+fn a_damaged_page_before_the_newest_snapshot_is_refused_and_mended() {
+    let (whole, records) = filled(200, true);
+    whole.open(BUILD).unwrap().save_snapshot(Seq(200), b"state").unwrap();
+    let bytes = fs::read(store(&whole)).unwrap();
+    let pages = bytes.len() / 4096;
+    assert!(pages > 8);
+    for page in 2..pages {
+        let place = Place::new();
+        copy_home(&whole.path(), &place.path());
+        // The kind of the page, or the first pointer to one of its rows.
+        let offset = page * 4096 + if page % 2 == 0 { 0 } else { 8 };
+        let mut damaged = bytes.clone();
+        damaged[offset] ^= 0xf0;
+        fs::write(store(&place), &damaged).unwrap();
+
+        let refused = place.open(BUILD).map(|journal| journal.head());
+        let Err(JournalError::Damaged(damage)) = refused else { panic!("{refused:?} with page {page}") };
+        let mut seen = 0;
+        let failed = Reader::open(&place.path(), BUILD).and_then(|mut reader| {
+            reader.replay(Seq(0), &mut |_| {
+                seen += 1;
+                ControlFlow::Continue(())
+            })
+        });
+        let Err(JournalError::Damaged(failed)) = failed else { panic!("{failed:?} with page {page}") };
+        assert_eq!((failed.intact, failed.known), (damage.intact, Seq(200)));
+        assert!(page == pages - 1 || seen == failed.intact.0, "what lies before is handed over");
+
+        let repair = accept(&place).unwrap().unwrap();
+        assert_eq!((repair.intact, repair.known), (damage.intact, Seq(200)));
+        assert!(repair.intact < Seq(200), "page {page}");
+        assert_eq!(fs::read(repair.copies.join("journal.db")).unwrap(), damaged);
+        assert!(!place.path().join("repair.unfinished").exists());
+        let kept = usize::try_from(repair.intact.0).unwrap();
+        let all = replay(&place).unwrap();
+        assert_eq!(all[..kept], records[..kept]);
+        assert_eq!(all.len(), kept + 2);
+        assert_eq!(accept(&place).unwrap(), None, "nothing is wrong any more");
+    }
+}
+
+/// Copies a home as it lies on the disk.
+fn copy_home(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_home(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
