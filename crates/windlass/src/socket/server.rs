@@ -1,19 +1,27 @@
-//! The engine's side of the socket. Never: an answer before it is durable (the handle sees to that).
+//! The engine's side of the socket. Never: an answer before it is durable (the handle sees to that), or more clients at
+//! once than the engine can spare files for.
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use windlass_core::input::Ask;
 use windlass_engine::handle::Handle;
 
 use crate::socket::wire::{self, Reply, Request};
 
 /// How often it is looked whether the socket is still in its place.
-const LOOK_SECONDS: i64 = 5;
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How many clients are talked to at once; others wait in the kernel's queue.
+const CLIENTS_MAX: usize = 64;
+/// How long a client may take over a request or over taking its reply.
+const CLIENT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Takes requests at a path from now on, until the process ends. The caller has the lock of the home: what lies at the
 /// path was left by another. `hosts` is whether plans of others are taken.
@@ -53,18 +61,77 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
+/// The clients that are talked to.
+#[derive(Default)]
+struct Clients {
+    count: Mutex<Count>,
+    one_left: Condvar,
+}
+
+#[derive(Default)]
+struct Count {
+    here: usize,
+    /// How many ever left.
+    left: u64,
+}
+
+/// One of them, as long as it stays.
+struct Client(Arc<Clients>);
+
+impl Clients {
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admit(self: &Arc<Self>) -> Client {
+        self.count().here += 1;
+        Client(Arc::clone(self))
+    }
+
+    /// Waits while `holds`, until a client leaves, but not for ever.
+    fn wait_while(&self, holds: impl Fn(&Count) -> bool) {
+        let waited = self.one_left.wait_timeout_while(self.count(), LOOK_EVERY, |count| holds(count));
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let mut count = self.0.count();
+        count.here -= 1;
+        count.left += 1;
+        self.0.one_left.notify_one();
+    }
+}
+
 fn take(mut bound: Bound, handle: &Handle, hosts: bool) {
-    let every = Timespec { tv_sec: LOOK_SECONDS, tv_nsec: 0 };
+    let every = Timespec { tv_sec: LOOK_EVERY.as_secs().cast_signed(), tv_nsec: 0 };
+    let clients = Arc::new(Clients::default());
     loop {
+        clients.wait_while(|count| count.here >= CLIENTS_MAX);
+        let left = clients.count().left;
         let mut waited_for = [PollFd::new(&bound.listener, PollFlags::IN)];
         // A signal cuts the wait short: then there is nothing to accept, and that is no failure.
         poll(&mut waited_for, Some(&every)).unwrap_or_default();
-        if let Ok((stream, _)) = bound.listener.accept() {
-            let handle = handle.clone();
-            let serving = thread::Builder::new().name("socket client".into());
-            // Where no thread can be had the client sees a closed socket, and tries again.
-            drop(serving.spawn(move || converse(&stream, &handle, hosts)));
-        } else if !bound.is_in_place()
+        match bound.listener.accept() {
+            Ok((stream, _)) => {
+                let (handle, client) = (handle.clone(), clients.admit());
+                let serving = thread::Builder::new().name("socket client".into());
+                let conversing = move || {
+                    converse(stream, &handle, hosts);
+                    drop(client);
+                };
+                // Where no thread can be had the client sees a closed socket, and tries again.
+                drop(serving.spawn(conversing));
+                continue;
+            }
+            // Nobody was there, or has gone already.
+            Err(error) if is_of_the_client(&error) => {}
+            // There is no file or no memory for one more, and the queue stays as it is: what may change that is that
+            // somebody leaves.
+            Err(_) => clients.wait_while(|count| count.left == left),
+        }
+        if !bound.is_in_place()
             && let Ok(anew) = Bound::new(&bound.path)
         {
             bound = anew;
@@ -72,10 +139,14 @@ fn take(mut bound: Bound, handle: &Handle, hosts: bool) {
     }
 }
 
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, Interrupted, WouldBlock};
+    matches!(error.kind(), WouldBlock | Interrupted | ConnectionAborted)
+}
+
 /// Answers one client until it leaves, or until the engine has ended.
-fn converse(stream: &UnixStream, handle: &Handle, hosts: bool) {
-    let prepared = stream.set_nonblocking(false).and_then(|()| stream.try_clone());
-    let Ok(mut to) = prepared else { return };
+fn converse(stream: UnixStream, handle: &Handle, hosts: bool) {
+    let Ok(mut to) = prepared(&stream) else { return };
     let mut from = BufReader::new(stream);
     while let Ok(Some(request)) = wire::read::<Request>(&mut from) {
         let Some(reply) = answer(request, handle, hosts) else { return };
@@ -85,9 +156,21 @@ fn converse(stream: &UnixStream, handle: &Handle, hosts: bool) {
     }
 }
 
+/// The way back to a client.
+fn prepared(stream: &UnixStream) -> io::Result<UnixStream> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(CLIENT_WITHIN))?;
+    stream.set_write_timeout(Some(CLIENT_WITHIN))?;
+    stream.try_clone()
+}
+
 /// The reply to a request; none where the engine has ended: the client looks into the journal then.
 fn answer(request: Request, handle: &Handle, hosts: bool) -> Option<Reply> {
     match request {
+        // Its digests and blobs are the engine's to make: whoever reads them must find what was submitted.
+        Request::Command(command) if matches!(command.ask, Ask::SubmitPlan(_)) => {
+            Some(Reply::Refused("a plan is handed over by `start`, not as a command".into()))
+        }
         Request::Command(command) => handle.submit(command).ok().map(Reply::Answer),
         Request::Start(_) if !hosts => Some(Reply::Refused(
             "the engine of this home was started with --no-host: it takes no other plans".into(),

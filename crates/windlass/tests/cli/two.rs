@@ -1,6 +1,11 @@
 //! Two terminals, one home: the second hands its plan to the engine that is alive.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
 use rustix::process::Signal;
+use windlass_engine::reading::Reading;
 
 use crate::desk::Desk;
 
@@ -129,10 +134,7 @@ fn a_socket_that_was_removed_is_bound_anew() {
     let mut host = desk.start(&["run", "plan.yaml"]);
     let run = host.run();
     host.wait_for("started   a");
-    let sockets = desk.work().parent().expect("it has one").join("run/windlass");
-    for socket in std::fs::read_dir(&sockets).expect("the folder is there") {
-        std::fs::remove_file(socket.expect("readable").path()).expect("ours");
-    }
+    std::fs::remove_file(socket(&desk)).expect("ours");
     // The command tries again for 5 s, and the engine looks each 5 s: one of two tries reaches it.
     let reached = (0..2).any(|_| desk.windlass(&["cancel", &run]).code == Some(0));
     assert!(reached);
@@ -205,4 +207,50 @@ fn a_resume_that_meets_an_ending_engine_goes_on_once_that_has_ended() {
     desk.open_gate("hold");
     let resumed = resumed.end();
     assert_eq!(resumed.code, Some(0), "{}", resumed.all());
+}
+
+/// The one socket of the desk.
+fn socket(desk: &Desk) -> PathBuf {
+    let sockets = desk.work().parent().expect("it has one").join("run/windlass");
+    let mut sockets = std::fs::read_dir(sockets).expect("the folder is there");
+    sockets.next().expect("there is one").expect("readable").path()
+}
+
+#[test]
+fn a_plan_is_not_taken_as_a_command_since_its_digest_could_be_anothers() {
+    let desk = two();
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    let run = host.run();
+    host.wait_for("started   a");
+    let reading = Reading::open(&desk.home()).expect("a home");
+    let known = reading.state().runs.values().next().expect("a run");
+    let submission = serde_json::json!({
+        "run": "zzzzzz", "plan": *known.plan, "plan_digest": "0".repeat(64), "folder": "/",
+        "env_digest": known.env, "source": "-",
+    });
+    let command = serde_json::json!({ "id": "1", "by": "test", "ask": { "submit_plan": submission } });
+    let mut stream = UnixStream::connect(socket(&desk)).expect("it is taken");
+    writeln!(stream, "{}", serde_json::json!({ "command": command })).expect("it is read");
+    let mut reply = String::new();
+    BufReader::new(&stream).read_line(&mut reply).expect("a reply");
+    assert!(reply.contains("refused") && reply.contains("start"), "{reply}");
+    desk.open_gate("gate");
+    assert_eq!(host.end().code, Some(0));
+    let runs = desk.json(&["ps", "--json"]);
+    assert_eq!((&runs["runs"][0]["id"], &runs["runs"][1]), (&run.into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn more_clients_than_there_are_files_for_only_wait() {
+    let desk = two();
+    let program = env!("CARGO_BIN_EXE_windlass");
+    let mut host = desk.start_shell(&format!("ulimit -n 60; exec {program} run plan.yaml"));
+    let run = host.run();
+    host.wait_for("started   a");
+    let path = socket(&desk);
+    let clients: Vec<UnixStream> =
+        (0..100).map(|_| UnixStream::connect(&path).expect("the queue has room")).collect();
+    drop(clients);
+    assert_eq!(desk.windlass(&["cancel", &run]).code, Some(0));
+    assert_eq!(host.end().code, Some(1));
 }
