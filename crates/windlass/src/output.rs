@@ -5,17 +5,16 @@ use windlass_core::effect::Settle;
 use windlass_core::event::Output;
 use windlass_core::id::Digest;
 use windlass_engine::reading::Reading;
-use windlass_worker::{VALUE_BYTES_MAX, settle};
+use windlass_worker::{VALUE_BYTES_MAX, settle, value_of};
 
 use crate::error::{Outcome, Report, engine_failed};
 
 /// The value of an output that lies in a blob.
 pub(crate) fn of_blob(reading: &Reading, digest: Digest) -> Result<Value, Report> {
     let bytes = reading.blob(digest).map_err(|error| engine_failed(&error))?;
-    Ok(serde_json::from_slice(&bytes).unwrap_or_else(|_| {
-        let text = String::from_utf8_lossy(&bytes);
-        Value::String(text.strip_suffix('\n').unwrap_or(&text).to_owned())
-    }))
+    value_of(&bytes).map_err(|failure| {
+        Report::environment("an output that was taken can't be read any more").cause(failure.message)
+    })
 }
 
 /// An output that a person gives for a task.

@@ -26,7 +26,7 @@ pub fn settle(bytes: &[u8], truncated: bool, settle: &Settle) -> Result<Output, 
     if truncated {
         return settle_truncated(settle);
     }
-    let value = parse(bytes)?;
+    let value = value_of(bytes)?;
     if let Some(schema) = &settle.schema {
         check(&value, schema)?;
     }
@@ -48,8 +48,8 @@ fn settle_truncated(settle: &Settle) -> Result<Output, Failure> {
         .hint("print the answer alone, or write it into the file named by WINDLASS_OUTPUT"))
 }
 
-/// JSON where it is JSON, else text without its last newline.
-fn parse(bytes: &[u8]) -> Result<Value, Failure> {
+/// What an output is as a value: JSON where it is JSON, else text without its last newline.
+pub fn value_of(bytes: &[u8]) -> Result<Value, Failure> {
     match serde_json::from_slice(bytes) {
         Ok(value) => Ok(value),
         // Text that begins like JSON and goes too deep is no text that anybody meant.

@@ -73,6 +73,14 @@ fn a_large_output_is_shown_whole() {
 }
 
 #[test]
+fn a_large_output_is_shown_as_the_value_that_templates_see() {
+    let desk =
+        Desk::with("tasks: { a: { run: \"head -c 70000 /dev/zero | tr '\\\\0' x; printf '\\\\r\\\\n'\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(desk.json(&["show", "last", "--json"])["tasks"][0]["output"], "x".repeat(70_000));
+}
+
+#[test]
 fn every_unfinished_task_says_why_it_waits() {
     let desk = Desk::with(
         "
