@@ -6,7 +6,7 @@ use serde_json::Value;
 use windlass_core::id::Digest;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, State, TaskIx};
-use windlass_core::time::Time;
+use windlass_core::time::{Span, Time};
 use windlass_core::view::{self, AttemptView, RunView, Summary, TaskView};
 use windlass_core::wake::{self, Wait};
 use windlass_engine::clock;
@@ -46,7 +46,7 @@ struct Document {
     run: RunDocument,
     tasks: Vec<TaskDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    waits: Option<Vec<Wait>>,
+    waits: Option<Vec<WaitDocument>>,
 }
 
 #[derive(Serialize)]
@@ -61,7 +61,34 @@ struct TaskDocument {
     #[serde(flatten)]
     view: TaskView,
     #[serde(skip_serializing_if = "Option::is_none")]
-    waits: Option<Vec<Wait>>,
+    waits: Option<Vec<WaitDocument>>,
+}
+
+#[derive(Clone, Serialize)]
+struct WaitDocument {
+    #[serde(flatten)]
+    wait: Wait,
+    /// How much of the wait is left once an engine works on the run again: without one its clock stands still, and
+    /// `until` is no moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    working_ms_left: Option<u64>,
+}
+
+impl WaitDocument {
+    fn of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Self> {
+        let wait = wake::wait(state, run, ix, alive)?;
+        let due = run.task(ix).wait.answer_by.filter(|_| wait.until.is_none());
+        let working_ms_left = due.map(|due| due.minus(run.active.at(state.clock.alive)).ms);
+        Some(Self { wait, working_ms_left })
+    }
+
+    /// The bound of the wait, for people.
+    fn until(&self) -> String {
+        let left = self
+            .working_ms_left
+            .map(|ms| format!("{} of working time left", time::length(Span::from_ms(ms))));
+        self.wait.until.map(time::date).or(left).unwrap_or_default()
+    }
 }
 
 impl Show {
@@ -81,7 +108,7 @@ impl Show {
             None => view::in_order(run).collect(),
         };
         let whys =
-            |ix: TaskIx| self.why.then(|| wake::wait(state, run, ix, alive).into_iter().collect::<Vec<_>>());
+            |ix| self.why.then(|| WaitDocument::of(state, run, ix, alive).into_iter().collect::<Vec<_>>());
         let mut unreadable = None;
         let mut read = |digest: Digest| {
             output::of_blob(&reading, digest).unwrap_or_else(|report| {
@@ -239,14 +266,15 @@ fn what(task: &TaskDocument) -> String {
 }
 
 /// What is waited for, a line a task.
-fn why_lines(waits: &[Wait], now: Time) -> Vec<String> {
+fn why_lines(waits: &[WaitDocument], now: Time) -> Vec<String> {
     let mut table = Table::with_head(["WAITS", "FOR", "SINCE", "UNTIL", "WHO CAN CHANGE IT"]);
-    for wait in waits {
+    for told in waits {
+        let wait = &told.wait;
         table.row([
             wait.task.to_string().into(),
             text::plain(&wait.on).into(),
             time::ago(now, wait.since).into(),
-            wait.until.map(time::date).unwrap_or_default().into(),
+            told.until().into(),
             text::plain(&wait.who).into(),
         ]);
     }

@@ -81,6 +81,17 @@ fn a_large_output_is_shown_as_the_value_that_templates_see() {
 }
 
 #[test]
+fn a_wait_for_a_person_stands_still_while_no_engine_works_and_says_what_is_left() {
+    let desk = Desk::with("tasks: { ask: { approval: \"Ship it?\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let wait = desk.json(&["show", "last", "--why", "--json"])["waits"][0].clone();
+    assert_eq!(wait["until"], Value::Null);
+    assert!(wait["working_ms_left"].as_u64().is_some_and(|left| left > 0), "{wait}");
+    let told = desk.windlass(&["show", "last", "--why"]);
+    assert!(told.out.contains("of working time left"), "{}", told.out);
+}
+
+#[test]
 fn every_unfinished_task_says_why_it_waits() {
     let desk = Desk::with(
         "
