@@ -119,6 +119,11 @@ impl Site {
         serde_json::json!({ "state": shown["run"]["state"], "tasks": kept.collect::<Vec<_>>() })
     }
 
+    /// Whether a kill came before the end of the run.
+    fn is_unfinished(&self) -> bool {
+        self.ask(&["show", "last", "--json"])[0]["run"]["ended_at"].is_null()
+    }
+
     /// One key a task is accepted, and every other key belongs to an attempt that the journal shows as over otherwise.
     fn is_exactly_once(&self) {
         let events = self.ask(&["events", "last", "--json"]);
@@ -177,22 +182,28 @@ fn moment(seed: u64, most: u64) -> u64 {
 
 fn killed_once(seeds: std::ops::Range<u64>) {
     let expected = uninterrupted();
+    let (mut hit, of) = (0, seeds.end - seeds.start);
     for seed in seeds {
         let site = Site::new();
         site.until(&["run", "plan.yaml", "--json"], Some(moment(seed, RECORDS)));
+        hit += u64::from(site.is_unfinished());
         assert!(site.until(&["resume", "--json"], None), "seed {seed}");
         assert_eq!(site.outcome(), expected, "seed {seed}");
         site.is_exactly_once();
     }
+    assert!(2 * hit >= of, "only {hit} of {of} kills came before the end of the run");
 }
 
 fn killed_twenty_times(seed: u64) {
     let expected = uninterrupted();
     let site = Site::new();
     site.until(&["run", "plan.yaml", "--json"], Some(moment(seed, 20)));
+    let mut hit = u64::from(site.is_unfinished());
     for kill in 1..20 {
         site.until(&["resume", "--json"], Some(moment(seed * 100 + kill, 24)));
+        hit += u64::from(site.is_unfinished());
     }
+    assert!(hit >= 5, "seed {seed}: only {hit} of 20 kills came before the end of the run");
     assert!(site.until(&["resume", "--json"], None), "seed {seed}");
     assert_eq!(site.outcome(), expected, "seed {seed}");
     site.is_exactly_once();
