@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use windlass_core::event::Role;
+use windlass_core::event::{Role, RunOutcome};
 use windlass_core::id::{CommandId, RunId, TaskId};
 use windlass_core::input::{Answer, Ask, Command};
 use windlass_core::machine::run::Phase;
+use windlass_core::machine::task;
+use windlass_core::state::Run;
 use windlass_engine::engine::Engine;
 use windlass_engine::error::EngineError;
 use windlass_engine::handle::random;
@@ -29,25 +31,53 @@ pub(crate) fn find_task(desk: &Desk, run: &str, task: &str) -> Outcome<(RunId, T
     Ok((run.id, run.task(ix).id.clone()))
 }
 
-/// Carries a command out, and says what came of it.
-pub(crate) fn carry_out(desk: &mut Desk, ask: Ask, said: &str) -> Outcome {
-    match send(desk, ask)? {
-        Answer::Accepted => desk.note(said),
-        Answer::Already => desk.note(&format!("{said} It was so already.")),
+/// Carries a command about a run out, and says what came of it: `said` reads that off the run as it is then.
+pub(crate) fn carry_out(desk: &mut Desk, run: RunId, ask: Ask, said: impl FnOnce(&Run) -> String) -> Outcome {
+    let again = match send(desk, ask)? {
+        Answer::Accepted => "",
+        Answer::Already => " It was so already.",
         Answer::Refused(rejection) => return Err(Report::of(Exit::Failed, &rejection).into()),
-    }
+    };
+    let reading = lookup::open(desk)?;
+    let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
+    desk.note(&format!("{}{again}", said(run)));
     Ok(Exit::Done)
 }
 
-/// Says how a run goes on, where no engine does it by itself.
+/// Says what a run has come to by a command, or how it goes on, where no engine does it by itself.
 pub(crate) fn say_how_to_go_on(desk: &mut Desk, run: RunId) -> Outcome<()> {
     let reading = lookup::open(desk)?;
     let alive = reading.is_live().map_err(|error| engine_failed(&error))?;
-    let is_open = reading.state().run(run).is_some_and(|run| run.phase != Phase::Finished);
-    if is_open && !alive {
-        desk.note(&format!("No engine is alive: `windlass resume {run}` goes on."));
+    let Some(found) = reading.state().run(run) else { return Ok(()) };
+    match found.outcome {
+        Some(outcome) if found.phase == Phase::Finished => {
+            desk.note(&format!("Run {run} {}.", outcome_in_words(outcome)));
+        }
+        _ if !alive => desk.note(&format!("No engine is alive: `windlass resume {run}` goes on.")),
+        _ => {}
     }
     Ok(())
+}
+
+/// What became of a run, as the end of a sentence.
+pub(crate) const fn outcome_in_words(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Succeeded => "has succeeded",
+        RunOutcome::Failed => "has failed",
+        RunOutcome::Cancelled => "is cancelled",
+    }
+}
+
+/// Where a task stands, as the end of a sentence.
+pub(crate) fn standing(run: &Run, task: &TaskId) -> String {
+    let phase = run.names.get(task).map(|ix| run.task(*ix).phase);
+    match phase {
+        Some(task::Phase::Succeeded) => "has succeeded".into(),
+        Some(task::Phase::Skipped) => "was skipped".into(),
+        Some(task::Phase::BackingOff) => "waits for its next attempt".into(),
+        Some(phase) => format!("is {}", phase.name()),
+        None => "is gone".into(),
+    }
 }
 
 /// A name for a command that nobody else gives.

@@ -56,9 +56,10 @@ impl Approve {
             }
         };
         let word = if answer == ApprovalAnswer::Approved { "approved" } else { "denied" };
-        let said = format!("Task {task} of run {run} is {word}.");
-        let exit =
-            steer::carry_out(desk, Ask::Approve { run, task, approval, answer, text: self.text }, &said)?;
+        let ask = Ask::Approve { run, task: task.clone(), approval, answer, text: self.text };
+        let exit = steer::carry_out(desk, run, ask, |now| {
+            format!("Task {task} of run {run} is {word}; it {}.", steer::standing(now, &task))
+        })?;
         steer::say_how_to_go_on(desk, run)?;
         Ok(exit)
     }

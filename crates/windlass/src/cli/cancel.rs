@@ -18,20 +18,21 @@ pub(crate) struct Cancel {
 
 impl Cancel {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
-        match &self.task {
-            None => {
-                let run = lookup::run(lookup::open(desk)?.state(), &self.run)?.id;
-                steer::carry_out(
-                    desk,
-                    Ask::Cancel { run, task: None },
-                    &format!("Run {run} is being cancelled."),
-                )
-            }
-            Some(name) => {
-                let (run, task) = steer::find_task(desk, &self.run, name)?;
-                let said = format!("Task {task} of run {run} is being cancelled.");
-                steer::carry_out(desk, Ask::Cancel { run, task: Some(task) }, &said)
-            }
-        }
+        let Some(name) = &self.task else {
+            let run = lookup::run(lookup::open(desk)?.state(), &self.run)?.id;
+            return steer::carry_out(desk, run, Ask::Cancel { run, task: None }, |now| match now.outcome {
+                Some(outcome) => format!("Run {run} {}.", steer::outcome_in_words(outcome)),
+                None => format!("Run {run} is being cancelled."),
+            });
+        };
+        let (run, task) = steer::find_task(desk, &self.run, name)?;
+        let ask = Ask::Cancel { run, task: Some(task.clone()) };
+        let exit = steer::carry_out(desk, run, ask, |now| {
+            let is_final = now.names.get(&task).is_some_and(|ix| now.task(*ix).phase.is_final());
+            let what = if is_final { steer::standing(now, &task) } else { "is being cancelled".into() };
+            format!("Task {task} of run {run} {what}.")
+        })?;
+        steer::say_how_to_go_on(desk, run)?;
+        Ok(exit)
     }
 }

@@ -68,7 +68,8 @@ impl Dlq {
             What::Drop { run, task } => {
                 let (run, task) = steer::find_task(desk, &run, &task)?;
                 let ask = Ask::DropDeadLetter { run, task: task.clone() };
-                steer::carry_out(desk, ask, &format!("The dead letter of {task} in run {run} is given up."))
+                let said = format!("The dead letter of {task} in run {run} is given up.");
+                steer::carry_out(desk, run, ask, |_| said)
             }
         }
     }

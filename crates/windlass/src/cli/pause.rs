@@ -38,7 +38,7 @@ impl Pause {
         }
         for run in runs {
             let said = format!("Run {run} is paused; `windlass resume {run}` goes on.");
-            steer::carry_out(desk, Ask::Pause { run }, &said)?;
+            steer::carry_out(desk, run, Ask::Pause { run }, |_| said)?;
         }
         Ok(Exit::Done)
     }

@@ -36,8 +36,9 @@ impl Retry {
             return Err(not_supported_yet("`retry --prompt`"));
         }
         let (run, task) = steer::find_task(desk, &self.run, &self.task)?;
-        let said = format!("Task {task} of run {run} will be tried anew.");
-        let exit = steer::carry_out(desk, Ask::Retry { run, task }, &said)?;
+        let exit = steer::carry_out(desk, run, Ask::Retry { run, task: task.clone() }, |now| {
+            format!("Task {task} of run {run} is tried anew; it {}.", steer::standing(now, &task))
+        })?;
         steer::say_how_to_go_on(desk, run)?;
         Ok(exit)
     }

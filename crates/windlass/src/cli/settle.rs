@@ -45,8 +45,10 @@ impl Settle {
         };
         let (answer, word) =
             if self.done { (Settlement::Done, "done") } else { (Settlement::Failed, "failed") };
-        let said = format!("Task {task} of run {run} is settled as {word}.");
-        let exit = steer::carry_out(desk, Ask::Settle { run, task, answer, output }, &said)?;
+        let ask = Ask::Settle { run, task: task.clone(), answer, output };
+        let exit = steer::carry_out(desk, run, ask, |now| {
+            format!("Task {task} of run {run} is settled as {word}; it {}.", steer::standing(now, &task))
+        })?;
         steer::say_how_to_go_on(desk, run)?;
         Ok(exit)
     }

@@ -122,6 +122,7 @@ fn a_denied_task_is_dead() {
     let (run, id) = asked(&desk);
     let denied = desk.windlass(&["approve", &run, "ok", "--id", &id, "--deny", "--text", "not today"]);
     assert_eq!(denied.code, Some(0), "{}", denied.all());
+    assert_eq!(denied.err, format!("Task ok of run {run} is denied; it is dead.\nRun {run} has failed.\n"));
     let show = desk.json(&["show", &run, "--json"]);
     assert_eq!(show["run"]["state"], "failed");
     assert_eq!(show["tasks"][0]["error"]["kind"], "denied");
@@ -142,6 +143,26 @@ fn an_approval_is_given_to_a_live_engine() {
     running.wait_for("approved");
     desk.open_gate("gate");
     assert_eq!(running.end().code, Some(0));
+}
+
+#[test]
+fn what_is_said_of_a_command_without_a_live_engine_is_what_is_so_then() {
+    let desk = Desk::with("tasks: { ok: { approval: \"Ship it?\" }, b: { needs: [ok], run: \"true\" } }");
+    let (run, id) = asked(&desk);
+    assert_eq!(
+        desk.windlass(&["approve", &run, "ok", "--id", &id]).err,
+        format!(
+            "Task ok of run {run} is approved; it has succeeded.\nNo engine is alive: `windlass resume {run}` goes on.\n"
+        )
+    );
+    assert_eq!(desk.windlass(&["cancel", &run]).err, format!("Run {run} is cancelled.\n"));
+    assert_eq!(desk.windlass(&["cancel", &run]).err, format!("Run {run} is cancelled. It was so already.\n"));
+    assert_eq!(
+        desk.windlass(&["retry", &run, "b"]).err,
+        format!(
+            "Task b of run {run} is tried anew; it is ready.\nNo engine is alive: `windlass resume {run}` goes on.\n"
+        )
+    );
 }
 
 /// A run with a task whose outcome nobody knows: its engine was killed in the middle.
