@@ -28,9 +28,15 @@ fn monitor(link: &Link, signals: &OwnedFd, keeper: Pid) -> io::Result<()> {
     Host::watch_parent()?;
     let mut starter = Starter::new();
     let mut buffer = vec![0; MESSAGE_BYTES_MAX];
+    // The writing ends of output and error stay open here until the next attempt has begun: so the engine is woken by
+    // the report that all is over, and not before it by the end of each stream. It reads what is there, and waits
+    // for no end.
+    let mut _streams = Vec::new();
     loop {
         // Nothing runs, so nothing has to be watched: the death of the keeper matters only to what runs.
-        let Received::Message(length, descriptors) = link.receive(&mut buffer, true)? else { return Ok(()) };
+        let Received::Message(length, mut descriptors) = link.receive(&mut buffer, true)? else {
+            return Ok(());
+        };
         let from_file;
         let mut order = Order::from_bytes(&buffer[..length]);
         if let Some(Order::StartInFile(length)) = order {
@@ -40,8 +46,9 @@ fn monitor(link: &Link, signals: &OwnedFd, keeper: Pid) -> io::Result<()> {
         match order {
             Some(Order::Start(start)) => {
                 let begun = begin(&mut starter, &start, &descriptors);
-                // Whoever reads the streams waits for the last writer: that must not be this process.
-                drop(descriptors);
+                descriptors.truncate(3);
+                descriptors.drain(..1.min(descriptors.len()));
+                _streams = descriptors;
                 match begun {
                     Ok(main) => {
                         if Watch::new(link, signals, keeper, main, start.fence).until_empty()? == Engine::Gone
@@ -116,7 +123,8 @@ impl<'a> Watch<'a> {
     fn until_empty(mut self) -> io::Result<Engine> {
         // The death of the keeper may have been signalled while nothing ran and nobody looked.
         self.look_for_keeper();
-        while self.take_the_dead()? {
+        let mut is_empty = false;
+        while !is_empty {
             if !self.main_lives {
                 self.end_within(GRACE_OF_LEFTOVERS);
                 self.outlived.extend(descent(own_children()));
@@ -134,6 +142,7 @@ impl<'a> Watch<'a> {
             if heard {
                 self.hear()?;
             }
+            is_empty = !self.take_the_dead()?;
         }
         self.account.leftovers = u32::try_from(self.outlived.len()).unwrap_or(u32::MAX);
         tell(self.link, FromMonitor::Ended(self.account))?;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use windlass_core::effect::Assignment;
 use windlass_core::event::{Exit, Usage};
@@ -65,7 +66,7 @@ impl Attempt {
         settings: &Settings,
         assignment: &Assignment,
         ready: Ready,
-    ) -> (Self, Vec<u8>, Vec<OwnedFd>) {
+    ) -> (Self, Vec<u8>, Vec<Arc<OwnedFd>>) {
         let Ready { message, descriptors, streams, program, reading } = ready;
         let spool = settings.spool().join(format!("{}.stdout", assignment.fence));
         let attempt = Self {

@@ -67,17 +67,16 @@ pub(super) struct Driver {
     sink: Sink,
     orders: Arc<Orders>,
     pub(super) poller: OwnedFd,
-    null: OwnedFd,
+    null: Arc<OwnedFd>,
     pub(super) pool: Option<Pool>,
     pub(super) mourning: Option<Mourning>,
     pub(super) attempts: BTreeMap<Fence, Attempt>,
     /// Ready, and without a monitor yet: the order and its descriptors.
-    waiting: VecDeque<(Fence, Vec<u8>, Vec<OwnedFd>)>,
+    waiting: VecDeque<(Fence, Vec<u8>, Vec<Arc<OwnedFd>>)>,
     /// Attempts whose monitor is gone and whose processes the keeper is ending.
     pub(super) orphaned: Vec<(Pid, Fence)>,
     /// Attempts that a keeper's death ended, until all that it left is gone.
     pub(super) mourned: Vec<LostAttempt>,
-    /// How often the kernel has ended a process for want of memory, when it was looked at last.
     /// How many processes the kernel had ended for want of memory, at the last two measurements.
     pub(super) memory_kills: [u64; 2],
     pub(super) mourning_step: Option<Duration>,
@@ -102,7 +101,7 @@ impl Driver {
         let system = |what| move |source| WorkerError::System { what, source };
         let poller = Host::poller().map_err(system("make a poller"))?;
         Host::watch(&poller, orders.bell.as_fd(), Source::Bell.token()).map_err(system("watch the bell"))?;
-        let null = std::fs::File::open("/dev/null").map_err(system("open /dev/null"))?.into();
+        let null: OwnedFd = fs::File::open("/dev/null").map_err(system("open /dev/null"))?.into();
         let pool = Pool::start(&settings, &poller).map_err(|source| WorkerError::Keeper {
             program: settings.program.clone().unwrap_or_else(|| "/proc/self/exe".into()),
             source,
@@ -112,7 +111,7 @@ impl Driver {
             sink,
             orders,
             poller,
-            null,
+            null: Arc::new(null),
             pool: Some(pool),
             mourning: None,
             attempts: BTreeMap::new(),

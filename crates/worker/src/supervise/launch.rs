@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use rustix::pipe::PipeFlags;
@@ -28,7 +29,7 @@ const PROMPT_BYTES_IN_MEMORY: u64 = 1 << 20;
 pub(super) struct Ready {
     pub(super) message: Vec<u8>,
     /// Standard input, output and error, and the text of the order where it is too long for a message.
-    pub(super) descriptors: Vec<OwnedFd>,
+    pub(super) descriptors: Vec<Arc<OwnedFd>>,
     /// The other ends of output and error.
     pub(super) streams: [OwnedFd; 2],
     pub(super) program: PathBuf,
@@ -50,7 +51,7 @@ pub(super) fn prepare(
     settings: &Settings,
     assignment: &Assignment,
     surroundings: &Surroundings,
-    null: &OwnedFd,
+    null: &Arc<OwnedFd>,
 ) -> Result<Ready, Failure> {
     let notes = settings.spool().join(format!("{}.notes", assignment.fence));
     let recipe = adapter::recipe(&assignment.program, notes)?;
@@ -95,12 +96,12 @@ pub(super) fn prepare(
     let no_stream = |error: io::Error| not_made("its streams could not be made", &error);
     let (output, output_in) = stream().map_err(no_stream)?;
     let (errors, errors_in) = stream().map_err(no_stream)?;
-    let mut descriptors = vec![input, output_in, errors_in];
+    let mut descriptors = vec![input, Arc::new(output_in), Arc::new(errors_in)];
     let mut message = start.into_bytes();
     if message.len() > MESSAGE_BYTES_MAX {
         let mut file = File::from(Host::memory_file("windlass-order").map_err(no_stream)?);
         file.write_all(&message).map_err(no_stream)?;
-        descriptors.push(file.into());
+        descriptors.push(Arc::new(file.into()));
         message = start_in_file(message.len()).to_vec();
     }
     Ok(Ready { message, descriptors, streams: [output, errors], program, reading: recipe.reading })
@@ -118,11 +119,11 @@ fn standard_input(
     settings: &Settings,
     recipe: &Recipe,
     surroundings: &Surroundings,
-    null: &OwnedFd,
-) -> Result<OwnedFd, Failure> {
+    null: &Arc<OwnedFd>,
+) -> Result<Arc<OwnedFd>, Failure> {
     let no_prompt = |error: io::Error| not_made("its prompt could not be written", &error);
     if recipe.prompt.is_empty() {
-        return null.try_clone().map_err(no_prompt);
+        return Ok(Arc::clone(null));
     }
     let texts = recipe.prompt.iter().map(|part| match part {
         PromptPart::Text(text) => text.len() as u64,
@@ -144,7 +145,7 @@ fn standard_input(
         .map_err(no_prompt)?;
     }
     file.rewind().map_err(no_prompt)?;
-    Ok(file.into())
+    Ok(Arc::new(file.into()))
 }
 
 /// What it means that something of ours could not be made for an attempt.

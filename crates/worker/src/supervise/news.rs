@@ -64,43 +64,40 @@ impl Driver {
         pools.into_iter().find(|pool| pool.monitors.contains_key(&id))
     }
 
+    /// Takes one message of a monitor: there is seldom another, and the poller would tell.
     pub(super) fn hear_monitor(&mut self, id: u32) {
         let mut buffer = [0; 64];
-        loop {
-            let Some(pool) = self.pool_of(id) else { return };
-            let Some(monitor) = pool.monitors.get(&id) else { return };
-            let doing = monitor.doing;
-            match monitor.link.receive(&mut buffer, false) {
-                Ok(Received::Message(length, _)) => match (FromMonitor::from_bytes(&buffer[..length]), doing)
+        let Some(pool) = self.pool_of(id) else { return };
+        let Some(monitor) = pool.monitors.get(&id) else { return };
+        let doing = monitor.doing;
+        match monitor.link.receive(&mut buffer, false) {
+            Ok(Received::Message(length, _)) => match (FromMonitor::from_bytes(&buffer[..length]), doing) {
+                (Some(FromMonitor::Ended(account)), Some(fence)) => {
+                    pool.is_free(id);
+                    self.hand_out();
+                    self.monitor_ended(fence, &account);
+                }
+                (Some(FromMonitor::Failed(fault)), Some(fence)) => {
+                    pool.is_free(id);
+                    let attempt = self.attempts.get(&fence);
+                    let failure = attempt.map(|one| fault::explain(fault, &one.program, &one.folder));
+                    if let Some(failure) = failure {
+                        self.fail(fence, failure);
+                    }
+                }
+                (Some(FromMonitor::Doing(asked, doing)), Some(fence))
+                    if asked == fence.0 && doing != asked =>
                 {
-                    (Some(FromMonitor::Ended(account)), Some(fence)) => {
-                        pool.is_free(id);
-                        self.hand_out();
-                        self.monitor_ended(fence, &account);
-                    }
-                    (Some(FromMonitor::Failed(fault)), Some(fence)) => {
-                        pool.is_free(id);
-                        let attempt = self.attempts.get(&fence);
-                        let failure = attempt.map(|one| fault::explain(fault, &one.program, &one.folder));
-                        if let Some(failure) = failure {
-                            self.fail(fence, failure);
-                        }
-                    }
-                    (Some(FromMonitor::Doing(asked, doing)), Some(fence))
-                        if asked == fence.0 && doing != asked =>
-                    {
-                        pool.is_free(id);
-                        self.lost(fence);
-                    }
-                    _ => {}
-                },
-                Ok(Received::Nothing) => return,
-                Ok(Received::End) | Err(_) => {
-                    let gone = pool.monitors.remove(&id);
-                    if let (Some(gone), Some(fence)) = (gone, doing) {
-                        self.monitor_died(gone.pid, fence);
-                    }
-                    return;
+                    pool.is_free(id);
+                    self.lost(fence);
+                }
+                _ => {}
+            },
+            Ok(Received::Nothing) => {}
+            Ok(Received::End) | Err(_) => {
+                let gone = pool.monitors.remove(&id);
+                if let (Some(gone), Some(fence)) = (gone, doing) {
+                    self.monitor_died(gone.pid, fence);
                 }
             }
         }
