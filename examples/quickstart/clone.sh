@@ -6,9 +6,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 fail() { printf 'error: %s\nhint: %s\n' "$1" "$2" >&2; exit 1; }
 
-# The repository that REPO lies in; without one at `.`, the one that this plan lies in.
+# The repository that REPO lies in.
 top_of() { git -C "$1" rev-parse --show-toplevel 2>/dev/null || git -C "$1" rev-parse --absolute-git-dir 2>/dev/null; }
-from=$(top_of "$1") || { [ "$1" = . ] && from=$(top_of "$here"); } ||
+from=$(top_of "$1") ||
     fail "$1 is no git repository" "name one: --input repo=PATH"
 commit=$(git -C "$from" rev-parse --verify --quiet 'HEAD^{commit}') ||
     fail "$from has no commit yet" "commit something first, or name another: --input repo=PATH"

@@ -260,7 +260,7 @@ fn approve(state: &State, run: &Run, ix: TaskIx, command: &CommandId, given: &Gi
         Event::TaskSucceeded { run: run.id, task: task.id.clone(), attempt: None, fence: None, output }
     } else {
         let remark = if given.text.is_empty() { String::new() } else { format!(": {}", given.text) };
-        let error = Failure::new(ErrorKind::Denied, format!("{} denied it{remark}", given.by)).cut();
+        let error = Failure::new(ErrorKind::Denied, format!("{} denied it{remark}", given.by));
         judge::dead(run, task, None, error)
     };
     Decision::accepted(vec![answered, then])
@@ -334,7 +334,7 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
     }
     let stopped = attempt.stop.as_ref().map(|(why, message, _)| judge::stopped(*why, message));
     let own = || ended.error.clone().or_else(|| unexplained(ended.exit));
-    let error = stopped.or_else(own).map(Failure::cut);
+    let error = stopped.or_else(own).map(Failure::recorded);
     let judged = error.is_none();
     let mut events = vec![
         Event::AttemptFinished {
@@ -352,7 +352,7 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
     if let (true, Some(settled)) = (judged, &ended.output) {
         let (output, error) = match settled {
             Ok(output) => (output.clone(), None),
-            Err(failure) => (Output::default(), Some(failure.clone().cut())),
+            Err(failure) => (Output::default(), Some(failure.clone().recorded())),
         };
         events.push(Event::ExtractsRecorded { run, task, attempt: number, fence, output, error });
     }
@@ -437,7 +437,7 @@ fn settled(
         attempt: attempt.number,
         fence,
         output: output.clone(),
-        error: error.cloned().map(Failure::cut),
+        error: error.cloned().map(Failure::recorded),
     }]
 }
 

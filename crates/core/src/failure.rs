@@ -201,6 +201,41 @@ impl ErrorKind {
         }
     }
 
+    /// What to do about it, where nobody knows better.
+    #[rustfmt::skip]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::RateLimited     => "it goes on by itself once the provider lets it; fewer at a time: the agent's `concurrency`",
+            Self::Overloaded      => "the provider has no capacity: wait, or give the task to another agent",
+            Self::Auth            => "log the agent in, or let its key through by `pass`",
+            Self::Refused         => "ask otherwise, or give the task to another agent",
+            Self::InvalidOutput   => "`windlass logs` shows what was printed; change the prompt, the program or `output.schema`",
+            Self::GateRejected    => "`windlass logs` shows what the gate found",
+            Self::Timeout         => "`windlass logs` shows how far it came; the limits stand under `timeout` in the plan",
+            Self::Stalled         => "`windlass logs` shows its last line; how long it may be silent is `timeout.heartbeat` in the plan",
+            Self::Crashed         => "`windlass logs` shows its last lines",
+            Self::Exit            => "`windlass logs` shows what it printed",
+            Self::SpawnNotFound   => "install the program, or name it with its folder",
+            Self::SpawnDenied     => "make the program executable for the user that runs Windlass",
+            Self::SpawnInvalid    => "look at the program and its arguments in the plan",
+            Self::SpawnDir        => "make the folder, or name another under `dir`",
+            Self::Expression      => "mend the template in the plan; `windlass show` has the outputs that it saw",
+            Self::SpawnExhausted  => "it is tried again; fewer at a time: `--slots` or `concurrency`",
+            Self::ContextOverflow => "make the prompt shorter, or split the task",
+            Self::OutOfMemory     => "let it use less, or raise `memory` in the plan",
+            Self::Lost            => "it is tried again by itself once an engine works on its run",
+            Self::DiskFull        => "free some space; `windlass resume` goes on",
+            Self::Budget          => "raise the budget, then `windlass resume`",
+            Self::Poison          => "look at its log for what kills its surroundings; then `windlass retry`",
+            Self::Deadlock        => "look at what the tasks wait for, and take one of these needs away",
+            Self::OutcomeUnknown  => "find out whether it was done, then `windlass settle`",
+            Self::Expired         => "`windlass retry` asks again",
+            Self::Denied          => "`windlass retry` asks again",
+            Self::Children        => "`windlass retry` the child that failed, and this task comes back with it",
+            Self::Cancelled       => "`windlass retry` brings it back",
+        }
+    }
+
     /// The kind with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
@@ -247,11 +282,12 @@ impl Failure {
         Self { kind, message: message.into(), hint: None, cause: None, retry_after: None }
     }
 
-    /// The same, with its words cut to what a record may carry.
+    /// The same as it goes into a record: with the hint of its kind where there is none closer, and its words cut to
+    /// what a record may carry.
     #[must_use]
-    pub fn cut(mut self) -> Self {
+    pub fn recorded(mut self) -> Self {
         cut(&mut self.message);
-        self.hint.as_mut().map(cut);
+        cut(self.hint.get_or_insert_with(|| self.kind.hint().to_owned()));
         self.cause.as_mut().map(cut);
         self
     }

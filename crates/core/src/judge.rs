@@ -45,7 +45,7 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
             due: stamp.now.after(wait),
             wait_ms: wait.ms,
             ceiling_ms: ceiling.ms,
-            error: failure,
+            error: failure.recorded(),
         },
         Next::Retry { .. } => dead(run, task, Some(attempt.number), failure),
         Next::GiveUp(failure) => dead(run, task, Some(attempt.number), failure),
@@ -54,7 +54,13 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
 
 /// The end of a task for good. `attempt` is the one that it died of, where it died of one.
 pub(crate) fn dead(run: &Run, task: &Task, attempt: Option<u32>, error: Failure) -> Event {
-    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error: error.cut(), dead_letter: true }
+    Event::TaskDead {
+        run: run.id,
+        task: task.id.clone(),
+        attempt,
+        error: error.recorded(),
+        dead_letter: true,
+    }
 }
 
 /// A random number for this attempt alone (`SplitMix64`).

@@ -330,12 +330,28 @@ pub fn summary(state: &State, run: &Run) -> Summary {
         ..Summary::default()
     };
     sum.done = sum.tasks - run.open();
+    let mut work = Vec::new();
     for attempt in run.tasks.iter().flat_map(|task| &task.attempts) {
         sum.attempts += 1;
         sum.retries += u32::from(attempt.number > 1);
         sum.lost += u32::from(attempt.phase == attempt::Phase::Lost);
-        let length = attempt.ended.map_or(Span::default(), |ended| ended.since(attempt.started));
-        sum.worked_ms = sum.worked_ms.saturating_add(length.ms);
+        let counts = attempt.phase == attempt::Phase::Finished && attempt.stop.is_none();
+        work.extend(attempt.ended.filter(|_| counts).map(|ended| (attempt.started, ended)));
     }
+    sum.worked_ms = sum.took_ms.saturating_add(overlap(work).ms);
     sum
+}
+
+/// How much shorter these stretches of work were side by side than they would have been one after another. What was
+/// lost or stopped is no work, and neither is the time in which nobody worked.
+fn overlap(mut work: Vec<(Time, Time)>) -> Span {
+    work.sort_unstable();
+    let mut covered: Option<Time> = None;
+    let mut saved = Span::default();
+    for (began, ended) in work {
+        let until = covered.unwrap_or(began);
+        saved = saved.plus(until.min(ended).since(began));
+        covered = Some(until.max(ended));
+    }
+    saved
 }

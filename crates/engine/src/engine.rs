@@ -17,6 +17,7 @@ use windlass_core::state::State;
 use windlass_core::time::Span;
 use windlass_core::turn::Core;
 use windlass_journal::Journal as _;
+use windlass_journal::error::HomeError;
 use windlass_journal::home::{Home, HomeSettings};
 use windlass_journal::lock::Lock;
 use windlass_journal::sqlite::SqliteJournal;
@@ -89,7 +90,7 @@ impl Engine {
     /// Opens a home: takes its lock, waits for the keeper of the engine before, ends what that left behind, and
     /// replays the journal. `says` is told in words what is waited for.
     pub fn open(options: Options, says: &mut dyn FnMut(&str)) -> Result<Self, EngineError> {
-        let home = Home::open_or_create(&options.home, options.home_settings)?;
+        let home = open_home(&options)?;
         let lock = Lock::take(home.path(), options.socket.clone())?;
         if options.subreaper {
             let failed =
@@ -315,6 +316,18 @@ impl Engine {
         self.doubted = unknown;
         (!lost.is_empty()).then_some(Report::Lost { attempts: lost, reason: LossReason::ReportLost })
     }
+}
+
+/// Opens the home. Where the disk has no room for it, what an engine that died left half-captured goes first.
+fn open_home(options: &Options) -> Result<Home, EngineError> {
+    match Home::open_or_create(&options.home, options.home_settings) {
+        Err(HomeError::NoSpace { .. }) => {
+            let _lock = Lock::take(&options.home, None)?;
+            std::fs::remove_dir_all(options.home.join("spool")).unwrap_or_default();
+        }
+        opened => return Ok(opened?),
+    }
+    Ok(Home::open_or_create(&options.home, options.home_settings)?)
 }
 
 /// What has arrived.

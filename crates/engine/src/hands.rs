@@ -249,9 +249,22 @@ impl Desk {
 
     fn ended(&self, ended: AttemptEnded) -> Result<Ended, BlobError> {
         let wanted = locked(&self.settles).remove(&ended.fence).unwrap_or_default();
+        let mut error = ended.error;
         let (blob, output) = match ended.captured {
-            Captured::Spooled(path, _) => (Some(self.blobs.put_file(&path)?.0), None),
-            Captured::Inline(_) if ended.error.is_some() => (None, None),
+            Captured::Spooled(path, _) => match self.blobs.put_file(&path) {
+                Ok((digest, _)) => (Some(digest), None),
+                // What it printed does not fit on the disk: that is no fault of the attempt, and pauses its run.
+                Err(full) if full.is_disk_full() => {
+                    std::fs::remove_file(&path).unwrap_or_default();
+                    error = Some(Failure::new(
+                        ErrorKind::DiskFull,
+                        format!("its output could not be kept: {full}"),
+                    ));
+                    (None, None)
+                }
+                Err(other) => return Err(other),
+            },
+            Captured::Inline(_) if error.is_some() => (None, None),
             Captured::Inline(bytes) => {
                 let settled = settle(&bytes, ended.truncated, &wanted);
                 // A small text can be a large JSON string; it goes into a blob like any other large value.
@@ -266,7 +279,7 @@ impl Desk {
             key: ended.key,
             fence: ended.fence,
             exit: ended.exit,
-            error: ended.error,
+            error,
             raw: RawOutput { bytes: ended.bytes, blob, truncated: ended.truncated },
             output,
             usage: ended.usage,
