@@ -99,7 +99,11 @@ pub fn report(state: &State, report: &Report) -> Vec<Event> {
 }
 
 fn on_run(state: &State, id: RunId, then: impl FnOnce(&Run) -> Decision) -> Decision {
-    state.run(id).map_or_else(|| Decision::refused(Rejection::NoSuchRun(id)), then)
+    match state.run(id) {
+        Some(run) => then(run),
+        None if state.lost.contains_key(&id) => Decision::refused(Rejection::RunLost(id)),
+        None => Decision::refused(Rejection::NoSuchRun(id)),
+    }
 }
 
 fn on_task(state: &State, id: RunId, task: &TaskId, then: impl FnOnce(&Run, TaskIx) -> Decision) -> Decision {
@@ -110,7 +114,7 @@ fn on_task(state: &State, id: RunId, task: &TaskId, then: impl FnOnce(&Run, Task
 }
 
 fn submit(state: &State, command: &CommandId, submission: &Submission) -> Decision {
-    if state.runs.contains_key(&submission.run) {
+    if state.runs.contains_key(&submission.run) || state.lost.contains_key(&submission.run) {
         return Decision::refused(Rejection::RunIdTaken(submission.run));
     }
     Decision::accepted(vec![Event::RunCreated {

@@ -24,7 +24,8 @@ pub struct Record {
     pub event: Event,
 }
 
-/// Bodies that live in blobs beside the journal and are handed over with the record that names them.
+/// Bodies that live in blobs beside the journal and are handed over with the record that names them; none where the blob
+/// is gone.
 /// Serialised as nothing: the digest beside it is what the journal keeps.
 #[derive(Clone, Debug, Default)]
 pub struct Hydrated(pub Option<Arc<Plan>>);

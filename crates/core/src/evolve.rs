@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::arrows;
-use crate::event::{Event, LossReason, PauseReason, Record, Role, TimerKind};
+use crate::event::{Event, Hydrated, LossReason, PauseReason, Record, Role, TimerKind};
 use crate::failure::Retried;
 use crate::id::{RunId, TaskId};
 use crate::machine::{attempt, run, task};
@@ -18,6 +18,10 @@ use crate::transition::{Fresh, Moment};
 #[expect(clippy::wildcard_enum_match_arm, reason = "what belongs to a run is taken apart in `evolve_run`")]
 pub fn evolve(state: &mut State, record: &Record) {
     let moment = move_clock(state, record);
+    if is_of_lost(state, record) {
+        note_command(state, record);
+        return;
+    }
     match &record.event {
         Event::EngineStarted { epoch, role, .. } => start_engine(state, *epoch, *role, moment),
         Event::ClockJumped { by_ms, .. } => state.clock.steps_ms += by_ms,
@@ -52,6 +56,16 @@ pub fn evolve(state: &mut State, record: &Record) {
         }
     }
     note_command(state, record);
+}
+
+/// Whether a record belongs to a run whose plan is gone: without it none of the run's events can be taken in. The home
+/// and its other runs go on.
+fn is_of_lost(state: &mut State, record: &Record) -> bool {
+    if let Event::RunCreated { run, command, plan, hydrated: Hydrated(None), .. } = &record.event {
+        state.commands.insert(command.clone(), record.seq);
+        state.lost.insert(*run, *plan);
+    }
+    record.event.run().is_some_and(|run| state.lost.contains_key(&run))
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "time passes the same way with every other event")]
@@ -110,7 +124,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
     let Event::RunCreated { plan, folder, env, source, hydrated, .. } = &record.event else {
         unreachable!("the caller matched it");
     };
-    let body = hydrated.0.clone().expect("the journal hands the plan over with the record");
+    let body = hydrated.0.clone().expect("a run without its plan is lost");
     let mut run = Run {
         id,
         plan: body,

@@ -228,6 +228,9 @@ pub enum Rejection {
     /// No such run.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
+    /// The run's plan is gone.
+    #[error("run {0} can't be read: its plan is gone")]
+    RunLost(RunId),
     /// No such task.
     #[error("run {0} has no task {1}")]
     NoSuchTask(RunId, TaskId),

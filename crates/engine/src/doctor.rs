@@ -9,7 +9,7 @@ use windlass_journal::inspect::{Closeness, inspect};
 use windlass_journal::lock::Lock;
 use windlass_journal::repair::{Acceptance, accept_loss};
 
-pub use windlass_journal::inspect::Inspection;
+pub use windlass_journal::inspect::{Inspection, Named};
 pub use windlass_journal::repair::Repair;
 
 use crate::clock;

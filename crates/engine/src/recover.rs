@@ -30,5 +30,6 @@ pub fn read((at, bytes): (Seq, Vec<u8>)) -> Option<(State, Seq)> {
     // Values of users are bounded in depth where they come in; around them the state adds some levels of its own.
     reading.disable_recursion_limit();
     let state = State::deserialize(&mut reading).ok()?;
-    (state.head == at).then_some((state, at))
+    // A plan that was gone may have been put back since: whoever lacks one looks at the journal itself.
+    (state.head == at && state.lost.is_empty()).then_some((state, at))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use windlass_core::id::{Digest, Epoch, Seq};
+use windlass_core::id::{Epoch, Seq};
 
 pub use crate::blob::BlobError;
 pub use crate::home::HomeError;
@@ -239,13 +239,6 @@ pub enum DamageCause {
     },
     /// SQLite can't read the file.
     StoreUnreadable(rusqlite::Error),
-    /// A plan that a record names is not there, or is not what was written.
-    PlanMissing {
-        /// The record.
-        seq: Seq,
-        /// The blob that it names.
-        digest: Digest,
-    },
     /// `doctor --accept-loss` was cut short.
     RepairCutShort,
 }
@@ -265,9 +258,6 @@ impl Damage {
             }
             DamageCause::HeadMissing | DamageCause::StoreMissing => {
                 format!("if the files were moved, put them back; else {accept}")
-            }
-            DamageCause::PlanMissing { digest, .. } => {
-                format!("if blob {digest} is in a backup, put it back; else {accept}")
             }
             DamageCause::HeadUnreadable
             | DamageCause::EndMissing
@@ -303,9 +293,6 @@ impl fmt::Display for Damage {
             }
             DamageCause::ChainBroken { seq } => write!(f, "record {seq} is not what was written")?,
             DamageCause::StoreUnreadable(_) => f.write_str("`journal.db` can't be read")?,
-            DamageCause::PlanMissing { seq, digest } => {
-                write!(f, "the plan of record {seq} (blob {digest}) is missing or is not what was written")?;
-            }
             DamageCause::RepairCutShort => f.write_str("a repair was cut short")?,
         }
         match self.lost() {

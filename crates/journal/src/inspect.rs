@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use windlass_core::event::{Event, Output, RawOutput};
-use windlass_core::id::{Digest, Epoch, Seq};
+use windlass_core::id::{Digest, Epoch, RunId, Seq};
 
 use crate::blob::{BlobError, Blobs, FolderBlobs};
 use crate::chain::{Follower, Head};
@@ -77,6 +77,10 @@ pub struct Named {
     pub seq: Seq,
     /// The blob.
     pub digest: Digest,
+    /// Whose it is; a plan may be that of several.
+    pub runs: BTreeSet<RunId>,
+    /// Whether it is a plan: without it nothing can be said of its runs.
+    pub is_plan: bool,
 }
 
 /// What takes up space, in bytes.
@@ -115,7 +119,7 @@ pub fn inspect(home: &Path, closeness: Closeness) -> Result<Inspection, JournalE
         sizes: sizes(home).map_err(JournalError::io("look at", home))?,
     };
     let named = inspection.read_records(home, &examined, &blobs)?;
-    inspection.compare_blobs(&named, &blobs, closeness)?;
+    inspection.compare_blobs(named, &blobs, closeness)?;
     let (intact, known) = (examined.end.seq, examined.known);
     if let Some(JournalError::Damaged(damage)) =
         examined.fault.map(|cause| damaged(home, cause, intact, known))
@@ -132,7 +136,7 @@ impl Inspection {
         home: &Path,
         examined: &Examined,
         blobs: &FolderBlobs,
-    ) -> Result<BTreeMap<Digest, Seq>, JournalError> {
+    ) -> Result<BTreeMap<Digest, Named>, JournalError> {
         let mut named = BTreeMap::new();
         let Some(store) = &examined.store else { return Ok(named) };
         let mut replay = Replay {
@@ -175,19 +179,22 @@ impl Inspection {
         }
     }
 
-    fn note(&mut self, seq: Seq, event: &Event, named: &mut BTreeMap<Digest, Seq>) {
+    fn note(&mut self, seq: Seq, event: &Event, named: &mut BTreeMap<Digest, Named>) {
         *self.events.entry(event.name()).or_default() += 1;
         if let Event::EngineStarted { epoch, build, .. } = event {
             self.openings.push(Opening { epoch: *epoch, seq, build: build.clone() });
         }
         for digest in blobs_of(event) {
-            named.entry(digest).or_insert(seq);
+            let new = || Named { seq, digest, runs: BTreeSet::new(), is_plan: false };
+            let blob = named.entry(digest).or_insert_with(new);
+            blob.runs.extend(event.run());
+            blob.is_plan |= matches!(event, Event::RunCreated { plan, .. } if *plan == digest);
         }
     }
 
     fn compare_blobs(
         &mut self,
-        named: &BTreeMap<Digest, Seq>,
+        named: BTreeMap<Digest, Named>,
         blobs: &FolderBlobs,
         closeness: Closeness,
     ) -> Result<(), JournalError> {
@@ -195,12 +202,11 @@ impl Inspection {
         self.sizes.blobs = there.values().sum();
         self.sizes.blob_count = there.len() as u64;
         self.unnamed = there.keys().filter(|digest| !named.contains_key(*digest)).count() as u64;
-        for (&digest, &seq) in named {
-            let blob = Named { seq, digest };
-            if !there.contains_key(&digest) {
+        for blob in named.into_values() {
+            if !there.contains_key(&blob.digest) {
                 self.dangling.push(blob);
             } else if closeness == Closeness::Sound {
-                match blobs.get(digest) {
+                match blobs.get(blob.digest) {
                     Ok(_) => {}
                     Err(BlobError::Damaged(_)) => self.unsound.push(blob),
                     Err(BlobError::Missing(_)) => self.dangling.push(blob),

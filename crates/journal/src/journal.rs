@@ -20,7 +20,8 @@ pub trait Journal: Send {
     /// Whatever fails: the caller must not go on. Every later append fails too.
     fn append(&mut self, epoch: Epoch, expected: Seq, batch: &[Record]) -> Result<(), JournalError>;
 
-    /// Hands over every record after a place, in order, verified, and with its plan. Stops when told to.
+    /// Hands over every record after a place, in order, verified, and with its plan unless that is gone. Stops
+    /// when told to.
     fn replay(
         &mut self,
         after: Seq,

@@ -10,7 +10,7 @@ use windlass_core::id::{Digest, Seq};
 use windlass_core::plan::Plan;
 
 use crate::blob::{BlobError, Blobs};
-use crate::chain::{Body, Follower, Head, Row, started};
+use crate::chain::{Body, Follower, Row, started};
 use crate::error::{Damage, DamageCause, JournalError};
 use crate::record;
 use crate::store::{self, Store};
@@ -24,7 +24,8 @@ pub(crate) struct Plans {
 }
 
 impl Plans {
-    /// Hands a record the plan that it names.
+    /// Hands a record the plan that it names. One that is gone, or is not what was written, is not handed over: that is
+    /// the end of its run, and of nothing else.
     fn hydrate(&mut self, record: &mut Record, blobs: &dyn Blobs) -> Result<(), PlanFault> {
         let Event::RunCreated { plan, env, hydrated, .. } = &mut record.event else { return Ok(()) };
         self.hold_variables(*env, blobs);
@@ -32,10 +33,11 @@ impl Plans {
             hydrated.0 = Some(Arc::clone(known));
             return Ok(());
         }
-        let bytes = blobs.get(*plan).map_err(|error| match error {
-            BlobError::Missing(digest) | BlobError::Damaged(digest) => PlanFault::Missing(digest),
-            BlobError::Io { .. } => PlanFault::Blob(error),
-        })?;
+        let bytes = match blobs.get(*plan) {
+            Ok(bytes) => bytes,
+            Err(BlobError::Missing(_) | BlobError::Damaged(_)) => return Ok(()),
+            Err(error @ BlobError::Io { .. }) => return Err(PlanFault::Blob(error)),
+        };
         let read = Arc::new(serde_json::from_slice::<Plan>(&bytes).map_err(PlanFault::Foreign)?);
         hydrated.0 = Some(Arc::clone(&read));
         self.plans.insert(*plan, read);
@@ -68,7 +70,6 @@ impl Plans {
 }
 
 enum PlanFault {
-    Missing(Digest),
     Blob(BlobError),
     Foreign(serde_json::Error),
 }
@@ -113,17 +114,12 @@ impl Replay<'_> {
             }
             self.build = Some(build.clone());
         }
-        self.plans
-            .hydrate(&mut record, self.blobs)
-            .map_err(|fault| self.plan_error(row.seq, before, fault))?;
+        self.plans.hydrate(&mut record, self.blobs).map_err(|fault| self.plan_error(row.seq, fault))?;
         Ok(Some(record))
     }
 
-    fn plan_error(&self, seq: Seq, before: Head, fault: PlanFault) -> JournalError {
+    fn plan_error(&self, seq: Seq, fault: PlanFault) -> JournalError {
         match fault {
-            PlanFault::Missing(digest) => {
-                damaged(self.home, DamageCause::PlanMissing { seq, digest }, before.seq, self.known)
-            }
             PlanFault::Blob(error) => JournalError::Blob(error),
             PlanFault::Foreign(source) => JournalError::Foreign {
                 seq,

@@ -1,6 +1,7 @@
 //! Finds what a person means: runs by the start of their id or by `last`, tasks by name. Never: guessing between two.
 
 use windlass_core::id::TaskId;
+use windlass_core::input::Rejection;
 use windlass_core::machine::run::Phase;
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::view;
@@ -23,6 +24,12 @@ pub(crate) fn run<'a>(state: &'a State, name: &str) -> Outcome<&'a Run> {
     }
     let meant: Vec<&Run> = state.runs.values().filter(|run| run.id.as_str().starts_with(name)).collect();
     match meant.as_slice() {
+        [] if !name.is_empty()
+            && let Some(id) = state.lost.keys().find(|id| id.as_str().starts_with(name)) =>
+        {
+            let message = Rejection::RunLost(*id).to_string();
+            Err(Report::environment(message).hint("`windlass doctor` names the blob".to_owned()).into())
+        }
         [run] if !name.is_empty() => Ok(run),
         [] if state.runs.is_empty() => Err(no_runs().into()),
         [] => {

@@ -228,7 +228,7 @@ fn after_accepting_the_loss_the_true_beginning_goes_on() {
 #[test]
 fn every_damage_can_be_accepted() {
     let head = |place: &Place| place.path().join(head::NAME);
-    let harms: [&dyn Fn(&Place); 6] = [
+    let harms: [&dyn Fn(&Place); 5] = [
         &|place| fs::remove_file(head(place)).unwrap(),
         &|place| fs::write(head(place), b"no head").unwrap(),
         &|place| fs::remove_file(store(place)).unwrap(),
@@ -239,7 +239,6 @@ fn every_damage_can_be_accepted() {
             bytes[last] ^= 1;
             fs::write(store(place), bytes).unwrap();
         },
-        &|place| fs::remove_dir_all(place.path().join("blobs")).unwrap(),
     ];
     let intact = harms.map(|harm| {
         let (place, records) = filled(9, true);
@@ -252,7 +251,20 @@ fn every_damage_can_be_accepted() {
         assert_eq!(all.len(), kept + 2, "{damage}");
         repair.intact.0
     });
-    assert_eq!(intact, [9, 9, 0, 0, 0, 1]);
+    assert_eq!(intact, [9, 9, 0, 0, 0]);
+}
+
+#[test]
+fn a_plan_that_is_gone_cuts_nothing_off() {
+    let (place, records) = filled(9, true);
+    let Event::RunCreated { plan, .. } = &records[1].event else { unreachable!("it is a run") };
+    fs::write(place.home().blobs().path(*plan), "damaged").unwrap();
+    assert_eq!(replay(&place).unwrap(), records);
+    assert_eq!(accept(&place).unwrap(), None, "the journal itself is whole");
+    fs::remove_file(place.path().join(head::NAME)).unwrap();
+    let repair = accept(&place).unwrap().unwrap();
+    assert_eq!(repair.intact, Seq(9));
+    assert_eq!(replay(&place).unwrap().len(), 11);
 }
 
 #[test]

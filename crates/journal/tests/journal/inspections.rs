@@ -51,7 +51,7 @@ fn a_sound_home_is_described() {
 fn missing_and_damaged_blobs_are_named_with_the_record_that_names_them() {
     let place = Place::new();
     let run = filled(&place);
-    let Event::RunCreated { env, plan, .. } = run.event else { unreachable!("it is a run") };
+    let Event::RunCreated { run: run_id, env, plan, .. } = run.event else { unreachable!("it is a run") };
     let path = place.home().blobs().path(env);
     fs::write(&path, "damaged").unwrap();
     assert_eq!(inspect(&place.path(), Closeness::Present).unwrap().unsound, []);
@@ -63,9 +63,13 @@ fn missing_and_damaged_blobs_are_named_with_the_record_that_names_them() {
         found.dangling.iter().map(|blob| (blob.seq, blob.digest)).collect::<Vec<_>>(),
         [(Seq(2), env)]
     );
+    assert!(!found.dangling[0].is_plan);
     fs::remove_file(place.home().blobs().path(plan)).unwrap();
-    let damage = inspect(&place.path(), Closeness::Present).unwrap().damage.unwrap();
-    assert!(matches!(damage.cause, DamageCause::PlanMissing { seq: Seq(2), .. }));
+    let found = inspect(&place.path(), Closeness::Present).unwrap();
+    assert!(found.damage.is_none(), "only the run is lost");
+    assert_eq!(found.events["attempt_reaped"], 2, "what comes after it is looked at");
+    let lost = found.dangling.into_iter().find(|blob| blob.is_plan).unwrap();
+    assert_eq!((lost.seq, lost.digest, lost.runs), (Seq(2), plan, [run_id].into()));
 }
 
 #[test]

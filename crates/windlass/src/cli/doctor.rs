@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use windlass_core::id::RunId;
+use windlass_engine::doctor::{Inspection, Named};
 use windlass_engine::{doctor, reading};
 use windlass_worker::environment::LET_THROUGH;
 use windlass_worker::machine;
@@ -13,7 +15,7 @@ use crate::config::{Config, files};
 use crate::desk::Desk;
 use crate::error::{Outcome, Report, engine_failed, not_supported_yet};
 use crate::exit::Exit;
-use crate::render::plural::{bytes, count};
+use crate::render::plural::{bytes, count, list};
 use crate::render::style::{ERROR, HINT, OK, WARNING, paint};
 use crate::render::table::{Cell, Table};
 use crate::render::text;
@@ -35,6 +37,9 @@ pub(crate) struct Doctor {
     #[arg(long)]
     json: bool,
 }
+
+/// How many blobs that are gone are named one by one.
+const BLOBS_MAX: usize = 20;
 
 /// How well something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -172,16 +177,50 @@ fn store(desk: &mut Desk, config: &Config) -> Vec<Finding> {
         let text = "one of the two slots of `head` was torn by a crash; the other one is good";
         findings.push(Finding::new("store", Health::Remark, text));
     }
-    let lost = found.dangling.len() + found.unsound.len();
-    let (health, hint) = if lost == 0 {
-        (Health::Ok, None)
-    } else {
-        (Health::Wrong, Some("put the folder `blobs` back from a backup, if there is one".to_owned()))
-    };
-    let text =
-        format!("{} named and missing, {} not what was written", found.dangling.len(), found.unsound.len());
-    findings.push(of_store(Finding::new("store", health, format!("blobs: {text}")).hint(hint)));
+    findings.extend(blobs(&found).into_iter().map(of_store));
     findings.extend(engine(desk, config, &home, found.is_live));
+    findings
+}
+
+/// The blobs that records name: each that is gone, with what can't be read for it.
+fn blobs(found: &Inspection) -> Vec<Finding> {
+    let missing = found.dangling.iter().map(|blob| (blob, "is missing"));
+    let unsound = found.unsound.iter().map(|blob| (blob, "is not what was written"));
+    let mut gone: Vec<(&Named, &str)> = missing.chain(unsound).collect();
+    if gone.is_empty() {
+        let only = if found.damage.is_some() { " that the readable records name" } else { "" };
+        let text = format!("blobs: all{only} are there, and are what was written");
+        return vec![Finding::new("store", Health::Ok, text)];
+    }
+    // Plans first: without one a whole run is gone.
+    gone.sort_by_key(|(blob, _)| (!blob.is_plan, blob.seq));
+    let more = gone.len().saturating_sub(BLOBS_MAX);
+    let mut findings: Vec<Finding> = gone
+        .into_iter()
+        .take(BLOBS_MAX)
+        .map(|(blob, how)| {
+            let runs: Vec<&str> = blob.runs.iter().map(RunId::as_str).collect();
+            let runs = format!("{} {}", if runs.len() == 1 { "run" } else { "runs" }, list(&runs));
+            let (what, hint) = if blob.is_plan {
+                let hint = "put it back from a backup, if there is one; the other runs go on without it";
+                (format!("the plan of {runs}, which can't be read without it,"), hint)
+            } else {
+                (
+                    format!("which {runs} named in record {},", blob.seq),
+                    "put it back from a backup, if there is one",
+                )
+            };
+            Finding::new("store", Health::Wrong, format!("blob {}, {what} {how}", blob.digest))
+                .hint(hint.to_owned())
+        })
+        .collect();
+    if more > 0 {
+        findings.push(Finding::new(
+            "store",
+            Health::Wrong,
+            format!("and {}", count(more as u64, "more blob")),
+        ));
+    }
     findings
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use windlass_core::input::Rejection;
 use windlass_core::time::Time;
 use windlass_core::view::{self, RunState, RunView};
 use windlass_engine::clock;
@@ -43,7 +44,7 @@ impl Ps {
         let mut exit = Exit::Done;
         if self.all {
             for home in every_home(desk)? {
-                match rows_of(&home) {
+                match rows_of(desk, &home) {
                     Ok(found) => {
                         rows.extend(found.into_iter().map(|run| Row { run, home: Some(home.clone()) }));
                     }
@@ -55,7 +56,7 @@ impl Ps {
             }
             rows.sort_by_key(|row| std::cmp::Reverse(row.run.started_at));
         } else {
-            let found = rows_of(&desk.place.home).map_err(|error| engine_failed(&error))?;
+            let found = rows_of(desk, &desk.place.home.clone()).map_err(|error| engine_failed(&error))?;
             rows.extend(found.into_iter().map(|run| Row { run, home: None }));
         }
         if self.json {
@@ -69,9 +70,13 @@ impl Ps {
     }
 }
 
-fn rows_of(home: &Path) -> Result<Vec<RunView>, windlass_engine::error::EngineError> {
+/// The runs of a home; those that can't be read are named beside them.
+fn rows_of(desk: &mut Desk, home: &Path) -> Result<Vec<RunView>, windlass_engine::error::EngineError> {
     let reading = Reading::open(home)?;
     let (state, alive) = (reading.state(), reading.is_live()?);
+    for run in state.lost.keys() {
+        desk.warn(&Rejection::RunLost(*run).to_string(), Some("`windlass doctor` names the blob"));
+    }
     Ok(view::newest_first(state).into_iter().map(|run| view::run_view(state, run, alive)).collect())
 }
 

@@ -96,3 +96,56 @@ fn settings_say_where_they_came_from() {
             .ends_with("project/windlass.toml")
     );
 }
+
+/// Changes the blob of the plan of a run, and takes the snapshots away, which have it too.
+fn without_plan(desk: &Desk, goal: &str) {
+    let mut found = Vec::new();
+    for shard in fs::read_dir(desk.home().join("blobs")).expect("there are some").flatten() {
+        for blob in fs::read_dir(shard.path()).expect("a folder").flatten() {
+            if fs::read_to_string(blob.path()).is_ok_and(|body| body.contains(goal)) {
+                found.push(blob.path());
+            }
+        }
+    }
+    let [plan] = &found[..] else { panic!("one blob has the goal: {found:?}") };
+    fs::write(plan, "damaged").expect("ours");
+    drop(fs::remove_dir_all(desk.home().join("snapshots")));
+}
+
+#[test]
+fn a_run_whose_plan_is_gone_is_lost_alone() {
+    let desk = Desk::with("goal: first of all\ntasks: { a: { run: \"true\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let lost = desk.json(&["ps", "--json"])["runs"][0]["id"].as_str().expect("an id").to_owned();
+    desk.write("plan.yaml", "tasks: { b: { run: \"true\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    without_plan(&desk, "first of all");
+
+    let listed = desk.windlass(&["ps"]);
+    assert_eq!(listed.code, Some(0), "{}", listed.all());
+    assert!(
+        listed.all().contains(&format!("run {lost} can't be read: its plan is gone")),
+        "{}",
+        listed.all()
+    );
+    assert_eq!(desk.json(&["ps", "--json"])["runs"].as_array().map(Vec::len), Some(1));
+    let shown = desk.windlass(&["show", &lost]);
+    assert_eq!(shown.code, Some(4), "{}", shown.all());
+    assert!(shown.all().contains("its plan is gone"), "{}", shown.all());
+    let looked = desk.windlass(&["doctor"]);
+    assert_eq!(looked.code, Some(4), "{}", looked.all());
+    assert!(looked.out.contains(&format!("the plan of run {lost}")), "{}", looked.out);
+    assert!(looked.out.contains("the chain holds"), "{}", looked.out);
+    let accepted = desk.windlass(&["doctor", "--accept-loss"]);
+    assert!(accepted.out.contains("Nothing was wrong"), "{}", accepted.all());
+    assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(0), "new work goes on");
+    assert_eq!(desk.json(&["ps", "--json"])["runs"].as_array().map(Vec::len), Some(2));
+
+    desk.write("plan.yaml", "goal: first of all\ntasks: { a: { run: \"true\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(
+        desk.json(&["ps", "--json"])["runs"].as_array().map(Vec::len),
+        Some(4),
+        "with its plan it is back"
+    );
+}
