@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
+use windlass_core::id::RunId;
 use windlass_core::time::Span;
-use windlass_journal::home::{Home, HomeSettings};
+use windlass_journal::home::{self, Home, HomeSettings};
 use windlass_journal::inspect::{Closeness, inspect};
 use windlass_journal::lock::Lock;
 use windlass_journal::repair::{Acceptance, accept_loss};
@@ -15,6 +16,7 @@ pub use windlass_journal::repair::Repair;
 use crate::clock;
 use crate::engine::BUILD;
 use crate::error::EngineError;
+use crate::reading::Reading;
 
 /// How long the keeper of an earlier engine may take to end what it holds.
 const OLD_KEEPER_AT_MOST: Span = Span::from_secs(15);
@@ -31,6 +33,27 @@ pub fn sweep(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) ->
     windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, says)?;
     let id = windlass_journal::head::home_id(home.path());
     Ok(id.map_or(0, |id| windlass_worker::sweep(&id.to_string(), |_| false).len()))
+}
+
+/// The runs that wrote logs and that the journal does not know: what a loss took, as far as anything still shows it.
+pub fn runs_only_in_logs(home: &Path) -> Result<Vec<String>, EngineError> {
+    let reading = Reading::open(home)?;
+    let state = reading.state();
+    let folders = std::fs::read_dir(home.join("logs")).into_iter().flatten().flatten();
+    let names = folders.filter_map(|folder| folder.file_name().into_string().ok());
+    let mut gone: Vec<String> = names
+        .filter(|name| {
+            let run = name.parse::<RunId>();
+            run.is_ok_and(|run| !state.runs.contains_key(&run) && !state.lost.contains_key(&run))
+        })
+        .collect();
+    gone.sort();
+    Ok(gone)
+}
+
+/// What a start may write to the disk of a home, in bytes: what is free, and what the home keeps in reserve.
+pub fn room(home: &Path) -> Result<u64, EngineError> {
+    home::room(home).map_err(|source| EngineError::System { doing: "look at the disk of the home", source })
 }
 
 /// Goes on with what is left of a damaged journal. None where nothing was wrong with it.

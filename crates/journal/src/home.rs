@@ -91,21 +91,15 @@ impl Home {
         self.path.join(RESERVE_NAME)
     }
 
-    /// The space that the reserve takes up now.
-    fn reserved(&self) -> u64 {
-        fs::metadata(self.reserve_path()).map_or(0, |file| file.blocks() * 512)
-    }
-
     fn demand_free(&self) -> Result<(), HomeError> {
-        let free = self.free().map_err(HomeError::io("look at the disk of", &self.path))?;
-        let free = free + self.reserved();
+        let free = room(&self.path).map_err(HomeError::io("look at the disk of", &self.path))?;
         let needed = self.settings.min_free;
         if free < needed { Err(HomeError::NoSpace { path: self.path.clone(), free, needed }) } else { Ok(()) }
     }
 
     fn make_reserve(&self) -> Result<(), HomeError> {
         let (path, bytes) = (self.reserve_path(), self.settings.reserve);
-        if self.reserved() >= bytes && fs::metadata(&path).map_or(0, |file| file.len()) == bytes {
+        if reserved(&self.path) >= bytes && fs::metadata(&path).map_or(0, |file| file.len()) == bytes {
             return Ok(());
         }
         let failed = |error| HomeError::Io { doing: "reserve space in", path: path.clone(), source: error };
@@ -117,6 +111,18 @@ impl Home {
             File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
         os::preallocate(&mut file, bytes).map_err(failed)
     }
+}
+
+/// What may be written to the disk of a home, in bytes, its reserve counted: what a start needs enough of. The home need
+/// not exist.
+pub fn room(home: &Path) -> io::Result<u64> {
+    let nearest = home.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    Ok(os::free_bytes(nearest)?.saturating_add(reserved(home)))
+}
+
+/// The space that the reserve of a home takes up now.
+fn reserved(home: &Path) -> u64 {
+    fs::metadata(home.join(RESERVE_NAME)).map_or(0, |file| file.blocks() * 512)
 }
 
 /// Makes sure that the folder exists and that nobody else can look into it.
@@ -169,11 +175,11 @@ pub enum HomeError {
         kind: &'static str,
     },
     /// There is too little space to begin.
-    #[error("the disk of {path} has {} MiB free, {} MiB are needed to start", .free >> 20, .needed >> 20)]
+    #[error("the disk of {path} has {} MiB free, the reserve counted; {} MiB are needed to start", .free >> 20, .needed >> 20)]
     NoSpace {
         /// The home.
         path: PathBuf,
-        /// What is free, in bytes.
+        /// What is free, in bytes, the reserve counted.
         free: u64,
         /// What is asked for.
         needed: u64,

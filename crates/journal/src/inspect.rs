@@ -14,10 +14,11 @@ use crate::blob::{BlobError, Blobs, FolderBlobs};
 use crate::chain::{Follower, Head};
 use crate::error::{Damage, JournalError};
 use crate::head::{self, Both, Found, HomeId};
+use crate::home::room;
 use crate::lock;
 use crate::opening::{Depth, Examined, examine};
 use crate::replay::{Plans, Replay, damaged};
-use crate::{os, snapshot, store};
+use crate::{snapshot, store};
 
 /// How closely blobs are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +95,7 @@ pub struct Sizes {
     pub blobs: u64,
     /// How many blobs there are.
     pub blob_count: u64,
-    /// What the disk has free for others.
+    /// What may still be written to its disk, the reserve counted.
     pub free: u64,
 }
 
@@ -244,6 +245,6 @@ fn sizes(home: &Path) -> io::Result<Sizes> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(error),
     };
-    let free = if home.exists() { os::free_bytes(home)? } else { 0 };
+    let free = room(home)?;
     Ok(Sizes { store: of(store::path(home))?, wal: of(store::wal_path(home))?, free, ..Sizes::default() })
 }

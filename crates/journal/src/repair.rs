@@ -39,6 +39,9 @@ pub struct Repair {
     pub intact: Seq,
     /// The last record that is known to have been written; what lies between is gone.
     pub known: Seq,
+    /// Whether there was a `head` to say how many records there were: without one, nobody knows what is gone.
+    #[serde(default)]
+    pub is_end_known: bool,
     /// Where the copies are.
     pub copies: PathBuf,
 }
@@ -77,6 +80,7 @@ pub fn accept_loss(
         return Ok(None);
     }
     let highest = examined.store.as_ref().and_then(|store| store.tip().ok()).unwrap_or_default().epoch;
+    let is_end_known = examined.home_id.is_some();
     let id = match examined.home_id {
         Some(id) => id,
         None => HomeId(os::random().map_err(JournalError::io("read random numbers for", path))?),
@@ -85,7 +89,7 @@ pub fn accept_loss(
     // The copies are read through descriptors of our own: no connection may be open that would lose its locks by it.
     drop(examined);
     let copies = keep_copies(path, acceptance.name).map_err(JournalError::io("copy", path))?;
-    let repair = Repair { intact: beginning.head.seq, known, copies };
+    let repair = Repair { intact: beginning.head.seq, known, is_end_known, copies };
     let epoch = Epoch(highest.max(said.epoch).max(beginning.head.epoch).0 + 1);
     let made = Renewal { home: path, id, epoch, beginning, acceptance }.make_ready(&repair);
     if made.is_err() && !is_pending(path) {
@@ -328,7 +332,8 @@ mod tests {
             let beginning = true_beginning(&home, &examined).unwrap();
             let id = examined.home_id.unwrap();
             drop(examined);
-            let repair = Repair { intact: Seq(2), known: Seq(3), copies: path.join("damaged/now") };
+            let copies = path.join("damaged/now");
+            let repair = Repair { intact: Seq(2), known: Seq(3), is_end_known: true, copies };
             Renewal { home: &path, id, epoch: Epoch(2), beginning, acceptance }.make_ready(&repair).unwrap();
             exchange_up_to(&path, step);
 

@@ -249,9 +249,15 @@ fn every_damage_can_be_accepted() {
         let kept = usize::try_from(repair.intact.0).unwrap();
         assert_eq!(all[..kept], records[..kept], "{damage}");
         assert_eq!(all.len(), kept + 2, "{damage}");
+        assert_eq!(repair.is_end_known, place_says_end(&damage), "{damage}");
         repair.intact.0
     });
     assert_eq!(intact, [9, 9, 0, 0, 0]);
+}
+
+/// Whether somebody knows how many records there were.
+fn place_says_end(damage: &Damage) -> bool {
+    !matches!(damage.cause, DamageCause::HeadMissing | DamageCause::HeadUnreadable)
 }
 
 #[test]

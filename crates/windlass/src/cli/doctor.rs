@@ -303,11 +303,14 @@ fn this_machine(desk: &Desk, config: &Config) -> Vec<Finding> {
         let text = format!("{} of {} memory available", bytes(available), bytes(all));
         findings.push(Finding::new("machine", Health::Ok, text));
     }
-    let nearest = desk.place.home.ancestors().find(|folder| folder.exists());
-    if let Some(free) = nearest.and_then(|folder| rustix::fs::statvfs(folder).ok()) {
-        let free = free.f_bavail.saturating_mul(free.f_frsize);
+    if let Ok(free) = doctor::room(&desk.place.home) {
         let needed = config.home.min_free;
-        let text = format!("{} free on the disk of the home, {} needed to start", bytes(free), bytes(needed));
+        // In the unit and with the meaning of the refusal to start, which may stand beside it.
+        let text = format!(
+            "{} MiB free on the disk of the home, the reserve counted; {} MiB needed to start",
+            free >> 20,
+            needed >> 20
+        );
         findings.push(if free < needed {
             Finding { of_store: true, ..Finding::new("machine", Health::Wrong, text) }
                 .hint("free some space, or choose another disk with --home".to_owned())
@@ -341,17 +344,34 @@ fn accept_loss(desk: &mut Desk, config: &Config) -> Outcome {
     match repaired.map_err(|error| engine_failed(&error))? {
         None => desk.line("Nothing was wrong with the journal, and nothing was changed.")?,
         Some(repair) => {
-            let lost = repair.known.0.saturating_sub(repair.intact.0);
-            let text = format!(
-                "The journal goes on after record {}; {} given up.",
-                repair.intact,
-                count(lost, "record")
-            );
-            desk.line(&text)?;
+            desk.line(&what_is_given_up(&repair))?;
+            let gone = doctor::runs_only_in_logs(&home).map_err(|error| engine_failed(&error))?;
+            if !gone.is_empty() {
+                let logs = home.join("logs");
+                desk.line(&format!(
+                    "Gone with them, by what {} still shows: {}.",
+                    logs.display(),
+                    list(&gone)
+                ))?;
+            }
             desk.line(&format!("Copies of what was there lie in {}.", repair.copies.display()))?;
         }
     }
     Ok(Exit::Done)
+}
+
+fn what_is_given_up(repair: &doctor::Repair) -> String {
+    let lost = repair.known.0.saturating_sub(repair.intact.0);
+    let given_up = match (lost, repair.is_end_known) {
+        (0, true) => "nothing is known to be gone".to_owned(),
+        (_, true) => format!("{} given up", count(lost, "record")),
+        (0, false) => "how many came after it nobody knows, because `head` was missing or damaged".to_owned(),
+        (_, false) => format!(
+            "at least {} given up: how many nobody knows, because `head` was missing or damaged",
+            count(lost, "record")
+        ),
+    };
+    format!("The journal goes on after record {}; {given_up}.", repair.intact)
 }
 
 /// Where each setting came from.

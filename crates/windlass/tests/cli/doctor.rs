@@ -149,3 +149,35 @@ fn a_run_whose_plan_is_gone_is_lost_alone() {
         "with its plan it is back"
     );
 }
+
+#[test]
+fn without_a_head_nobody_knows_what_is_lost_and_the_logs_say_what_was_there() {
+    let desk = Desk::with("tasks: { a: { run: echo 1 } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let lost = desk.json(&["ps", "--json"])["runs"][0]["id"].as_str().expect("an id").to_owned();
+    for name in ["head", "journal.db", "journal.db-wal", "journal.db-shm"] {
+        drop(fs::remove_file(desk.home().join(name)));
+    }
+    fs::write(desk.home().join("journal.db"), "no store").expect("ours");
+    let accepted = desk.windlass(&["doctor", "--accept-loss"]);
+    assert_eq!(accepted.code, Some(0), "{}", accepted.all());
+    assert!(accepted.out.contains("after record 0; how many came after it nobody knows"), "{}", accepted.out);
+    assert!(accepted.out.contains(&format!("still shows: {lost}.")), "{}", accepted.out);
+}
+
+#[test]
+fn free_space_has_one_meaning() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    let mut run = desk.command(&["run", "plan.yaml"]);
+    run.env("WINDLASS_HOME_RESERVE", "256MiB").output().expect("it starts");
+    let mut doctor = desk.command(&["doctor"]);
+    doctor.env("WINDLASS_HOME_RESERVE", "256MiB").env("WINDLASS_HOME_MIN_FREE", "9223372036854775807");
+    let output = doctor.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(4));
+    let out = String::from_utf8_lossy(&output.stdout);
+    let said = out.lines().filter_map(|line| line.split_once(" MiB free")?.0.rsplit(' ').next());
+    let said: Vec<u64> = said.map(|number| number.parse().expect("a number")).collect();
+    let [refused, found] = said[..] else { panic!("both say it: {out}") };
+    // Others write to the disk, too; the reserve would make the difference.
+    assert!(refused.abs_diff(found) < 128, "{out}");
+}
