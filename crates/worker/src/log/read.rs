@@ -41,6 +41,8 @@ pub struct LogLines {
     last_at: Time,
     /// Whether the log is taken to be complete: a torn record at its end is shown, and said to be torn.
     complete: bool,
+    /// The last record was torn, which is still to be said.
+    is_torn: bool,
 }
 
 impl LogLines {
@@ -54,6 +56,7 @@ impl LogLines {
             text_bytes: 0,
             last_at: Time::default(),
             complete,
+            is_torn: false,
         }
     }
 
@@ -63,17 +66,18 @@ impl LogLines {
             if self.input.is_none() && !self.open()? {
                 return Ok(None);
             }
-            // Looked for before the last read of this part: nothing is added to a part after the next was made.
-            let next_part = self.next_part();
-            if self.read_record()? {
-                let record = std::mem::take(&mut self.record);
-                match self.understand(&record) {
-                    Some(line) => return Ok(Some(line)),
-                    None => continue,
+            if !self.read_record()? {
+                let Some(part) = self.next_part() else { return Ok(None) };
+                // Nothing is added to a part once the next one is there; but until then something may have been.
+                if !self.read_record()? {
+                    self.go_to(part);
+                    continue;
                 }
             }
-            let Some(part) = next_part else { return Ok(None) };
-            self.go_to(part);
+            let record = std::mem::take(&mut self.record);
+            if let Some(line) = self.understand(&record) {
+                return Ok(Some(line));
+            }
         }
     }
 
@@ -150,6 +154,10 @@ impl LogLines {
         Some(LogLine { at, stream, text: String::from_utf8_lossy(text).into_owned(), ended })
     }
 
+    fn torn_notice(&self) -> LogLine {
+        self.notice("[the log ends in the middle of a line]".to_owned())
+    }
+
     fn notice(&self, text: String) -> LogLine {
         LogLine { at: self.last_at, stream: Stream::Windlass, text, ended: true }
     }
@@ -177,11 +185,10 @@ impl Iterator for LogLines {
             Ok(None) if self.complete && !self.record.is_empty() => {
                 let record = std::mem::take(&mut self.record);
                 let torn = self.understand(&record).map(|line| LogLine { ended: false, ..line });
-                self.complete = false;
-                Some(Ok(
-                    torn.unwrap_or_else(|| self.notice("[the log ends in the middle of a line]".to_owned()))
-                ))
+                self.is_torn = torn.is_some();
+                Some(Ok(torn.unwrap_or_else(|| self.torn_notice())))
             }
+            Ok(None) if std::mem::take(&mut self.is_torn) => Some(Ok(self.torn_notice())),
             other => other.transpose(),
         }
     }

@@ -118,7 +118,8 @@ impl LogWriter {
 
     /// Whether these bytes are more than this second may hold; they are counted and their end is kept then.
     fn floods(&mut self, stream: Stream, bytes: &[u8], at: Time) -> bool {
-        if at.since(self.flood.since).ms >= 1000 {
+        // A clock that was set back begins another second too.
+        if at < self.flood.since || at.since(self.flood.since).ms >= 1000 {
             self.settle_flood(at);
             self.flood = Flood { since: at, ..Flood::default() };
         }
@@ -256,4 +257,62 @@ impl LogWriter {
 
 fn slot(stream: Stream) -> usize {
     usize::from(stream == Stream::Stderr)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{LogLine, read};
+
+    const LIMITS: LogLimits = LogLimits { head: 200, tail: 100, per_second: 60 };
+
+    fn texts(path: &std::path::Path) -> Vec<String> {
+        read(path).map(|line| line.map(|LogLine { text, .. }| text).expect("a line")).collect()
+    }
+
+    fn log() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let path = folder.path().join("t@1.log");
+        (folder, path)
+    }
+
+    #[test]
+    fn of_a_long_log_the_beginning_and_the_end_are_kept_and_the_rest_is_counted() {
+        let (folder, path) = log();
+        let mut writer = LogWriter::new(path.clone(), LIMITS);
+        // A line a second is no flood.
+        for number in 10..90 {
+            writer.add(Stream::Stdout, format!("line {number}\n").as_bytes(), Time::from_ms(number * 1000));
+        }
+        writer.finish(Time::from_ms(90_000));
+        let texts = texts(&path);
+        assert_eq!((texts[0].as_str(), texts[texts.len() - 1].as_str()), ("line 10", "line 89"));
+        let cut: Vec<&String> = texts.iter().filter(|text| text.starts_with('[')).collect();
+        assert_eq!(cut, [&format!("[{} bytes cut]", 8 * (80 - (texts.len() - 1)))]);
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 3);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_drops_nothing() {
+        let (_folder, path) = log();
+        let mut writer = LogWriter::new(path.clone(), LogLimits { head: 1, tail: 10_000, per_second: 60 });
+        for number in 0..20 {
+            writer.add(
+                Stream::Stdout,
+                b"some fifty bytes in a line, or nearly as many\n",
+                Time::from_ms(-number),
+            );
+        }
+        writer.finish(Time::default());
+        assert_eq!(texts(&path).len(), 20);
+    }
+
+    #[test]
+    fn a_log_that_was_torn_says_so() {
+        let (_folder, path) = log();
+        fs::write(&path, "1000 o whole\n2000 e to").expect("a log");
+        assert_eq!(texts(&path), ["whole", "to", "[the log ends in the middle of a line]"]);
+        fs::write(&path, "1000 o whole\n20").expect("a log");
+        assert_eq!(texts(&path), ["whole", "[the log ends in the middle of a line]"]);
+    }
 }

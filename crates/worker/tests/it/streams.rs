@@ -74,9 +74,9 @@ fn signals_and_descriptors_of_an_attempt_are_as_at_first() {
 fn the_log_keeps_each_line_with_its_stream_in_the_order_in_which_it_came() {
     let mut stage = Stage::new();
     let roll = Roll::new(stage.home.path());
-    let go = roll.pipe("go");
-    let pause = format!("{}; read x < {}", roll.enter(), go);
-    stage.shell(&format!("echo one; {pause}; echo two >&2; {pause}; printf three"));
+    // A pipe for each word: one that is still being closed would let the next reader pass.
+    let (go, on) = (roll.pipe("one"), roll.pipe("two"));
+    stage.shell(&format!("echo one; read x < {go}; echo two >&2; read x < {on}; printf three"));
     let path = log::path(stage.home.path(), &"abcdef/t1/1".parse().expect("a key"));
     let mut follower = Follower::new(&path).expect("a follower");
     let mut seen = Vec::new();
@@ -90,7 +90,7 @@ fn the_log_keeps_each_line_with_its_stream_in_the_order_in_which_it_came() {
         assert_eq!((line.stream, &*line.text), expected);
         seen.push((line.at, line.ended));
         if expected.1 != "three" {
-            roll.write("go");
+            roll.write(expected.1);
         }
     }
     assert!(seen.is_sorted_by_key(|(at, _)| *at));
