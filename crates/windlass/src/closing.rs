@@ -43,7 +43,9 @@ pub(crate) fn exit_of(run: &Run) -> Exit {
 /// What is said of a run at the end.
 pub(crate) fn lines(state: &State, run: &Run, alive: bool, home: &Path) -> Vec<String> {
     let mut lines = vec![String::new()];
-    let failed: Vec<&Task> = dead(run).collect();
+    let mut failed: Vec<&Task> = dead(run).collect();
+    // What made the run fail comes before what it went on without.
+    failed.sort_by_key(|task| run.spec(task).optional);
     for task in failed.iter().take(FAILURES_MAX) {
         lines.extend(failure(run, task, home));
     }
