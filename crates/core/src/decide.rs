@@ -2,7 +2,7 @@
 //! Never: changing the state, reading a clock, drawing a random number.
 
 use crate::event::{
-    ApprovalAnswer, Event, Exit, LossReason, Output, PauseReason, RunOutcome, Settlement, StopWhy,
+    ApprovalAnswer, Event, Exit, LossReason, Output, PauseReason, RunOutcome, Settlement, StopWhy, Usage,
 };
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
@@ -237,7 +237,7 @@ fn approve(state: &State, run: &Run, ix: TaskIx, command: &CommandId, given: &Gi
     let Some(asked) = &task.approval else {
         return Decision::refused(wrong_state(task, "nobody is asked to approve it"));
     };
-    if asked.id != given.approval {
+    if asked.id != given.approval && !is_planted(Bug::AnyApprovalId) {
         return Decision::refused(Rejection::ChangedSince(asked.id.clone()));
     }
     match asked.answer {
@@ -334,7 +334,8 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
         if attempt.phase == attempt::Phase::Finished || attempt.ignored {
             return Vec::new();
         }
-        return vec![Event::ResultIgnored { run, task, attempt: number, fence, usage: ended.usage }];
+        let usage = if is_planted(Bug::UsageDropped) { Usage::default() } else { ended.usage };
+        return vec![Event::ResultIgnored { run, task, attempt: number, fence, usage }];
     }
     let stopped = attempt.stop.as_ref().map(|(why, message, _)| judge::stopped(*why, message));
     let own = || ended.error.clone().or_else(|| unexplained(ended.exit));

@@ -7,6 +7,7 @@ use crate::event::{Event, Hydrated, LossReason, PauseReason, Record, Role, Timer
 use crate::failure::Retried;
 use crate::id::{RunId, TaskId};
 use crate::machine::{attempt, run, task};
+use crate::planted::{Bug, is_planted};
 use crate::state::{Active, Approval, Attempt, Run, State, Task, TaskIx, Wait};
 use crate::time::{Span, Time};
 use crate::transition::{Fresh, Moment};
@@ -74,6 +75,7 @@ fn move_clock(state: &mut State, record: &Record) -> Moment {
     let awake = match &record.event {
         Event::EngineStarted { .. } => Span::default(),
         Event::ClockJumped { by_ms, suspended_ms } => {
+            let suspended_ms = if is_planted(Bug::SuspendCounts) { &0 } else { suspended_ms };
             let step = by_ms.saturating_add_unsigned(*suspended_ms);
             Time::from_ms(record.at.ms.saturating_sub(step)).since(state.now)
         }

@@ -12,6 +12,7 @@ use crate::judge::{self, ANSWER_BOUND};
 use crate::machine::task::Phase;
 use crate::placement;
 use crate::plan::Work;
+use crate::planted::{Bug, is_planted};
 use crate::policy::join::Ending;
 use crate::render::{self, View};
 use crate::state::{Approval, Run, State, Task, TaskIx};
@@ -232,7 +233,7 @@ fn items(run: &Run, task: &Task, view: &View<'_>) -> Result<Vec<serde_json::Valu
     let limits = run.plan.limits;
     let over = |message: String| Err(Failure::new(ErrorKind::InvalidOutput, message));
     let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-    if count > limits.fan_out {
+    if count > limits.fan_out && !is_planted(Bug::CapsIgnored) {
         return over(format!("for_each over {count} items is over the fan_out of {}", limits.fan_out))
             .map_err(|failure| failure.hint("raise `limits.fan_out` in the plan, or make the list shorter"));
     }

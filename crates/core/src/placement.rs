@@ -24,7 +24,7 @@ pub(crate) fn next(state: &State, slots: u32) -> Option<Start<'_>> {
     let suspect =
         in_turn(state).find_map(|run| Some(Start { run, task: run.queue.next_alone()?, alone: true }));
     if suspect.is_some() {
-        return suspect.filter(|_| in_flight == 0);
+        return suspect.filter(|_| in_flight == 0 || is_planted(Bug::AloneIgnored));
     }
     in_turn(state).find_map(|run| {
         let ignored = is_planted(Bug::ConcurrencyIgnored);

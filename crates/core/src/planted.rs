@@ -49,6 +49,26 @@ bugs! {
     CancelOverruled = "cancel-overruled",
     /// The concurrency of a plan is not looked at.
     ConcurrencyIgnored = "concurrency-ignored",
+    /// What a result used is forgotten where the result does not count.
+    UsageDropped = "usage-of-an-ignored-result-dropped",
+    /// The time in which the machine slept counts toward bounds of work.
+    SuspendCounts = "suspend-counts-as-work",
+    /// What was in flight at two deaths in a row starts beside others.
+    AloneIgnored = "alone-ignored",
+    /// A turn that was cut short forgets what follows from its state.
+    ConsequencesForgotten = "consequences-forgotten",
+    /// Nobody is told when the next retry is due.
+    RetryNotArmed = "retry-not-armed",
+    /// An approval is given whatever id it names.
+    AnyApprovalId = "approval-under-any-id",
+    /// A list has as many children as it has items.
+    CapsIgnored = "caps-ignored",
+    /// A run that an optional task failed in has failed.
+    OptionalFails = "optional-fails-the-run",
+    /// A record has the time that its letter was received at, whatever came before.
+    TimeFalls = "time-falls",
+    /// An attempt's texts follow what other tasks do.
+    TextsFollow = "texts-follow-the-present",
 }
 
 #[cfg(feature = "planted")]

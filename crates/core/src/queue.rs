@@ -9,7 +9,7 @@ use crate::id::{AgentName, Seq};
 use crate::state::TaskIx;
 
 /// The ready tasks of a run.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Queue {
     /// The lanes, by number; lane 0 has no limit of its own.
     lanes: Vec<Lane>,
@@ -22,7 +22,7 @@ pub struct Queue {
 }
 
 /// Tasks that the same limits hold back.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 struct Lane {
     group: u32,
     load: Load,
@@ -30,7 +30,7 @@ struct Lane {
 }
 
 /// Lanes that a limit holds back together.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 struct Group {
     load: Load,
     /// The oldest task of each lane that has one and has room, with its lane.
@@ -38,7 +38,7 @@ struct Group {
 }
 
 /// What is in flight against a limit.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 struct Load {
     in_flight: u32,
     max: Option<u32>,

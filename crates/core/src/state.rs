@@ -35,7 +35,7 @@ impl TaskIx {
 }
 
 /// All that the journal of a home says.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
     /// The place of the newest record.
     pub head: Seq,
@@ -79,7 +79,7 @@ pub struct Clock {
 }
 
 /// An execution of a plan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Its name.
     pub id: RunId,
@@ -143,7 +143,7 @@ pub struct Active {
 }
 
 /// A node of the plan, or a child of one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// Its name.
     pub id: TaskId,
@@ -208,7 +208,7 @@ pub struct Wait {
 }
 
 /// One try at a task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Its number, from 1.
     pub number: u32,
@@ -248,7 +248,7 @@ pub struct Attempt {
 }
 
 /// A question to a person.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Approval {
     /// The question's own name.
     pub id: String,
@@ -289,7 +289,11 @@ impl State {
         let runs =
             self.unfinished.iter().filter_map(|id| self.runs.get(id)).filter(|run| self.is_active(run));
         runs.filter_map(|run| {
-            let retry = run.retries.first().map(|(due, _)| Time::from_ms(due + self.clock.steps_ms));
+            let retry = run
+                .retries
+                .first()
+                .filter(|_| !is_planted(Bug::RetryNotArmed))
+                .map(|(due, _)| Time::from_ms(due + self.clock.steps_ms));
             let alarm = run.alarms.first().map(|(due, ..)| self.wall_of(run, *due));
             retry.into_iter().chain(alarm).min()
         })

@@ -7,6 +7,7 @@ use crate::evolve::evolve;
 use crate::failure::Failure;
 use crate::follow;
 use crate::input::{Answer, Input, Report};
+use crate::planted::{Bug, is_planted};
 use crate::state::State;
 
 /// How many records a turn may come to before it is made durable, whatever else follows from them.
@@ -19,6 +20,7 @@ pub struct Core {
     state: State,
     slots: u32,
     held: bool,
+    records_max: usize,
     records: Vec<Record>,
     bytes: usize,
 }
@@ -26,7 +28,7 @@ pub struct Core {
 impl Core {
     /// A core over the state that a journal gave.
     pub fn new(state: State, slots: u32) -> Self {
-        Self { state, slots, held: false, records: Vec::new(), bytes: 0 }
+        Self { state, slots, held: false, records_max: TURN_RECORDS_MAX, records: Vec::new(), bytes: 0 }
     }
 
     /// The state as it is, ahead of the journal by what [`Core::take_records`] has not yet given.
@@ -37,13 +39,20 @@ impl Core {
     /// Whether the turn may take another input in: what followed from those before is complete, and the batch has room.
     pub fn takes_more(&mut self, stamp: Stamp) -> bool {
         let stamp = self.not_before(stamp);
-        self.follow(stamp);
+        if !is_planted(Bug::ConsequencesForgotten) {
+            self.follow(stamp);
+        }
         self.has_room()
     }
 
     /// Starts nothing, or starts again: for an engine that ends, or whose disk is nearly full.
     pub fn hold_starts(&mut self, held: bool) {
         self.held = held;
+    }
+
+    /// Cuts turns shorter than they would be: what follows must come all the same.
+    pub fn bound_turns(&mut self, records_max: usize) {
+        self.records_max = records_max;
     }
 
     /// Takes an input and everything that follows from it, but the ends of waits. The answer is for a command; it may
@@ -66,7 +75,9 @@ impl Core {
     /// Ends the waits that are due, after all reports of the turn. True where more follows in another turn.
     pub fn end_waits(&mut self, stamp: Stamp) -> bool {
         let stamp = self.not_before(stamp);
-        self.follow(stamp);
+        if !is_planted(Bug::ConsequencesForgotten) {
+            self.follow(stamp);
+        }
         while self.has_room() {
             let events = follow::next_timer(&self.state, stamp);
             if events.is_empty() {
@@ -86,11 +97,14 @@ impl Core {
 
     /// What is decided now is not before what was decided: due times count from the time that the record gets.
     fn not_before(&self, stamp: Stamp) -> Stamp {
+        if is_planted(Bug::TimeFalls) {
+            return stamp;
+        }
         Stamp { now: stamp.now.max(self.state.now), ..stamp }
     }
 
     fn has_room(&self) -> bool {
-        self.records.len() < TURN_RECORDS_MAX && self.bytes < TURN_BYTES_MAX
+        self.records.len() < self.records_max && self.bytes < TURN_BYTES_MAX
     }
 
     fn follow(&mut self, stamp: Stamp) {
@@ -110,7 +124,8 @@ impl Core {
     fn record(&mut self, events: Vec<Event>, stamp: Stamp) {
         for event in events {
             let steps_back = matches!(&event, Event::ClockJumped { by_ms, .. } if *by_ms < 0);
-            let at = if steps_back { stamp.now } else { stamp.now.max(self.state.now) };
+            let falls = steps_back || is_planted(Bug::TimeFalls);
+            let at = if falls { stamp.now } else { stamp.now.max(self.state.now) };
             let record = Record { seq: self.state.head.next(), at, event };
             evolve(&mut self.state, &record);
             self.bytes += weight(&record.event);

@@ -7,7 +7,7 @@ use std::vec::IntoIter;
 use windlass_core::decide::Stamp;
 use windlass_core::effect::Effect;
 use windlass_core::event::Record;
-use windlass_core::input::{Answer, Input};
+use windlass_core::input::{Answer, Input, Report};
 use windlass_core::planted::{Bug, is_planted};
 use windlass_core::react::react;
 use windlass_core::state::State;
@@ -66,7 +66,9 @@ fn batch<O: Outside>(
 ) -> Result<bool, JournalError> {
     let before = core.state().head;
     let mut answers = Vec::new();
-    while let Some(letter) = core.takes_more(stamp).then(|| inbox.next()).flatten() {
+    while let Some(letter) =
+        (comes_first(inbox.peek()) || core.takes_more(stamp)).then(|| inbox.next()).flatten()
+    {
         answers.extend(letter.reply.zip(core.handle(&letter.input, letter.stamp)));
     }
     let more = core.end_waits(stamp);
@@ -86,6 +88,15 @@ fn batch<O: Outside>(
     outside.publish(core.state(), &records);
     order(core, &records, outside);
     Ok(more)
+}
+
+/// Whether a letter comes before what is left from a turn that was cut short: an epoch begins with its
+/// `engine_started`, and what is stamped after a jump of the clocks is written after it.
+fn comes_first<R>(letter: Option<&Letter<R>>) -> bool {
+    let is_first = |letter: &Letter<R>| {
+        matches!(letter.input, Input::Report(Report::EngineStarted { .. } | Report::ClockJumped { .. }))
+    };
+    letter.is_some_and(is_first)
 }
 
 fn order<O: Outside>(core: &Core, records: &[Record], outside: &mut O) {
