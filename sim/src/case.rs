@@ -26,6 +26,10 @@ pub struct Case {
     pub(crate) faults: Vec<(u32, Fault)>,
     /// How many attempts in a thousand are not plain.
     pub(crate) trouble: u32,
+    /// How many of those, in a thousand, ignore the polite stop whatever else they do.
+    pub(crate) stubborn: u32,
+    /// Whether turns are cut short, so that what follows from their state comes in later ones.
+    pub(crate) short_turns: bool,
     /// How attempts behave, by their keys: over what `trouble` would draw.
     pub(crate) behaviours: BTreeMap<String, Behaviour>,
 }

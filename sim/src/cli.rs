@@ -10,11 +10,9 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use windlass_core::planted::{Bug, plant};
-
 use crate::case::Case;
 use crate::coverage;
-use crate::planted::is_found;
+use crate::planted::{Planted, plant};
 use crate::seed::{self, Ending, Told};
 use crate::seeds;
 use crate::shrink::shrink;
@@ -37,7 +35,7 @@ exit codes: 0 every promise kept, 1 a promise broken, 2 wrong usage, 3 something
 struct Asked {
     seeds: u64,
     start: u64,
-    planted: Option<Bug>,
+    planted: Option<Planted>,
     trace: bool,
     case: Option<String>,
 }
@@ -49,8 +47,8 @@ static SEED: AtomicU64 = AtomicU64::new(0);
 pub fn run(arguments: &[String]) -> u8 {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if words == ["--planted", "list"] {
-        for bug in Bug::ALL {
-            println!("{:<40} {}", bug.name(), bug.what().trim());
+        for bug in Planted::all() {
+            println!("{:<40} {}", bug.name(), bug.what());
         }
         return 0;
     }
@@ -76,7 +74,7 @@ fn asked(words: &[&str]) -> Result<Asked, String> {
             "--case" => asked.case = Some(value()?.to_owned()),
             "--planted" => {
                 let name = value()?;
-                let bug = Bug::ALL.iter().copied().find(|bug| bug.name() == name);
+                let bug = Planted::all().find(|bug| bug.name() == name);
                 asked.planted = Some(
                     bug.ok_or_else(|| format!("there is no bug `{name}`; `--planted list` names them"))?,
                 );
@@ -115,7 +113,7 @@ fn go(asked: &Asked) -> u8 {
 
 fn quietly(asked: &Asked) -> seeds::Row {
     // A planted bug is to be found by the invariant that is there for it, whatever else it breaks on the way.
-    let counts = |ending: &Ending| asked.planted.is_none_or(|bug| is_found(bug, ending));
+    let counts = |ending: &Ending| asked.planted.is_none_or(|bug| bug.is_found(ending));
     seeds::row(asked.start, asked.seeds, counts, |seed| SEED.store(seed, Ordering::Relaxed))
 }
 

@@ -6,7 +6,7 @@ use windlass_core::time::Time;
 /// When every world begins.
 const BEGIN_MS: i64 = 1_700_000_000_000;
 /// A smaller step of the wall clock is drift.
-pub(crate) const STEP_MS_MIN: i64 = 5_000;
+const STEP_MS_MIN: i64 = 5_000;
 /// A shorter sleep is none.
 const SUSPEND_MS_MIN: u64 = 1_000;
 

@@ -32,6 +32,7 @@ pub(crate) struct RunDraft {
 /// A task of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a line of the plan that is there or not")]
 pub(crate) struct TaskDraft {
     pub(crate) label: u32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -46,6 +47,12 @@ pub(crate) struct TaskDraft {
     pub(crate) work: Work,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) refs: Vec<Ref>,
+    /// Whether they stand in a variable instead of in what is run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) in_env: bool,
+    /// Whether it works in a folder of its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) in_folder: bool,
     pub(crate) retry: RetryDraft,
     pub(crate) timeout: TimeoutDraft,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -269,7 +276,14 @@ pub(crate) fn label(task: &TaskId) -> u32 {
 impl TaskDraft {
     fn written(&self) -> Value {
         let mut task = Map::new();
-        let words: Vec<String> = self.refs.iter().map(|name| name.written()).collect();
+        let mut words: Vec<String> = self.refs.iter().map(|name| name.written()).collect();
+        if self.in_env {
+            task.insert("env".into(), json!({ "SEEN": words.join(" ") }));
+            words.clear();
+        }
+        if self.in_folder {
+            task.insert("dir".into(), json!("attempts/{{ attempt }}"));
+        }
         match &self.work {
             Work::Shell => task.insert("run".into(), json!(format!("true {}", words.join(" ")))),
             Work::Argv => {

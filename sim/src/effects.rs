@@ -60,8 +60,8 @@ impl World {
     /// How an attempt goes. What is drawn is kept, so that a failure can be made smaller.
     pub(crate) fn behaviour(&mut self, key: &AttemptKey) -> crate::case::Behaviour {
         let name = key.to_string();
-        let (seed, trouble) = (self.case.seed, self.case.trouble);
-        let drawn = || process::behaviour(seed, key, trouble);
+        let (seed, trouble, stubborn) = (self.case.seed, self.case.trouble, self.case.stubborn);
+        let drawn = || process::behaviour(seed, key, trouble, stubborn);
         self.case.behaviours.entry(name).or_insert_with(drawn).clone()
     }
 

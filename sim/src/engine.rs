@@ -19,7 +19,7 @@ use windlass_journal::memory::{Fault, MemoryJournal};
 
 use crate::broken::{Broken, Verdict, broken, demand};
 use crate::case::CrashAt;
-use crate::clocks::{Known, STEP_MS_MIN};
+use crate::clocks::Known;
 use crate::hands::Hands;
 use crate::queue::Item;
 use crate::world::World;
@@ -66,6 +66,8 @@ impl World {
             draining: false,
             doubted: BTreeSet::new(),
         });
+        let most = self.turns_most();
+        self.engine.as_mut().expect("it has just opened").core.bound_turns(most);
         let started = Report::EngineStarted { epoch, role, build: BUILD.into() };
         let mut letters = vec![(Input::Report(started), None)];
         letters.extend(self.set_back().map(|report| (Input::Report(report), None)));
@@ -82,11 +84,16 @@ impl World {
         Ok(())
     }
 
+    /// How many records a turn of this opening may come to: mostly as many as in earnest, and sometimes far fewer.
+    fn turns_most(&mut self) -> usize {
+        if self.case.short_turns { usize::try_from(self.random.within(1, 12)).expect("small") } else { 4096 }
+    }
+
     /// The wall clock shows a time before the last record: it was set back while no engine lived.
     fn set_back(&self) -> Option<Report> {
         let engine = self.engine.as_ref()?;
         let by_ms = engine.known.now(&self.clocks).ms - engine.core.state().now.ms;
-        (by_ms <= -STEP_MS_MIN).then_some(Report::ClockJumped { by_ms, suspended_ms: 0 })
+        (by_ms < 0).then_some(Report::ClockJumped { by_ms, suspended_ms: 0 })
     }
 
     /// What became of the attempts of earlier openings: they died with their engine. Large outputs are settled again.
@@ -171,7 +178,7 @@ impl World {
             }
             Err(error) => Err(broken("1 order", format!("the journal refuses a batch: {error}"))),
             Ok(more) => {
-                self.checker.compare(self.step, self.engine.as_ref().expect("it turned").core.state())?;
+                self.checker.compare(self.engine.as_ref().expect("it turned").core.state())?;
                 for order in orders {
                     self.perform(order)?;
                 }
@@ -213,7 +220,9 @@ impl World {
     pub(crate) fn keeper_dies(&mut self) {
         let Some(engine) = &self.engine else { return };
         let state = engine.core.state();
-        let live = state.live.iter().filter_map(|(fence, (run, ix))| {
+        // What died with another keeper before is not reported again.
+        let known = |fence: &Fence| self.checker.oracle.keeper_deaths.contains_key(fence);
+        let live = state.live.iter().filter(|(fence, _)| !known(fence)).filter_map(|(fence, (run, ix))| {
             let task = state.runs[run].task(*ix);
             let attempt = task.live_attempt().filter(|attempt| attempt.epoch == state.epoch)?;
             Some(LostAttempt { key: task.key(*run, attempt), fence: *fence, leftovers: 0 })

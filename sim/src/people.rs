@@ -151,6 +151,9 @@ impl World {
     pub(crate) fn ask(&mut self, ask: Ask) -> Verdict {
         let id = CommandId(format!("c{}", self.people.issued.len()).into());
         let command = Command { id, by: "somebody".into(), ask };
+        if let Ask::Approve { approval, .. } = &command.ask {
+            self.checker.oracle.named.insert(command.id.clone(), approval.clone());
+        }
         self.people.issued.push(command.clone());
         self.send(command)
     }

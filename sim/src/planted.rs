@@ -1,32 +1,89 @@
 //! The bugs that can be planted, and which invariant is to find each. Never: a bug that nothing finds.
 
 use windlass_core::planted::Bug;
+use windlass_journal::planted::Bug as JournalBug;
 
 use crate::seed::Ending;
 
-/// Whether a world ended by what is to find a bug.
-pub fn is_found(bug: Bug, ending: &Ending) -> bool {
-    match ending {
-        Ending::Broken(broken) => finders(bug).contains(&broken.invariant),
-        Ending::Well | Ending::Crashed(_) => false,
+/// A bug that can be planted in what the simulator runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// In the core or the engine's turn.
+    Core(Bug),
+    /// In the journal.
+    Journal(JournalBug),
+}
+
+impl Planted {
+    /// All of them. The journal's others are found by tests of its own.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let journal = [Self::Journal(JournalBug::ForeignSnapshotTrusted)];
+        Bug::ALL.iter().copied().map(Self::Core).chain(journal)
+    }
+
+    /// The name that `--planted` takes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Core(bug) => bug.name(),
+            Self::Journal(bug) => bug.name(),
+        }
+    }
+
+    /// What it does, in a sentence.
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Core(bug) => bug.what().trim(),
+            Self::Journal(_) => "A snapshot is read whichever build wrote it.",
+        }
+    }
+
+    /// The invariants of which one is to be broken by it, by number and name.
+    #[rustfmt::skip]
+    pub const fn finders(self) -> &'static [&'static str] {
+        let Self::Core(bug) = self else { return &["16 replay"] };
+        match bug {
+            Bug::OldFenceAccepted           => &["3 one winner", "4 fences grow"],
+            Bug::FencePerAttempt            => &["4 fences grow"],
+            Bug::StartBeforeReaped          => &["4 fences grow"],
+            Bug::DeadDependencyLeavesWaiter => &["7 dependencies"],
+            Bug::RetryBeforeDue             => &["6 not before due"],
+            Bug::EngineDeathCharged         => &["5 attempts"],
+            Bug::RateLimitCharged           => &["5 attempts"],
+            Bug::LossesNotBounded           => &["5 attempts"],
+            Bug::PublishedBeforeAppend      => &["2 prefix"],
+            Bug::EffectBeforeAppend         => &["2 prefix"],
+            Bug::CancelOverruled            => &["19 cancel"],
+            Bug::ConcurrencyIgnored         => &["11 limits"],
+            Bug::UsageDropped               => &["12 usage"],
+            Bug::SuspendCounts              => &["6 not before due"],
+            Bug::AloneIgnored               => &["11 limits"],
+            Bug::ConsequencesForgotten      => &["7 dependencies", "14 wake"],
+            Bug::RetryNotArmed              => &["14 wake"],
+            Bug::AnyApprovalId              => &["20 approval"],
+            Bug::CapsIgnored                => &["24 caps"],
+            Bug::OptionalFails              => &["18 final is final"],
+            Bug::TimeFalls                  => &["1 order"],
+            Bug::TextsFollow                => &["13 effects settle"],
+        }
+    }
+
+    /// Whether a world ended by what is to find it.
+    pub fn is_found(self, ending: &Ending) -> bool {
+        match ending {
+            Ending::Broken(broken) => self.finders().contains(&broken.invariant),
+            Ending::Well | Ending::Crashed(_) => false,
+        }
     }
 }
 
-/// The invariants of which one is to be broken by a bug, by number and name.
-#[rustfmt::skip]
-pub const fn finders(bug: Bug) -> &'static [&'static str] {
-    match bug {
-        Bug::OldFenceAccepted           => &["3 one winner", "4 fences grow"],
-        Bug::FencePerAttempt            => &["4 fences grow"],
-        Bug::StartBeforeReaped          => &["4 fences grow"],
-        Bug::DeadDependencyLeavesWaiter => &["7 dependencies"],
-        Bug::RetryBeforeDue             => &["6 not before due"],
-        Bug::EngineDeathCharged         => &["5 attempts"],
-        Bug::RateLimitCharged           => &["5 attempts"],
-        Bug::LossesNotBounded           => &["5 attempts"],
-        Bug::PublishedBeforeAppend      => &["2 prefix"],
-        Bug::EffectBeforeAppend         => &["2 prefix"],
-        Bug::CancelOverruled            => &["19 cancel"],
-        Bug::ConcurrencyIgnored         => &["11 limits"],
-    }
+/// Plants a bug on this thread, or none.
+pub fn plant(bug: Option<Planted>) {
+    windlass_core::planted::plant(match bug {
+        Some(Planted::Core(bug)) => Some(bug),
+        Some(Planted::Journal(_)) | None => None,
+    });
+    windlass_journal::planted::plant(match bug {
+        Some(Planted::Journal(bug)) => Some(bug),
+        Some(Planted::Core(_)) | None => None,
+    });
 }

@@ -28,7 +28,7 @@ pub(crate) struct Process {
 }
 
 /// How an attempt goes, where the case does not say.
-pub(crate) fn behaviour(seed: u64, key: &AttemptKey, trouble: u32) -> Behaviour {
+pub(crate) fn behaviour(seed: u64, key: &AttemptKey, trouble: u32, stubborn: u32) -> Behaviour {
     let mut random = Random::new(keyed(seed, &key.to_string()));
     let mut behaviour = Behaviour { takes_ms: u64::from(random.within(1, 400)), ..Behaviour::default() };
     if !random.chance(trouble) {
@@ -58,6 +58,9 @@ pub(crate) fn behaviour(seed: u64, key: &AttemptKey, trouble: u32) -> Behaviour 
     };
     behaviour.on_term =
         random.pick(&[OnTerm::Dies, OnTerm::Dies, OnTerm::Exits(0), OnTerm::Exits(3), OnTerm::Ignores]);
+    if random.chance(stubborn) {
+        (behaviour.on_term, behaviour.takes_ms) = (OnTerm::Ignores, 90_000);
+    }
     behaviour.report = match random.below(12) {
         0 => Reporting::Lost,
         1 | 2 => Reporting::Late(random.pick(&[10, 4000, 60_000])),

@@ -51,6 +51,17 @@ impl Random {
         self.below(1000) < per_mille
     }
 
+    /// One of several things, each with its weight.
+    pub(crate) fn weighed<T: Copy>(&mut self, from: &[(u32, T)]) -> T {
+        let mut drawn = self.below(from.iter().map(|(weight, _)| weight).sum());
+        let of = |(weight, _): &&(u32, T)| {
+            let here = drawn < *weight;
+            drawn = drawn.saturating_sub(*weight);
+            here
+        };
+        from.iter().find(of).expect("the draw is below the sum").1
+    }
+
     pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         let at = self.below(u32::try_from(from.len()).expect("short lists"));
         from[usize::try_from(at).expect("32 bits fit")].clone()

@@ -156,13 +156,16 @@ impl Shrinking {
             self.attempt(|case| case.runs[run].agents.truncate(1));
             self.attempt(|case| case.runs[run].agents.clear());
         }
+        self.attempt(|case| case.short_turns = false);
         for slots in [8, 1, 2] {
             self.attempt(|case| case.slots = slots);
         }
     }
 }
 
-const SIMPLER: [fn(&mut TaskDraft); 14] = [
+const SIMPLER: [fn(&mut TaskDraft); 16] = [
+    |task| task.in_env = false,
+    |task| task.in_folder = false,
     |task| task.when = None,
     |task| task.each = None,
     |task| task.refs.clear(),

@@ -236,7 +236,8 @@ impl World {
         demand(open.is_empty(), LIVENESS, || format!("nothing wakes {open}"))?;
         self.engine_dies(0);
         self.open(Role::Engine)?;
-        self.checker.end(&self.store)
+        let engine = self.engine.as_ref().expect("nothing befalls it any more");
+        self.checker.end(&self.store, engine.core.state())
     }
 
     /// Everything that can be seen of it from outside: the end of the chain, and what people were told.

@@ -21,8 +21,9 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
             let (_, _, task) = oracle.at(&record.event).expect("it was created");
             let id = &task.id;
             let floor = error.retry_after.unwrap_or_default();
-            let ended_at = task.newest().map(|attempt| attempt.ended_at).unwrap_or_default();
-            demand(*due >= ended_at.after(floor), NAME, || {
+            let ended = task.newest().map_or(i64::MIN, |attempt| attempt.ended_steady_ms);
+            let earliest = ended.saturating_add_unsigned(floor.ms);
+            demand(due.ms - oracle.steps_ms >= earliest, NAME, || {
                 format!("{id} is due {due}, before its retry_after")
             })?;
             demand(*due == record.at.after(Span::from_ms(*wait_ms)), NAME, || {

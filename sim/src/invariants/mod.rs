@@ -12,6 +12,7 @@ pub(crate) mod fences;
 pub(crate) mod joins;
 pub(crate) mod limits;
 pub(crate) mod order;
+pub(crate) mod usage;
 pub(crate) mod wake;
 pub(crate) mod winner;
 
@@ -22,7 +23,7 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 11] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 12] = [
     order::of_record,
     winner::of_record,
     fences::of_record,
@@ -32,6 +33,7 @@ const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 11] = [
     joins::of_record,
     limits::of_record,
     ends::of_record,
+    usage::of_record,
     approval::of_record,
     caps::of_record,
 ];

@@ -25,6 +25,11 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Phase::Ready => !active || waits_for_room(oracle, *id, run, task),
                 Phase::Running | Phase::Stopping => task.newest().is_some_and(|attempt| !attempt.is_reaped),
                 Phase::Gating => task.awaits_settling(),
+                Phase::BackingOff if active => {
+                    let due = seen.wait.retry.filter(|due| of.retries.iter().any(|(at, _)| at == due));
+                    let armed = state.next_due().map(|due| due.ms - oracle.steps_ms);
+                    due.is_some_and(|due| armed.is_some_and(|armed| armed <= due))
+                }
                 Phase::BackingOff => {
                     seen.wait.retry.is_some_and(|due| of.retries.iter().any(|(at, _)| *at == due))
                 }
@@ -34,6 +39,10 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Phase::Expanded => task.children.iter().any(|child| run.tasks[*child].end.is_none()),
                 Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => false,
             };
+            let named = windlass_core::wake::wake(state, of, of.names[&task.id]).is_some();
+            demand(named, NAME, || {
+                format!("{} is {} and names nothing that wakes it", task.id, seen.phase.name())
+            })?;
             demand(wakes, NAME, || format!("nothing wakes {}, which is {}", task.id, seen.phase.name()))?;
         }
     }

@@ -1,7 +1,7 @@
 //! Every bug that can be planted is found within two thousand seeds, by the invariant that is there for it.
 
-use windlass_core::planted::{Bug, plant};
-use windlass_sim::planted::is_found;
+use windlass_core::planted::Bug;
+use windlass_sim::planted::{Planted, plant};
 use windlass_sim::seed::{self, Ending, Told};
 use windlass_sim::seeds::row;
 use windlass_sim::shrink::shrink;
@@ -10,28 +10,27 @@ use windlass_sim::trace::Trace;
 const SEEDS: u64 = 2000;
 
 /// The first world that shows a bug, by one of the invariants that are to find it.
-fn found(bug: Bug) -> Option<Told> {
+fn found(bug: Planted) -> Option<Told> {
     plant(Some(bug));
-    let row = row(0, SEEDS, |ending| is_found(bug, ending), |_| ());
+    let row = row(0, SEEDS, |ending| bug.is_found(ending), |_| ());
     plant(None);
     row.failed.map(|(_, told)| told)
 }
 
 #[test]
 fn every_planted_bug_is_found_by_the_invariant_that_is_there_for_it() {
-    let missed: Vec<&str> =
-        Bug::ALL.iter().filter(|bug| found(**bug).is_none()).map(|bug| bug.name()).collect();
+    let missed: Vec<&str> = Planted::all().filter(|bug| found(*bug).is_none()).map(Planted::name).collect();
     assert!(missed.is_empty(), "nothing found {missed:?}");
 }
 
 #[test]
 fn a_found_bug_is_shown_by_a_small_case() {
-    let bug = Bug::RateLimitCharged;
+    let bug = Planted::Core(Bug::RateLimitCharged);
     let told = found(bug).expect("it is found");
     plant(Some(bug));
     let small = shrink(&told);
     plant(None);
-    assert!(is_found(bug, &small.ending), "it ends {:?}", small.ending);
+    assert!(bug.is_found(&small.ending), "it ends {:?}", small.ending);
     assert!(small.steps <= 8, "it takes {} steps", small.steps);
     assert_eq!(
         seed::case(small.case, Trace::default()).ending,

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use windlass_core::planted::{Bug, plant};
 use windlass_sim::case::Case;
-use windlass_sim::planted::is_found;
+use windlass_sim::planted::{Planted, plant};
 use windlass_sim::seed::{self, Ending};
 use windlass_sim::trace::Trace;
 
@@ -34,10 +33,10 @@ fn nothing_is_wrong_in_a_kept_case() {
 #[test]
 fn a_case_that_has_the_name_of_a_bug_shows_it() {
     for (name, case) in cases() {
-        let Some(bug) = Bug::ALL.iter().copied().find(|bug| bug.name() == name) else { continue };
+        let Some(bug) = Planted::all().find(|bug| bug.name() == name) else { continue };
         plant(Some(bug));
         let told = seed::case(case, Trace::default());
         plant(None);
-        assert!(is_found(bug, &told.ending), "{name} ends {:?}", told.ending);
+        assert!(bug.is_found(&told.ending), "{name} ends {:?}", told.ending);
     }
 }

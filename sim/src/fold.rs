@@ -1,0 +1,298 @@
+//! How the oracle takes records in. Never: judging them; the invariants do that before.
+
+use serde_json::Value;
+use windlass_core::event::{Event, LossReason, Record, Role, SkipReason};
+use windlass_core::id::{AttemptKey, Epoch, Fence, RunId, TaskId};
+use windlass_core::time::Time;
+
+use crate::oracle::{Due, End, Life, Live, OAttempt, ORun, OTask, Oracle, Question};
+use crate::process;
+
+impl Oracle {
+    /// Takes a record in, after the invariants have looked at it.
+    pub(crate) fn take(&mut self, record: &Record) {
+        self.seq = record.seq;
+        self.at = record.at;
+        match &record.event {
+            Event::EngineStarted { epoch, role, .. } => {
+                self.epoch = *epoch;
+                self.role = Some(*role);
+                self.died_with = self.live.len();
+                let now = self.worked;
+                self.runs.values_mut().for_each(|run| run.stand(now));
+            }
+            Event::ClockJumped { by_ms, .. } => self.steps_ms += by_ms,
+            Event::RunCreated { run, command, .. } => {
+                self.commands.insert(command.clone());
+                self.create(*run);
+                self.runs.get_mut(run).expect("it was created").note_conditions();
+            }
+            other => {
+                let Some(run) = other.run() else { return };
+                self.take_of_run(run, record);
+                self.runs.get_mut(&run).expect("it was created").note_conditions();
+            }
+        }
+    }
+
+    fn create(&mut self, id: RunId) {
+        let (plan, draft) = self.drafts[&id].clone();
+        let tasks = plan.tasks.iter().enumerate().map(|(spec, task)| OTask::new(task.id.clone(), spec, None));
+        let tasks: Vec<OTask> = tasks.collect();
+        let names = tasks.iter().enumerate().map(|(ix, task)| (task.id.clone(), ix)).collect();
+        let works_since = (self.role == Some(Role::Engine)).then_some(self.worked);
+        let run = ORun {
+            plan,
+            draft,
+            tasks,
+            names,
+            is_paused: false,
+            outcome: None,
+            host: self.epoch,
+            cancelled: false,
+            worked: 0,
+            works_since,
+        };
+        self.runs.insert(id, run);
+    }
+
+    fn take_of_run(&mut self, id: RunId, record: &Record) {
+        let (epoch, role, worked) = (self.epoch, self.role, self.worked);
+        let run = self.runs.get_mut(&id).expect("it was created");
+        match &record.event {
+            Event::PauseRequested { command, .. } => drop(self.commands.insert(command.clone())),
+            Event::RunPaused { .. } => {
+                run.is_paused = true;
+                run.stand(worked);
+            }
+            Event::RunResumed { command, .. } => {
+                self.commands.extend(command.clone());
+                run.is_paused = false;
+                run.host = epoch;
+                run.works_since = (role == Some(Role::Engine)).then_some(run.works_since.unwrap_or(worked));
+            }
+            Event::RunReopened { .. } => {
+                (run.outcome, run.cancelled, run.is_paused, run.host) = (None, false, false, epoch);
+                run.works_since = (role == Some(Role::Engine)).then_some(worked);
+            }
+            Event::RunFinished { outcome, .. } => {
+                run.outcome = Some(*outcome);
+                run.stand(worked);
+            }
+            Event::CancelRequested { task, command, .. } => {
+                self.commands.insert(command.clone());
+                run.wish(task.as_ref());
+            }
+            other => {
+                let task = other.task().expect("the rest belongs to tasks").clone();
+                self.take_of_task(id, &task, record);
+            }
+        }
+    }
+
+    fn take_of_task(&mut self, id: RunId, name: &TaskId, record: &Record) {
+        let now = Now {
+            record_at: record.at,
+            steps_ms: self.steps_ms,
+            boot: self.boot,
+            unseen_steps: self.unseen_steps,
+        };
+        let (epoch, seed, fence) = (self.epoch, self.seed, Fence::from(record.seq));
+        let run = self.runs.get_mut(&id).expect("it was created");
+        let worked = run.worked(self.worked);
+        let ix = run.names[name];
+        if let (true, Some(attempt)) = (judges(&record.event), run.tasks[ix].attempts.last_mut()) {
+            attempt.is_judged = true;
+        }
+        match &record.event {
+            Event::AttemptStarted { alone, .. } => {
+                self.live.insert(fence, Live { run: id, task: ix, alone: *alone });
+                run.tasks[ix].attempts.push(OAttempt::new(fence, epoch, record.at));
+                run.tasks[ix].life.began = true;
+            }
+            Event::AttemptReaped { .. } => {
+                let attempt = run.tasks[ix].attempts.last_mut().expect("it was started");
+                (attempt.is_reaped, attempt.ended_steady_ms) = (true, record.at.ms - now.steps_ms);
+                self.live.remove(&attempt.fence);
+            }
+            Event::TaskExpanded { items, .. } => run.expand(ix, items.len()),
+            Event::ApprovalRequested { id, digests, .. } => {
+                let shown =
+                    digests.keys().filter_map(|shown| Some((shown.clone(), run.task(shown)?.output.clone())));
+                let shown = shown.collect();
+                let task = &mut run.tasks[ix];
+                (task.life.began, task.life.asked_at) = (true, worked);
+                task.question = Some(Question { id: id.clone(), shown, answer: None });
+            }
+            Event::TaskSucceeded { output, .. } => {
+                let given = output.as_ref().map(|output| output.value.clone());
+                run.succeed(ix, given, &|attempt| AttemptKey { run: id, task: name.clone(), attempt }, seed);
+            }
+            Event::TaskRequeued { command, .. } => {
+                self.commands.extend(command.clone());
+                let task = &mut run.tasks[ix];
+                (task.end, task.life, task.deaths_in_row) = (None, Life::default(), 0);
+                (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
+                task.life.began = task.is_expanded;
+                // Nobody wishes the whole run to end any more: a task of it goes on.
+                run.cancelled = false;
+            }
+            Event::TaskUnblocked { command, answer, .. } => {
+                self.commands.insert(command.clone());
+                run.tasks[ix].life.settled_as = Some(*answer);
+            }
+            Event::DeadLetterDropped { command, .. } => drop(self.commands.insert(command.clone())),
+            Event::ApprovalGiven { command, answer, .. } => {
+                self.commands.extend(command.clone());
+                let question = run.tasks[ix].question.as_mut();
+                question.expect("it was asked").answer = Some(*answer);
+            }
+            other => run.tasks[ix].take(other, &now, worked),
+        }
+    }
+}
+
+/// Whether an event says what became of a task whose attempt is over.
+fn judges(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::RetryScheduled { .. }
+            | Event::TaskBlocked { .. }
+            | Event::TaskSucceeded { .. }
+            | Event::TaskDead { .. }
+            | Event::TaskCancelled { .. }
+    )
+}
+
+/// When a record was written.
+struct Now {
+    record_at: Time,
+    steps_ms: i64,
+    boot: u64,
+    unseen_steps: u32,
+}
+
+impl ORun {
+    fn wish(&mut self, task: Option<&TaskId>) {
+        let meant: Vec<usize> = match task {
+            None => {
+                self.cancelled = true;
+                (0..self.tasks.len()).collect()
+            }
+            Some(name) => {
+                let ix = self.names[name];
+                std::iter::once(ix).chain(self.tasks[ix].children.iter().copied()).collect()
+            }
+        };
+        for ix in meant {
+            let task = &mut self.tasks[ix];
+            task.life.cancel_wished |= task.end.is_none();
+        }
+    }
+
+    fn expand(&mut self, ix: usize, count: usize) {
+        self.tasks[ix].is_expanded = true;
+        self.tasks[ix].life.began = true;
+        for number in 0..count {
+            let number = u32::try_from(number).expect("capped");
+            let id = self.tasks[ix].id.child(number);
+            let child = self.tasks.len();
+            self.names.insert(id.clone(), child);
+            let spec = self.tasks[ix].spec;
+            self.tasks.push(OTask::new(id, spec, Some(ix)));
+            self.tasks[ix].children.push(child);
+        }
+    }
+
+    fn succeed(&mut self, ix: usize, given: Option<Value>, key: &dyn Fn(u32) -> AttemptKey, seed: u64) {
+        let task = &self.tasks[ix];
+        let is_parent = task.parent.is_none() && self.spec(task).for_each.is_some();
+        let output = if let Some(given) = given {
+            given
+        } else if is_parent {
+            task.children.iter().map(|child| self.tasks[*child].output.clone()).collect()
+        } else {
+            let number = u32::try_from(task.attempts.len()).expect("few");
+            process::value(seed, &key(number), self.draft(task).shape)
+        };
+        let task = &mut self.tasks[ix];
+        (task.end, task.output) = (Some(End::Succeeded), output);
+        task.life.accepted = true;
+    }
+}
+
+impl OTask {
+    fn new(id: TaskId, spec: usize, parent: Option<usize>) -> Self {
+        Self {
+            id,
+            spec,
+            parent,
+            children: Vec::new(),
+            is_expanded: false,
+            end: None,
+            output: Value::Null,
+            attempts: Vec::new(),
+            deaths_in_row: 0,
+            question: None,
+            life: Life::default(),
+        }
+    }
+
+    fn take(&mut self, event: &Event, now: &Now, worked: u64) {
+        match event {
+            Event::StopRequested { why, grace_ms, .. } => {
+                let attempt = self.attempts.last_mut().expect("it was started");
+                attempt.stop = Some((attempt.stop.map_or(*why, |(first, _)| first), *grace_ms));
+            }
+            Event::AttemptFinished { exit, error, .. } => {
+                self.deaths_in_row = 0;
+                let attempt = self.attempts.last_mut().expect("it was started");
+                (attempt.exit, attempt.error) = (Some(*exit), error.clone());
+            }
+            Event::AttemptLost { reason, alone, error, .. } => {
+                self.deaths_in_row += u32::from(*reason != LossReason::ReportLost);
+                self.life.losses += u32::from(*alone);
+                let attempt = self.attempts.last_mut().expect("it was started");
+                (attempt.lost, attempt.error) = (Some(*reason), Some(error.clone()));
+            }
+            Event::ExtractsRecorded { error, .. } => {
+                let attempt = self.attempts.last_mut().expect("it was started");
+                attempt.is_settled = true;
+                attempt.error.clone_from(error);
+            }
+            Event::RetryScheduled { due, wait_ms, ceiling_ms, error, .. } => {
+                self.life.charged += u32::from(crate::invariants::attempts::is_charged(error.kind));
+                self.life.once.insert(error.kind);
+                self.life.ceiling_ms = *ceiling_ms;
+                let boot = now.boot + u64::try_from(due.ms - now.record_at.ms).unwrap_or(0).min(*wait_ms);
+                let steady_ms = due.ms - now.steps_ms;
+                self.life.due = Some(Due { steady_ms, boot, unseen_steps: now.unseen_steps });
+            }
+            Event::TaskBlocked { .. } => (self.life.is_unknown, self.life.asked_at) = (true, worked),
+            Event::TaskSkipped { reason, .. } => {
+                self.end = Some(if *reason == SkipReason::When { End::WhenFalse } else { End::Upstream });
+            }
+            Event::TaskUnskipped { .. } => (self.end, self.life) = (None, Life::default()),
+            Event::TaskDead { .. } => (self.end, self.output) = (Some(End::Dead), Value::Null),
+            Event::TaskCancelled { .. } => (self.end, self.output) = (Some(End::Cancelled), Value::Null),
+            _ => {}
+        }
+    }
+}
+
+impl OAttempt {
+    fn new(fence: Fence, epoch: Epoch, at: Time) -> Self {
+        Self {
+            fence,
+            epoch,
+            stop: None,
+            exit: None,
+            error: None,
+            lost: None,
+            is_settled: false,
+            is_reaped: false,
+            is_judged: false,
+            ended_steady_ms: at.ms,
+        }
+    }
+}

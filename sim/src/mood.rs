@@ -1,0 +1,214 @@
+//! The moods of worlds: what they have more of than others, so that rare corners are seen often enough.
+//! Never: a mood that leaves something out for good; the plain one has all.
+
+use crate::random::Random;
+
+/// Something that a person does, without its aim.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Doing {
+    CancelRun,
+    Cancel,
+    Pause,
+    Resume,
+    Retry,
+    Settle,
+    Approve,
+    Drop,
+    Drain,
+    Repeat,
+    Astray,
+    SubmitAgain,
+}
+
+/// Something that befalls the world, without its kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Harm {
+    Crash,
+    Keeper,
+    Clock,
+    Suspend,
+    Disk,
+    Snapshot,
+    Overdue,
+}
+
+/// What a world has more or less of. Shares are in a thousand.
+pub(crate) struct Mood {
+    pub(crate) slots: &'static [u32],
+    pub(crate) trouble: &'static [u32],
+    /// Attempts that ignore the polite stop.
+    pub(crate) stubborn: u32,
+    pub(crate) approvals: u32,
+    pub(crate) optional: u32,
+    /// Tasks with `rerun: never`.
+    pub(crate) never: u32,
+    pub(crate) lists: u32,
+    /// Joins that are not all.
+    pub(crate) joins: u32,
+    /// Needs that an approval shows.
+    pub(crate) shows: u32,
+    /// Acts that are done again at once.
+    pub(crate) again: u32,
+    /// How many acts and faults there are.
+    pub(crate) acts: &'static [u32],
+    pub(crate) faults: &'static [u32],
+    pub(crate) doings: &'static [(u32, Doing)],
+    pub(crate) harms: &'static [(u32, Harm)],
+}
+
+/// A world with something of everything.
+const PLAIN: Mood = Mood {
+    slots: &[1, 2, 3, 4, 8],
+    trouble: &[0, 200, 500, 800, 950],
+    stubborn: 0,
+    approvals: 100,
+    optional: 200,
+    never: 150,
+    lists: 200,
+    joins: 400,
+    shows: 500,
+    again: 200,
+    acts: &[0, 2, 5, 12, 25],
+    faults: &[0, 1, 3, 8, 20],
+    doings: &[
+        (1, Doing::CancelRun),
+        (2, Doing::Cancel),
+        (2, Doing::Pause),
+        (3, Doing::Resume),
+        (5, Doing::Retry),
+        (3, Doing::Settle),
+        (3, Doing::Approve),
+        (1, Doing::Drop),
+        (1, Doing::Drain),
+        (1, Doing::Repeat),
+        (1, Doing::Astray),
+        (1, Doing::SubmitAgain),
+    ],
+    harms: &[
+        (9, Harm::Crash),
+        (2, Harm::Keeper),
+        (2, Harm::Clock),
+        (1, Harm::Suspend),
+        (1, Harm::Disk),
+        (3, Harm::Snapshot),
+        (2, Harm::Overdue),
+    ],
+};
+
+/// Engine and keeper die again and again while attempts take long.
+const DEADLY: Mood = Mood {
+    trouble: &[950],
+    faults: &[20, 40],
+    harms: &[(8, Harm::Crash), (4, Harm::Keeper), (1, Harm::Snapshot)],
+    ..PLAIN
+};
+
+/// People cancel and change their minds, and attempts don't listen.
+const CANCELS: Mood = Mood {
+    trouble: &[800, 950],
+    stubborn: 500,
+    lists: 400,
+    acts: &[25, 50],
+    faults: &[0, 3],
+    doings: &[
+        (2, Doing::CancelRun),
+        (6, Doing::Cancel),
+        (6, Doing::Retry),
+        (1, Doing::Resume),
+        (1, Doing::Repeat),
+        (1, Doing::Drain),
+    ],
+    ..PLAIN
+};
+
+/// Much is asked of people.
+const QUESTIONS: Mood = Mood {
+    approvals: 400,
+    optional: 300,
+    joins: 900,
+    shows: 900,
+    acts: &[12, 25, 50],
+    faults: &[0, 3],
+    doings: &[
+        (6, Doing::Approve),
+        (3, Doing::Retry),
+        (2, Doing::Cancel),
+        (1, Doing::Resume),
+        (1, Doing::Pause),
+    ],
+    ..PLAIN
+};
+
+/// Nobody knows what was done.
+const UNKNOWN: Mood = Mood {
+    trouble: &[800, 950],
+    never: 900,
+    acts: &[12, 25],
+    faults: &[3, 8, 20],
+    doings: &[
+        (6, Doing::Settle),
+        (3, Doing::Retry),
+        (2, Doing::Cancel),
+        (1, Doing::CancelRun),
+        (1, Doing::Resume),
+    ],
+    harms: &[(6, Harm::Crash), (3, Harm::Keeper), (2, Harm::Overdue), (1, Harm::Snapshot)],
+    ..PLAIN
+};
+
+/// Much may fail, and is tried again while others wait for room.
+const EXCUSED: Mood = Mood {
+    slots: &[1, 2],
+    trouble: &[950],
+    optional: 900,
+    lists: 100,
+    joins: 100,
+    acts: &[50],
+    faults: &[0, 3],
+    doings: &[(12, Doing::Retry), (2, Doing::Cancel), (1, Doing::Resume), (1, Doing::Drop)],
+    ..PLAIN
+};
+
+/// It is paused and drained for one reason and another.
+const HALTING: Mood = Mood {
+    trouble: &[800, 950],
+    stubborn: 700,
+    again: 700,
+    acts: &[12, 25],
+    faults: &[3, 8],
+    doings: &[
+        (8, Doing::Drain),
+        (4, Doing::Pause),
+        (4, Doing::Resume),
+        (1, Doing::Cancel),
+        (1, Doing::Retry),
+    ],
+    harms: &[(5, Harm::Disk), (2, Harm::Clock), (2, Harm::Suspend), (2, Harm::Crash), (2, Harm::Overdue)],
+    ..PLAIN
+};
+
+/// Time is short, and the clocks are wrong.
+const TIMELY: Mood = Mood {
+    slots: &[1, 2, 4],
+    trouble: &[500, 950],
+    acts: &[0, 5],
+    faults: &[8, 20],
+    harms: &[(5, Harm::Clock), (4, Harm::Suspend), (3, Harm::Crash), (1, Harm::Snapshot)],
+    ..PLAIN
+};
+
+impl Mood {
+    /// A mood at random: every other one is plain.
+    pub(crate) fn draw(random: &mut Random) -> Self {
+        match random.below(13) {
+            0 => DEADLY,
+            1 => CANCELS,
+            2 => QUESTIONS,
+            3 => UNKNOWN,
+            4 => EXCUSED,
+            5 => HALTING,
+            6 => TIMELY,
+            _ => PLAIN,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Plans at random: the whole schema as far as it is built, small enough to be gone through often.
+//! Never: a plan that the loader refuses, or a template whose value nobody but the core could tell.
+
+use crate::draft::{
+    Each, EndName, From, Ref, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft, When, Work,
+};
+use crate::generate::FAILURES;
+use crate::mood::Mood;
+use crate::random::Random;
+
+/// A run's plan.
+pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
+    let mut draft =
+        RunDraft { flag: random.chance(500), reversed: random.chance(300), ..RunDraft::default() };
+    let agents = random.below(3);
+    draft.agents = (0..agents).map(|_| random.chance(600).then(|| random.within(1, 2))).collect();
+    draft.concurrency = random.chance(400).then(|| random.within(1, 3));
+    let count = match random.below(10) {
+        0 => 1,
+        1..=6 => random.within(2, 6),
+        7 | 8 => random.within(7, 12),
+        _ => random.within(13, 20),
+    };
+    for label in 0..count {
+        let task = task(random, mood, label, &draft);
+        draft.tasks.push(task);
+    }
+    // Caps at which some lists are too long; the plan's own tasks, and lists that are written out, must fit.
+    let literal = |task: &TaskDraft| match &task.each {
+        Some(Each { from: From::Literal(count), .. }) => *count,
+        Some(_) | None => 0,
+    };
+    let longest = draft.tasks.iter().map(literal).max().unwrap_or(0).max(1);
+    draft.fan_out = random.chance(300).then(|| longest + random.below(3));
+    let all: u32 = draft.tasks.iter().map(literal).sum();
+    draft.tasks_max = random.chance(200).then(|| count + all + random.below(5));
+    draft
+}
+
+fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskDraft {
+    let mut task = TaskDraft { label, ..TaskDraft::default() };
+    let most = label.min(4);
+    let wanted = if random.chance(750) { random.below(most + 1) } else { 0 };
+    while task.needs.len() < usize::try_from(wanted).expect("few") {
+        let need = random.below(label);
+        if !task.needs.contains(&need) {
+            task.needs.push(need);
+        }
+    }
+    let needs = u32::try_from(task.needs.len()).expect("few");
+    if needs > 0 && random.chance(mood.joins) {
+        task.join = random.within(1, needs);
+    }
+    task.shape =
+        random.pick(&[Shape::Null, Shape::Number, Shape::List, Shape::Object, Shape::Object, Shape::Large]);
+    task.work = work(random, mood, &task, draft);
+    let is_approval = matches!(task.work, Work::Approval { .. });
+    if is_approval {
+        task.shape = Shape::Null;
+    }
+    let whens = if needs > 0 { 300 } else { 100 };
+    task.when = random.chance(whens).then(|| when(random, &task, draft, 2));
+    task.optional = random.chance(mood.optional);
+    task.rerun_never = random.chance(mood.never);
+    task.schema = random.chance(200);
+    if random.chance(mood.lists) {
+        task.each = Some(each(random, &task, draft));
+    }
+    task.refs = refs(random, &task, draft);
+    task.in_env = random.chance(150) && !is_approval;
+    task.in_folder = random.chance(100) && !is_approval;
+    task.retry = retry(random);
+    task.timeout = timeout(random);
+    task
+}
+
+fn work(random: &mut Random, mood: &Mood, task: &TaskDraft, draft: &RunDraft) -> Work {
+    if random.chance(mood.approvals) {
+        return Work::Approval {
+            show: task.needs.iter().copied().filter(|_| random.chance(mood.shows)).collect(),
+        };
+    }
+    match random.below(9) {
+        0..=2 => Work::Argv,
+        3..=5 if !draft.agents.is_empty() => {
+            Work::Prompt(random.below(u32::try_from(draft.agents.len()).expect("few")))
+        }
+        _ => Work::Shell,
+    }
+}
+
+/// The tasks that it needs, of those with outputs of these shapes and without children.
+fn needed(task: &TaskDraft, draft: &RunDraft, shapes: &[Shape]) -> Vec<u32> {
+    let fits = |need: &&TaskDraft| {
+        task.needs.contains(&need.label)
+            && need.each.is_none()
+            && !matches!(need.work, Work::Approval { .. })
+            && shapes.contains(&need.shape)
+    };
+    draft.tasks.iter().filter(fits).map(|need| need.label).collect()
+}
+
+const OBJECTS: [Shape; 2] = [Shape::Object, Shape::Large];
+
+fn when(random: &mut Random, task: &TaskDraft, draft: &RunDraft, depth: u32) -> When {
+    let objects = needed(task, draft, &OBJECTS);
+    match random.below(8) {
+        0 => When::Word(random.chance(500)),
+        1 if depth > 0 => When::Not(Box::new(when(random, task, draft, depth - 1))),
+        2 if depth > 0 => {
+            let left = when(random, task, draft, depth - 1);
+            When::Both(Box::new(left), Box::new(when(random, task, draft, depth - 1)))
+        }
+        3 | 4 if !task.needs.is_empty() => {
+            let ends = [EndName::Succeeded, EndName::Skipped, EndName::Dead, EndName::Cancelled];
+            When::Is(random.pick(&task.needs), random.pick(&ends))
+        }
+        5 if !objects.is_empty() => When::Ok(random.pick(&objects)),
+        6 if !objects.is_empty() => When::Items(random.pick(&objects), random.below(3)),
+        7 if depth == 2 && !objects.is_empty() => When::Wrong(random.pick(&objects)),
+        _ => When::Flag,
+    }
+}
+
+fn each(random: &mut Random, task: &TaskDraft, draft: &RunDraft) -> Each {
+    let objects = needed(task, draft, &OBJECTS);
+    let others = needed(task, draft, &[Shape::Null, Shape::Number, Shape::List]);
+    let from = match random.below(4) {
+        0 | 1 if !objects.is_empty() => From::Items(random.pick(&objects)),
+        2 if !others.is_empty() => From::Whole(random.pick(&others)),
+        _ => From::Literal(random.below(5)),
+    };
+    Each { from, max_parallel: random.chance(500).then(|| random.within(1, 2)) }
+}
+
+fn refs(random: &mut Random, task: &TaskDraft, draft: &RunDraft) -> Vec<Ref> {
+    let objects = needed(task, draft, &OBJECTS);
+    let small = needed(task, draft, &[Shape::Null, Shape::Number, Shape::List, Shape::Object]);
+    let any = needed(task, draft, &[Shape::Null, Shape::Number, Shape::List, Shape::Object, Shape::Large]);
+    let is_approval = matches!(task.work, Work::Approval { .. });
+    let mut refs = Vec::new();
+    for _ in 0..random.below(3) {
+        match random.below(8) {
+            0 if !objects.is_empty() => refs.push(Ref::N(random.pick(&objects))),
+            1 | 2 if matches!(task.work, Work::Prompt(_)) && !any.is_empty() => {
+                refs.push(Ref::Whole(random.pick(&any)));
+            }
+            1 | 2 if !small.is_empty() => refs.push(Ref::Whole(random.pick(&small))),
+            3 if !task.needs.is_empty() => refs.push(Ref::State(random.pick(&task.needs))),
+            4 if task.each.is_some() => refs.push(random.pick(&[Ref::Item, Ref::Index])),
+            5 if !is_approval => refs.push(Ref::Attempt),
+            6 if !is_approval => refs.push(Ref::Feedback),
+            _ => {}
+        }
+    }
+    refs
+}
+
+fn retry(random: &mut Random) -> RetryDraft {
+    let initial_ms = random.pick(&[10, 1000, 5000, 120_000]);
+    RetryDraft {
+        max_attempts: random.pick(&[1, 1, 2, 3, 5]),
+        losses_max: random.pick(&[1, 2, 3]),
+        initial_ms,
+        coefficient_milli: random.pick(&[1000, 1500, 2000, 3000]),
+        max_ms: initial_ms.max(random.pick(&[1000, 60_000])),
+        jitter: random.chance(500),
+        non_retryable: if random.chance(150) { vec![random.pick(&FAILURES)] } else { Vec::new() },
+    }
+}
+
+fn timeout(random: &mut Random) -> TimeoutDraft {
+    let mut some = |per_mille: u32, spans: &[u64]| random.chance(per_mille).then(|| random.pick(spans));
+    TimeoutDraft {
+        start_to_close_ms: some(300, &[50, 500, 5000, 600_000]),
+        heartbeat_ms: some(200, &[100, 1000, 60_000]),
+        schedule_to_start_ms: some(150, &[10, 1000, 60_000]),
+        schedule_to_close_ms: some(250, &[100, 5000, 60_000, 3_600_000]),
+        grace_ms: some(300, &[1, 100, 2000]),
+    }
+}
