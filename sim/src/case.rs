@@ -93,6 +93,15 @@ pub(crate) enum Fault {
     ClockStep {
         by_ms: i64,
     },
+    /// The wall clock is set by so little that nobody calls it a step.
+    Drift {
+        by_ms: i64,
+    },
+    /// A report about an attempt that is over, or that never was.
+    Ghost {
+        number: u32,
+        kind: u32,
+    },
     /// The machine sleeps.
     Suspend {
         ms: u64,

@@ -96,6 +96,11 @@ impl Checker {
         self.awake = clocks.awake;
     }
 
+    /// The wall clock goes wrong by a little, and so does everything that is measured by it.
+    pub(crate) fn drifts(&mut self, by_ms: u64) {
+        self.oracle.drift_ms += by_ms;
+    }
+
     /// Time has passed in which no engine lived.
     pub(crate) fn slept(&mut self, clocks: &Clocks) {
         self.awake = clocks.awake;

@@ -19,6 +19,8 @@ pub(crate) struct Clocks {
     pub(crate) slept: u64,
     /// By how much the wall clock was set.
     pub(crate) set: i64,
+    /// By how much it has drifted: too little to be a step.
+    pub(crate) drift: i64,
 }
 
 impl Clocks {
@@ -41,10 +43,11 @@ impl Known {
         Self { set: clocks.set, slept: clocks.slept }
     }
 
-    /// The time, by the time since boot and what is known of the wall clock: a step is seen when it is journaled.
+    /// The time, by the time since boot and what is known of the wall clock: a step is seen when it is journaled, drift
+    /// at once.
     pub(crate) fn now(&self, clocks: &Clocks) -> Time {
         let boot = i64::try_from(clocks.boot()).expect("some years");
-        Time::from_ms(BEGIN_MS + boot + self.set)
+        Time::from_ms(BEGIN_MS + boot + self.set + clocks.drift)
     }
 
     /// What has changed since the clocks were compared before.

@@ -1,9 +1,9 @@
 //! What the drivers of the world do with orders, and what they report. Never: a report that no order or process led to.
 
 use windlass_core::effect::{Assignment, Effect};
-use windlass_core::event::{Exit, RawOutput, StopWhy};
+use windlass_core::event::{Exit, LossReason, RawOutput, StopWhy};
 use windlass_core::id::{AttemptKey, Fence};
-use windlass_core::input::{Ended, Input, Report};
+use windlass_core::input::{Ended, Input, LostAttempt, Report};
 
 use crate::broken::{Verdict, broken};
 use crate::case::{End, Reporting};
@@ -142,6 +142,41 @@ impl World {
         let message = process::overdue_words(why).to_owned();
         let later = u64::from(self.random.below(3));
         self.report(later, Report::Overdue { key, fence, why, message });
+    }
+
+    /// A report that comes from nowhere: about an attempt that is over, or under a fence that never was.
+    pub(crate) fn ghost(&mut self, number: u32, kind: u32) {
+        let state = &self.checker.shadow;
+        let tasks = state.runs.values().flat_map(|run| run.tasks.iter().map(move |task| (run.id, task)));
+        let over = tasks.flat_map(|(run, task)| {
+            let live = task.live_attempt().map(|attempt| attempt.fence);
+            let over = task.attempts.iter().filter(move |attempt| Some(attempt.fence) != live);
+            over.map(move |attempt| (task.key(run, attempt), attempt.fence))
+        });
+        let over: Vec<(AttemptKey, Fence)> = over.collect();
+        let at = usize::try_from(number).expect("32 bits fit") % over.len().max(1);
+        let Some((key, fence)) = over.get(at).cloned() else { return };
+        let never = Fence(fence.0 + 1_000_000);
+        let exit = Exit::Code(0);
+        let (raw, usage) = (RawOutput::default(), windlass_core::event::Usage::default());
+        let output = Some(Ok(windlass_core::event::Output::default()));
+        let ended =
+            Ended { key: key.clone(), fence: never, exit, error: None, raw, output, usage, leftovers: 0 };
+        let report = match kind {
+            0 => Report::Ended(Box::new(ended)),
+            1 => Report::Overdue { key, fence, why: StopWhy::Timeout, message: "late".into() },
+            2 => Report::Overdue { key, fence: never, why: StopWhy::Stalled, message: "nobody's".into() },
+            3 => Report::Lost {
+                attempts: vec![LostAttempt { key, fence, leftovers: 0 }],
+                reason: LossReason::ReportLost,
+            },
+            4 => {
+                let output = windlass_core::event::Output::default();
+                Report::OutputSettled { key, fence: never, output, error: None }
+            }
+            _ => Report::TimeCame,
+        };
+        self.report(0, report);
     }
 
     /// The driver stops one of the attempts that live.

@@ -56,10 +56,13 @@ impl World {
         let epoch = Epoch(journal.head().epoch.0 + 1);
         self.engines += 1;
         self.trace.say(|| format!("an engine opens: {role:?}, epoch {}", epoch.0));
+        // Each start may give another number of slots.
+        let slots = if self.random.chance(800) { self.case.slots } else { self.random.within(1, 8) };
+        self.checker.oracle.slots = slots;
         self.engine = Some(Engine {
             number: self.engines,
             role,
-            core: Core::new(state, self.case.slots),
+            core: Core::new(state, slots),
             journal,
             known: Known::start(&self.clocks),
             wakes_at: None,
@@ -79,7 +82,7 @@ impl World {
             self.resume_all();
         }
         if self.disk_low {
-            self.report(5, Report::DiskLow { low: true });
+            self.queue.send(self.clocks.awake + 5, Item::Disk);
         }
         Ok(())
     }
@@ -148,6 +151,7 @@ impl World {
         let engine = self.engine.as_mut().expect("only a live engine turns");
         let jumped = engine.known.compare(&self.clocks).map(|report| (Input::Report(report), None));
         let now = engine.known.now(&self.clocks);
+        self.checker.oracle.now = now;
         let letters: Vec<(Input, Option<u64>)> = jumped.into_iter().chain(letters).collect();
         self.trace.turn(self.step, now, &letters);
         // Letters are received before the turn begins, but never before the clocks were last set right.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use windlass_core::event::{Event, LossReason, Record, Role, SkipReason};
+use windlass_core::failure::ErrorKind;
 use windlass_core::id::{AttemptKey, Epoch, Fence, RunId, TaskId};
 use windlass_core::time::Time;
 
@@ -13,6 +14,7 @@ impl Oracle {
     pub(crate) fn take(&mut self, record: &Record) {
         self.seq = record.seq;
         self.at = record.at;
+        self.met_full_disk = self.meets_full_disk(record);
         match &record.event {
             Event::EngineStarted { epoch, role, .. } => {
                 self.epoch = *epoch;
@@ -33,6 +35,11 @@ impl Oracle {
                 self.runs.get_mut(&run).expect("it was created").note_conditions();
             }
         }
+    }
+
+    fn meets_full_disk(&self, record: &Record) -> Option<RunId> {
+        let Event::RetryScheduled { run, error, .. } = &record.event else { return None };
+        (error.kind == ErrorKind::DiskFull && self.is_active(&self.runs[run])).then_some(*run)
     }
 
     fn create(&mut self, id: RunId) {
@@ -108,7 +115,8 @@ impl Oracle {
             Event::AttemptStarted { alone, .. } => {
                 self.live.insert(fence, Live { run: id, task: ix, alone: *alone });
                 run.tasks[ix].attempts.push(OAttempt::new(fence, epoch, record.at));
-                run.tasks[ix].life.began = true;
+                let life = &mut run.tasks[ix].life;
+                (life.began, life.ready_at) = (true, life.ready_at.or(Some(worked)));
             }
             Event::AttemptReaped { .. } => {
                 let attempt = run.tasks[ix].attempts.last_mut().expect("it was started");

@@ -26,6 +26,8 @@ pub(crate) enum Harm {
     Crash,
     Keeper,
     Clock,
+    Drift,
+    Ghost,
     Suspend,
     Disk,
     Snapshot,
@@ -43,7 +45,9 @@ pub(crate) struct Mood {
     /// Tasks with `rerun: never`.
     pub(crate) never: u32,
     pub(crate) lists: u32,
-    /// Joins that are not all.
+    /// How many needs a task has at least, if it has any.
+    pub(crate) needs: u32,
+    /// Joins that are not all; as many of those are any.
     pub(crate) joins: u32,
     /// Needs that an approval shows.
     pub(crate) shows: u32,
@@ -65,6 +69,7 @@ const PLAIN: Mood = Mood {
     optional: 200,
     never: 150,
     lists: 200,
+    needs: 0,
     joins: 400,
     shows: 500,
     again: 200,
@@ -88,6 +93,8 @@ const PLAIN: Mood = Mood {
         (9, Harm::Crash),
         (2, Harm::Keeper),
         (2, Harm::Clock),
+        (1, Harm::Drift),
+        (2, Harm::Ghost),
         (1, Harm::Suspend),
         (1, Harm::Disk),
         (3, Harm::Snapshot),
@@ -125,8 +132,10 @@ const CANCELS: Mood = Mood {
 const QUESTIONS: Mood = Mood {
     approvals: 400,
     optional: 300,
+    needs: 2,
     joins: 900,
     shows: 900,
+    trouble: &[500, 950],
     acts: &[12, 25, 50],
     faults: &[0, 3],
     doings: &[
@@ -200,13 +209,13 @@ const TIMELY: Mood = Mood {
 impl Mood {
     /// A mood at random: every other one is plain.
     pub(crate) fn draw(random: &mut Random) -> Self {
-        match random.below(13) {
+        match random.below(15) {
             0 => DEADLY,
             1 => CANCELS,
-            2 => QUESTIONS,
+            2 | 13 => QUESTIONS,
             3 => UNKNOWN,
             4 => EXCUSED,
-            5 => HALTING,
+            5 | 14 => HALTING,
             6 => TIMELY,
             _ => PLAIN,
         }

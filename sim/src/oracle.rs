@@ -34,9 +34,15 @@ pub(crate) struct Oracle {
     pub(crate) keeper_deaths: BTreeMap<Fence, usize>,
     /// How often an engine found the wall clock set while none lived.
     pub(crate) unseen_steps: u32,
+    /// By how much the wall clock has drifted in all.
+    pub(crate) drift_ms: u64,
     /// What the world's clocks show: since boot, and awake with an engine alive.
     pub(crate) boot: u64,
     pub(crate) worked: u64,
+    /// The time of the turn.
+    pub(crate) now: Time,
+    /// The run that has just met a full disk.
+    pub(crate) met_full_disk: Option<RunId>,
     /// How attempts really ended.
     pub(crate) truth: BTreeMap<Fence, Truth>,
     pub(crate) commands: BTreeSet<CommandId>,
@@ -252,7 +258,10 @@ impl Oracle {
             died_with: 0,
             keeper_deaths: BTreeMap::new(),
             unseen_steps: 0,
+            drift_ms: 0,
             boot: 0,
+            now: Time::default(),
+            met_full_disk: None,
             worked: 0,
             truth: BTreeMap::new(),
             commands: BTreeSet::new(),

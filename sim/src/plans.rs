@@ -40,7 +40,7 @@ pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
 fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskDraft {
     let mut task = TaskDraft { label, ..TaskDraft::default() };
     let most = label.min(4);
-    let wanted = if random.chance(750) { random.below(most + 1) } else { 0 };
+    let wanted = if random.chance(750) { random.below(most + 1).max(mood.needs.min(most)) } else { 0 };
     while task.needs.len() < usize::try_from(wanted).expect("few") {
         let need = random.below(label);
         if !task.needs.contains(&need) {
@@ -49,7 +49,7 @@ fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskD
     }
     let needs = u32::try_from(task.needs.len()).expect("few");
     if needs > 0 && random.chance(mood.joins) {
-        task.join = random.within(1, needs);
+        task.join = if random.chance(mood.joins) { 1 } else { random.within(1, needs) };
     }
     task.shape =
         random.pick(&[Shape::Null, Shape::Number, Shape::List, Shape::Object, Shape::Object, Shape::Large]);

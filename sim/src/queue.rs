@@ -18,6 +18,8 @@ pub(crate) enum Item {
     Overdue(Fence, StopWhy),
     /// The engine compares its list of attempts with the keeper's.
     Lists,
+    /// The engine looks at the room on its disk.
+    Disk,
     /// The engine compares the clocks.
     Clocks,
     /// Somebody starts an engine.

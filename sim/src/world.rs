@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use windlass_core::event::Role;
 use windlass_core::id::{Digest, Fence, RunId};
-use windlass_core::input::Input;
+use windlass_core::input::{Ask, Input, Report};
 use windlass_core::plan::Plan;
 use windlass_journal::blob::{Blobs as _, MemoryBlobs};
 use windlass_journal::memory::MemoryStore;
@@ -151,6 +151,11 @@ impl World {
                 self.clocks.set += by_ms;
                 self.queue.send(self.clocks.awake + u64::from(self.random.below(1000)), Item::Clocks);
             }
+            Fault::Drift { by_ms } => {
+                self.clocks.drift += by_ms;
+                self.checker.drifts(by_ms.unsigned_abs());
+            }
+            Fault::Ghost { number, kind } => self.ghost(*number, *kind),
             Fault::Suspend { ms } => {
                 self.clocks.slept += ms;
                 self.queue.send(self.clocks.awake + u64::from(self.random.below(1000)), Item::Clocks);
@@ -165,7 +170,17 @@ impl World {
     pub(crate) fn disk(&mut self, low: bool) {
         if low != self.disk_low {
             self.disk_low = low;
-            self.report(0, windlass_core::input::Report::DiskLow { low });
+            self.look_at_disk(low);
+        }
+    }
+
+    /// The engine looks at its disk every few seconds, and says so as long as there is little room.
+    fn look_at_disk(&mut self, was_low: bool) {
+        if self.disk_low || was_low {
+            self.report(0, Report::DiskLow { low: self.disk_low });
+        }
+        if self.disk_low && self.engine.is_some() {
+            self.queue.send(self.clocks.awake + 5000, Item::Disk);
         }
     }
 
@@ -173,6 +188,10 @@ impl World {
     fn advance(&mut self) -> Result<bool, crate::broken::Broken> {
         let wake = self.engine.as_ref().and_then(|engine| engine.wakes_at);
         let Some(next) = self.queue.next_at().into_iter().chain(wake).min() else { return Ok(false) };
+        // To look at the disk again and again is nothing to wait for.
+        if self.disk_low && wake.is_none() && !self.queue.has(|item| !matches!(item, Item::Disk)) {
+            return Ok(false);
+        }
         let window = if self.random.chance(900) { self.random.below(4) } else { self.random.below(2000) };
         self.clocks.awake = self.clocks.awake.max(next) + u64::from(window);
         let now = self.clocks.awake;
@@ -184,6 +203,7 @@ impl World {
                 Item::End(fence) => self.process_ends(fence),
                 Item::Overdue(fence, why) => self.process_is_overdue(fence, why),
                 Item::Lists => self.compare_lists(),
+                Item::Disk => self.look_at_disk(false),
                 Item::Clocks => looks = true,
                 Item::Restart if self.engine.is_none() => self.open(Role::Engine)?,
                 Item::Restart if self.has_command_engine() => self.queue.send(now + 50, Item::Restart),
@@ -209,6 +229,8 @@ impl World {
         letters: &mut Vec<(Input, Option<u64>)>,
     ) {
         match &self.engine {
+            // An engine that ends takes nothing on.
+            Some(live) if live.draining && takes_on(&input) => {}
             Some(live) if engine.is_none_or(|number| number == live.number) => letters.push((*input, reply)),
             None if engine.is_none() => {
                 let later = self.clocks.awake + 200;
@@ -257,6 +279,12 @@ impl World {
         let label = draft::label(task);
         planned.draft.tasks.iter().find(|draft| draft.label == label).expect("only these tasks are made")
     }
+}
+
+/// Whether an input asks for new work.
+fn takes_on(input: &Input) -> bool {
+    let Input::Command(command) = input else { return false };
+    matches!(command.ask, Ask::SubmitPlan(_) | Ask::Resume { .. } | Ask::Retry { .. })
 }
 
 fn plan(case: &Case, number: usize, draft: &RunDraft, blobs: &MemoryBlobs) -> Planned {

@@ -140,7 +140,7 @@ fn death(oracle: &Oracle, event: &Event, kind: ErrorKind, attempt: Option<u32>) 
     let due = due(run, task, newest);
     let out_of_time = run.spec(task).timeout.schedule_to_close.is_some_and(|bound| {
         let since = task.life.ready_at.unwrap_or_default();
-        run.worked(oracle.worked) + 2 >= since + bound.ms
+        run.worked(oracle.worked) + 20 + oracle.drift_ms >= since + bound.ms
     });
     let said = Due::Death(kind);
     let excused = matches!(due, Due::Retry(_)) && out_of_time;

@@ -41,8 +41,8 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
             demand(steady >= due.steady_ms, NAME, || {
                 format!("{} starts {} ms before it is due", task.id, due.steady_ms - steady)
             })?;
-            let truly =
-                oracle.boot + RECEIVED_BEFORE_MS >= due.boot || due.unseen_steps != oracle.unseen_steps;
+            let truly = oracle.boot + RECEIVED_BEFORE_MS + oracle.drift_ms >= due.boot
+                || due.unseen_steps != oracle.unseen_steps;
             demand(truly, NAME, || {
                 format!("{} starts {} ms too early in truth", task.id, due.boot - oracle.boot)
             })
@@ -67,7 +67,7 @@ fn fired(oracle: &Oracle, event: &Event, timer: TimerKind) -> Verdict {
     };
     let Some(bound) = bound else { return demand(false, NAME, || format!("{} has no {timer:?}", task.id)) };
     let earliest = since.unwrap_or_default() + bound.ms;
-    demand(worked + RECEIVED_BEFORE_MS >= earliest, NAME, || {
+    demand(worked + RECEIVED_BEFORE_MS + oracle.drift_ms >= earliest, NAME, || {
         format!(
             "{timer:?} of {} fires after {} ms of work, its bound is {bound}",
             task.id,

@@ -5,6 +5,7 @@ pub(crate) mod approval;
 pub(crate) mod attempts;
 pub(crate) mod cancel;
 pub(crate) mod caps;
+pub(crate) mod disk;
 pub(crate) mod due;
 pub(crate) mod effects;
 pub(crate) mod ends;
@@ -23,7 +24,7 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 12] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 13] = [
     order::of_record,
     winner::of_record,
     fences::of_record,
@@ -34,6 +35,7 @@ const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 12] = [
     limits::of_record,
     ends::of_record,
     usage::of_record,
+    disk::of_record,
     approval::of_record,
     caps::of_record,
 ];

@@ -27,6 +27,9 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Phase::Gating => task.awaits_settling(),
                 Phase::BackingOff if active => {
                     let due = seen.wait.retry.filter(|due| of.retries.iter().any(|(at, _)| at == due));
+                    let passed = oracle.now.ms - oracle.steps_ms;
+                    let fired = due.is_none_or(|due| due > passed);
+                    demand(fired, NAME, || format!("{} was due before, and goes on waiting", task.id))?;
                     let armed = state.next_due().map(|due| due.ms - oracle.steps_ms);
                     due.is_some_and(|due| armed.is_some_and(|armed| armed <= due))
                 }
