@@ -1,16 +1,22 @@
 //! Small cases that are kept: one for each planted bug that shows it, and those of failures that were mended.
+//! `REWRITE=1` finds those of the bugs anew: what a case draws on the way changes with the world.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use windlass_sim::case::Case;
 use windlass_sim::planted::{Planted, plant};
 use windlass_sim::seed::{self, Ending};
+use windlass_sim::seeds::row;
+use windlass_sim::shrink::shrink;
 use windlass_sim::trace::Trace;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
+}
 
 /// The cases by the names of their files.
 fn cases() -> Vec<(String, Case)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let entries = std::fs::read_dir(&folder).expect("the folder is there");
+    let entries = std::fs::read_dir(folder()).expect("the folder is there");
     let mut files: Vec<_> = entries.map(|entry| entry.expect("it is readable").path()).collect();
     files.sort();
     let read = |file: std::path::PathBuf| {
@@ -30,13 +36,34 @@ fn nothing_is_wrong_in_a_kept_case() {
     }
 }
 
+/// The first world that shows a bug, made small, as it is kept.
+fn found(bug: Planted) -> String {
+    plant(Some(bug));
+    let row = row(0, 2000, |ending| bug.is_found(ending), |_| ());
+    let (_, told) = row.failed.unwrap_or_else(|| panic!("nothing finds {}", bug.name()));
+    let small = shrink(&told).case;
+    plant(None);
+    serde_json::to_string_pretty(&small).expect("plain data") + "\n"
+}
+
 #[test]
+#[expect(clippy::disallowed_methods, reason = "REWRITE is how goldens are accepted")]
 fn a_case_that_has_the_name_of_a_bug_shows_it() {
-    for (name, case) in cases() {
+    if std::env::var("REWRITE").is_ok() {
+        for bug in Planted::all() {
+            std::fs::write(folder().join(bug.name()).with_extension("json"), found(bug))
+                .expect("it can be written");
+        }
+    }
+    let kept = cases();
+    let missing = Planted::all().find(|bug| kept.iter().all(|(name, _)| name != bug.name()));
+    assert_eq!(missing.map(Planted::name), None, "a bug without a case: run `cargo xtask accept`");
+    for (name, case) in kept {
         let Some(bug) = Planted::all().find(|bug| bug.name() == name) else { continue };
         plant(Some(bug));
         let told = seed::case(case, Trace::default());
         plant(None);
-        assert!(bug.is_found(&told.ending), "{name} ends {:?}", told.ending);
+        let shown = bug.is_found(&told.ending);
+        assert!(shown, "{name} ends {:?}: `cargo xtask accept` finds a case anew", told.ending);
     }
 }
