@@ -17,10 +17,8 @@ pub(crate) struct Clocks {
     pub(crate) awake: u64,
     /// How long it slept.
     pub(crate) slept: u64,
-    /// By how much the wall clock was set.
+    /// By how much the wall clock was set, or has drifted.
     pub(crate) set: i64,
-    /// By how much it has drifted: too little to be a step.
-    pub(crate) drift: i64,
 }
 
 impl Clocks {
@@ -43,11 +41,12 @@ impl Known {
         Self { set: clocks.set, slept: clocks.slept }
     }
 
-    /// The time, by the time since boot and what is known of the wall clock: a step is seen when it is journaled, drift
-    /// at once.
+    /// What the wall clock shows. Whoever asks has compared the clocks just before.
     pub(crate) fn now(&self, clocks: &Clocks) -> Time {
         let boot = i64::try_from(clocks.boot()).expect("some years");
-        Time::from_ms(BEGIN_MS + boot + self.set + clocks.drift)
+        let unseen = clocks.set - self.set;
+        let unseen = if unseen.abs() >= STEP_MS_MIN { unseen } else { 0 };
+        Time::from_ms(BEGIN_MS + boot + clocks.set - unseen)
     }
 
     /// What has changed since the clocks were compared before.

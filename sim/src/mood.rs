@@ -132,10 +132,11 @@ const CANCELS: Mood = Mood {
 const QUESTIONS: Mood = Mood {
     approvals: 400,
     optional: 300,
-    needs: 2,
+    needs: 3,
     joins: 900,
     shows: 900,
-    trouble: &[500, 950],
+    trouble: &[200, 500],
+    slots: &[2, 3],
     acts: &[12, 25, 50],
     faults: &[0, 3],
     doings: &[
@@ -207,14 +208,14 @@ const TIMELY: Mood = Mood {
 };
 
 impl Mood {
-    /// A mood at random: every other one is plain.
+    /// A mood at random: nearly every other one is plain.
     pub(crate) fn draw(random: &mut Random) -> Self {
-        match random.below(15) {
+        match random.below(18) {
             0 => DEADLY,
             1 => CANCELS,
-            2 | 13 => QUESTIONS,
-            3 => UNKNOWN,
-            4 => EXCUSED,
+            2 | 13 | 16 => QUESTIONS,
+            3 | 15 => UNKNOWN,
+            4 | 17 => EXCUSED,
             5 | 14 => HALTING,
             6 => TIMELY,
             _ => PLAIN,

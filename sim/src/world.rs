@@ -152,7 +152,7 @@ impl World {
                 self.queue.send(self.clocks.awake + u64::from(self.random.below(1000)), Item::Clocks);
             }
             Fault::Drift { by_ms } => {
-                self.clocks.drift += by_ms;
+                self.clocks.set += by_ms;
                 self.checker.drifts(by_ms.unsigned_abs());
             }
             Fault::Ghost { number, kind } => self.ghost(*number, *kind),
