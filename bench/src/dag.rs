@@ -20,6 +20,8 @@ const FDATASYNC_MIN: Duration = Duration::from_micros(20);
 /// Measures and prints.
 pub(crate) fn compare(windlass: &Path, folder: &Path, rounds: usize) -> Result<(), String> {
     adopt_orphans()?;
+    // The home lies beside the folder that tasks work in.
+    let (home, folder) = (&folder.join("home"), &folder.join("work"));
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     // What Windlass takes by itself, and more than there are cores, so that neither waits for a disk or a shell alone.
     let slots = available_parallelism().map_or(2, std::num::NonZero::get).saturating_mul(2).max(4);
@@ -35,7 +37,7 @@ pub(crate) fn compare(windlass: &Path, folder: &Path, rounds: usize) -> Result<(
         "\n| graph | contender | wall, median (least – most) | a task | CPU a task | to ninja |\n|---|---|---:|---:|---:|---:|"
     );
     for graph in [Graph::layered(TASKS), Graph::chain(TASKS)] {
-        let bench = Bench { windlass, folder, graph: &graph, slots: slots.to_string() };
+        let bench = Bench { windlass, folder, home, graph: &graph, slots: slots.to_string() };
         bench.write()?;
         let mut taken = [const { Vec::new() }; 3];
         for _ in 0..rounds {
@@ -56,6 +58,7 @@ pub(crate) fn compare(windlass: &Path, folder: &Path, rounds: usize) -> Result<(
 struct Bench<'a> {
     windlass: &'a Path,
     folder: &'a Path,
+    home: &'a Path,
     graph: &'a Graph,
     slots: String,
 }
@@ -78,9 +81,9 @@ impl Bench<'_> {
     }
 
     fn windlass(&self) -> Result<Taken, String> {
-        let home = self.folder.join("home");
+        let home = self.home;
         if home.exists() {
-            fs::remove_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
+            fs::remove_dir_all(home).map_err(|error| format!("{}: {error}", home.display()))?;
         }
         let home = home.to_string_lossy();
         run(self.windlass, &["run", "plan.yaml", "--home", &home, "--slots", &self.slots], self.folder)

@@ -1,7 +1,7 @@
 //! Where things are: the folder that commands are about, its project, and the home that holds the project's runs.
 //! Never: making a home, or looking into it.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use windlass_core::id::Digest;
 
@@ -48,8 +48,16 @@ impl Place {
     /// Whether tasks that work in the folder could remove the home by tidying up.
     pub(crate) fn home_is_inside(&self) -> bool {
         let there = self.home.ancestors().find_map(|path| Some((path, path.canonicalize().ok()?)));
-        let real = there.and_then(|(path, real)| Some(real.join(self.home.strip_prefix(path).ok()?)));
-        real.is_some_and(|home| home.starts_with(&self.folder))
+        let Some((path, mut real)) = there else { return false };
+        // What is not there yet can't be a link: its parts mean what they say.
+        for part in self.home.strip_prefix(path).unwrap_or(Path::new("")).components() {
+            if part == Component::ParentDir {
+                real.pop();
+            } else {
+                real.push(part);
+            }
+        }
+        real.starts_with(&self.folder)
     }
 }
 

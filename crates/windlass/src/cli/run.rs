@@ -83,11 +83,11 @@ impl Run {
         };
         refuse_nested(desk)?;
         let config = Config::load(desk)?;
+        refuse_home_inside(desk, &config)?;
         let given = inputs(&self.inputs)?;
         let file = PlanFile::read(path, desk)?;
         let loaded = file.load(&config, &given, false, desk)?;
         file.warn(&loaded);
-        warn_of_home(desk);
         let new = new_run(desk, loaded.plan, file.name.clone())?;
         match self.hosting.detach.then(|| Background::enter(&desk.place.home)).transpose()? {
             Some(Background::Here(waiting)) => waiting.wait(desk, self.hosting.json),
@@ -117,11 +117,25 @@ fn refuse_nested(desk: &Desk) -> Outcome<()> {
     Err(report.into())
 }
 
-fn warn_of_home(desk: &mut Desk) {
-    if desk.place.home_is_inside() {
-        let text = format!("the home {} lies in the folder that tasks work in", desk.place.home.display());
-        desk.warn(&text, Some("a task that tidies up could remove it: choose a folder outside with --home"));
+/// A home that tasks could remove while it is written is none, but for those who say that they take the risk.
+fn refuse_home_inside(desk: &mut Desk, config: &Config) -> Outcome<()> {
+    if !desk.place.home_is_inside() {
+        return Ok(());
     }
+    let (home, folder) = (desk.place.home.display(), desk.place.folder.display());
+    let what = format!("the home {home} lies in the folder that tasks work in, {folder}");
+    if config.home.force {
+        desk.warn(&what, Some("a task that tidies up could remove it: choose a folder outside with --home"));
+        return Ok(());
+    }
+    let report = Report::usage(what)
+        .cause("a task that tidies up, as `git clean -fdx` does, would remove the journal under the engine")
+        .hint(
+            "choose a home outside with --home or WINDLASS_HOME, or let tasks work in another folder with --dir; \
+             WINDLASS_FORCE_HOME=1 takes the risk"
+                .to_owned(),
+        );
+    Err(report.into())
 }
 
 /// A plan with what its attempts need of these surroundings.

@@ -50,16 +50,21 @@ tasks:
     )
 }
 
-/// A folder and a home of its own.
+/// A folder of its own: the one that tasks work in, and a home beside it.
 struct Site {
     folder: TempDir,
 }
 
 impl Site {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("plan.yaml"), plan()).expect("a plan");
-        Self { folder }
+        let site = Self { folder: tempfile::tempdir().expect("a folder") };
+        std::fs::create_dir(site.work()).expect("a folder");
+        std::fs::write(site.work().join("plan.yaml"), plan()).expect("a plan");
+        site
+    }
+
+    fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
     }
 
     fn home(&self) -> PathBuf {
@@ -69,7 +74,7 @@ impl Site {
     #[expect(clippy::disallowed_methods, reason = "the test is what starts the binary")]
     fn windlass(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
-        command.args(args).current_dir(self.folder.path()).env_remove("WINDLASS_OWNERS");
+        command.args(args).current_dir(self.work()).env_remove("WINDLASS_OWNERS");
         command.env("WINDLASS_HOME", self.home()).env("WINDLASS_HOME_RESERVE", "1MiB");
         command.env("WINDLASS_HOME_MIN_FREE", "1MiB");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -151,7 +156,7 @@ impl Site {
                 _ => {}
             }
         }
-        let effects = std::fs::read_to_string(self.folder.path().join("effects")).expect("side effects");
+        let effects = std::fs::read_to_string(self.work().join("effects")).expect("side effects");
         for key in effects.lines() {
             let (task, attempt) =
                 key.split_once('/').and_then(|(_, rest)| rest.rsplit_once('/')).expect("a key");

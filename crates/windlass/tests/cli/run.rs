@@ -240,11 +240,46 @@ fn a_task_can_not_start_another_run() {
 }
 
 #[test]
-fn a_home_inside_the_folder_is_warned_of() {
+fn a_home_inside_the_folder_is_refused_and_nothing_is_made() {
+    let desk = Desk::with("tasks: { a: { run: touch proof } }");
+    std::os::unix::fs::symlink(desk.work(), desk.work().with_file_name("link")).expect("a link can be made");
+    for home in ["inside", ".", "not/there/yet", "new/../inside", "../link/inside"] {
+        for more in [&[][..], &["--detach"]] {
+            let arguments: Vec<&str> =
+                ["run", "plan.yaml", "--home", home].iter().chain(more).copied().collect();
+            let done = desk.windlass(&arguments);
+            assert_eq!(done.code, Some(2), "{home}: {}", done.all());
+            assert!(done.err.contains("lies in the folder that tasks work in"), "{}", done.err);
+        }
+    }
+    let names =
+        fs::read_dir(desk.work()).expect("it is there").map(|entry| entry.expect("readable").file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["plan.yaml"]);
+    assert_shows!(desk, desk.windlass(&["run", "plan.yaml", "--home", "inside"]).all());
+}
+
+#[test]
+fn a_plan_from_a_folder_around_the_home_is_not_handed_over() {
+    let desk = Desk::with("tasks: { a: { run: cat gate } }");
+    desk.gate("gate");
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("started   a");
+    let home = desk.home().display().to_string();
+    let done = desk.windlass(&["run", "plan.yaml", "--dir", "..", "--home", &home]);
+    assert_eq!(done.code, Some(2), "{}", done.all());
+    desk.open_gate("gate");
+    assert_eq!(host.end().code, Some(0));
+    assert_eq!(desk.json(&["ps", "--json"])["runs"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_home_inside_the_folder_may_be_forced_and_is_warned_of() {
     let desk = Desk::with("tasks: { a: { run: \"true\" } }");
-    let done = desk.windlass(&["run", "plan.yaml", "--home", "inside"]);
-    assert_eq!(done.code, Some(0));
-    assert!(done.err.contains("lies in the folder that tasks work in"), "{}", done.err);
+    let mut command = desk.command(&["run", "plan.yaml", "--home", "inside"]);
+    let output = command.env("WINDLASS_FORCE_HOME", "1").output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("warning:") && err.contains("lies in the folder that tasks work in"), "{err}");
 }
 
 #[test]
