@@ -255,18 +255,23 @@ pub fn output(run: &Run, task: &Task, read: &mut dyn FnMut(Digest) -> Value) -> 
     blob.map_or_else(|| value.clone(), read)
 }
 
+/// What went wrong with an attempt that is over.
+pub fn attempt_failure(attempt: &Attempt) -> Option<Failure> {
+    let over = matches!(attempt.phase, attempt::Phase::Finished | attempt::Phase::Lost);
+    judge::failure(attempt).filter(|_| over).map(|(failure, _)| failure)
+}
+
 fn attempt_view(attempt: &Attempt) -> AttemptView {
     let (exit_code, signal) = match attempt.exit {
         Some(Exit::Code(code)) => (Some(code), None),
         Some(Exit::Signal(signal)) => (None, Some(signal)),
         Some(Exit::NotStarted) | None => (None, None),
     };
-    let over = matches!(attempt.phase, attempt::Phase::Finished | attempt::Phase::Lost);
     AttemptView {
         number: attempt.number,
         agent: attempt.agent.clone(),
         state: attempt.phase.name(),
-        error: judge::failure(attempt).filter(|_| over).map(|(failure, _)| (&failure).into()),
+        error: attempt_failure(attempt).as_ref().map(FailureView::from),
         started_at: attempt.started,
         ended_at: attempt.ended,
         exit_code,

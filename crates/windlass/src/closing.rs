@@ -4,26 +4,19 @@
 use std::path::Path;
 
 use windlass_core::event::{PauseReason, RunOutcome};
-use windlass_core::id::AttemptKey;
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, State, Task};
 use windlass_core::time::Span;
 use windlass_core::view::{self, RunState};
-use windlass_worker::log;
 
 use crate::exit::Exit;
+use crate::failures;
 use crate::question::Question;
-use crate::render::plural::{self, count};
+use crate::render::plural;
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
-use crate::render::{self, story, text, time};
+use crate::render::{story, text, time};
 
-/// How much of a failed attempt's log is shown.
-const LOG_LINES_MAX: usize = 20;
-/// Of how many attempts of a task, the newest.
-const ATTEMPTS_MAX: usize = 3;
-/// Of how many tasks.
-const FAILURES_MAX: usize = 10;
 /// How many results are named.
 const RESULTS_MAX: usize = 3;
 
@@ -43,45 +36,11 @@ pub(crate) fn exit_of(run: &Run) -> Exit {
 /// What is said of a run at the end.
 pub(crate) fn lines(state: &State, run: &Run, alive: bool, home: &Path) -> Vec<String> {
     let mut lines = vec![String::new()];
-    let mut failed: Vec<&Task> = dead(run).collect();
-    // What made the run fail comes before what it went on without.
-    failed.sort_by_key(|task| run.spec(task).optional);
-    for task in failed.iter().take(FAILURES_MAX) {
-        lines.extend(failure(run, task, home));
-    }
-    if failed.len() > FAILURES_MAX {
-        lines.push(format!("… and {} more failed", count((failed.len() - FAILURES_MAX) as u64, "task")));
-    }
+    lines.extend(failures::lines(run, home));
     lines.push(verdict(state, run, alive));
     lines.extend(numbers(state, run));
     lines.extend(results(run));
     lines.extend(next_steps(run, alive).into_iter().map(|step| format!("{} {step}", paint(HINT, "hint:"))));
-    lines
-}
-
-/// The tasks that failed by themselves.
-fn dead(run: &Run) -> impl Iterator<Item = &Task> {
-    let tasks = view::in_order(run).map(|ix| run.task(ix));
-    tasks.filter(|task| task.phase == Phase::Dead && task.children.is_empty())
-}
-
-fn failure(run: &Run, task: &Task, home: &Path) -> Vec<String> {
-    let why = task.error.as_ref().map(story::failure).unwrap_or_default();
-    let optional = if run.spec(task).optional { " (optional)" } else { "" };
-    let mut lines =
-        vec![format!("{} {}{optional}: {why}", paint(ERROR, "failed:"), paint(BOLD, task.id.as_str()))];
-    if let Some(hint) = task.error.as_ref().and_then(|error| error.hint.as_deref()) {
-        lines.push(format!("  {} {}", paint(HINT, "hint:"), text::first_line(hint)));
-    }
-    let newest = task.attempts.len().saturating_sub(ATTEMPTS_MAX);
-    for attempt in &task.attempts[newest..] {
-        let key = AttemptKey { run: run.id, task: task.id.clone(), attempt: attempt.number };
-        let Ok(last) = log::last_lines(&log::path(home, &key), LOG_LINES_MAX) else { continue };
-        if !last.is_empty() && task.attempts.len() > 1 {
-            lines.push(paint(DIM, &format!("  attempt {}", attempt.number)));
-        }
-        lines.extend(last.iter().map(|line| format!("  {}", render::log::line(line))));
-    }
     lines
 }
 
@@ -164,7 +123,7 @@ pub(crate) fn next_steps(run: &Run, alive: bool) -> Vec<String> {
     steps.extend(unknown.map(|task| format!("windlass settle {id} {} --done (or --failed)", task.id)));
     let is_over = run.phase == RunPhase::Finished;
     if is_over && run.outcome == Some(RunOutcome::Failed) {
-        let first = dead(run).find(|task| !run.spec(task).optional);
+        let first = failures::dead(run).into_iter().find(|task| !run.spec(task).optional);
         steps.extend(first.map(|task| format!("windlass retry {id} {}, then windlass resume {id}", task.id)));
     }
     if !is_over && !alive {

@@ -13,12 +13,11 @@ use crate::printing::print;
 use crate::progress::Progress;
 use crate::render::style::{BOLD, DIM, paint};
 use crate::render::{story, text, time};
+use crate::screen;
 use crate::surroundings::Surroundings;
 
 /// How many attempts the live block names.
 const RUNNING_MAX: usize = 8;
-/// How large a terminal is taken to be that does not say.
-const SIZE: (usize, usize) = (80, 24);
 
 /// How it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +147,7 @@ impl Teller {
     }
 
     fn block(&self, now: Time) -> Vec<String> {
-        let (columns, rows) = size();
+        let (columns, rows) = screen::size();
         let mut block = Vec::new();
         for (id, progress) in &self.runs {
             let running = progress.running.iter().take(RUNNING_MAX);
@@ -180,12 +179,4 @@ impl Teller {
         self.drawn = block.len();
         drawn.and_then(|()| print(|| out.flush())).unwrap_or_default();
     }
-}
-
-/// Columns and rows of the terminal.
-fn size() -> (usize, usize) {
-    let size = rustix::termios::tcgetwinsize(io::stdout());
-    // A terminal that does not know its size says 0.
-    let known = size.ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
-    known.map_or(SIZE, |size| (usize::from(size.ws_col).max(20), usize::from(size.ws_row).max(4)))
 }

@@ -49,6 +49,64 @@ fn only_the_last_twenty_lines_of_a_failed_log_are_shown() {
 }
 
 #[test]
+fn attempts_that_failed_before_a_task_succeeded_are_told_with_their_logs() {
+    let desk = Desk::with(
+        "
+tasks:
+  flaky:
+    retry: { max_attempts: 3, initial_interval: 1ms, jitter: none }
+    run: \"test -e flag || { touch flag; echo out; echo not yet >&2; exit 75; }\"
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0));
+    assert_shows!(desk, done.all());
+}
+
+#[test]
+fn what_nobody_can_help_is_not_told_as_a_failure() {
+    let desk = Desk::with("tasks: { a: { run: cat gate } }");
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   a");
+    running.signal(rustix::process::Signal::INT);
+    let done = running.end();
+    assert!(!done.out.contains("failed:") && !done.out.contains("retried:"), "{}", done.out);
+}
+
+#[test]
+fn of_many_failed_attempts_the_first_ten_are_shown_and_the_others_counted() {
+    let desk = Desk::with(
+        "
+tasks:
+  list: { run: \"echo '[0,1,2,3,4,5,6,7]'\" }
+  many:
+    needs: [list]
+    for_each: \"{{ tasks.list.output }}\"
+    retry: { max_attempts: 2, initial_interval: 1ms, jitter: none }
+    run: echo said {{ item }} by $WINDLASS_ATTEMPT; exit 3
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1));
+    let said =
+        |attempt: u32| done.out.lines().filter(|line| line.ends_with(&format!(" by {attempt}"))).count();
+    assert_eq!((said(2), said(1)), (8, 2), "what they died of comes first: {}", done.out);
+    assert!(done.out.contains("… and 6 more failed attempts\n"), "{}", done.out);
+}
+
+#[test]
+fn lines_of_logs_are_cut_in_the_summary_and_whole_in_logs() {
+    let desk = Desk::with("tasks: { a: { run: \"printf '%0300d\\\\n' 7; exit 1\" } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    let line = done.out.lines().find(|line| line.contains(" out ")).expect("the line of the log");
+    assert_eq!(line.chars().count(), 200, "{line}");
+    assert!(line.ends_with("000…"), "{line}");
+    let logs = desk.windlass(&["logs", "last", "a"]).out;
+    assert!(logs.contains(&format!("{}7\n", "0".repeat(299))), "{logs}");
+}
+
+#[test]
 fn a_program_that_is_not_there_is_named_with_a_way_out() {
     let desk = Desk::with("tasks: { a: { run: [gti, status] } }");
     let done = desk.windlass(&["run", "plan.yaml"]);

@@ -119,6 +119,14 @@ fn no_color_leaves_the_display_and_takes_the_colours() {
 }
 
 #[test]
+fn lines_of_logs_are_cut_to_the_width_of_the_terminal() {
+    let desk = Desk::with("tasks: { a: { run: \"printf '%0300d\\\\n' 7; exit 1\" } }");
+    let (_, seen) = Seat::new(&desk, &["run", "plan.yaml"], &[("NO_COLOR", "1")]).end();
+    let line = seen.lines().find(|line| line.contains(" out ")).expect("the line of the log");
+    assert_eq!((line.chars().count(), line.ends_with("000…")), (80, true), "{line}");
+}
+
+#[test]
 fn approve_shows_what_it_approves_and_asks() {
     let desk = Desk::with(
         "tasks: { a: { run: echo the change }, ok: { needs: [a], approval: { text: \"Ship it?\", show: [a] } } }",

@@ -1,0 +1,135 @@
+//! What failed in a run, for its summary: tasks that are dead, attempts that were tried again, each with the end of its
+//! log. Never: more than a person reads.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::machine::task::Phase;
+use windlass_core::state::{Attempt, Run, Task};
+use windlass_core::view;
+use windlass_worker::log;
+
+use crate::render::plural::count;
+use crate::render::style::{BOLD, DIM, ERROR, HINT, WARNING, paint};
+use crate::render::{self, story, text};
+use crate::screen;
+
+/// How much of a failed attempt's log is shown.
+const LOG_LINES_MAX: usize = 20;
+/// Of how many attempts, over the whole run.
+const ATTEMPTS_MAX: usize = 10;
+/// How many dead tasks are named.
+const TASKS_MAX: usize = 10;
+
+/// The tasks that failed by themselves. What made the run fail comes before what it went on without.
+pub(crate) fn dead(run: &Run) -> Vec<&Task> {
+    let tasks = view::in_order(run).map(|ix| run.task(ix));
+    let mut dead: Vec<&Task> =
+        tasks.filter(|task| task.phase == Phase::Dead && task.children.is_empty()).collect();
+    dead.sort_by_key(|task| run.spec(task).optional);
+    dead
+}
+
+/// What is said of all that failed.
+pub(crate) fn lines(run: &Run, home: &Path) -> Vec<String> {
+    let dead = dead(run);
+    let failed: Vec<Failed<'_>> = dead.iter().flat_map(|task| Failed::of(task)).collect();
+    let again: Vec<Failed<'_>> = view::in_order(run)
+        .map(|ix| run.task(ix))
+        .filter(|task| task.phase != Phase::Dead)
+        .flat_map(Failed::of)
+        .filter(|failed| !failed.is_nobodys_fault())
+        .collect();
+    let shown = Shown::of(&failed, &again);
+    let columns = screen::columns();
+    let mut lines = Vec::new();
+    for task in dead.iter().take(TASKS_MAX) {
+        lines.extend(head(run, task));
+        for failed in failed.iter().filter(|failed| failed.task.id == task.id && shown.has(failed)) {
+            let log = failed.log(run, home, columns);
+            if task.attempts.len() > 1 && !log.is_empty() {
+                lines.push(paint(DIM, &format!("  attempt {}", failed.attempt.number)));
+            }
+            lines.extend(log);
+        }
+    }
+    if dead.len() > TASKS_MAX {
+        lines.push(format!("… and {} more failed", count((dead.len() - TASKS_MAX) as u64, "task")));
+    }
+    for failed in again.iter().filter(|failed| shown.has(failed)) {
+        lines.push(failed.in_a_line(columns));
+        lines.extend(failed.log(run, home, columns));
+    }
+    let more = failed.len() + again.len() - shown.0.len();
+    if more > 0 {
+        lines.push(format!("… and {}", count(more as u64, "more failed attempt")));
+    }
+    lines
+}
+
+/// A dead task, and what to do about it.
+fn head(run: &Run, task: &Task) -> Vec<String> {
+    let why = task.error.as_ref().map(story::failure).unwrap_or_default();
+    let optional = if run.spec(task).optional { " (optional)" } else { "" };
+    let mut lines =
+        vec![format!("{} {}{optional}: {why}", paint(ERROR, "failed:"), paint(BOLD, task.id.as_str()))];
+    if let Some(hint) = task.error.as_ref().and_then(|error| error.hint.as_deref()) {
+        lines.push(format!("  {} {}", paint(HINT, "hint:"), text::first_line(hint)));
+    }
+    lines
+}
+
+/// An attempt that did not end well.
+struct Failed<'r> {
+    task: &'r Task,
+    attempt: &'r Attempt,
+    why: Failure,
+}
+
+impl<'r> Failed<'r> {
+    fn of(task: &'r Task) -> impl Iterator<Item = Self> {
+        task.attempts
+            .iter()
+            .filter_map(move |attempt| Some(Self { task, attempt, why: view::attempt_failure(attempt)? }))
+    }
+
+    /// Whether it was ended by who runs it, or together with its engine.
+    fn is_nobodys_fault(&self) -> bool {
+        matches!(self.why.kind, ErrorKind::Lost | ErrorKind::Cancelled)
+    }
+
+    fn in_a_line(&self, columns: usize) -> String {
+        let is_last = self.task.last_attempt().is_some_and(|last| last.number == self.attempt.number);
+        let word = if is_last { "failed:" } else { "retried:" };
+        let task = format!("{}, attempt {}", self.task.id, self.attempt.number);
+        let before = word.len() + 1 + text::width(&task) + 2;
+        let why = text::fit(&story::failure(&self.why), columns.saturating_sub(before));
+        format!("{} {}: {why}", paint(WARNING, word), paint(BOLD, &task))
+    }
+
+    /// The end of its log. Where there is none there is nothing to show.
+    fn log(&self, run: &Run, home: &Path, columns: usize) -> Vec<String> {
+        let path = log::path(home, &self.task.key(run.id, self.attempt));
+        let last = log::last_lines(&path, LOG_LINES_MAX).unwrap_or_default();
+        last.iter().map(|line| format!("  {}", render::log::line_within(line, columns - 2))).collect()
+    }
+}
+
+/// The attempts whose logs are shown, by their fences.
+struct Shown(BTreeSet<u64>);
+
+impl Shown {
+    /// What dead tasks died of comes first.
+    fn of(failed: &[Failed<'_>], again: &[Failed<'_>]) -> Self {
+        let is_last = |failed: &&Failed<'_>| {
+            failed.task.last_attempt().is_some_and(|last| last.number == failed.attempt.number)
+        };
+        let all = failed.iter().filter(is_last).chain(failed.iter().filter(|one| !is_last(one))).chain(again);
+        Self(all.take(ATTEMPTS_MAX).map(|failed| failed.attempt.fence.0).collect())
+    }
+
+    fn has(&self, failed: &Failed<'_>) -> bool {
+        self.0.contains(&failed.attempt.fence.0)
+    }
+}

@@ -1,0 +1,21 @@
+//! How large the screen is that standard output goes to. Never: asked of anything but the terminal.
+
+use std::io::{self, IsTerminal as _};
+
+/// How large a terminal is taken to be that does not say.
+const SIZE: (usize, usize) = (80, 24);
+/// How wide lines may be where no terminal cuts them.
+const COLUMNS_OF_A_PIPE: usize = 200;
+
+/// Columns and rows of the terminal.
+pub(crate) fn size() -> (usize, usize) {
+    let size = rustix::termios::tcgetwinsize(io::stdout());
+    // A terminal that does not know its size says 0.
+    let known = size.ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
+    known.map_or(SIZE, |size| (usize::from(size.ws_col).max(20), usize::from(size.ws_row).max(4)))
+}
+
+/// How wide a line may be that is cut rather than wrapped.
+pub(crate) fn columns() -> usize {
+    if io::stdout().is_terminal() { size().0 } else { COLUMNS_OF_A_PIPE }
+}
