@@ -163,10 +163,13 @@ impl From<&Failure> for FailureView {
 /// Why a task was skipped.
 #[derive(Clone, Debug, Serialize)]
 pub struct SkippedView {
-    /// Its own `when`, or another task.
+    /// A `when`, or another task.
     pub reason: SkipReason,
     /// The task at the start of the chain.
     pub cause: Option<TaskId>,
+    /// Whether it was not its own `when`, but that of all that it needs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub with_its_needs: bool,
 }
 
 /// An open question.
@@ -238,9 +241,17 @@ pub fn task_view(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -
         output: output(run, task, read),
         truncated: task.output.truncated,
         error: task.error.as_ref().map(FailureView::from),
-        skipped: task.skipped.clone().map(|(reason, cause)| SkippedView { reason, cause }),
+        skipped: skipped(run, task),
         approval: question,
     }
+}
+
+fn skipped(run: &Run, task: &Task) -> Option<SkippedView> {
+    let (reason, cause) = task.skipped.clone()?;
+    let by_when = |task: &Task| matches!(task.skipped, Some((SkipReason::When, _)));
+    let mut needs = run.spec(task).needs.iter().map(|need| run.task(TaskIx::from_len(*need))).peekable();
+    let with_its_needs = by_when(task) && needs.peek().is_some() && needs.all(by_when);
+    Some(SkippedView { reason, cause, with_its_needs })
 }
 
 /// What a task gave: a parent the list of what its children gave, null where it has not succeeded.

@@ -2,15 +2,17 @@
 //! Never: deciding what anything means (that is in the records).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use windlass_core::event::{Event, Record};
+use windlass_core::event::{Event, Record, SkipReason};
 use windlass_core::id::TaskId;
 use windlass_core::machine::task::Phase;
-use windlass_core::state::Run;
+use windlass_core::plan::Plan;
+use windlass_core::state::{Run, TaskIx};
 use windlass_core::time::{Span, Time};
 
 /// How far a run is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Progress {
     /// All tasks, children included.
     pub(crate) tasks: usize,
@@ -26,6 +28,12 @@ pub(crate) struct Progress {
     backing_off: BTreeSet<TaskId>,
     /// The tasks that wait for a person.
     blocked: BTreeSet<TaskId>,
+    /// The tasks that were skipped by a `when`.
+    skipped: BTreeSet<TaskId>,
+    /// What is executed.
+    plan: Arc<Plan>,
+    /// The places of its tasks.
+    places: BTreeMap<TaskId, TaskIx>,
     /// Since when it is watched.
     pub(crate) since: Time,
 }
@@ -33,8 +41,23 @@ pub(crate) struct Progress {
 impl Progress {
     /// How far a run is now.
     pub(crate) fn of(run: &Run, now: Time) -> Self {
-        let mut progress = Self { tasks: run.tasks.len(), since: now, ..Self::default() };
+        let mut progress = Self {
+            tasks: run.tasks.len(),
+            expanded: BTreeSet::new(),
+            finals: BTreeMap::new(),
+            running: BTreeMap::new(),
+            took: BTreeMap::new(),
+            backing_off: BTreeSet::new(),
+            blocked: BTreeSet::new(),
+            skipped: BTreeSet::new(),
+            plan: Arc::clone(&run.plan),
+            places: run.names.clone(),
+            since: now,
+        };
         for task in &run.tasks {
+            if matches!(task.skipped, Some((SkipReason::When, _))) {
+                progress.skipped.insert(task.id.clone());
+            }
             if task.phase.is_final() {
                 progress.finals.insert(task.id.clone(), is_failure(task.phase));
             } else if task.phase == Phase::BackingOff {
@@ -77,6 +100,14 @@ impl Progress {
         self.took.get(task).copied()
     }
 
+    /// Whether a task that was skipped by a `when` was so for all that it needs, not for its own.
+    pub(crate) fn was_skipped_with_its_needs(&self, task: &TaskId) -> bool {
+        let tasks = &self.plan.tasks;
+        let spec = self.places.get(task).and_then(|place| tasks.get(place.at()));
+        let mut needs = spec.into_iter().flat_map(|spec| &spec.needs).peekable();
+        needs.peek().is_some() && needs.all(|need| self.skipped.contains(&tasks[*need].id))
+    }
+
     /// Takes in a record of the run.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the other events change nothing that is shown")]
     pub(crate) fn take(&mut self, record: &Record) {
@@ -100,10 +131,17 @@ impl Progress {
             Event::TaskBlocked { task, .. } | Event::ApprovalRequested { task, .. } => {
                 self.blocked.insert(task.clone());
             }
-            Event::TaskSucceeded { task, .. } | Event::TaskSkipped { task, .. } => self.end(task, false),
+            Event::TaskSkipped { task, reason, .. } => {
+                if *reason == SkipReason::When {
+                    self.skipped.insert(task.clone());
+                }
+                self.end(task, false);
+            }
+            Event::TaskSucceeded { task, .. } => self.end(task, false),
             Event::TaskDead { task, .. } | Event::TaskCancelled { task, .. } => self.end(task, true),
             Event::TaskUnskipped { task, .. } | Event::TaskRequeued { task, .. } => {
                 self.finals.remove(task);
+                self.skipped.remove(task);
                 self.blocked.remove(task);
             }
             _ => {}

@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::render::plural::{self, count};
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::table::{Cell, Table};
-use crate::render::{text, time};
+use crate::render::{story, text, time};
 use crate::{lookup, output};
 
 /// How much of an output is shown where nobody asked for that task alone.
@@ -250,10 +250,7 @@ fn what(task: &TaskDocument) -> String {
         return format!("{}: {}", error.kind, text::one_line(&error.message));
     }
     if let Some(skipped) = &view.skipped {
-        return skipped
-            .cause
-            .as_ref()
-            .map_or_else(|| "its `when` is false".into(), |cause| format!("because of {cause}"));
+        return story::skipped(skipped.cause.as_ref(), skipped.with_its_needs);
     }
     match &view.output {
         Value::Null if view.truncated => "its output was too long to be kept".into(),
@@ -297,6 +294,10 @@ fn in_full(document: &Document, run: &Run) -> Vec<String> {
             if let Some(hint) = &error.hint {
                 table.row(["  hint".into(), Cell::styled(HINT, text::first_line(hint))]);
             }
+        }
+        if let Some(skipped) = &view.skipped {
+            let why = story::skipped(skipped.cause.as_ref(), skipped.with_its_needs);
+            table.row(["  skipped".into(), why.into()]);
         }
         if let Some(asked) = &view.approval {
             table.row(["  asks".into(), text::first_line(&asked.text).into()]);

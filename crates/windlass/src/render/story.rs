@@ -60,10 +60,9 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
             let answer = format!("windlass approve {run} {task} --id {id}");
             (WARNING, "asks", format!("{}  {}", text::first_line(asked), paint(HINT, &answer)))
         }
-        Event::TaskSkipped { reason: SkipReason::When, .. } => (DIM, "skipped", "its `when` is false".into()),
-        Event::TaskSkipped { cause, .. } => {
-            let cause = cause.as_ref().map_or_else(String::new, |cause| format!("because of {cause}"));
-            (WARNING, "skipped", cause)
+        Event::TaskSkipped { reason, task, cause, .. } => {
+            let style = if *reason == SkipReason::When { DIM } else { WARNING };
+            (style, "skipped", skipped(cause.as_ref(), progress.was_skipped_with_its_needs(task)))
         }
         Event::TaskDead { error, .. } => (ERROR, "dead", failure(error)),
         Event::TaskCancelled { .. } => (ERROR, "cancelled", String::new()),
@@ -89,6 +88,15 @@ fn children(number: usize) -> String {
 /// A failure in a line.
 pub(crate) fn failure(error: &Failure) -> String {
     format!("{}: {}", error.kind, text::one_line(&error.message))
+}
+
+/// Why a task was skipped: because of another, or by a `when`, its own or that of all that it needs.
+pub(crate) fn skipped(cause: Option<&TaskId>, with_its_needs: bool) -> String {
+    match cause {
+        Some(cause) => format!("because of {cause}"),
+        None if with_its_needs => "all that it needs was skipped by `when`".into(),
+        None => "its `when` is false".into(),
+    }
 }
 
 const fn answer_word(answer: windlass_core::event::ApprovalAnswer) -> &'static str {

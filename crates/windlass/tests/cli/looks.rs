@@ -65,6 +65,41 @@ tasks:
 }
 
 #[test]
+fn a_skipped_task_says_what_it_was_skipped_for() {
+    let desk = Desk::with(
+        "
+tasks:
+  own: { when: \"{{ false }}\", run: \"true\" }
+  all: { needs: [own], when: \"{{ true }}\", run: \"true\" }
+  further: { needs: [all], run: \"true\" }
+  bad: { run: exit 1 }
+  upstream: { needs: [bad], run: \"true\" }
+  chain: { needs: [upstream, own], run: \"true\" }
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    let told = |out: &str, task: &str| {
+        let mut lines = out.lines().filter(|line| !line.starts_with("task "));
+        lines.find(|line| line.contains("skipped") && line.contains(task)).unwrap_or_default().to_owned()
+    };
+    for (task, why) in [
+        ("own", "its `when` is false"),
+        ("all", "all that it needs was skipped by `when`"),
+        ("further", "all that it needs was skipped by `when`"),
+        ("upstream", "because of bad"),
+        ("chain", "because of bad"),
+    ] {
+        assert!(told(&done.out, &format!(" {task} ")).ends_with(why), "{}", done.out);
+        let all = desk.windlass(&["show"]).out;
+        assert!(told(&all, &format!("{task} ")).ends_with(why), "{task}: {all}");
+        let one = desk.windlass(&["show", "last", task]).out;
+        assert!(told(&one, why).starts_with("  skipped"), "{task}: {one}");
+        let shown = desk.json(&["show", "last", task, "--json"])["tasks"][0]["skipped"].clone();
+        assert_eq!(shown["with_its_needs"] == true, why.starts_with("all"), "{task}: {shown}");
+    }
+}
+
+#[test]
 fn a_large_output_is_shown_whole() {
     let desk = Desk::with("tasks: { a: { run: \"head -c 200000 /dev/zero | tr '\\\\0' x\" } }");
     desk.windlass(&["run", "plan.yaml"]);
