@@ -10,6 +10,7 @@ use windlass_engine::HomeSettings;
 use crate::desk::Desk;
 use crate::error::{FileErrors, Outcome, Report};
 use crate::home::{Place, SETTINGS_FILE};
+use crate::regular;
 use crate::surroundings::Surroundings;
 
 /// What holds for a command.
@@ -50,14 +51,15 @@ type Layer = (Settings, Vec<windlass_core::plan::diagnostic::Diagnostic>);
 
 fn read(path: &Path) -> Outcome<Option<Layer>> {
     let name = path.display().to_string();
-    let bytes = match std::fs::read(path) {
+    let bytes = match regular::read(path, FILE_BYTES_MAX as u64 + 1) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(Report::usage(format!("{name} can't be read")).cause(error.to_string()).into());
+            let report = Report::usage(format!("{name} can't be read")).cause(error.to_string());
+            return Err(report.hint("mend it, or take it away: settings are optional".to_owned()).into());
         }
     };
-    let source = Source { name: &name, text: &bytes[..bytes.len().min(FILE_BYTES_MAX + 1)], format: None };
+    let source = Source { name: &name, text: &bytes, format: None };
     match Settings::load(&source) {
         Ok(layer) => Ok(Some(layer)),
         Err(diagnostics) => Err(FileErrors::of(&bytes, diagnostics).into()),

@@ -22,6 +22,7 @@ mod printing;
 mod progress;
 mod question;
 mod reaching;
+mod regular;
 mod render;
 mod screen;
 mod signals;

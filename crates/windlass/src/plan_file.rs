@@ -1,7 +1,6 @@
 //! Reads plans from files and from standard input. Never: what a plan means (the core knows that).
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use windlass_core::plan::file::{FILE_BYTES_MAX, Loaded, Options, Source, load};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::error::{FileErrors, Outcome, Report};
-use crate::render;
+use crate::{regular, render};
 
 /// Where a plan comes from.
 #[derive(Clone, Debug)]
@@ -30,19 +29,21 @@ impl PlanFile {
         let shown = path.display().to_string();
         let unreadable = |error: &io::Error| {
             let report = Report::usage(format!("the plan {shown} can't be read")).cause(error.to_string());
-            if error.kind() == io::ErrorKind::NotFound {
-                return report.hint("`windlass init` writes a first plan".to_owned());
+            match error.kind() {
+                io::ErrorKind::NotFound => report.hint("`windlass init` writes a first plan".to_owned()),
+                io::ErrorKind::InvalidInput => {
+                    report.hint("name the plan's file; `-` reads a plan from standard input".to_owned())
+                }
+                _ => report,
             }
-            report
         };
         let limit = FILE_BYTES_MAX as u64 + 1;
-        let mut bytes = Vec::new();
         if path == Path::new("-") {
+            let mut bytes = Vec::new();
             io::stdin().take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
             return Ok(Self { name: "-".into(), shown, bytes, dir: desk.place.folder.clone() });
         }
-        let file = File::open(path).map_err(|error| unreadable(&error))?;
-        file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+        let bytes = regular::read(path, limit).map_err(|error| unreadable(&error))?;
         let whole = path.canonicalize().map_err(|error| unreadable(&error))?;
         let dir = whole.parent().unwrap_or(Path::new("/")).to_owned();
         Ok(Self { name: whole.display().to_string(), shown, bytes, dir })

@@ -86,3 +86,27 @@ fn a_line_of_a_megabyte_is_not_printed_whole() {
     assert_eq!(done.code, Some(2));
     assert!(done.err.contains("rum") && done.err.len() < 2000, "{} bytes", done.err.len());
 }
+
+#[test]
+fn what_is_no_file_is_refused_by_its_name_and_never_waited_for() {
+    let desk = Desk::new();
+    desk.gate("pipe");
+    std::fs::create_dir(desk.work().join("folder")).expect("ours");
+    let _socket = std::os::unix::net::UnixListener::bind(desk.work().join("socket")).expect("ours");
+    for (path, what) in
+        [("pipe", "a pipe"), ("folder", "a folder"), ("socket", "a socket"), ("/dev/zero", "a device")]
+    {
+        for verb in ["check", "run"] {
+            let done = desk.windlass(&[verb, path]);
+            assert_eq!(done.code, Some(2), "{}", done.all());
+            assert!(done.err.contains(&format!("the plan {path} can't be read")), "{}", done.err);
+            assert!(done.err.contains(&format!("it is {what}, not a file")), "{}", done.err);
+            assert!(done.err.contains("hint:"), "{}", done.err);
+        }
+    }
+    desk.gate("windlass.toml");
+    let settings = desk.windlass(&["ps"]);
+    let checked = desk.windlass(&["doctor"]);
+    assert_eq!((settings.code, checked.code), (Some(0), Some(2)), "{}", checked.all());
+    assert!(checked.err.contains("windlass.toml can't be read"), "{}", checked.err);
+}
