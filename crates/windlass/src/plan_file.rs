@@ -29,13 +29,12 @@ impl PlanFile {
         let shown = path.display().to_string();
         let unreadable = |error: &io::Error| {
             let report = Report::usage(format!("the plan {shown} can't be read")).cause(error.to_string());
-            match error.kind() {
-                io::ErrorKind::NotFound => report.hint("`windlass init` writes a first plan".to_owned()),
-                io::ErrorKind::InvalidInput => {
-                    report.hint("name the plan's file; `-` reads a plan from standard input".to_owned())
-                }
-                _ => report,
-            }
+            let hint = if error.kind() == io::ErrorKind::NotFound {
+                "`windlass init` writes a first plan"
+            } else {
+                "name a file that can be read; `-` reads a plan from standard input"
+            };
+            report.hint(hint.to_owned())
         };
         let limit = FILE_BYTES_MAX as u64 + 1;
         if path == Path::new("-") {
