@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+pub use windlass_journal::error::ANOTHER_HOME;
 use windlass_journal::error::{BlobError, HomeError, JournalError, LockError};
 use windlass_worker::{OldKeeperError, WorkerError};
 
@@ -50,9 +51,10 @@ impl EngineError {
             Self::Lock(LockError::Held { .. }) => {
                 Some("wait until it is done, or use another home with --home".into())
             }
+            Self::Lock(LockError::Io { .. }) => Some(ANOTHER_HOME.into()),
             Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
             Self::OldKeeper(_) => Some("wait until it has ended what it holds, and try again".into()),
-            Self::Lock(LockError::Io { .. }) | Self::Worker(_) | Self::System { .. } => None,
+            Self::Worker(_) | Self::System { .. } => None,
         }
     }
 

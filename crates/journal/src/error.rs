@@ -12,6 +12,9 @@ pub use crate::home::HomeError;
 pub use crate::lock::LockError;
 use crate::store;
 
+/// The way out where a home can't be made, read or written.
+pub const ANOTHER_HOME: &str = "the home must be a folder that its user can write to: mend that, or choose another with --home or WINDLASS_HOME";
+
 /// A failure of the journal. After a failed append the journal is [`JournalError::Poisoned`] for good: only a fresh
 /// opening can say what is on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -152,10 +155,9 @@ impl JournalError {
                 "no copy could be made: look for the home in the trash or where it was moved to".into()
             }
             Self::Blocked { path, .. } => format!("end what holds it open (`fuser {}` names it)", path.display()),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                "the home must belong to the user who runs Windlass".into()
-            }
+            Self::Io { source, .. } if is_refused(source) => ANOTHER_HOME.into(),
             Self::Io { source, .. } if is_storage_full(source) => "free some space".into(),
+            Self::Store { source, .. } if store::says_refused(source) => ANOTHER_HOME.into(),
             Self::Store { source, .. } if store::says_damage(source) => {
                 "`windlass doctor` says what is damaged and how to go on".into()
             }
@@ -301,6 +303,12 @@ impl fmt::Display for Damage {
             None => Ok(()),
         }
     }
+}
+
+/// Whether an error is for lack of rights, or for a path that leads to no folder.
+pub(crate) fn is_refused(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | NotADirectory)
 }
 
 /// Whether an error is for lack of space.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::blob::FolderBlobs;
+use crate::error::{ANOTHER_HOME, is_storage_full};
 use crate::{head, os, store};
 
 /// The file that takes up the reserve.
@@ -208,7 +209,10 @@ impl HomeError {
                 Some("free some space, choose another disk with --home, or lower [home] min_free")
             }
             Self::NotOurs { .. } => Some("choose a folder of your own with --home"),
-            Self::Io { .. } => None,
+            Self::Io { source, .. } if is_storage_full(source) => {
+                Some("free some space, or choose another disk with --home")
+            }
+            Self::Io { .. } => Some(ANOTHER_HOME),
         }
     }
 }

@@ -280,6 +280,12 @@ pub(crate) fn says_damage(error: &rusqlite::Error) -> bool {
         || [SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_SHORT_READ].contains(&failure.extended_code)
 }
 
+/// Whether an error says that the file may not be opened or written by this user.
+pub(crate) fn says_refused(error: &rusqlite::Error) -> bool {
+    let refused = [ErrorCode::ReadOnly, ErrorCode::CannotOpen, ErrorCode::PermissionDenied];
+    error.sqlite_error_code().is_some_and(|code| refused.contains(&code))
+}
+
 /// Whether an error of writing says that the disk is full. From a sync the same answer means failure: what was written
 /// before it may be gone. `free` is what the disk has left, in bytes.
 pub(crate) fn says_full(error: &rusqlite::Error, free: impl FnOnce() -> u64) -> bool {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use windlass_core::id::RunId;
+use windlass_engine::error::ANOTHER_HOME;
 use windlass_worker::background::{Here, Side, There, leave};
 
 use crate::desk::Desk;
@@ -35,13 +36,16 @@ impl Background {
         let failed = |error: std::io::Error| {
             Report::environment("it could not go to the background").cause(error.to_string())
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(failed)?;
-        let log = File::options()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(home.join("engine.log"))
-            .map_err(failed)?;
+        let unfit = |what: &'static str, path: &Path| {
+            let message = format!("could not {what} {}", path.display());
+            move |error: std::io::Error| {
+                Report::environment(message).cause(error.to_string()).hint(ANOTHER_HOME.to_owned())
+            }
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(unfit("make the home", home))?;
+        let log = home.join("engine.log");
+        let opened = File::options().append(true).create(true).mode(0o600).open(&log);
+        let log = opened.map_err(unfit("write to", &log))?;
         Ok(match leave().map_err(failed)? {
             Side::Here(here) => Self::Here(Waiting(here)),
             Side::There(side) => Self::There(Unannounced { side, log }),

@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rustix::fs::Access;
 use serde::Serialize;
 use windlass_core::id::RunId;
 use windlass_engine::doctor::{Inspection, Named};
+use windlass_engine::error::{ANOTHER_HOME, EngineError};
 use windlass_engine::{doctor, reading};
 use windlass_worker::environment::LET_THROUGH;
 use windlass_worker::machine;
@@ -69,6 +71,13 @@ struct Finding {
 impl Finding {
     fn new(about: &'static str, health: Health, text: impl Into<String>) -> Self {
         Self { about, health, text: text.into(), hint: None, of_store: false }
+    }
+
+    /// What keeps a part of the home from being looked at.
+    fn of_error(about: &'static str, error: &EngineError) -> Self {
+        let Report { message, causes, hint, .. } = engine_failed(error);
+        let text = std::iter::once(message).chain(causes).collect::<Vec<_>>().join(": ");
+        Self::new(about, Health::Wrong, text).hint(hint)
     }
 
     fn hint(self, hint: impl Into<Option<String>>) -> Self {
@@ -134,19 +143,17 @@ fn store(desk: &mut Desk, config: &Config) -> Vec<Finding> {
     let shown = home.display();
     let of_store = |finding: Finding| Finding { of_store: true, ..finding };
     if !home.exists() {
-        return vec![Finding::new(
-            "store",
-            Health::Ok,
-            format!("{shown} does not exist yet: the first run makes it"),
-        )];
+        return vec![if can_be_made(&home) {
+            let text = format!("{shown} does not exist yet: the first run makes it");
+            Finding::new("store", Health::Ok, text)
+        } else {
+            let text = format!("{shown} does not exist, and can't be made");
+            of_store(Finding::new("store", Health::Wrong, text).hint(ANOTHER_HOME.to_owned()))
+        }];
     }
     let found = match doctor::look(&home) {
         Ok(found) => found,
-        Err(error) => {
-            return vec![of_store(
-                Finding::new("store", Health::Wrong, error.to_string()).hint(error.hint()),
-            )];
-        }
+        Err(error) => return vec![of_store(Finding::of_error("store", &error))],
     };
     let mut findings = Vec::new();
     let records = count(found.end.seq.0, "record");
@@ -180,6 +187,13 @@ fn store(desk: &mut Desk, config: &Config) -> Vec<Finding> {
     findings.extend(blobs(&found).into_iter().map(of_store));
     findings.extend(engine(desk, config, &home, found.is_live));
     findings
+}
+
+/// Whether a home could be made where none is: the nearest folder that is there must take it.
+fn can_be_made(home: &Path) -> bool {
+    let nearest = home.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    nearest.is_dir() && rustix::fs::access(nearest, wanted).is_ok()
 }
 
 /// The blobs that records name: each that is gone, with what can't be read for it.
@@ -250,7 +264,10 @@ fn engine(desk: &mut Desk, config: &Config, home: &Path, is_live: bool) -> Vec<F
                 format!("ended what {} of an earlier engine had left", count(attempts as u64, "attempt"));
             vec![Finding::new("engine", Health::Remark, text)]
         }
-        Err(error) => vec![Finding::new("engine", Health::Wrong, error.to_string()).hint(error.hint())],
+        Err(error) => {
+            let of_store = matches!(error, EngineError::Home(_) | EngineError::Lock(_));
+            vec![Finding { of_store, ..Finding::of_error("engine", &error) }]
+        }
     }
 }
 

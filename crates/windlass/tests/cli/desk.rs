@@ -109,6 +109,20 @@ impl Desk {
         Done::of(&self.command(arguments).output().expect("the binary starts"))
     }
 
+    /// Runs the binary to its end as somebody to whom the rights of files apply: root is above them.
+    #[expect(clippy::disallowed_methods, reason = "tests start the built binary, here with less rights")]
+    pub(crate) fn without_privileges(&self, arguments: &[&str]) -> Done {
+        let sealed = self.command(arguments);
+        if !rustix::process::geteuid().is_root() {
+            return self.windlass(arguments);
+        }
+        let mut command = Command::new("setpriv");
+        command.arg("--bounding-set=-dac_override,-dac_read_search").arg(sealed.get_program());
+        command.args(arguments).current_dir(self.work()).env_clear().stdin(Stdio::null());
+        command.envs(sealed.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Done::of(&command.output().expect("it starts"))
+    }
+
     /// The JSON document that a command prints.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let done = self.windlass(arguments);

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::assert_shows;
@@ -338,6 +340,44 @@ fn a_home_inside_the_folder_may_be_forced_and_is_warned_of() {
     assert_eq!(output.status.code(), Some(0));
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(err.contains("warning:") && err.contains("lies in the folder that tasks work in"), "{err}");
+}
+
+#[test]
+fn a_home_that_can_not_be_made_or_written_is_named_with_a_way_out() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    let beside = desk.work().parent().expect("it has one").to_owned();
+    let read_only = |path: &Path| {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o500)).expect("ours");
+        path.display().to_string()
+    };
+    for name in ["empty", "kept"] {
+        fs::create_dir(beside.join(name)).expect("ours");
+    }
+    fs::write(beside.join("file"), "").expect("ours");
+    let kept = beside.join("kept").display().to_string();
+    assert_eq!(desk.windlass(&["run", "plan.yaml", "--home", &kept]).code, Some(0));
+    fs::set_permissions(beside.join("kept/lock"), fs::Permissions::from_mode(0o400)).expect("ours");
+    let empty = read_only(&beside.join("empty"));
+    let homes = [
+        format!("{empty}/new"),
+        empty,
+        kept,
+        beside.join("file").display().to_string(),
+        "../file/new".into(),
+    ];
+    for home in homes {
+        for more in [&[][..], &["--detach"]] {
+            let arguments: Vec<&str> =
+                ["run", "plan.yaml", "--home", &home].iter().chain(more).copied().collect();
+            let done = desk.without_privileges(&arguments);
+            assert_eq!(done.code, Some(4), "{home}: {}", done.all());
+            let said = done.err.contains(home.trim_start_matches("..")) && done.err.contains("cause: ");
+            assert!(said && done.err.contains("--home or WINDLASS_HOME"), "{arguments:?}: {}", done.err);
+        }
+        let looked = desk.without_privileges(&["doctor", "--home", &home]);
+        assert_eq!(looked.code, Some(4), "{home}: {}", looked.all());
+        assert!(looked.out.contains("--home or WINDLASS_HOME"), "{home}: {}", looked.out);
+    }
 }
 
 #[test]
