@@ -29,7 +29,7 @@ impl Config {
         for path in files(&desk.place, &desk.surroundings) {
             if let Some((layer, warnings)) = read(&path)? {
                 for warning in &warnings {
-                    desk.warn(&warning.message, warning.hint.as_deref());
+                    desk.warn(&warning.message, Some(&warning.hint));
                 }
                 settings = layer.over(&settings);
             }

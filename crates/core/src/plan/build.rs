@@ -186,7 +186,12 @@ impl Builder<'_, '_> {
     fn filled(&mut self, node: &Node<'_>, key: &str) -> Option<String> {
         let text = node.text()?;
         if text.trim().is_empty() {
-            self.findings.error(Code::BadValue, node.at, format!("`{key}` is empty"), None);
+            self.findings.error(
+                Code::BadValue,
+                node.at,
+                format!("`{key}` is empty"),
+                Some("say what it is to do, or take the task out".into()),
+            );
             return None;
         }
         Some(text.to_owned())

@@ -165,10 +165,11 @@ impl<'n> Templates<'n> {
             }
             None => {
                 let near = nearest(name, self.names.tasks.keys().copied());
-                Some((
-                    format!("there is no task `{name}`"),
-                    near.map(|near| format!("did you mean `{near}`?")),
-                ))
+                let hint = near.map_or_else(
+                    || Code::MissingNeed.hint().to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                Some((format!("there is no task `{name}`"), Some(hint)))
             }
         }
     }

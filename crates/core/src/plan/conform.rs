@@ -13,7 +13,7 @@ use super::shape::{Built, Field, Kind, Shape};
 use super::{json_schema, sizes};
 use crate::failure::ErrorKind;
 use crate::template::nearest;
-use crate::time::Span;
+use crate::time::{Span, TimeError};
 
 /// What is part of the language and not built yet, by what it is called.
 pub(super) type Missing = BTreeMap<String, Vec<(String, Mark)>>;
@@ -156,7 +156,7 @@ impl Walk<'_> {
                 if !(liftable && text == "none")
                     && let Err(error) = text.parse::<Span>()
                 {
-                    self.bad(node, format!("`{key}`: {error}"), None);
+                    self.length(node, key, text, &error);
                 }
             }
             Kind::Bytes if sizes::bytes(text).is_none() => {
@@ -170,6 +170,16 @@ impl Walk<'_> {
             }
             _ => {}
         }
+    }
+
+    fn length(&mut self, node: &Node<'_>, key: &str, text: &str, error: &TimeError) {
+        let (message, hint) = if matches!(error, TimeError::Span(_)) {
+            let hint = "write a number with its unit, as in `500ms`, `30s`, `5m`, `1h30m`, `7d`";
+            (format!("`{key}`: `{text}` is no length of time"), Some(hint.to_owned()))
+        } else {
+            (format!("`{key}`: {error}"), None)
+        };
+        self.bad(node, message, hint);
     }
 
     fn number(&mut self, node: &Node<'_>, key: &str, number: &Number, kind: Kind) {
@@ -295,6 +305,9 @@ fn advice(kind: Kind, node: &Node<'_>) -> Option<String> {
         {
             Some("leave the quotes out".into())
         }
+        (Kind::Whole(..) | Kind::Signed(..) | Kind::Number(..), _) => {
+            Some("write a number, without quotes".into())
+        }
         (Kind::List(_), Tree::Text(text)) if text.len() <= 60 => Some(format!("write a list: `[{text}]`")),
         (Kind::Length(_), Tree::Number(number)) => Some(format!("give it a unit, as in `{number}s`")),
         (Kind::Bytes, Tree::Number(_)) => Some("give it a unit, as in `512MiB`".into()),
@@ -304,6 +317,19 @@ fn advice(kind: Kind, node: &Node<'_>) -> Option<String> {
             Some(format!("give it a unit, as in `{number}s`"))
         }
         (Kind::Text | Kind::Template, Tree::Number(_) | Tree::Bool(_)) => Some("put it in quotes".into()),
+        (Kind::Either(kinds), Tree::Number(_) | Tree::Bool(_))
+            if kinds.iter().any(|kind| matches!(kind, Kind::Text | Kind::Template)) =>
+        {
+            Some("a text goes in quotes".into())
+        }
+        (Kind::Condition, Tree::Number(_)) => {
+            Some("write `true`, `false`, or a comparison in `\"{{ … }}\"`".into())
+        }
+        (Kind::Map(_), Tree::List(_)) => {
+            Some("write `NAME: …` for each, without `-` and without `[…]`".into())
+        }
+        (Kind::Map(_), Tree::Text(_)) => Some("write `NAME: …` for each, a line below the other".into()),
+        (Kind::Shape(shape), _) => Some(keys_hint(shape)),
         _ => None,
     }
 }

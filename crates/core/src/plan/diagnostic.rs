@@ -15,7 +15,7 @@ pub struct Diagnostic {
     /// What is wrong, without a period at the end.
     pub message: String,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub hint: String,
     /// The file it is about.
     pub file: String,
     /// The offending text; none if it is about the file as a whole.
@@ -46,7 +46,7 @@ pub enum Severity {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal),* $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal => $hint:literal),* $(,)?) => {
         /// The kinds of trouble.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
         #[serde(rename_all = "snake_case")]
@@ -56,71 +56,76 @@ macro_rules! codes {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text),* }
             }
+
+            /// What to do about it, where nothing closer is known.
+            pub const fn hint(self) -> &'static str {
+                match self { $(Self::$name => $hint),* }
+            }
         }
     };
 }
 
 codes! {
     /// Larger than is read.
-    TooLarge = "too_large",
+    TooLarge = "too_large" => "is this the right file?",
     /// Not text in UTF-8.
-    NotText = "not_text",
+    NotText = "not_text" => "is this the right file? save it as UTF-8",
     /// Not YAML, TOML or JSON.
-    Syntax = "syntax",
+    Syntax = "syntax" => "see that quotes and brackets are closed, and that what belongs together begins in the same column",
     /// Nested too deep.
-    TooDeep = "too_deep",
+    TooDeep = "too_deep" => "no plan needs that: is this the right file?",
     /// More values than are read, aliases included.
-    TooMany = "too_many",
+    TooMany = "too_many" => "let a task make the list, and go over it with `for_each`",
     /// A key twice in one place.
-    DuplicateKey = "duplicate_key",
+    DuplicateKey = "duplicate_key" => "keep one of the two",
     /// A key that does not exist there.
-    UnknownKey = "unknown_key",
+    UnknownKey = "unknown_key" => "`windlass schema plan` prints all keys with what they are for",
     /// A key that must be there.
-    MissingKey = "missing_key",
+    MissingKey = "missing_key" => "`windlass schema plan` prints what must be there",
     /// A value of another type.
-    WrongType = "wrong_type",
+    WrongType = "wrong_type" => "`windlass schema plan` prints the type of each key",
     /// A value that is not one of those allowed.
-    BadValue = "bad_value",
+    BadValue = "bad_value" => "`windlass schema plan` prints what each key takes",
     /// A number outside its range.
-    OutOfRange = "out_of_range",
+    OutOfRange = "out_of_range" => "take one within that range, or leave the key out",
     /// A name outside the pattern.
-    BadName = "bad_name",
+    BadName = "bad_name" => "names are letters, digits, `_` and `-`, and begin with a letter or `_`",
     /// A version of the language that this build does not read.
-    UnknownVersion = "unknown_version",
+    UnknownVersion = "unknown_version" => "a newer windlass may read it",
     /// A plan without tasks.
-    EmptyPlan = "empty_plan",
+    EmptyPlan = "empty_plan" => "write at least one task under `tasks`; `windlass init` writes a first plan",
     /// More tasks than the limit.
-    TooManyTasks = "too_many_tasks",
+    TooManyTasks = "too_many_tasks" => "raise `limits.tasks`, or let `for_each` make the tasks",
     /// A task that does nothing, or more than one thing.
-    TaskKind = "task_kind",
+    TaskKind = "task_kind" => "give it one of `run`, `prompt`, `approval`",
     /// A `prompt` that nobody works on.
-    MissingAgent = "missing_agent",
+    MissingAgent = "missing_agent" => "name one with `agent`, there or under `defaults`",
     /// An agent that does not exist.
-    UnknownAgent = "unknown_agent",
+    UnknownAgent = "unknown_agent" => "name it under `agents`, in the plan or in windlass.toml",
     /// A task that does not exist.
-    MissingNeed = "missing_need",
+    MissingNeed = "missing_need" => "name a task that stands under `tasks`, or add it there",
     /// A task that needs itself.
-    SelfNeed = "self_need",
+    SelfNeed = "self_need" => "take its own name out of its `needs`",
     /// Tasks that wait for each other.
-    Cycle = "cycle",
+    Cycle = "cycle" => "take one of these needs away",
     /// A `join` that can't be met.
-    BadJoin = "bad_join",
+    BadJoin = "bad_join" => "`join` is `all`, `any`, or a number up to that of the needs",
     /// A template that can't be read, or that names what is not there.
-    BadTemplate = "bad_template",
+    BadTemplate = "bad_template" => "templates see `inputs`, `tasks`, `item`, `index`, `plan.dir`, `run.id`, `attempt` and `feedback`",
     /// A JSON Schema that is none.
-    BadSchema = "bad_schema",
+    BadSchema = "bad_schema" => "write it as in `{ type: object, required: [name], properties: { name: { type: string } } }`",
     /// A folder outside the run's.
-    DirOutside = "dir_outside",
+    DirOutside = "dir_outside" => "name a folder inside the one that `windlass run` is called in; `--dir` chooses that",
     /// A value for an input that is missing, of another type, or for no input.
-    BadInput = "bad_input",
+    BadInput = "bad_input" => "give it with `--input NAME=VALUE`, as `inputs` of the plan says",
     /// Part of the language, and not built yet.
-    NotSupported = "not_supported_yet",
+    NotSupported = "not_supported_yet" => "leave it out until then",
     /// A secret in clear text.
-    ClearSecret = "clear_secret",
+    ClearSecret = "clear_secret" => "name the variable under `pass`, or under `secrets` of an agent",
     /// An agent that may change the folder that it was called in.
-    SharedWorkspace = "shared_workspace",
+    SharedWorkspace = "shared_workspace" => "say `workspace: shared` there or under `defaults` if that is meant",
     /// More was found than is shown.
-    More = "more",
+    More = "more" => "mend these first: some of the rest may go away with them",
 }
 
 impl std::fmt::Display for Code {
@@ -273,7 +278,7 @@ impl Findings {
                 code: finding.code,
                 severity: finding.severity,
                 message: finding.message,
-                hint: finding.hint,
+                hint: finding.hint.unwrap_or_else(|| finding.code.hint().to_owned()),
                 file: file.to_owned(),
                 at: finding.at.map(|at| {
                     let location = locate(at, text, &lines);
@@ -287,7 +292,7 @@ impl Findings {
                 code: Code::More,
                 severity: Severity::Error,
                 message: format!("{left_out} more {plural}"),
-                hint: Some("mend these first: some of the rest may go away with them".into()),
+                hint: Code::More.hint().into(),
                 file: file.to_owned(),
                 at: None,
             });

@@ -56,7 +56,8 @@ pub(super) fn read(
                 if !value.is_null() && !is(&value, kind) {
                     let message =
                         format!("the default of `{name}` must be {}, not {}", article(kind), default.kind());
-                    findings.error(Code::WrongType, default.at, message, None);
+                    let hint = format!("change the default, or the type: {}", TYPES.join(", "));
+                    findings.error(Code::WrongType, default.at, message, Some(hint));
                 }
                 value
             }

@@ -58,9 +58,8 @@ fn told(diagnostics: &[Diagnostic], text: &str) -> String {
             format!(" {}:{} «{part}»", at.line, at.column)
         });
         let _ = writeln!(told, "{severity}[{}]{place}\n  {}", diagnostic.code, diagnostic.message);
-        if let Some(hint) = &diagnostic.hint {
-            let _ = writeln!(told, "  hint: {hint}");
-        }
+        assert!(!diagnostic.hint.trim().is_empty(), "{told}it has no hint");
+        let _ = writeln!(told, "  hint: {}", diagnostic.hint);
     }
     told
 }

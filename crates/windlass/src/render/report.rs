@@ -49,9 +49,7 @@ pub(crate) fn print_diagnostics(
             }
             None => writeln!(to, " --> {}", plain(&diagnostic.file))?,
         }
-        if let Some(hint) = &diagnostic.hint {
-            writeln!(to, "{} {}", paint(HINT, "hint:"), lines_of(hint))?;
-        }
+        writeln!(to, "{} {}", paint(HINT, "hint:"), lines_of(&diagnostic.hint))?;
     }
     Ok(())
 }
