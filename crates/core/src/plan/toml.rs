@@ -1,6 +1,7 @@
 //! TOML into a tree, with places, in the order of the file. Never: dates as anything but texts.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
@@ -19,12 +20,25 @@ pub(super) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'
         return None;
     }
     let (table, errors) = DeTable::parse_recoverable(text);
+    // The header of a table that stands there twice: what is in it need not be told again.
+    let mut twice: Option<Range<usize>> = None;
     for error in &errors {
-        let at = Mark::new(error.span().unwrap_or(0..0));
+        let mut at = Mark::new(error.span().unwrap_or(0..0));
         let message = error.message();
         let (code, message, hint) = if message.starts_with("duplicate key") {
-            let message = format!("`{}` stands here twice", &text[at.range()]);
-            (Code::DuplicateKey, message, "keep one of the two")
+            if twice.as_ref().is_some_and(|table| table.contains(&at.range().start)) {
+                continue;
+            }
+            let table = table_named_at(text, at);
+            let hint = if table.is_some() {
+                "keep one of the two, with the keys of both"
+            } else {
+                "keep one of the two"
+            };
+            if let Some((name, body)) = table {
+                (at, twice) = (name, Some(body));
+            }
+            (Code::DuplicateKey, format!("`{}` stands here twice", &text[at.range()]), hint)
         } else if message.contains("recursion") {
             let message = format!("nested more than {DEPTH_MAX} levels deep");
             (Code::TooDeep, message, "no plan needs that: is this the right file?")
@@ -39,6 +53,25 @@ pub(super) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'
     }
     let root = Mark::new(table.span());
     table_node(root, table.into_inner(), 0, findings)
+}
+
+/// The whole name in the header of a table, up to the key at a place in it, and all that stands under the header; none
+/// where the place is in no header.
+fn table_named_at(text: &str, at: Mark) -> Option<(Mark, Range<usize>)> {
+    let key = at.range();
+    let line = text.get(..key.start)?.rfind('\n').map_or(0, |end| end + 1);
+    let opened = text[line..key.start].trim_start();
+    let name = opened.trim_start_matches('[').trim_start();
+    // A list in several lines may begin one with a bracket, too.
+    let is_name = name.chars().all(|letter| letter.is_alphanumeric() || "._-\"' \t".contains(letter));
+    if !opened.starts_with('[') || !is_name {
+        return None;
+    }
+    let rest = &text[key.end..];
+    let mut lines = rest.match_indices('\n').map(|(at, _)| at + 1);
+    let next = lines.find(|at| rest[*at..].trim_start_matches([' ', '\t']).starts_with('['));
+    let end = key.end + next.unwrap_or(rest.len());
+    Some((Mark::new(key.start - name.len()..key.end), key.end..end))
 }
 
 fn table_node<'a>(at: Mark, table: DeTable<'a>, depth: usize, findings: &mut Findings) -> Option<Node<'a>> {

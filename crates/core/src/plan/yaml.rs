@@ -101,7 +101,12 @@ impl<'a> Builder<'a, '_> {
             Event::SequenceEnd | Event::MappingEnd => self.end(at),
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor) else {
-                    self.findings.error(Code::Syntax, at, "the alias stands inside what it names", None);
+                    self.findings.error(
+                        Code::Syntax,
+                        at,
+                        "the alias stands inside what it names",
+                        Some("write out what is meant".to_owned()),
+                    );
                     return None;
                 };
                 let (node, size) = (node, *size);
@@ -190,7 +195,8 @@ impl<'a> Builder<'a, '_> {
                 Some(hint.to_owned()),
             );
         } else {
-            self.findings.error(Code::Syntax, at, "a key must be a text", None);
+            let hint = "a key is a name; a list or a map goes behind it, as a value";
+            self.findings.error(Code::Syntax, at, "a key must be a text", Some(hint.to_owned()));
         }
     }
 
@@ -259,6 +265,12 @@ impl<'a> Builder<'a, '_> {
 
     fn syntax(&mut self, error: &ScanError) {
         let at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
+        if let ErrorKind::UnexpectedCharacter { character } = error.kind()
+            && character.is_control()
+        {
+            self.control(at, *character);
+            return;
+        }
         let (code, hint) = explain(error.kind());
         let line_end = self.text[at..].find('\n').map_or(self.text.len(), |end| at + end);
         let end = at + self.text[at..line_end].trim_end().len().min(80);
@@ -268,6 +280,15 @@ impl<'a> Builder<'a, '_> {
         };
         let end = (at..=end).rev().find(|end| self.text.is_char_boundary(*end)).unwrap_or(at);
         self.findings.error(code, Mark::new(at..end.max(at)), message, hint.map(ToOwned::to_owned));
+    }
+
+    /// A character that no text may have as it is. The parser may stand at the beginning of the text that has it.
+    fn control(&mut self, near: usize, character: char) {
+        let at = self.text[near..].find(character).map_or(near, |further| near + further);
+        let message = format!("not valid YAML: there is a control character, {}", character.escape_unicode());
+        let escape = format!("\\x{:02X}", u32::from(character));
+        let hint = format!("take it out; where a text needs it, write `{escape}` in double quotes");
+        self.findings.error(Code::Syntax, Mark::new(at..at + character.len_utf8()), message, Some(hint));
     }
 }
 
