@@ -5,6 +5,12 @@ index=$2
 name=$3
 command=$4
 
+# Where it is asked to stop, what was built goes with it: the run may never be taken up again.
+busy=$parts/.busy-$index
+echo $$ >"$busy"
+trap 'rm -f "$busy"' EXIT
+trap 'rm -f "$busy"; clear_built "$out"; exit 143' TERM INT HUP
+
 # Offline, and what it builds stays out of the clone and away from what anybody else builds.
 export CARGO_NET_OFFLINE=true CARGO_TARGET_DIR="$out/target"
 began=$(date +%s)

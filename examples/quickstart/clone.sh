@@ -31,6 +31,11 @@ git -C "$out/repo" -c advice.detachedHead=false -c core.hooksPath=/dev/null chec
 
 set -- "$out"
 . "$here/section.sh"
+# What the checks of earlier runs built and nobody removed, because those runs were killed. The rest stays: a resume
+# needs it, and so does who reads the report.
+for old in "${TMPDIR:-/tmp}"/windlass-quickstart-*; do
+    if [ ! -h "$old" ] && [ -O "$old" ] && [ -f "$old/.windlass-quickstart" ]; then clear_built "$old" || true; fi
+done
 changed=$(cd "$from" && git status --porcelain 2>/dev/null | wc -l | tr -d ' ') || changed=0
 shallow=$(git rev-parse --is-shallow-repository)
 commits=$(git rev-list --count HEAD)

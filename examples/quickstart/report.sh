@@ -41,5 +41,5 @@ fi
 mv "$out/.report.md.$$" "$out/report.md"
 
 # What the checks built is large and of no more use.
-rm -rf "$out/target"
+clear_built "$out"
 printf '%s\n' "$out/report.md"

@@ -26,3 +26,14 @@ count() { if [ "$1" = 1 ]; then printf '1 %s' "$2"; else printf '%s %s' "$1" "${
 
 # Each tracked text file with its number of lines: `lines<TAB>path`.
 lines_of_files() { git grep -z -I -c -e '' -- "$@" | tr '\000' '\t' | awk -F '\t' '{ print $2 "\t" $1 }'; }
+
+# Removes what the checks of the run in folder $1 built: it is large, and built again where it is needed. Not while a
+# check is at it; each has its pid in parts/.busy-N.
+clear_built() {
+    for busy in "$1"/parts/.busy-*; do
+        if [ -f "$busy" ] && kill -0 "$(cat "$busy")" 2>/dev/null; then return 0; fi
+    done
+    # Out of the way at once: a check that begins meanwhile makes its own.
+    if [ -e "$1/target" ]; then mv "$1/target" "$1/.built.$$"; fi
+    rm -rf "$1"/.built.*
+}

@@ -284,3 +284,52 @@ fn checks_are_left_out_within_another_run() {
     assert_eq!(with("home|k3v9qd/checks/1"), "[{\"name\":\"a\",\"command\":\"true\"}]\n");
     assert_eq!(with("home|aaaaaa/work/1,home|k3v9qd/checks/1"), "[]\n");
 }
+
+/// A folder that an earlier run left, with what its checks had built.
+fn left(desk: &Desk, name: &str) -> PathBuf {
+    let folder = desk.0.join(format!("windlass-quickstart-{name}"));
+    for part in ["target/debug", "parts"] {
+        fs::create_dir_all(folder.join(part)).expect("ours");
+    }
+    fs::write(folder.join("target/debug/large"), "built").expect("ours");
+    fs::write(folder.join(".windlass-quickstart"), "").expect("ours");
+    folder
+}
+
+#[test]
+fn what_interrupted_runs_had_built_goes_at_the_next_start_unless_somebody_is_at_it() {
+    let desk = Desk::new("left");
+    desk.write("a.txt", "x\n");
+    desk.commit();
+    let [dead, busy, foreign] = ["dead1", "busy1", "other1"].map(|name| left(&desk, name));
+    fs::write(dead.join("parts/.busy-0"), format!("{}\n", u32::MAX >> 1)).expect("ours");
+    fs::write(busy.join("parts/.busy-0"), format!("{}\n", std::process::id())).expect("ours");
+    fs::remove_file(foreign.join(".windlass-quickstart")).expect("ours");
+    desk.clone();
+    let has_built = |folder: &Path| folder.join("target/debug/large").exists();
+    assert_eq!([&dead, &busy, &foreign].map(|folder| has_built(folder)), [false, true, true]);
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder).expect("it is there");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("readable").file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&dead), [".windlass-quickstart", "parts"], "what a resume needs stays");
+}
+
+#[test]
+fn a_check_that_is_stopped_takes_what_it_had_built_along() {
+    let desk = Desk::new("stopped");
+    desk.write("a.txt", "x\n");
+    desk.commit();
+    desk.clone();
+    let out = text(&desk.out());
+    let built = "mkdir -p \"$CARGO_TARGET_DIR/debug\"; kill -TERM $PPID";
+    let stopped = desk.script("check.sh", &[&out, "0", "slow", built]);
+    assert_eq!(stopped.status.code(), Some(143), "{}", told(&stopped.stderr));
+    assert!(!desk.out().join("target").exists());
+    let busy = desk.out().join("parts/.busy-1");
+    fs::write(&busy, format!("{}\n", std::process::id())).expect("ours");
+    desk.script("check.sh", &[&out, "0", "slow", built]);
+    assert!(desk.out().join("target/debug").exists(), "another check is at it");
+}
