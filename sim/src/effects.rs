@@ -52,7 +52,6 @@ impl World {
                     format!("{key} is to be learned of by an order of a record"),
                 ));
             }
-            Effect::ArmTimer { .. } => {}
         }
         Ok(())
     }
@@ -170,11 +169,10 @@ impl World {
                 attempts: vec![LostAttempt { key, fence, leftovers: 0 }],
                 reason: LossReason::ReportLost,
             },
-            4 => {
+            _ => {
                 let output = windlass_core::event::Output::default();
                 Report::OutputSettled { key, fence: never, output, error: None }
             }
-            _ => Report::TimeCame,
         };
         self.report(0, report);
     }
@@ -198,6 +196,5 @@ fn outline(order: &Effect) -> String {
         Effect::LearnAttempt { key, fence } => format!("learn {key} under fence {fence}"),
         Effect::StopAttempt { key, fence, grace } => format!("stop {key} under fence {fence} within {grace}"),
         Effect::SettleOutput { key, fence, .. } => format!("settle the output of {key} under fence {fence}"),
-        Effect::ArmTimer { due } => format!("wake at {due}"),
     }
 }

@@ -110,7 +110,6 @@ impl World {
                     lost.push(LostAttempt { key, fence, leftovers: self.random.below(2) });
                 }
                 Effect::SettleOutput { .. } => self.perform(order)?,
-                Effect::ArmTimer { .. } => {}
                 Effect::SpawnAttempt(_) | Effect::StopAttempt { .. } => {
                     return Err(broken(
                         "13 effects settle",

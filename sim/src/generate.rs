@@ -117,7 +117,7 @@ fn fault(random: &mut Random, harm: Harm) -> Fault {
         Harm::Keeper => Fault::KeeperDies,
         Harm::Clock => Fault::ClockStep { by_ms: random.pick(&[-3_600_000, 3_600_000, -6_000, 86_400_000]) },
         Harm::Drift => Fault::Drift { by_ms: random.pick(&[-3000, -500, 400, 3000]) },
-        Harm::Ghost => Fault::Ghost { number: random.below(64), kind: random.below(6) },
+        Harm::Ghost => Fault::Ghost { number: random.below(64), kind: random.below(5) },
         Harm::Suspend => Fault::Suspend { ms: random.pick(&[2_000, 28_800_000]) },
         Harm::Disk => Fault::DiskLow(random.chance(600)),
         Harm::Snapshot => Fault::Snapshot { foreign: random.chance(300) },

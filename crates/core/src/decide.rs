@@ -90,7 +90,6 @@ pub fn report(state: &State, report: &Report) -> Vec<Event> {
         Report::OutputSettled { key, fence, output, error } => {
             settled(state, key, *fence, output, error.as_ref())
         }
-        Report::TimeCame => Vec::new(),
         Report::ClockJumped { by_ms, suspended_ms } => {
             vec![Event::ClockJumped { by_ms: *by_ms, suspended_ms: *suspended_ms }]
         }

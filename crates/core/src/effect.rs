@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::RawOutput;
 use crate::id::{AttemptKey, Digest, Fence};
 use crate::plan::Agent;
-use crate::time::{Span, Time};
+use crate::time::Span;
 
 /// An order. ARCHITECTURE.md has a row for each: who asks, how its outcome is learned after a crash, what settles it.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,11 +41,6 @@ pub enum Effect {
         raw: RawOutput,
         /// What to do with it.
         settle: Settle,
-    },
-    /// Say `TimeCame` when this moment has come.
-    ArmTimer {
-        /// The moment, on the engine's clock.
-        due: Time,
     },
 }
 

@@ -158,8 +158,6 @@ pub enum Report {
         /// What is wrong with it.
         error: Option<Failure>,
     },
-    /// Some due time may have come: look.
-    TimeCame,
     /// The clocks were compared and did not agree.
     ClockJumped {
         /// By how much the wall clock was set, in milliseconds.

@@ -1,5 +1,6 @@
 //! Orders: what a record asks for (`react`), and all that is asked and not settled (`pending`). The law that binds
-//! them: `pending(state)` is what `react` has ordered so far, less what was settled. Never: carrying orders out.
+//! them: `pending(state)` is what `react` has ordered so far, less what was settled. No timers: when the next wait is
+//! over is asked of the state before each rest (`State::next_due`). Never: carrying orders out.
 
 use crate::effect::Effect;
 use crate::event::{Event, Record};
@@ -9,10 +10,7 @@ use crate::render;
 use crate::state::{Run, State, Task, TaskIx};
 
 /// The orders of one record of the turn that has just become durable.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "no other event asks for anything but a timer, which `State::next_due` gives"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other event asks for anything outside")]
 pub fn react(state: &State, record: &Record) -> Vec<Effect> {
     match &record.event {
         Event::AttemptStarted { run, task, attempt, .. } => {
@@ -61,7 +59,6 @@ pub fn pending(state: &State) -> Vec<Effect> {
         let places = (0..run.tasks.len()).map(TaskIx::from_len);
         effects.extend(places.filter_map(|ix| unsettled(run, ix)));
     }
-    effects.extend(state.next_due().map(|due| Effect::ArmTimer { due }));
     effects
 }
 

@@ -353,7 +353,6 @@ fn carried(report: &Report) -> usize {
         Report::EngineStarted { .. }
         | Report::Overdue { .. }
         | Report::Lost { .. }
-        | Report::TimeCame
         | Report::ClockJumped { .. }
         | Report::DiskLow { .. } => 0,
     }

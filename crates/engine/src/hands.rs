@@ -210,8 +210,6 @@ impl Outside for Hands {
             Effect::SettleOutput { key, fence, raw, settle } => {
                 self.settle(Unsettled { key, fence, raw, wanted: settle });
             }
-            // The loop asks the state for the earliest due time before each wait.
-            Effect::ArmTimer { .. } => {}
         }
     }
 }

@@ -63,7 +63,7 @@ impl Given {
                 let ours = live.is_none_or(|attempt| attempt.epoch == oracle.epoch);
                 demand(ours, NAME, || format!("{key} is to be stopped, and nobody knows what became of it"))?;
             }
-            Effect::LearnAttempt { .. } | Effect::SettleOutput { .. } | Effect::ArmTimer { .. } => {}
+            Effect::LearnAttempt { .. } | Effect::SettleOutput { .. } => {}
         }
         Ok(())
     }
@@ -81,7 +81,6 @@ impl Given {
                 Effect::LearnAttempt { fence, .. } => Outline::Learn(*fence),
                 Effect::StopAttempt { fence, grace, .. } => Outline::Stop(*fence, grace.ms),
                 Effect::SettleOutput { fence, .. } => Outline::Settle(*fence),
-                Effect::ArmTimer { .. } => continue,
             });
         }
         said.sort_unstable();

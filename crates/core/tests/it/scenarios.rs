@@ -46,18 +46,18 @@ impl Story {
     }
 
     fn report(&mut self, report: Report) -> String {
-        self.turn(&Input::Report(report))
+        self.turn(Some(&Input::Report(report)))
     }
 
     fn ask(&mut self, ask: Ask) -> String {
         self.commands += 1;
         let id = CommandId(format!("c{}", self.commands).into());
-        self.turn(&Input::Command(Command { id, by: "anna".into(), ask }))
+        self.turn(Some(&Input::Command(Command { id, by: "anna".into(), ask })))
     }
 
-    fn turn(&mut self, input: &Input) -> String {
+    fn turn(&mut self, input: Option<&Input>) -> String {
         let stamp = Stamp { now: self.now, seed: u64::MAX / 2 };
-        let answer = self.core.handle(input, stamp);
+        let answer = input.and_then(|input| self.core.handle(input, stamp));
         while self.core.end_waits(stamp) {}
         let records = self.core.take_records();
         let mut told = String::new();
@@ -134,7 +134,7 @@ impl Story {
             }
             "wait" => {
                 self.now = self.now.after(args.word(0).parse::<Span>().expect("a span"));
-                self.report(Report::TimeCame)
+                self.turn(None)
             }
             "step" => {
                 let by_ms: i64 = args.word(0).parse().expect("milliseconds");
@@ -316,7 +316,6 @@ fn order(effect: &Effect) -> String {
         Effect::LearnAttempt { key, .. } => format!("learn {key}"),
         Effect::StopAttempt { key, grace, .. } => format!("stop {key} within {grace}"),
         Effect::SettleOutput { key, .. } => format!("settle {key}"),
-        Effect::ArmTimer { .. } => "timer".into(),
     }
 }
 
