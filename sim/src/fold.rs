@@ -1,5 +1,7 @@
 //! How the oracle takes records in. Never: judging them; the invariants do that before.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use windlass_core::event::{Event, LossReason, Record, Role, SkipReason};
 use windlass_core::failure::ErrorKind;
@@ -53,7 +55,7 @@ impl Oracle {
             draft,
             tasks,
             names,
-            is_paused: false,
+            pauses: BTreeMap::new(),
             outcome: None,
             host: self.epoch,
             cancelled: false,
@@ -67,19 +69,21 @@ impl Oracle {
         let (epoch, role, worked) = (self.epoch, self.role, self.worked);
         let run = self.runs.get_mut(&id).expect("it was created");
         match &record.event {
-            Event::PauseRequested { command, .. } => drop(self.commands.insert(command.clone())),
-            Event::RunPaused { .. } => {
-                run.is_paused = true;
+            Event::PauseRequested { reason, command, .. } => {
+                self.commands.extend(command.clone());
+                run.pauses.entry(*reason).or_insert(false);
                 run.stand(worked);
             }
+            Event::RunPaused { reason, .. } => drop(run.pauses.insert(*reason, true)),
             Event::RunResumed { command, .. } => {
                 self.commands.extend(command.clone());
-                run.is_paused = false;
+                run.pauses.clear();
                 run.host = epoch;
                 run.works_since = (role == Some(Role::Engine)).then_some(run.works_since.unwrap_or(worked));
             }
             Event::RunReopened { .. } => {
-                (run.outcome, run.cancelled, run.is_paused, run.host) = (None, false, false, epoch);
+                (run.outcome, run.cancelled, run.host) = (None, false, epoch);
+                run.pauses.clear();
                 run.works_since = (role == Some(Role::Engine)).then_some(worked);
             }
             Event::RunFinished { outcome, .. } => {

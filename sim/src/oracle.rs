@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use windlass_core::event::{
-    ApprovalAnswer, Event, Exit, LossReason, Role, RunOutcome, Settlement, StopWhy, Usage,
+    ApprovalAnswer, Event, Exit, LossReason, PauseReason, Role, RunOutcome, Settlement, StopWhy, Usage,
 };
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{CommandId, Epoch, Fence, RunId, Seq, TaskId};
@@ -74,7 +74,8 @@ pub(crate) struct ORun {
     pub(crate) draft: RunDraft,
     pub(crate) tasks: Vec<OTask>,
     pub(crate) names: BTreeMap<TaskId, usize>,
-    pub(crate) is_paused: bool,
+    /// Why nothing new starts, and whether the pause was told.
+    pub(crate) pauses: BTreeMap<PauseReason, bool>,
     pub(crate) outcome: Option<RunOutcome>,
     pub(crate) host: Epoch,
     pub(crate) cancelled: bool,
@@ -232,7 +233,7 @@ impl OTask {
 impl Oracle {
     pub(crate) fn is_active(&self, run: &ORun) -> bool {
         let lives = self.role == Some(Role::Engine) && run.host == self.epoch;
-        lives && !run.is_paused && run.outcome.is_none()
+        lives && run.pauses.is_empty() && run.outcome.is_none()
     }
 
     /// The run and task of an event.

@@ -60,6 +60,7 @@ impl Planted {
             Bug::ConsequencesForgotten      => &["7 dependencies", "14 wake"],
             Bug::RetryNotArmed              => &["14 wake"],
             Bug::AnyApprovalId              => &["20 approval"],
+            Bug::PauseToldEarly             => &["5.3 pause"],
             Bug::CapsIgnored                => &["24 caps"],
             Bug::OptionalFails              => &["18 final is final"],
             Bug::TimeFalls                  => &["1 order"],

@@ -148,10 +148,9 @@ fn pause(run: &Run, command: &CommandId, by: &str) -> Decision {
     if run.pauses.contains_key(&PauseReason::Requested) {
         return Decision::already();
     }
-    Decision::accepted(vec![
-        Event::PauseRequested { run: run.id, command: command.clone(), by: by.into() },
-        Event::RunPaused { run: run.id, reason: PauseReason::Requested },
-    ])
+    let reason = PauseReason::Requested;
+    let command = Some(command.clone());
+    Decision::accepted(vec![Event::PauseRequested { run: run.id, reason, command, by: by.into() }])
 }
 
 fn cancel_run(run: &Run, command: &CommandId, by: &str) -> Decision {
@@ -282,7 +281,7 @@ fn drain(state: &State, at_once: bool) -> Vec<Event> {
     let hosted = state.unfinished.iter().map(|id| &state.runs[id]).filter(|run| run.host == state.epoch);
     let paused = hosted
         .filter(|run| !run.pauses.contains_key(&PauseReason::Interrupted))
-        .map(|run| Event::RunPaused { run: run.id, reason: PauseReason::Interrupted });
+        .map(|run| pause_by(run, PauseReason::Interrupted, "engine"));
     let mut events: Vec<Event> = paused.collect();
     for (run, ix) in state.live.values() {
         let run = &state.runs[run];
@@ -303,10 +302,15 @@ fn disk(state: &State, low: bool) -> Vec<Event> {
     let reason = PauseReason::DiskLow;
     if low {
         let full = hosted.filter(|run| !run.pauses.contains_key(&reason));
-        return full.map(|run| Event::RunPaused { run: run.id, reason }).collect();
+        return full.map(|run| pause_by(run, reason, "disk")).collect();
     }
     let only_for_that = hosted.filter(|run| run.pauses.keys().eq([&reason]));
     only_for_that.map(|run| Event::RunResumed { run: run.id, command: None, by: "disk".into() }).collect()
+}
+
+/// A pause that nobody asked for by name.
+pub(crate) fn pause_by(run: &Run, reason: PauseReason, by: &str) -> Event {
+    Event::PauseRequested { run: run.id, reason, command: None, by: by.into() }
 }
 
 /// An attempt by its key and fence; none where no such attempt was ever started.

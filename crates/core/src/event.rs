@@ -65,9 +65,9 @@ pub enum Event {
         #[serde(skip)]
         hydrated: Hydrated,
     },
-    /// Somebody asked for a pause.
-    PauseRequested { run: RunId, command: CommandId, by: String },
-    /// Nothing new starts until `run_resumed`.
+    /// Nothing new starts until `run_resumed`; what is in flight comes to its end.
+    PauseRequested { run: RunId, reason: PauseReason, command: Option<CommandId>, by: String },
+    /// What was in flight at the request is over: until `run_resumed` nothing happens by itself.
     RunPaused { run: RunId, reason: PauseReason },
     /// The pause is over.
     RunResumed { run: RunId, command: Option<CommandId>, by: String },

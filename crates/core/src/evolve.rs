@@ -8,7 +8,7 @@ use crate::failure::Retried;
 use crate::id::{RunId, TaskId};
 use crate::machine::{attempt, run, task};
 use crate::planted::{Bug, is_planted};
-use crate::state::{Active, Approval, Attempt, Run, State, Task, TaskIx, Wait};
+use crate::state::{Active, Approval, Attempt, Pause, Run, State, Task, TaskIx, Wait};
 use crate::time::{Span, Time};
 use crate::transition::{Fresh, Moment};
 
@@ -108,11 +108,11 @@ fn start_engine(state: &mut State, epoch: crate::id::Epoch, role: Role, moment: 
 #[expect(clippy::wildcard_enum_match_arm, reason = "no other event answers a command")]
 fn note_command(state: &mut State, record: &Record) {
     let command = match &record.event {
-        Event::PauseRequested { command, .. }
-        | Event::CancelRequested { command, .. }
+        Event::CancelRequested { command, .. }
         | Event::TaskUnblocked { command, .. }
         | Event::DeadLetterDropped { command, .. } => Some(command),
-        Event::RunResumed { command, .. }
+        Event::PauseRequested { command, .. }
+        | Event::RunResumed { command, .. }
         | Event::TaskRequeued { command, .. }
         | Event::ApprovalGiven { command, .. } => command.as_ref(),
         _ => None,
@@ -167,8 +167,10 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
     let run = state.runs.get_mut(&id).expect("the run was created before");
     let fresh = &mut state.fresh;
     match &record.event {
-        Event::PauseRequested { .. } => {}
-        Event::RunPaused { reason, .. } => run.pause(*reason, moment),
+        Event::PauseRequested { reason, .. } => run.pause(*reason, moment),
+        Event::RunPaused { reason, .. } => {
+            run.pauses.get_mut(reason).expect("it was requested before").told = true;
+        }
         Event::RunResumed { .. } => {
             run.go_on(run::Fact::Resumed, moment, fresh);
         }
@@ -224,7 +226,7 @@ impl Run {
     fn pause(&mut self, reason: PauseReason, moment: Moment) {
         arrows::of_run(self.phase, run::Fact::Paused);
         self.phase = self.phase.next(run::Fact::Paused).expect("a finished run is not paused");
-        self.pauses.entry(reason).or_insert(moment.at);
+        self.pauses.entry(reason).or_insert(Pause { since: moment.at, told: false });
         self.active.stop(moment.alive);
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::{Stamp, stop};
+use crate::decide::{Stamp, pause_by, stop};
 use crate::event::{ApprovalAnswer, Event, PauseReason, RunOutcome, SkipReason, StopWhy, TimerKind};
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{Digest, TaskId};
@@ -47,7 +47,7 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
         }
     }
     for run in state.unfinished.iter().map(|id| &state.runs[id]) {
-        if let Some(event) = finish(run).or_else(|| deadlock(state, run)) {
+        if let Some(event) = finish(run).or_else(|| deadlock(state, run)).or_else(|| come_to_rest(run)) {
             return vec![event];
         }
     }
@@ -90,9 +90,8 @@ fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
 fn judged(state: &State, run: &Run, event: Event) -> Vec<Event> {
     let met_full_disk =
         matches!(&event, Event::RetryScheduled { error, .. } if error.kind == ErrorKind::DiskFull);
-    let paused = Event::RunPaused { run: run.id, reason: PauseReason::DiskLow };
-    let pause = (met_full_disk && state.is_active(run)).then_some(paused);
-    std::iter::once(event).chain(pause).collect()
+    let pause = || pause_by(run, PauseReason::DiskLow, "disk");
+    std::iter::once(event).chain((met_full_disk && state.is_active(run)).then(pause)).collect()
 }
 
 fn cancel(run: &Run, task: &Task) -> Event {
@@ -332,6 +331,14 @@ fn finish(run: &Run) -> Option<Event> {
         };
         Event::RunFinished { run: run.id, outcome }
     })
+}
+
+/// A pause is told once what was in flight at its request is over.
+fn come_to_rest(run: &Run) -> Option<Event> {
+    let (reason, _) = run.pauses.iter().find(|(_, pause)| !pause.told)?;
+    let in_flight = [Phase::Running, Phase::Stopping, Phase::Gating].map(|phase| run.in_phase(phase));
+    (in_flight == [0; 3] || is_planted(Bug::PauseToldEarly))
+        .then_some(Event::RunPaused { run: run.id, reason: *reason })
 }
 
 /// Nothing is left but tasks that wait for each other. A valid plan never comes to this.

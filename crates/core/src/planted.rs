@@ -61,6 +61,8 @@ bugs! {
     RetryNotArmed = "retry-not-armed",
     /// An approval is given whatever id it names.
     AnyApprovalId = "approval-under-any-id",
+    /// A pause is told while attempts are in flight.
+    PauseToldEarly = "pause-told-early",
     /// A list has as many children as it has items.
     CapsIgnored = "caps-ignored",
     /// A run that an optional task failed in has failed.

@@ -99,8 +99,8 @@ pub struct Run {
     pub ended: Option<Time>,
     /// Where it stands.
     pub phase: run::Phase,
-    /// Why it is paused, and since when.
-    pub pauses: BTreeMap<PauseReason, Time>,
+    /// Why it is paused.
+    pub pauses: BTreeMap<PauseReason, Pause>,
     /// How it ended.
     pub outcome: Option<RunOutcome>,
     /// The opening that works on it: that in which it was created or resumed.
@@ -131,6 +131,15 @@ pub struct Run {
     pub to_cancel: BTreeSet<TaskIx>,
     /// Parents whose children are all final.
     pub to_close: BTreeSet<TaskIx>,
+}
+
+/// A reason to start nothing new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Since when.
+    pub since: Time,
+    /// Whether it is told: what was in flight is over.
+    pub told: bool,
 }
 
 /// A clock that goes only while a run is worked on: an engine alive, the machine awake, the run not paused.
@@ -356,6 +365,11 @@ impl Run {
     pub fn is_at_rest(&self) -> bool {
         use task::Phase::{Gating, Ready, Running, Stopping};
         [Ready, Running, Stopping, Gating].into_iter().all(|phase| self.in_phase(phase) == 0)
+    }
+
+    /// It is paused, and what was in flight is over.
+    pub fn has_paused(&self) -> bool {
+        self.phase == run::Phase::Paused && self.pauses.values().all(|pause| pause.told)
     }
 
     /// Only people can bring it forward.

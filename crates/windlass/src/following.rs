@@ -262,7 +262,9 @@ fn worse(one: Exit, other: Exit) -> Exit {
 
 /// Whether a run has come to a rest for those who follow it.
 fn rests(state: &State, run: RunId, asks_here: bool) -> bool {
-    state.run(run).is_none_or(|run| run.phase != Phase::Running || (run.waits_for_people() && !asks_here))
+    state.run(run).is_none_or(|run| {
+        run.phase == Phase::Finished || run.has_paused() || (run.waits_for_people() && !asks_here)
+    })
 }
 
 /// Reads the journal on a thread of its own, and passes on what happens in a run until it rests or its engine is gone.

@@ -10,8 +10,9 @@ const NAME: &str = "3.2 disk full";
 
 pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
     let Some(run) = oracle.met_full_disk else { return Ok(()) };
-    let paused = Event::RunPaused { run, reason: PauseReason::DiskLow };
-    demand(record.event == paused, NAME, || {
-        format!("{run} met a full disk, and {} follows", record.event.name())
-    })
+    let pauses = matches!(
+        &record.event,
+        Event::PauseRequested { run: paused, reason: PauseReason::DiskLow, .. } if *paused == run
+    );
+    demand(pauses, NAME, || format!("{run} met a full disk, and {} follows", record.event.name()))
 }

@@ -13,6 +13,7 @@ pub(crate) mod fences;
 pub(crate) mod joins;
 pub(crate) mod limits;
 pub(crate) mod order;
+pub(crate) mod pause;
 pub(crate) mod usage;
 pub(crate) mod wake;
 pub(crate) mod winner;
@@ -24,7 +25,7 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 13] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 14] = [
     order::of_record,
     winner::of_record,
     fences::of_record,
@@ -36,6 +37,7 @@ const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 13] = [
     ends::of_record,
     usage::of_record,
     disk::of_record,
+    pause::of_record,
     approval::of_record,
     caps::of_record,
 ];
@@ -47,5 +49,6 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
 /// What is asked when a turn is over and nothing more follows from the state.
 pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     joins::at_rest(oracle, state)?;
+    pause::at_rest(oracle)?;
     wake::at_rest(oracle, state)
 }

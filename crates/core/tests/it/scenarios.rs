@@ -288,7 +288,7 @@ fn event(event: &Event, now: Time) -> String {
             format!(" because of {cause}")
         }
         Event::TaskDead { error, .. } => format!(" {}: {}", error.kind, error.message),
-        Event::RunPaused { reason, .. } => format!(" {reason:?}"),
+        Event::PauseRequested { reason, .. } | Event::RunPaused { reason, .. } => format!(" {reason:?}"),
         Event::RunFinished { outcome, .. } => format!(" {outcome:?}"),
         Event::ApprovalRequested { text, .. } => format!(" {text:?}"),
         Event::ApprovalGiven { answer, .. } => format!(" {answer:?}"),

@@ -68,6 +68,7 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         Event::TaskCancelled { .. } => (ERROR, "cancelled", String::new()),
         Event::TaskRequeued { .. } => (HINT, "requeued", String::new()),
         Event::CancelRequested { task: None, by, .. } => (WARNING, "cancel", format!("asked for by {by}")),
+        Event::PauseRequested { reason, .. } => (WARNING, "pausing", pause(*reason).into()),
         Event::RunPaused { reason, .. } => (WARNING, "paused", pause(*reason).into()),
         Event::RunResumed { .. } => (HINT, "resumed", String::new()),
         Event::ApprovalGiven { answer, by, .. } => (HINT, answer_word(*answer), format!("by {by}")),

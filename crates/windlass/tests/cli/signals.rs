@@ -4,7 +4,7 @@ use std::io::{PipeReader, PipeWriter, Write as _};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::desk::{Desk, is_alive};
+use crate::desk::{Desk, Done, is_alive};
 
 /// A plan whose first task waits at a gate and whose second would follow.
 const WAITS: &str =
@@ -41,6 +41,38 @@ fn ctrl_c_ends_it_in_order_uncharged_and_it_can_be_resumed() {
         "a task with one attempt got another: the first was uncharged"
     );
     assert_eq!(attempts[1]["error"], serde_json::Value::Null);
+}
+
+/// The stream of a run that was paused: its end is told once, last, after the attempt in flight was over.
+fn ends_with_the_pause(done: &Done, reason: &str) {
+    let lines = done.lines();
+    let types: Vec<&str> = lines.iter().filter_map(|line| line["type"].as_str()).collect();
+    let paused: Vec<usize> = (0..types.len()).filter(|at| types[*at] == "run_paused").collect();
+    assert_eq!(paused, [types.len() - 1], "{types:?}");
+    assert_eq!(lines.last().expect("a line")["reason"], reason);
+    assert!(types.contains(&"attempt_reaped"), "{types:?}");
+}
+
+#[test]
+fn the_stream_of_an_interrupted_run_ends_once_what_was_in_flight_is_over() {
+    let desk = Desk::with(WAITS);
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "--json", "plan.yaml"]);
+    running.wait_for("attempt_started");
+    running.signal(Signal::INT);
+    ends_with_the_pause(&running.end(), "interrupted");
+}
+
+#[test]
+fn the_stream_of_a_paused_run_ends_once_what_was_in_flight_is_over() {
+    let desk = Desk::with(WAITS);
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "--json", "plan.yaml"]);
+    running.wait_for("attempt_started");
+    assert_eq!(desk.windlass(&["pause", "last"]).code, Some(0));
+    running.wait_for("pause_requested");
+    desk.open_gate("gate");
+    ends_with_the_pause(&running.end(), "requested");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn a_paused_run_starts_nothing_new_and_its_host_ends() {
     let run = running.run();
     running.wait_for("started   a");
     assert_eq!(desk.windlass(&["pause", &run]).code, Some(0));
-    running.wait_for("paused");
+    running.wait_for("pausing");
     desk.open_gate("gate");
     let done = running.end();
     assert_eq!(done.code, Some(3), "{}", done.all());
