@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use windlass_core::event::Record;
-use windlass_core::id::{CommandId, RunId};
+use windlass_core::id::{CommandId, Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Rejection, Submission};
 use windlass_core::plan::Plan;
 use windlass_core::state::State;
@@ -110,9 +110,9 @@ impl Handle {
         receiver
     }
 
-    /// The blobs of the home.
-    pub fn blobs(&self) -> &FolderBlobs {
-        &self.blobs
+    /// Whether a body lies in the home.
+    pub fn has_body(&self, digest: Digest) -> bool {
+        self.blobs.contains(digest).unwrap_or(false)
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! Never: policy (that is the core's), or a process of its own besides the keeper.
 
+pub mod body;
 pub mod clock;
 pub mod doctor;
 pub mod engine;

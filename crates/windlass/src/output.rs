@@ -1,11 +1,16 @@
 //! Outputs as bytes and as values. Never: a second opinion on what an output is (the worker settles them).
 
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
 use serde_json::Value;
 use windlass_core::effect::Settle;
 use windlass_core::event::Output;
 use windlass_core::id::Digest;
+use windlass_engine::body;
 use windlass_engine::reading::Reading;
-use windlass_worker::{VALUE_BYTES_MAX, settle, value_of};
+use windlass_worker::{OUTPUT_BYTES_MAX, settle, value_of};
 
 use crate::error::{Outcome, Report, engine_failed};
 
@@ -17,18 +22,25 @@ pub(crate) fn of_blob(reading: &Reading, digest: Digest) -> Result<Value, Report
     })
 }
 
-/// An output that a person gives for a task.
-pub(crate) fn given(bytes: &[u8], wanted: &Settle) -> Outcome<Output> {
-    let output = settle(bytes, false, wanted).map_err(|failure| {
+/// An output that a person gives for a task. What is too large for the journal is kept in the home first, as that of an
+/// attempt is.
+pub(crate) fn given(path: &Path, wanted: &Settle, home: &Path) -> Outcome<Output> {
+    let unreadable = |error: io::Error| {
+        Report::usage(format!("{} can't be read", path.display())).cause(error.to_string())
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(OUTPUT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > OUTPUT_BYTES_MAX {
+        let report =
+            Report::usage(format!("{} is longer than the 16 MiB that an output may be", path.display()));
+        return Err(report.hint("give the path of the file as output instead".to_owned()).into());
+    }
+    let output = settle(&bytes, false, wanted).map_err(|failure| {
         Report::usage("the output does not fit the task").cause(failure.message).hint(failure.hint)
     })?;
-    if output.value.is_null() && bytes.len() > VALUE_BYTES_MAX {
-        return Err(Report::usage("the output is longer than 64 KiB")
-            .hint(
-                "larger ones are not supported yet: give the path of a file instead of its content"
-                    .to_owned(),
-            )
-            .into());
+    if output.blob.is_some() {
+        body::keep(home, &bytes).map_err(|error| engine_failed(&error))?;
     }
     Ok(output)
 }

@@ -36,7 +36,7 @@ pub use keeper::run_if_keeper;
 pub use machine::{Containment, Machine, machine};
 pub use program::find as find_program;
 pub use report::{AttemptEnded, Captured, WorkerError, WorkerReport};
-pub use settings::Settings;
+pub use settings::{OUTPUT_BYTES_MAX, Settings};
 pub use settle::{EXTRACTS_BYTES_MAX, VALUE_BYTES_MAX, check_schema, settle, value_of};
 pub use supervise::{Blobs, Supervisor, Surroundings};
 pub use sweep::{OldKeeperError, sweep, wait_for_old_keeper};

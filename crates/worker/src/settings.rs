@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// How long an output may be, in bytes.
+pub const OUTPUT_BYTES_MAX: u64 = 16 << 20;
+
 /// The settings of a [`crate::Supervisor`].
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -32,7 +35,7 @@ impl Settings {
             owners: None,
             program: None,
             log_bytes_max: 64 << 20,
-            output_bytes_max: 16 << 20,
+            output_bytes_max: OUTPUT_BYTES_MAX,
         }
     }
 

@@ -9,7 +9,7 @@ use windlass_core::id::{RunId, TaskId};
 use windlass_core::input::Ask;
 
 use crate::desk::Desk;
-use crate::error::{Outcome, Report};
+use crate::error::Outcome;
 use crate::{lookup, output, steer};
 
 /// Say what became of a task whose outcome is unknown
@@ -36,12 +36,7 @@ impl Settle {
         let (run, task) = steer::find_task(desk, &self.run, &self.task)?;
         let output = match &self.output {
             None => Output::default(),
-            Some(path) => {
-                let bytes = std::fs::read(path).map_err(|error| {
-                    Report::usage(format!("{} can't be read", path.display())).cause(error.to_string())
-                })?;
-                output::given(&bytes, &wanted(desk, run, &task)?)?
-            }
+            Some(path) => output::given(path, &wanted(desk, run, &task)?, &desk.place.home)?,
         };
         let (answer, word) =
             if self.done { (Settlement::Done, "done") } else { (Settlement::Failed, "failed") };

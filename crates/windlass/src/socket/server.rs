@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use windlass_core::input::Ask;
+use windlass_core::event::Output;
+use windlass_core::input::{Ask, Command};
 use windlass_engine::handle::Handle;
 
 use crate::socket::wire::{self, Reply, Request};
@@ -171,6 +172,9 @@ fn answer(request: Request, handle: &Handle, hosts: bool) -> Option<Reply> {
         Request::Command(command) if matches!(command.ask, Ask::SubmitPlan(_)) => {
             Some(Reply::Refused("a plan is handed over by `start`, not as a command".into()))
         }
+        Request::Command(command) if !has_bodies(&command, handle) => {
+            Some(Reply::Refused("the output is a blob that this home does not have".into()))
+        }
         Request::Command(command) => handle.submit(command).ok().map(Reply::Answer),
         Request::Start(_) if !hosts => Some(Reply::Refused(
             "the engine of this home was started with --no-host: it takes no other plans".into(),
@@ -181,4 +185,12 @@ fn answer(request: Request, handle: &Handle, hosts: bool) -> Option<Reply> {
             Err(error) => Some(Reply::Refused(error.to_string())),
         },
     }
+}
+
+/// Whether what a command names lies in the home already: what is journaled must be there.
+fn has_bodies(command: &Command, handle: &Handle) -> bool {
+    if let Ask::Settle { output: Output { blob: Some(digest), .. }, .. } = &command.ask {
+        return handle.has_body(*digest);
+    }
+    true
 }

@@ -167,9 +167,14 @@ fn what_is_said_of_a_command_without_a_live_engine_is_what_is_so_then() {
 
 /// A run with a task whose outcome nobody knows: its engine was killed in the middle.
 fn unknown() -> (Desk, String) {
-    let desk = Desk::with(
-        "tasks: { a: { run: \"echo up > said; cat gate\", rerun: never }, b: { needs: [a], run: [echo, \"got {{ tasks.a.output }}\"] } }",
-    );
+    unknown_with("tasks.a.output")
+}
+
+/// The same, with what is read of that task's output.
+fn unknown_with(read: &str) -> (Desk, String) {
+    let desk = Desk::with(&format!(
+        "tasks: {{ a: {{ run: \"echo up > said; cat gate\", rerun: never }}, b: {{ needs: [a], run: [echo, \"got {{{{ {read} }}}}\"] }} }}",
+    ));
     desk.gate("gate");
     desk.gate("said");
     let mut running = desk.start(&["run", "plan.yaml"]);
@@ -194,6 +199,32 @@ fn an_unknown_outcome_is_settled_as_done_with_its_output() {
     assert_eq!(show["tasks"][0]["output"], "it was");
     assert_eq!(show["tasks"][1]["output"], "got it was");
     assert_eq!(desk.windlass(&["settle", &run, "b", "--failed"]).code, Some(1), "its outcome is known");
+}
+
+#[test]
+fn a_large_output_that_a_person_gives_is_kept_as_that_of_an_attempt() {
+    let (desk, run) = unknown_with("tasks.a.output.kind");
+    let text = "x".repeat(1 << 20);
+    desk.write("output", &format!("{{\"kind\": \"large\", \"text\": \"{text}\"}}"));
+    let settled = desk.windlass(&["settle", &run, "a", "--done", "--output", "output"]);
+    assert_eq!(settled.code, Some(0), "{}", settled.all());
+    assert_eq!(desk.windlass(&["resume"]).code, Some(0));
+    let show = desk.json(&["show", &run, "--json"]);
+    assert_eq!(show["tasks"][0]["output"]["text"], text.as_str());
+    assert_eq!(show["tasks"][1]["output"], "got large");
+    assert_eq!(desk.windlass(&["doctor"]).code, Some(0));
+}
+
+#[test]
+fn an_output_that_is_too_large_to_be_kept_or_used_is_refused_and_settles_nothing() {
+    let (desk, run) = unknown();
+    for (length, why) in [(1 << 20, "an expression of the plan names it"), ((16 << 20) + 1, "16 MiB")] {
+        desk.write("output", &"x".repeat(length));
+        let refused = desk.windlass(&["settle", &run, "a", "--done", "--output", "output"]);
+        assert_eq!(refused.code, Some(2), "{}", refused.all());
+        assert!(refused.err.contains(why) && refused.err.contains("hint:"), "{}", refused.err);
+    }
+    assert_eq!(desk.json(&["show", &run, "--json"])["tasks"][0]["state"], "blocked");
 }
 
 #[test]

@@ -242,6 +242,25 @@ fn a_plan_is_not_taken_as_a_command_since_its_digest_could_be_anothers() {
 }
 
 #[test]
+fn an_output_that_the_home_does_not_have_is_not_taken() {
+    let desk = two();
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    let run = host.run();
+    host.wait_for("started   a");
+    let ask = serde_json::json!({ "settle": {
+        "run": run, "task": "a", "answer": "done", "output": { "blob": "0".repeat(64) },
+    } });
+    let command = serde_json::json!({ "command": { "id": "1", "by": "test", "ask": ask } });
+    let mut stream = UnixStream::connect(socket(&desk)).expect("it is taken");
+    writeln!(stream, "{command}").expect("it is read");
+    let mut reply = String::new();
+    BufReader::new(&stream).read_line(&mut reply).expect("a reply");
+    assert!(reply.contains("a blob that this home does not have"), "{reply}");
+    desk.open_gate("gate");
+    assert_eq!(host.end().code, Some(0));
+}
+
+#[test]
 fn more_clients_than_there_are_files_for_only_wait() {
     let desk = two();
     let program = env!("CARGO_BIN_EXE_windlass");
