@@ -1,15 +1,15 @@
 //! `windlass doctor`: looks at the store, the lock, the agents and the machine, and says how to mend what is not well.
 //! Never: mending anything by itself; `--accept-loss` is a person's word.
 
-use std::path::{Path, PathBuf};
+mod loss;
+mod store;
+
+use std::path::PathBuf;
 
 use clap::Args;
-use rustix::fs::Access;
 use serde::Serialize;
-use windlass_core::id::RunId;
-use windlass_engine::doctor::{Inspection, Named};
-use windlass_engine::error::{ANOTHER_HOME, EngineError};
-use windlass_engine::{doctor, reading};
+use windlass_engine::doctor;
+use windlass_engine::error::EngineError;
 use windlass_worker::environment::LET_THROUGH;
 use windlass_worker::machine;
 
@@ -17,7 +17,7 @@ use crate::config::{Config, files};
 use crate::desk::Desk;
 use crate::error::{Outcome, Report, engine_failed, not_supported_yet};
 use crate::exit::Exit;
-use crate::render::plural::{bytes, count, list};
+use crate::render::plural::{bytes, count};
 use crate::render::style::{ERROR, HINT, OK, WARNING, paint};
 use crate::render::table::{Cell, Table};
 use crate::render::text;
@@ -39,9 +39,6 @@ pub(crate) struct Doctor {
     #[arg(long)]
     json: bool,
 }
-
-/// How many blobs that are gone are named one by one.
-const BLOBS_MAX: usize = 20;
 
 /// How well something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -95,9 +92,9 @@ impl Doctor {
             return say_config(desk, &config, self.json);
         }
         if self.accept_loss {
-            return accept_loss(desk, &config);
+            return loss::accept(desk, &config);
         }
-        let mut findings = store(desk, &config);
+        let mut findings = store::store(desk, &config);
         findings.extend(agents(desk, &config));
         findings.extend(this_machine(desk, &config));
         findings.push(environment(desk));
@@ -135,140 +132,6 @@ fn print(desk: &mut Desk, findings: &[Finding]) -> Outcome<()> {
         }
     }
     Ok(())
-}
-
-/// The store, the lock, and what earlier engines left.
-fn store(desk: &mut Desk, config: &Config) -> Vec<Finding> {
-    let home = desk.place.home.clone();
-    let shown = home.display();
-    let of_store = |finding: Finding| Finding { of_store: true, ..finding };
-    if !home.exists() {
-        return vec![if can_be_made(&home) {
-            let text = format!("{shown} does not exist yet: the first run makes it");
-            Finding::new("store", Health::Ok, text)
-        } else {
-            let text = format!("{shown} does not exist, and can't be made");
-            of_store(Finding::new("store", Health::Wrong, text).hint(ANOTHER_HOME.to_owned()))
-        }];
-    }
-    let found = match doctor::look(&home) {
-        Ok(found) => found,
-        Err(error) => return vec![of_store(Finding::of_error("store", &error))],
-    };
-    let mut findings = Vec::new();
-    let records = count(found.end.seq.0, "record");
-    match (&found.damage, &found.foreign) {
-        (Some(damage), _) => {
-            let accept =
-                "if there is a backup, use it; else `windlass doctor --accept-loss` keeps copies and goes on";
-            findings.push(of_store(
-                Finding::new("store", Health::Wrong, damage.to_string()).hint(accept.to_owned()),
-            ));
-        }
-        (None, Some(foreign)) => {
-            findings.push(of_store(
-                Finding::new("store", Health::Wrong, foreign.to_string()).hint(foreign.hint()),
-            ));
-        }
-        (None, None) => {
-            let sizes = format!(
-                "{} and {} of blobs",
-                bytes(found.sizes.store + found.sizes.wal),
-                bytes(found.sizes.blobs)
-            );
-            let text = format!("{shown}: {records}, the chain holds ({sizes})");
-            findings.push(of_store(Finding::new("store", Health::Ok, text)));
-        }
-    }
-    if found.is_head_slot_torn {
-        let text = "one of the two slots of `head` was torn by a crash; the other one is good";
-        findings.push(Finding::new("store", Health::Remark, text));
-    }
-    findings.extend(blobs(&found).into_iter().map(of_store));
-    findings.extend(engine(desk, config, &home, found.is_live));
-    findings
-}
-
-/// Whether a home could be made where none is: the nearest folder that is there must take it.
-fn can_be_made(home: &Path) -> bool {
-    let nearest = home.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    nearest.is_dir() && rustix::fs::access(nearest, wanted).is_ok()
-}
-
-/// The blobs that records name: each that is gone, with what can't be read for it.
-fn blobs(found: &Inspection) -> Vec<Finding> {
-    let missing = found.dangling.iter().map(|blob| (blob, "is missing"));
-    let unsound = found.unsound.iter().map(|blob| (blob, "is not what was written"));
-    let mut gone: Vec<(&Named, &str)> = missing.chain(unsound).collect();
-    if gone.is_empty() {
-        let only = if found.damage.is_some() { " that the readable records name" } else { "" };
-        let text = format!("blobs: all{only} are there, and are what was written");
-        return vec![Finding::new("store", Health::Ok, text)];
-    }
-    // Plans first: without one a whole run is gone.
-    gone.sort_by_key(|(blob, _)| (!blob.is_plan, blob.seq));
-    let more = gone.len().saturating_sub(BLOBS_MAX);
-    let mut findings: Vec<Finding> = gone
-        .into_iter()
-        .take(BLOBS_MAX)
-        .map(|(blob, how)| {
-            let runs: Vec<&str> = blob.runs.iter().map(RunId::as_str).collect();
-            let runs = format!("{} {}", if runs.len() == 1 { "run" } else { "runs" }, list(&runs));
-            let (what, hint) = if blob.is_plan {
-                let hint = "put it back from a backup, if there is one; the other runs go on without it";
-                (format!("the plan of {runs}, which can't be read without it,"), hint)
-            } else {
-                (
-                    format!("which {runs} named in record {},", blob.seq),
-                    "put it back from a backup, if there is one",
-                )
-            };
-            Finding::new("store", Health::Wrong, format!("blob {}, {what} {how}", blob.digest))
-                .hint(hint.to_owned())
-        })
-        .collect();
-    if more > 0 {
-        findings.push(Finding::new(
-            "store",
-            Health::Wrong,
-            format!("and {}", count(more as u64, "more blob")),
-        ));
-    }
-    findings
-}
-
-/// Whether an engine is alive; where none is, what an earlier one left is ended.
-fn engine(desk: &mut Desk, config: &Config, home: &Path, is_live: bool) -> Vec<Finding> {
-    if is_live {
-        let owner = reading::owner(home);
-        let who = owner.as_ref().map_or_else(|| "a process".into(), |owner| format!("process {}", owner.pid));
-        let socket = owner.and_then(|owner| owner.socket);
-        let reached = crate::reaching::connect(desk).is_some();
-        return vec![match socket {
-            _ if reached => Finding::new("engine", Health::Ok, format!("{who} is alive and takes commands")),
-            Some(path) => Finding::new(
-                "engine",
-                Health::Wrong,
-                format!("{who} is alive, but {} does not answer", path.display()),
-            )
-            .hint("wait a few seconds: it binds a socket that was removed anew; else end it".to_owned()),
-            None => Finding::new("engine", Health::Remark, format!("{who} is carrying out one command")),
-        }];
-    }
-    let mut waited = Vec::new();
-    match doctor::sweep(home, config.home, &mut |what| waited.push(what.to_owned())) {
-        Ok(0) => vec![Finding::new("engine", Health::Ok, "none is alive, and none left anything behind")],
-        Ok(attempts) => {
-            let text =
-                format!("ended what {} of an earlier engine had left", count(attempts as u64, "attempt"));
-            vec![Finding::new("engine", Health::Remark, text)]
-        }
-        Err(error) => {
-            let of_store = matches!(error, EngineError::Home(_) | EngineError::Lock(_));
-            vec![Finding { of_store, ..Finding::of_error("engine", &error) }]
-        }
-    }
 }
 
 /// Whether the programs of the agents in the settings are there.
@@ -350,45 +213,6 @@ fn environment(desk: &Desk) -> Finding {
     );
     Finding::new("environment", Health::Ok, text)
         .hint("`env` and `pass` of a task let more through".to_owned())
-}
-
-fn accept_loss(desk: &mut Desk, config: &Config) -> Outcome {
-    let home = desk.place.home.clone();
-    if !home.exists() {
-        return Err(Report::usage(format!("there is no home {}", home.display())).into());
-    }
-    let repaired = doctor::accept(&home, config.home, &mut |what| desk.note(what));
-    match repaired.map_err(|error| engine_failed(&error))? {
-        None => desk.line("Nothing was wrong with the journal, and nothing was changed.")?,
-        Some(repair) => {
-            desk.line(&what_is_given_up(&repair))?;
-            let gone = doctor::runs_only_in_logs(&home).map_err(|error| engine_failed(&error))?;
-            if !gone.is_empty() {
-                let logs = home.join("logs");
-                desk.line(&format!(
-                    "Gone with them, by what {} still shows: {}.",
-                    logs.display(),
-                    list(&gone)
-                ))?;
-            }
-            desk.line(&format!("Copies of what was there lie in {}.", repair.copies.display()))?;
-        }
-    }
-    Ok(Exit::Done)
-}
-
-fn what_is_given_up(repair: &doctor::Repair) -> String {
-    let lost = repair.known.0.saturating_sub(repair.intact.0);
-    let given_up = match (lost, repair.is_end_known) {
-        (0, true) => "nothing is known to be gone".to_owned(),
-        (_, true) => format!("{} given up", count(lost, "record")),
-        (0, false) => "how many came after it nobody knows, because `head` was missing or damaged".to_owned(),
-        (_, false) => format!(
-            "at least {} given up: how many nobody knows, because `head` was missing or damaged",
-            count(lost, "record")
-        ),
-    };
-    format!("The journal goes on after record {}; {given_up}.", repair.intact)
 }
 
 /// Where each setting came from.
