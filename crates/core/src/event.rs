@@ -49,8 +49,14 @@ pub enum Event {
     EngineStarted { epoch: Epoch, role: Role, build: String },
     /// The clocks were compared: the wall was set by `by_ms`, or the machine slept for `suspended_ms`.
     ClockJumped { by_ms: i64, suspended_ms: u64 },
-    /// Damage was accepted by a person; the records `from..=to` are gone.
-    JournalRepaired { lost_from: Seq, lost_to: Seq },
+    /// Damage was accepted by a person; the records `from..=to` are gone, none where `from` is above `to`, and so are
+    /// these blobs.
+    JournalRepaired {
+        lost_from: Seq,
+        lost_to: Seq,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lost_blobs: Vec<Digest>,
+    },
 
     /// A plan became a run. `plan` is the digest of the normalised plan's blob; `folder` is where its tasks work;
     /// `env` is the digest of the blob with the variables that attempts get.

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use windlass_core::id::RunId;
+use windlass_core::id::{Digest, RunId};
 use windlass_core::time::Span;
+use windlass_journal::forgo::forgo;
 use windlass_journal::home::{self, Home, HomeSettings};
 use windlass_journal::inspect::{Closeness, inspect};
 use windlass_journal::lock::Lock;
@@ -56,17 +57,31 @@ pub fn room(home: &Path) -> Result<u64, EngineError> {
     home::room(home).map_err(|source| EngineError::System { doing: "look at the disk of the home", source })
 }
 
-/// Goes on with what is left of a damaged journal. None where nothing was wrong with it.
-pub fn accept(
-    home: &Path,
-    settings: HomeSettings,
-    says: &mut dyn FnMut(&str),
-) -> Result<Option<Repair>, EngineError> {
+/// What a person has given up.
+#[derive(Debug, Default)]
+pub struct Loss {
+    /// The end of the journal, where that was damaged.
+    pub repair: Option<Repair>,
+    /// The blobs that are gone and that no acceptance had named.
+    pub blobs: Vec<Named>,
+}
+
+/// Goes on with what is left: cuts a damaged journal, and gives up the blobs that are gone.
+pub fn accept(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) -> Result<Loss, EngineError> {
     let home = Home::open_or_create(home, settings)?;
     let lock = Lock::take(home.path(), None)?;
     windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, says)?;
     let at = clock::now();
     // A folder's name without colons: it is copied to places that don't take them.
     let name = at.to_string().replace(':', "-");
-    Ok(accept_loss(&home, &lock, Acceptance { name: &name, at, build: BUILD })?)
+    let acceptance = Acceptance { name: &name, at, build: BUILD };
+    let repair = accept_loss(&home, &lock, acceptance)?;
+    let found = inspect(home.path(), Closeness::Sound)?;
+    let gone = found.dangling.into_iter().chain(found.unsound);
+    let blobs: Vec<Named> = gone.filter(|blob| !blob.is_given_up).collect();
+    if !blobs.is_empty() {
+        let digests: Vec<Digest> = blobs.iter().map(|blob| blob.digest).collect();
+        forgo(&home, &lock, acceptance, &digests)?;
+    }
+    Ok(Loss { repair, blobs })
 }

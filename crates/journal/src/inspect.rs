@@ -82,6 +82,8 @@ pub struct Named {
     pub runs: BTreeSet<RunId>,
     /// Whether it is a plan: without it nothing can be said of its runs.
     pub is_plan: bool,
+    /// Whether a person has given it up since it was named last.
+    pub is_given_up: bool,
 }
 
 /// What takes up space, in bytes.
@@ -185,9 +187,17 @@ impl Inspection {
         if let Event::EngineStarted { epoch, build, .. } = event {
             self.openings.push(Opening { epoch: *epoch, seq, build: build.clone() });
         }
+        if let Event::JournalRepaired { lost_blobs, .. } = event {
+            for digest in lost_blobs {
+                if let Some(blob) = named.get_mut(digest) {
+                    blob.is_given_up = true;
+                }
+            }
+        }
         for digest in blobs_of(event) {
-            let new = || Named { seq, digest, runs: BTreeSet::new(), is_plan: false };
+            let new = || Named { seq, digest, runs: BTreeSet::new(), is_plan: false, is_given_up: false };
             let blob = named.entry(digest).or_insert_with(new);
+            blob.is_given_up = false;
             blob.runs.extend(event.run());
             blob.is_plan |= matches!(event, Event::RunCreated { plan, .. } if *plan == digest);
         }

@@ -14,6 +14,7 @@
 pub mod blob;
 pub mod chain;
 pub mod error;
+pub mod forgo;
 pub mod head;
 pub mod home;
 pub mod inspect;

@@ -239,7 +239,8 @@ impl Renewal<'_> {
         let first = self.beginning.head.seq.next();
         let build = self.acceptance.build.into();
         let started = Event::EngineStarted { epoch: self.epoch, role: Role::Command, build };
-        let repaired = Event::JournalRepaired { lost_from: first, lost_to: repair.known };
+        let repaired =
+            Event::JournalRepaired { lost_from: first, lost_to: repair.known, lost_blobs: Vec::new() };
         [Record { seq: first, at, event: started }, Record { seq: first.next(), at, event: repaired }]
     }
 }

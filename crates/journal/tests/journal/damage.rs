@@ -215,7 +215,7 @@ fn after_accepting_the_loss_the_true_beginning_goes_on() {
     assert_eq!(all[..kept], records[..kept]);
     let [first, second] = &all[kept..] else { panic!("two records say what happened: {all:?}") };
     assert!(matches!(first.event, Event::EngineStarted { epoch: Epoch(2), .. }));
-    let lost = Event::JournalRepaired { lost_from: intact.next(), lost_to: Seq(30) };
+    let lost = Event::JournalRepaired { lost_from: intact.next(), lost_to: Seq(30), lost_blobs: Vec::new() };
     assert_eq!(second.event, lost);
     assert!(second.at >= records[kept - 1].at, "time does not go back");
     let end = journal.head();

@@ -136,10 +136,27 @@ fn a_run_whose_plan_is_gone_is_lost_alone() {
     assert_eq!(looked.code, Some(4), "{}", looked.all());
     assert!(looked.out.contains(&format!("the plan of run {lost}")), "{}", looked.out);
     assert!(looked.out.contains("the chain holds"), "{}", looked.out);
-    let accepted = desk.windlass(&["doctor", "--accept-loss"]);
-    assert!(accepted.out.contains("Nothing was wrong"), "{}", accepted.all());
+    assert!(looked.out.contains("--accept-loss"), "{}", looked.out);
     assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(0), "new work goes on");
     assert_eq!(desk.json(&["ps", "--json"])["runs"].as_array().map(Vec::len), Some(2));
+
+    let accepted = desk.windlass(&["doctor", "--accept-loss"]);
+    assert_eq!(accepted.code, Some(0), "{}", accepted.all());
+    assert!(
+        accepted.out.contains(&format!("Run {lost} is given up: its plan is gone.")),
+        "{}",
+        accepted.all()
+    );
+    let looked = desk.windlass(&["doctor"]);
+    assert_eq!(looked.code, Some(0), "{}", looked.all());
+    assert!(
+        looked.out.contains("remark") && looked.out.contains(&format!("run {lost} is lost")),
+        "{}",
+        looked.out
+    );
+    assert_eq!(desk.windlass(&["show", &lost]).code, Some(4), "nothing can be said of it");
+    let again = desk.windlass(&["doctor", "--accept-loss"]);
+    assert!(again.out.contains("Nothing was wrong"), "{}", again.all());
 
     desk.write("plan.yaml", "goal: first of all\ntasks: { a: { run: \"true\" } }");
     desk.windlass(&["run", "plan.yaml"]);
@@ -148,6 +165,39 @@ fn a_run_whose_plan_is_gone_is_lost_alone() {
         Some(4),
         "with its plan it is back"
     );
+}
+
+#[test]
+fn what_was_accepted_once_and_is_lost_anew_is_wrong_again() {
+    let plan = "goal: first of all\ntasks: { a: { run: \"true\" } }";
+    let desk = Desk::with(plan);
+    desk.windlass(&["run", "plan.yaml"]);
+    without_plan(&desk, "first of all");
+    assert_eq!(desk.windlass(&["doctor", "--accept-loss"]).code, Some(0));
+    desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(desk.windlass(&["doctor"]).code, Some(0));
+    without_plan(&desk, "first of all");
+    assert_eq!(desk.windlass(&["doctor"]).code, Some(4));
+}
+
+#[test]
+fn an_output_that_is_gone_may_be_given_up() {
+    let desk = Desk::with("tasks: { a: { run: \"head -c 200000 /dev/zero | tr '\\\\0' x\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    for shard in fs::read_dir(desk.home().join("blobs")).expect("there are some").flatten() {
+        for blob in fs::read_dir(shard.path()).expect("a folder").flatten() {
+            if blob.metadata().is_ok_and(|found| found.len() == 200_000) {
+                fs::remove_file(blob.path()).expect("ours");
+            }
+        }
+    }
+    assert_eq!(desk.windlass(&["doctor"]).code, Some(4));
+    let accepted = desk.windlass(&["doctor", "--accept-loss"]);
+    assert!(accepted.out.contains("1 output or environment is given up"), "{}", accepted.all());
+    let looked = desk.windlass(&["doctor"]);
+    assert_eq!(looked.code, Some(0), "{}", looked.all());
+    assert!(looked.out.contains("remark"), "{}", looked.out);
+    assert_eq!(desk.windlass(&["show", "last"]).code, Some(4), "it is not there, all the same");
 }
 
 #[test]

@@ -85,36 +85,42 @@ fn blobs(found: &Inspection) -> Vec<Finding> {
         let text = format!("blobs: all{only} are there, and are what was written");
         return vec![Finding::new("store", Health::Ok, text)];
     }
-    // Plans first: without one a whole run is gone.
-    gone.sort_by_key(|(blob, _)| (!blob.is_plan, blob.seq));
-    let more = gone.len().saturating_sub(BLOBS_MAX);
-    let mut findings: Vec<Finding> = gone
-        .into_iter()
-        .take(BLOBS_MAX)
-        .map(|(blob, how)| {
-            let runs: Vec<&str> = blob.runs.iter().map(RunId::as_str).collect();
-            let runs = format!("{} {}", if runs.len() == 1 { "run" } else { "runs" }, list(&runs));
-            let (what, hint) = if blob.is_plan {
-                let hint = "put it back from a backup, if there is one; the other runs go on without it";
-                (format!("the plan of {runs}, which can't be read without it,"), hint)
-            } else {
-                (
-                    format!("which {runs} named in record {},", blob.seq),
-                    "put it back from a backup, if there is one",
-                )
-            };
-            Finding::new("store", Health::Wrong, format!("blob {}, {what} {how}", blob.digest))
-                .hint(hint.to_owned())
-        })
-        .collect();
-    if more > 0 {
-        findings.push(Finding::new(
-            "store",
-            Health::Wrong,
-            format!("and {}", count(more as u64, "more blob")),
-        ));
+    // What nobody has given up comes first, and in it plans: without one a whole run is gone.
+    gone.sort_by_key(|(blob, _)| (blob.is_given_up, !blob.is_plan, blob.seq));
+    let more = gone.get(BLOBS_MAX).map(|(blob, _)| health_of(blob));
+    let mut findings: Vec<Finding> =
+        gone.iter().take(BLOBS_MAX).map(|(blob, how)| gone_blob(blob, how)).collect();
+    if let Some(health) = more {
+        let text = format!("and {}", count((gone.len() - BLOBS_MAX) as u64, "more blob"));
+        findings.push(Finding::new("store", health, text));
     }
     findings
+}
+
+/// What was given up is gone all the same, but nothing has to be done about it.
+fn health_of(blob: &Named) -> Health {
+    if blob.is_given_up { Health::Remark } else { Health::Wrong }
+}
+
+fn gone_blob(blob: &Named, how: &str) -> Finding {
+    let runs: Vec<&str> = blob.runs.iter().map(RunId::as_str).collect();
+    let (noun, verb) = if runs.len() == 1 { ("run", "is") } else { ("runs", "are") };
+    let runs = format!("{noun} {}", list(&runs));
+    let digest = blob.digest;
+    let text = match (blob.is_given_up, blob.is_plan) {
+        (false, true) => format!("blob {digest}, the plan of {runs}, which can't be read without it, {how}"),
+        (false, false) => format!("blob {digest}, which {runs} named in record {}, {how}", blob.seq),
+        (true, true) => format!("{runs} {verb} lost, as was accepted: blob {digest}, the plan, {how}"),
+        (true, false) => format!("blob {digest}, which {runs} named, {how}, as was accepted"),
+    };
+    let hint = if blob.is_given_up {
+        "put back from a backup, it is there again".to_owned()
+    } else {
+        "put it back from a backup, if there is one; else `windlass doctor --accept-loss` gives it up; the other runs go on \
+         without it"
+            .to_owned()
+    };
+    Finding::new("store", health_of(blob), text).hint(hint)
 }
 
 /// Whether an engine is alive; where none is, what an earlier one left is ended.
