@@ -1,6 +1,6 @@
-//! Windlass beside ninja on the same graphs of `true`, in turns. Windlass keeps its journal on the same disk, captures
-//! output and starts the program without a shell; ninja has no journal and starts `sh -c`, in which `true` is a builtin:
-//! one program a task for both. A second ninja has the shell start the program.
+//! Windlass beside ninja on the same graphs of `/bin/true`, in turns. Windlass keeps its journal on the same disk,
+//! captures output and starts the program itself; ninja has no journal and has `sh -c` start it. A second ninja is given
+//! the shell's own `true`: it starts no program but the shell, and is the floor of one process a task.
 //! Never: a warm home (each run begins with an empty one), or a contender that had the machine to itself.
 
 use std::fs;
@@ -34,21 +34,20 @@ pub(crate) fn compare(windlass: &Path, folder: &Path, rounds: usize) -> Result<(
         );
     }
     println!(
-        "\n| graph | contender | wall, median (least – most) | a task | CPU a task | to ninja |\n|---|---|---:|---:|---:|---:|"
+        "\n| graph | contender | wall, median (least – most) | a task | CPU a task | to ninja | to ninja, builtin |\n|---|---|---:|---:|---:|---:|---:|"
     );
     for graph in [Graph::layered(TASKS), Graph::chain(TASKS)] {
         let bench = Bench { windlass, folder, home, graph: &graph, slots: slots.to_string() };
         bench.write()?;
         let mut taken = [const { Vec::new() }; 3];
         for _ in 0..rounds {
-            taken[0].push(bench.ninja("builtin.ninja")?);
-            taken[1].push(bench.windlass()?);
-            taken[2].push(bench.ninja("program.ninja")?);
+            taken[0].push(bench.windlass()?);
+            taken[1].push(bench.ninja("program.ninja")?);
+            taken[2].push(bench.ninja("builtin.ninja")?);
         }
-        let base = median(&taken[0]).wall;
-        for (contender, taken) in ["ninja, `true`", "windlass", "ninja, `/bin/true`"].into_iter().zip(&taken)
-        {
-            row(&graph, contender, taken, base);
+        let bases = [median(&taken[1]).wall, median(&taken[2]).wall];
+        for (contender, taken) in ["windlass", "ninja", "ninja, builtin"].into_iter().zip(&taken) {
+            row(&graph, contender, taken, bases);
         }
     }
     println!("\nload after: {}", disk::load());
@@ -100,14 +99,14 @@ fn median(taken: &[Taken]) -> Taken {
     Taken { wall: middle(|taken| taken.wall), cpu: middle(|taken| taken.cpu) }
 }
 
-fn row(graph: &Graph, contender: &str, taken: &[Taken], base: Duration) {
+fn row(graph: &Graph, contender: &str, taken: &[Taken], bases: [Duration; 2]) {
     let middle = median(taken);
     let walls = || taken.iter().map(|taken| taken.wall.as_secs_f64());
     let (least, most) = (walls().fold(f64::MAX, f64::min), walls().fold(0.0, f64::max));
-    let ratio = middle.wall.as_secs_f64() / base.as_secs_f64();
+    let [ninja, builtin] = bases.map(|base| middle.wall.as_secs_f64() / base.as_secs_f64());
     let tasks = u32::try_from(graph.tasks()).expect("a thousand");
     println!(
-        "| {} | {contender} | {:.3} s ({least:.3} – {most:.3}) | {} µs | {} µs | {ratio:.2} |",
+        "| {} | {contender} | {:.3} s ({least:.3} – {most:.3}) | {} µs | {} µs | {ninja:.2} | {builtin:.2} |",
         graph.name,
         middle.wall.as_secs_f64(),
         (middle.wall / tasks).as_micros(),
