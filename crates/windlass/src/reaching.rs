@@ -35,13 +35,12 @@ pub(crate) fn reach(
     let until = clock::awake() + HELD_WITHIN;
     loop {
         let mut is_ending = false;
-        if let Some(mut client) = connect(desk) {
-            match ask(&mut client) {
-                Ok(reply) => return Ok(Reached::There(reply)),
-                Err(Lost::Silent) => return Err(silent(desk).into()),
-                // It is ending, or has ended: whether it did this first is in the journal.
-                Err(Lost::Closed) => is_ending = true,
-            }
+        match connect(desk).map(|mut client| ask(&mut client)) {
+            Ok(Ok(reply)) => return Ok(Reached::There(reply)),
+            Err(Lost::Silent) | Ok(Err(Lost::Silent)) => return Err(silent(desk).into()),
+            // It is ending, or has ended: whether it did this first is in the journal.
+            Ok(Err(Lost::Closed)) => is_ending = true,
+            Err(Lost::Closed) => {}
         }
         match Engine::open(options.clone(), &mut |what| desk.note(what)) {
             Ok(engine) => return Ok(Reached::Here(Box::new(engine))),
@@ -60,9 +59,9 @@ pub(crate) fn out_of_place() -> Failed {
 }
 
 /// A connection to the live engine of the home, if there is one that takes commands.
-pub(crate) fn connect(desk: &Desk) -> Option<Client> {
-    let socket = reading::owner(&desk.place.home)?.socket?;
-    Client::connect(&socket).ok()
+pub(crate) fn connect(desk: &Desk) -> Result<Client, Lost> {
+    let socket = reading::owner(&desk.place.home).and_then(|owner| owner.socket).ok_or(Lost::Closed)?;
+    Client::connect(&socket)
 }
 
 /// What is said where the home is in use and nobody answers.

@@ -1,10 +1,13 @@
 //! Two terminals, one home: the second hands its plan to the engine that is alive.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rustix::process::Signal;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use windlass_engine::reading::Reading;
 
 use crate::desk::Desk;
@@ -156,6 +159,44 @@ fn an_engine_that_does_not_answer_is_named_with_its_pid() {
     // The wish may have reached it all the same; said again, it holds in either case, and the run ends.
     desk.windlass(&["cancel", &run]);
     host.end();
+}
+
+#[test]
+fn an_engine_whose_queue_is_full_is_named_with_its_pid_and_not_waited_for_without_end() {
+    let desk = two();
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    let run = host.run();
+    host.wait_for("started   a");
+    host.signal(Signal::STOP);
+    let queue = fill(&socket(&desk));
+    let cancelled = desk.windlass(&["cancel", &run]);
+    drop(queue);
+    host.signal(Signal::CONT);
+    assert_eq!(cancelled.code, Some(4), "{}", cancelled.all());
+    let pid = format!("process {}", host.pid().as_raw_nonzero());
+    assert!(cancelled.err.contains(&pid), "{}", cancelled.err);
+    desk.open_gate("gate");
+    assert_eq!(host.end().code, Some(0), "the wish never reached it");
+}
+
+/// As many clients as the queue of a socket holds.
+fn fill(path: &Path) -> Vec<OwnedFd> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the maximum");
+    let address = SocketAddrUnix::new(path).expect("it is short enough");
+    let mut queue = Vec::new();
+    loop {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let client =
+            socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("there are files");
+        match connect(&client, &address) {
+            Ok(()) => queue.push(client),
+            Err(full) => {
+                assert_eq!(full, Errno::AGAIN);
+                return queue;
+            }
+        }
+    }
 }
 
 /// A host that was asked to end, and whose attempt takes its time until the gate is opened.

@@ -129,7 +129,7 @@ fn engine(desk: &mut Desk, config: &Config, home: &Path, is_live: bool) -> Vec<F
         let owner = reading::owner(home);
         let who = owner.as_ref().map_or_else(|| "a process".into(), |owner| format!("process {}", owner.pid));
         let socket = owner.and_then(|owner| owner.socket);
-        let reached = crate::reaching::connect(desk).is_some();
+        let reached = crate::reaching::connect(desk).is_ok();
         return vec![match socket {
             _ if reached => Finding::new("engine", Health::Ok, format!("{who} is alive and takes commands")),
             Some(path) => Finding::new(
