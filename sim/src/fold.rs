@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use windlass_core::event::{Event, LossReason, Record, Role, SkipReason};
+use windlass_core::event::{Event, LossReason, Record, Role, SkipReason, TimerKind};
 use windlass_core::failure::ErrorKind;
 use windlass_core::id::{AttemptKey, Epoch, Fence, RunId, TaskId};
 use windlass_core::time::Time;
@@ -278,8 +278,10 @@ impl OTask {
                 self.life.ceiling_ms = *ceiling_ms;
                 let boot = now.boot + u64::try_from(due.ms - now.record_at.ms).unwrap_or(0).min(*wait_ms);
                 let steady_ms = due.ms - now.steps_ms;
-                self.life.due = Some(Due { steady_ms, boot, unseen_steps: now.unseen_steps });
+                let due = Due { steady_ms, boot, unseen_steps: now.unseen_steps };
+                self.life.due = (*wait_ms > 0).then_some(due);
             }
+            Event::TimerFired { timer: TimerKind::Retry, .. } => self.life.due = None,
             Event::TaskBlocked { .. } => (self.life.is_unknown, self.life.asked_at) = (true, worked),
             Event::TaskSkipped { reason, .. } => {
                 self.end = Some(if *reason == SkipReason::When { End::WhenFalse } else { End::Upstream });

@@ -1,5 +1,6 @@
-//! 6, not before due: a start is not before its `retry_scheduled` due, by the journal's clock and by the world's; due is
-//! not before end + `retry_after`; ceilings never fall within an incarnation; no bound of time ends a wait too early.
+//! 6, not before due: a wait before a retry ends not before its due, by the journal's clock and by the world's, and no
+//! attempt starts while it lasts; what has come to its due stays so, also where a clock is set back then; due is not
+//! before end + `retry_after`; ceilings never fall within an incarnation; no bound of time ends a wait too early.
 //! Never: whether there is another attempt (`attempts.rs`).
 
 use windlass_core::event::{Event, Record, TimerKind};
@@ -36,15 +37,21 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         }
         Event::AttemptStarted { .. } => {
             let (_, _, task) = oracle.at(&record.event).expect("it was created");
-            let Some(due) = task.life.due else { return Ok(()) };
+            demand(task.life.due.is_none(), NAME, || format!("{} starts while it waits", task.id))
+        }
+        Event::TimerFired { timer: TimerKind::Retry, .. } => {
+            let (_, _, task) = oracle.at(&record.event).expect("it was created");
+            let Some(due) = task.life.due else {
+                return demand(false, NAME, || format!("{} did not wait", task.id));
+            };
             let steady = record.at.ms - oracle.steps_ms;
             demand(steady >= due.steady_ms, NAME, || {
-                format!("{} starts {} ms before it is due", task.id, due.steady_ms - steady)
+                format!("the wait of {} ends {} ms before it is due", task.id, due.steady_ms - steady)
             })?;
             let truly = oracle.boot + RECEIVED_BEFORE_MS + oracle.drift_ms >= due.boot
                 || due.unseen_steps != oracle.unseen_steps;
             demand(truly, NAME, || {
-                format!("{} starts {} ms too early in truth", task.id, due.boot - oracle.boot)
+                format!("the wait of {} ends {} ms too early in truth", task.id, due.boot - oracle.boot)
             })
         }
         Event::TimerFired { timer, .. } => fired(oracle, &record.event, *timer),
