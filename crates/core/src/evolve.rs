@@ -253,10 +253,7 @@ impl Run {
                 self.cancelled = true;
                 (0..self.tasks.len()).map(TaskIx::from_len).collect()
             }
-            Some(name) => {
-                let ix = self.names[name];
-                std::iter::once(ix).chain(self.task(ix).children.iter().copied()).collect()
-            }
+            Some(name) => self.family(self.names[name]),
         };
         for ix in wished {
             let task = &mut self.tasks[ix.at()];
@@ -433,7 +430,7 @@ impl Run {
 
     fn expand(&mut self, ix: TaskIx, items: &[serde_json::Value], moment: Moment, fresh: &mut Fresh) {
         let parent = self.task(ix);
-        let (id, spec) = (parent.id.clone(), parent.spec);
+        let (id, spec, layer) = (parent.id.clone(), parent.spec, parent.layer + 1);
         let max_parallel = self.spec(parent).for_each.as_ref().and_then(|each| each.max_parallel);
         let lane = self.queue.children_lane(parent.lane, max_parallel);
         let first = self.tasks.len();
@@ -441,6 +438,7 @@ impl Run {
             let number = u32::try_from(number).expect("capped");
             let child = TaskIx::from_len(self.tasks.len());
             let mut task = Task::new(id.child(number), spec, lane, moment);
+            task.layer = layer;
             task.parent = Some((ix, number));
             task.item = item.clone();
             self.names.insert(task.id.clone(), child);
@@ -499,6 +497,7 @@ impl Task {
         Self {
             id,
             spec,
+            layer: 0,
             parent: None,
             item: serde_json::Value::Null,
             phase: task::Phase::Waiting,

@@ -103,7 +103,7 @@ fn cancel(run: &Run, task: &Task) -> Event {
 
 fn skip(run: &Run, ix: TaskIx) -> Event {
     let task = run.task(ix);
-    let needs = run.spec(task).needs.iter().map(|need| TaskIx::from_len(*need));
+    let needs = run.needs(task);
     let mut endings = needs.clone().map(|need| run.ending(need));
     let (run_id, name) = (run.id, task.id.clone());
     if endings.all(|ending| ending == Some(Ending::WhenSkipped)) {
@@ -202,7 +202,7 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     let view = View::of(run, ix);
     let dead = |error: Failure| vec![judge::dead(run, task, None, error)];
     // A condition is looked at once in an incarnation: between two attempts it has held.
-    let condition = spec.when.as_ref().filter(|_| task.parent.is_none() && !task.has_begun());
+    let condition = spec.when.as_ref().filter(|_| task.is_node() && !task.has_begun());
     if let Some(when) = condition {
         match when.truth(&view) {
             Ok(true) => {}
@@ -348,8 +348,7 @@ fn deadlock(state: &State, run: &Run) -> Option<Event> {
         return None;
     }
     let task = run.tasks.iter().find(|task| task.phase == Phase::Waiting)?;
-    let waits_for: Vec<String> =
-        run.spec(task).needs.iter().map(|need| run.plan.tasks[*need].id.to_string()).collect();
+    let waits_for: Vec<String> = run.needs(task).map(|need| run.task(need).id.to_string()).collect();
     let message = format!("nothing can wake it any more: it waits for {}", waits_for.join(", "));
     let error = Failure::new(ErrorKind::Deadlock, message);
     Some(judge::dead(run, task, None, error))

@@ -33,6 +33,7 @@ pub mod state;
 pub mod template;
 pub mod time;
 mod transition;
+pub mod tree;
 pub mod turn;
 pub mod view;
 pub mod wake;

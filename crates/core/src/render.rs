@@ -53,14 +53,14 @@ impl Scope for View<'_> {
     }
 
     fn task(&self, name: &str) -> Option<TaskSeen<'_>> {
-        let id: TaskId = name.parse().ok()?;
-        let task = self.run.task(*self.run.names.get(&id)?);
+        let task = self.run.named(name)?;
+        let id = &task.id;
         let seen = self.seen.filter(|_| !is_planted(Bug::TextsFollow));
-        if let Some(phase) = seen.and_then(|seen| seen.get(&id)) {
+        if let Some(phase) = seen.and_then(|seen| seen.get(id)) {
             return Some(TaskSeen { state: phase.name(), output: OutputSeen::Null });
         }
         if task.phase != Phase::Succeeded {
-            self.looked.borrow_mut().insert(id, task.phase);
+            self.looked.borrow_mut().insert(id.clone(), task.phase);
         }
         let output = if task.phase == Phase::Succeeded && self.run.is_parent(task) {
             OutputSeen::Children(
@@ -73,7 +73,7 @@ impl Scope for View<'_> {
     }
 
     fn item(&self) -> Option<&Value> {
-        self.task.parent.map(|_| &self.task.item)
+        self.run.item(self.task)
     }
 
     fn index(&self) -> Option<u32> {

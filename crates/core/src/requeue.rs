@@ -137,8 +137,11 @@ impl Requeue<'_> {
         let was_impossible = matches!(task.skipped, Some((SkipReason::Upstream, _)));
         let spec = self.run.spec(task);
         let mut tally = Tally::default();
-        let needs = spec.needs.iter().map(|need| TaskIx::from_len(*need));
-        let ended = needs.filter(|need| !self.back.contains(need)).filter_map(|need| self.run.ending(need));
+        let ended = self
+            .run
+            .needs(task)
+            .filter(|need| !self.back.contains(need))
+            .filter_map(|need| self.run.ending(need));
         ended.for_each(|ending| tally.count(ending));
         let needs = u32::try_from(spec.needs.len()).expect("no more needs than tasks");
         let standing = tally.standing(spec.join, needs);

@@ -12,7 +12,7 @@ use crate::event::{
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
 use crate::machine::{attempt, run, task};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
 use crate::policy::{join, retry};
 use crate::queue::Queue;
@@ -156,8 +156,10 @@ pub struct Active {
 pub struct Task {
     /// Its name.
     pub id: TaskId,
-    /// Its place in the plan; children have that of their parent.
+    /// Its place in the plan; children of lists have that of their parent.
     pub spec: u32,
+    /// How many of the modifiers that make children it has behind it: none for a node of the plan.
+    pub layer: u8,
     /// Its parent and its number among the children.
     pub parent: Option<(TaskIx, u32)>,
     /// What it is about, for a child.
@@ -326,24 +328,6 @@ impl Run {
     /// The task at a place.
     pub fn task(&self, ix: TaskIx) -> &Task {
         &self.tasks[ix.at()]
-    }
-
-    /// The plan's text of a task, or of its parent for a child.
-    pub fn spec(&self, task: &Task) -> &plan::Task {
-        &self.plan.tasks[usize::try_from(task.spec).expect("32 bits fit")]
-    }
-
-    /// The agent that works on a task, if one does.
-    pub fn agent_of(&self, task: &Task) -> Option<&AgentName> {
-        match &self.spec(task).work {
-            plan::Work::Prompt { agent, .. } => Some(agent),
-            plan::Work::Argv(_) | plan::Work::Shell(_) | plan::Work::Approval { .. } => None,
-        }
-    }
-
-    /// Whether a task is a parent that becomes children.
-    pub fn is_parent(&self, task: &Task) -> bool {
-        task.parent.is_none() && self.spec(task).for_each.is_some()
     }
 
     /// How many tasks are in a phase.

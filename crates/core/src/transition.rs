@@ -119,7 +119,7 @@ impl Run {
 
     fn make_ready(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
         let active = self.active.at(moment.alive);
-        let is_work = !self.is_parent(self.task(ix)) && !self.is_approval(ix);
+        let is_work = !self.is_parent(self.task(ix)) && !self.asks(self.task(ix));
         let timeout = self.spec(self.task(ix)).timeout.clone();
         let task = &mut self.tasks[ix.at()];
         task.ready_at = moment.seq;
@@ -157,7 +157,7 @@ impl Run {
                 Phase::Waiting => self.look_at_join(dependant, moment, fresh),
                 // What a person is shown has changed: the question is to be asked anew, each child's too.
                 Phase::Blocked => self.look_at_question(dependant, fresh),
-                Phase::Expanded if self.is_approval(dependant) => {
+                Phase::Expanded if self.asks(self.task(dependant)) => {
                     for child in 0..self.task(dependant).children.len() {
                         self.look_at_question(self.task(dependant).children[child], fresh);
                     }
@@ -256,7 +256,7 @@ impl Run {
     /// What the join of a task has come to.
     pub(crate) fn standing(&self, ix: TaskIx) -> Standing {
         let task = self.task(ix);
-        if task.parent.is_some() {
+        if !task.is_node() {
             return Standing::Met;
         }
         let spec = self.spec(task);
@@ -267,10 +267,8 @@ impl Run {
     fn tally(&self, ix: TaskIx) -> Tally {
         let mut tally = Tally::default();
         let task = self.task(ix);
-        if task.parent.is_none() {
-            let needs = self.spec(task).needs.iter().map(|need| TaskIx::from_len(*need));
-            needs.filter_map(|need| self.ending(need)).for_each(|ending| tally.count(ending));
-        }
+        let ended = self.needs(task).filter_map(|need| self.ending(need));
+        ended.for_each(|ending| tally.count(ending));
         tally
     }
 
@@ -304,9 +302,5 @@ impl Run {
             matches!(phase, Phase::Dead | Phase::Cancelled) || (phase == Phase::Skipped && !skipped_by_when);
         let excused = self.spec(task).optional && !is_planted(Bug::OptionalFails);
         fails && task.parent.is_none() && !excused
-    }
-
-    pub(crate) fn is_approval(&self, ix: TaskIx) -> bool {
-        matches!(self.spec(self.task(ix)).work, crate::plan::Work::Approval { .. })
     }
 }

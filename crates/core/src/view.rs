@@ -220,7 +220,7 @@ fn is_zero(number: &u32) -> bool {
 /// The places of a run's tasks as they are shown: in the plan's order, each parent followed by its children.
 pub fn in_order(run: &Run) -> impl Iterator<Item = TaskIx> {
     let own = (0..run.plan.tasks.len()).map(TaskIx::from_len);
-    own.flat_map(|ix| std::iter::once(ix).chain(run.task(ix).children.iter().copied()))
+    own.flat_map(|ix| run.family(ix))
 }
 
 /// A task with its attempts. `read` gives the content of a blob, for outputs that are large.
@@ -249,7 +249,7 @@ pub fn task_view(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -
 fn skipped(run: &Run, task: &Task) -> Option<SkippedView> {
     let (reason, cause) = task.skipped.clone()?;
     let by_when = |task: &Task| matches!(task.skipped, Some((SkipReason::When, _)));
-    let mut needs = run.spec(task).needs.iter().map(|need| run.task(TaskIx::from_len(*need))).peekable();
+    let mut needs = run.needs(task).map(|need| run.task(need)).peekable();
     let with_its_needs = by_when(task) && needs.peek().is_some() && needs.all(by_when);
     Some(SkippedView { reason, cause, with_its_needs })
 }

@@ -76,7 +76,7 @@ fn standstill(state: &State, run: &Run) -> Option<Wake> {
 }
 
 fn needs(run: &Run, task: &Task) -> Option<Wake> {
-    let needed = run.spec(task).needs.iter().map(|place| run.task(TaskIx::from_len(*place)));
+    let needed = run.needs(task).map(|need| run.task(need));
     let open: Vec<TaskId> =
         needed.filter(|need| !need.phase.is_final()).map(|need| need.id.clone()).collect();
     (!open.is_empty()).then_some(Wake::Needs(open))
