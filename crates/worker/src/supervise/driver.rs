@@ -144,7 +144,9 @@ impl Driver {
                 match Source::of_token(*token) {
                     Source::Bell => Host::silence(&self.orders.bell),
                     Source::Keeper => self.hear_keeper(),
-                    Source::Monitor(id) => self.hear_monitor(id),
+                    Source::Monitor(id) => {
+                        self.hear_monitor(id);
+                    }
                     Source::Stream(fence, side) => {
                         if let Some(attempt) = self.attempts.get_mut(&fence) {
                             attempt.read(side, &mut self.buffer);

@@ -64,11 +64,11 @@ impl Driver {
         pools.into_iter().find(|pool| pool.monitors.contains_key(&id))
     }
 
-    /// Takes one message of a monitor: there is seldom another, and the poller would tell.
-    pub(super) fn hear_monitor(&mut self, id: u32) {
+    /// Takes one message of a monitor: there is seldom another, and the poller would tell. False where there was none.
+    pub(super) fn hear_monitor(&mut self, id: u32) -> bool {
         let mut buffer = [0; 64];
-        let Some(pool) = self.pool_of(id) else { return };
-        let Some(monitor) = pool.monitors.get(&id) else { return };
+        let Some(pool) = self.pool_of(id) else { return false };
+        let Some(monitor) = pool.monitors.get(&id) else { return false };
         let doing = monitor.doing;
         match monitor.link.receive(&mut buffer, false) {
             Ok(Received::Message(length, _)) => match (FromMonitor::from_bytes(&buffer[..length]), doing) {
@@ -93,14 +93,13 @@ impl Driver {
                 }
                 _ => {}
             },
-            Ok(Received::Nothing) => {}
+            Ok(Received::Nothing) => return false,
             Ok(Received::End) | Err(_) => {
-                let gone = pool.monitors.remove(&id);
-                if let (Some(gone), Some(fence)) = (gone, doing) {
-                    self.monitor_died(gone.pid, fence);
-                }
+                self.monitor_died(id);
+                return false;
             }
         }
+        true
     }
 
     fn monitor_ended(&mut self, fence: Fence, account: &Account) {
@@ -122,11 +121,17 @@ impl Driver {
     }
 
     /// A monitor died: what it left falls to the keeper, which tells when all of it is gone.
-    fn monitor_died(&mut self, monitor: Pid, fence: Fence) {
-        self.orphaned.push((monitor, fence));
+    fn monitor_died(&mut self, id: u32) {
+        let gone = self.pool_of(id).and_then(|pool| pool.monitors.remove(&id));
+        self.orphaned.extend(gone.and_then(|gone| Some((gone.pid, gone.doing?))));
     }
 
+    /// Nothing is left of a monitor. The keeper's word of it may be read before its own last words and its link's end.
     fn monitor_gone(&mut self, monitor: Pid, leftovers: u32) {
+        if let Some(id) = self.pool.as_ref().and_then(|pool| pool.id_of(monitor)) {
+            while self.hear_monitor(id) {}
+            self.monitor_died(id);
+        }
         let Some(place) = self.orphaned.iter().position(|(pid, _)| *pid == monitor) else { return };
         let (_, fence) = self.orphaned.swap_remove(place);
         let Some(attempt) = self.take(fence) else { return };

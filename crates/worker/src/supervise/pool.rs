@@ -106,6 +106,11 @@ impl Pool {
         }
     }
 
+    /// The number here of the monitor that is this process.
+    pub(super) fn id_of(&self, process: Pid) -> Option<u32> {
+        self.monitors.iter().find_map(|(id, monitor)| (monitor.pid == process).then_some(*id))
+    }
+
     /// The monitor that runs this attempt.
     pub(super) fn of(&self, fence: Fence) -> Option<&Monitor> {
         self.monitors.values().find(|monitor| monitor.doing == Some(fence))

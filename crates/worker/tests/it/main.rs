@@ -1,5 +1,6 @@
 //! Real processes under a real keeper. Never: waiting by the clock (reports, descriptors and files are waited for).
 
+mod busy;
 mod deaths;
 mod faults;
 mod limits;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -45,13 +45,26 @@ impl Stage {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_with(change, || {})
+    }
+
+    /// A stage whose supervisor is busy with its first report until the second part is dropped.
+    pub(crate) fn busy_with_its_first_report() -> (Self, Sender<()>) {
+        let (busy, until) = channel();
+        (Self::start_with(|_| {}, move || until.recv().unwrap_or_default()), busy)
+    }
+
+    fn start_with(change: impl FnOnce(&mut Settings), reported: impl Fn() + Send + 'static) -> Self {
         let home = TempDir::new().expect("a folder");
         let mut settings = Settings::new(home.path().to_owned(), format!("stage-{}", std::process::id()), 4);
         settings.program = Some(PAWL.into());
         change(&mut settings);
         let (send, reports) = channel();
-        let supervisor =
-            Supervisor::start(settings, move |report| drop(send.send(report))).expect("a keeper");
+        let sink = move |report| {
+            drop(send.send(report));
+            reported();
+        };
+        let supervisor = Supervisor::start(settings, sink).expect("a keeper");
         Self { home, supervisor, reports, last: 0 }
     }
 

@@ -109,6 +109,22 @@ impl Held {
         assert_eq!(count, 1, "{:?} lives on", self.pid);
     }
 
+    /// Waits until its parent has taken it.
+    pub(crate) fn wait_until_taken(&self) {
+        self.wait();
+        while self.look().is_some() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits until it rests, having done what it was woken for.
+    pub(crate) fn wait_until_at_rest(&self) {
+        let stat = format!("/proc/{}/stat", self.pid.as_raw_nonzero());
+        while !std::fs::read_to_string(&stat).expect("it lives").contains(") S ") {
+            std::thread::yield_now();
+        }
+    }
+
     fn look(&self) -> Option<(String, i32)> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid.as_raw_nonzero())).ok()?;
         let (name, rest) = stat.rsplit_once(')')?;
