@@ -11,6 +11,7 @@ use crate::judge;
 use crate::machine::{attempt, run, task};
 use crate::planted::{Bug, is_planted};
 use crate::requeue;
+use crate::size;
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
 
@@ -53,6 +54,14 @@ impl Decision {
 
 /// What a command comes to.
 pub fn command(state: &State, command: &Command) -> Decision {
+    let decision = weighed(state, command);
+    match decision.events.iter().find(|event| size::too_large(event)) {
+        Some(_) => Decision::refused(Rejection::TooLarge),
+        None => decision,
+    }
+}
+
+fn weighed(state: &State, command: &Command) -> Decision {
     if state.commands.contains_key(&command.id) {
         return Decision::accepted(Vec::new());
     }

@@ -15,6 +15,7 @@ use crate::plan::Work;
 use crate::planted::{Bug, is_planted};
 use crate::policy::join::Ending;
 use crate::render::{self, View};
+use crate::size;
 use crate::state::{Approval, Run, State, Task, TaskIx};
 use crate::template;
 use crate::transition::Fresh;
@@ -22,7 +23,7 @@ use crate::transition::Fresh;
 /// What an event may carry of items, in bytes of canonical JSON.
 const ITEMS_BYTES_MAX: usize = 192 * 1024;
 
-/// How long the text of an approval may be, in bytes.
+/// How long the text of an approval may be, in bytes of JSON.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// The next consequence of the state: its events, or none where the state is at rest.
@@ -244,7 +245,7 @@ fn items(run: &Run, task: &Task, view: &View<'_>) -> Result<Vec<serde_json::Valu
         ))
         .map_err(|failure| failure.hint("raise `limits.tasks` in the plan, or make the list shorter"));
     }
-    let bytes = serde_json::to_vec(&items).expect("JSON values are plain data").len();
+    let bytes = size::of(&items);
     if bytes > ITEMS_BYTES_MAX {
         return over(format!(
             "its items are {bytes} bytes of JSON, over the {ITEMS_BYTES_MAX} that are kept"
@@ -280,43 +281,64 @@ fn question(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     let task = run.task(ix);
     let Work::Approval { text, .. } = &run.spec(task).work else { unreachable!("only approvals ask") };
     let failure = match text.render_text(&View::of(run, ix)) {
-        Ok(text) if text.len() <= TEXT_BYTES_MAX => return vec![ask(state, run, task, text, stamp)],
-        Ok(text) => {
-            let message =
-                format!("its text is {} bytes long, over the {TEXT_BYTES_MAX} that are kept", text.len());
-            Failure::new(ErrorKind::InvalidOutput, message).hint("name the task under `show` instead")
-        }
+        Ok(text) => match ask(state, run, task, text, stamp) {
+            Ok(asked) => return vec![asked],
+            Err(failure) => failure,
+        },
         Err(failure) => failure,
     };
     vec![judge::dead(run, task, None, failure)]
 }
 
-fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Event {
+fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Result<Event, Failure> {
+    let bytes = size::of(&text);
+    if bytes > TEXT_BYTES_MAX {
+        let message = format!("its text is {bytes} bytes of JSON, over the {TEXT_BYTES_MAX} that are kept");
+        return Err(
+            Failure::new(ErrorKind::InvalidOutput, message).hint("name the task under `show` instead")
+        );
+    }
     let digests = shown(run, task);
     let name = format!("{}/{}/{}", run.id, task.id, state.head.next());
     let id = Digest::of(name.as_bytes()).to_string()[..8].to_owned();
     let bound = run.spec(task).timeout.schedule_to_close.unwrap_or(ANSWER_BOUND);
     let due = stamp.now.after(bound);
-    Event::ApprovalRequested { run: run.id, task: task.id.clone(), id, text, digests, due }
+    let shows = digests.len();
+    let asked = Event::ApprovalRequested { run: run.id, task: task.id.clone(), id, text, digests, due };
+    if size::too_large(&asked) {
+        let message = format!("it shows {shows} tasks, more than a record of the journal can name");
+        return Err(Failure::new(ErrorKind::InvalidOutput, message).hint("show fewer tasks"));
+    }
+    Ok(asked)
 }
 
 /// The start of an attempt, or the end of a task whose templates can't be filled in.
 fn begin(start: &placement::Start<'_>) -> Event {
     let (run, task) = (start.run, start.run.task(start.task));
     let attempt = u32::try_from(task.attempts.len()).expect("attempts are bounded") + 1;
-    match render::beginning(run, start.task, attempt) {
-        Ok((program, seen)) => Event::AttemptStarted {
-            run: run.id,
-            task: task.id.clone(),
-            attempt,
-            agent: run.agent_of(task).cloned(),
-            prompt: render::digest(&program),
-            plan_version: 1,
-            alone: start.alone,
-            seen,
-        },
-        Err(error) => judge::dead(run, task, None, error),
+    let (program, seen) = match render::beginning(run, start.task, attempt) {
+        Ok(begun) => begun,
+        Err(error) => return judge::dead(run, task, None, error),
+    };
+    let names = seen.len();
+    let started = Event::AttemptStarted {
+        run: run.id,
+        task: task.id.clone(),
+        attempt,
+        agent: run.agent_of(task).cloned(),
+        prompt: render::digest(&program),
+        plan_version: 1,
+        alone: start.alone,
+        seen,
+    };
+    if size::too_large(&started) {
+        let message = format!(
+            "its texts name {names} tasks that have not succeeded, more than a record of the journal can hold"
+        );
+        let error = Failure::new(ErrorKind::Expression, message).hint("name fewer tasks in its texts");
+        return judge::dead(run, task, None, error);
     }
+    started
 }
 
 fn finish(run: &Run) -> Option<Event> {

@@ -251,6 +251,9 @@ pub enum Rejection {
     /// The task asks under another id now.
     #[error("changed since you looked: the approval is now {0}")]
     ChangedSince(String),
+    /// What it would leave in the journal is larger than a record may be.
+    #[error("it is too long: a record of the journal holds 256 KiB")]
+    TooLarge,
     /// The engine that was asked ends, and takes on nothing.
     #[error("the engine is ending")]
     Ending,

@@ -29,6 +29,7 @@ pub mod queue;
 pub mod react;
 mod render;
 mod requeue;
+pub mod size;
 pub mod state;
 pub mod template;
 pub mod time;

@@ -4,16 +4,17 @@
 use crate::decide::{self, Stamp};
 use crate::event::{Event, Record};
 use crate::evolve::evolve;
-use crate::failure::Failure;
 use crate::follow;
 use crate::input::{Answer, Input, Report};
 use crate::planted::{Bug, is_planted};
+use crate::size;
 use crate::state::State;
 
 /// How many records a turn may come to before it is made durable, whatever else follows from them.
 const TURN_RECORDS_MAX: usize = 4096;
-/// How many bytes they may come to, about.
-const TURN_BYTES_MAX: usize = 5 << 20;
+/// How many bytes they may come to before that: well below what a batch may be, since an input leads to all of its
+/// events at once.
+const TURN_BYTES_MAX: usize = 4 << 20;
 
 /// The state, and how many attempts may be in flight.
 pub struct Core {
@@ -128,60 +129,8 @@ impl Core {
             let at = if falls { stamp.now } else { stamp.now.max(self.state.now) };
             let record = Record { seq: self.state.head.next(), at, event };
             evolve(&mut self.state, &record);
-            self.bytes += weight(&record.event);
+            self.bytes += size::of_record(&record.event);
             self.records.push(record);
-        }
-    }
-}
-
-/// About how many bytes an event comes to in the journal.
-#[expect(clippy::wildcard_enum_match_arm, reason = "no other event carries values of users")]
-fn weight(event: &Event) -> usize {
-    let values: usize = match event {
-        Event::TaskExpanded { items, .. } => items.iter().map(length).sum(),
-        Event::ExtractsRecorded { output, .. } => {
-            length(&output.value) + output.extracts.values().map(length).sum::<usize>()
-        }
-        Event::TaskSucceeded { output: Some(output), .. } => length(&output.value),
-        Event::ApprovalRequested { text, .. } => text.len(),
-        _ => 0,
-    };
-    512 + words(event) + values
-}
-
-/// About how many bytes the words of a failure in an event come to.
-#[expect(clippy::wildcard_enum_match_arm, reason = "no other event carries a failure of any length")]
-fn words(event: &Event) -> usize {
-    let of = |error: &Failure| {
-        escaped(&error.message)
-            + error.hint.as_deref().map_or(0, escaped)
-            + error.cause.as_deref().map_or(0, escaped)
-    };
-    match event {
-        Event::AttemptFinished { error: Some(error), .. }
-        | Event::ExtractsRecorded { error: Some(error), .. }
-        | Event::RetryScheduled { error, .. }
-        | Event::TaskBlocked { error, .. }
-        | Event::TaskDead { error, .. } => of(error),
-        _ => 0,
-    }
-}
-
-/// How many bytes a text comes to in JSON, at most.
-fn escaped(text: &str) -> usize {
-    text.bytes()
-        .map(|byte| if byte < 0x20 { 6 } else { 1 + usize::from(byte == b'"' || byte == b'\\') })
-        .sum()
-}
-
-/// About how many bytes a value comes to as JSON.
-fn length(value: &serde_json::Value) -> usize {
-    match value {
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => 8,
-        serde_json::Value::String(text) => escaped(text) + 2,
-        serde_json::Value::Array(items) => items.iter().map(|item| length(item) + 1).sum::<usize>() + 2,
-        serde_json::Value::Object(fields) => {
-            fields.iter().map(|(key, value)| key.len() + length(value) + 4).sum::<usize>() + 2
         }
     }
 }

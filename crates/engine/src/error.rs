@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use windlass_core::input::Rejection;
 pub use windlass_journal::error::ANOTHER_HOME;
 use windlass_journal::error::{BlobError, HomeError, JournalError, LockError};
 use windlass_worker::{OldKeeperError, WorkerError};
 
-/// A failure after which the engine's process must end. What it had acknowledged is in the journal.
+/// A failure, in most cases one after which the engine's process must end. What it had acknowledged is in the journal.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The home is not fit.
@@ -27,6 +28,9 @@ pub enum EngineError {
     /// The keeper of the engine before this one does not end.
     #[error(transparent)]
     OldKeeper(#[from] OldKeeperError),
+    /// A plan was not taken.
+    #[error("the plan was not taken: {0}")]
+    Refused(Rejection),
     /// The operating system refused something.
     #[error("could not {doing}")]
     System {
@@ -54,7 +58,7 @@ impl EngineError {
             Self::Lock(LockError::Io { .. }) => Some(ANOTHER_HOME.into()),
             Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
             Self::OldKeeper(_) => Some("wait until it has ended what it holds, and try again".into()),
-            Self::Worker(_) | Self::System { .. } => None,
+            Self::Worker(_) | Self::Refused(_) | Self::System { .. } => None,
         }
     }
 

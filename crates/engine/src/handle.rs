@@ -74,7 +74,8 @@ impl Handle {
             match self.submit(command) {
                 Err(gone) => return Ok(Err(gone)),
                 Ok(Answer::Refused(Rejection::RunIdTaken(_))) => {}
-                Ok(_) => return Ok(self.run_of(new.command.clone(), run)),
+                Ok(Answer::Refused(why)) => return Err(EngineError::Refused(why)),
+                Ok(Answer::Accepted | Answer::Already) => return Ok(self.run_of(new.command.clone(), run)),
             }
         }
     }

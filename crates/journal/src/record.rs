@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use windlass_core::event::{Event, Record};
 use windlass_core::id::Seq;
+pub use windlass_core::size::EVENT_BYTES_MAX;
 use windlass_core::time::Time;
 
 use crate::error::{JournalError, Rule};
 
-/// The largest event, as stored.
-pub const EVENT_BYTES_MAX: usize = 256 << 10;
 /// The largest batch, as stored.
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
 /// How deep values within an event may nest, the event's own levels included. Above what a JSON document that was read

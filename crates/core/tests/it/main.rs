@@ -4,3 +4,4 @@ mod machines;
 mod plan_bytes;
 mod plans;
 mod scenarios;
+mod sizes;

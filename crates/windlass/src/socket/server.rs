@@ -167,6 +167,9 @@ fn prepared(stream: &UnixStream) -> io::Result<UnixStream> {
 
 /// The reply to a request; none where the engine has ended: the client looks into the journal then.
 fn answer(request: Request, handle: &Handle, hosts: bool) -> Option<Reply> {
+    if let Some(why) = request.refusal() {
+        return Some(Reply::Refused(why));
+    }
     match request {
         // Its digests and blobs are the engine's to make: whoever reads them must find what was submitted.
         Request::Command(command) if matches!(command.ask, Ask::SubmitPlan(_)) => {

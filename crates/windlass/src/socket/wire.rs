@@ -8,6 +8,9 @@ use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Command};
 use windlass_engine::handle::NewRun;
 
+/// The longest id of a command, and the longest name of who asks, in bytes: both go into the journal as they come, and
+/// ids are kept for as long as their home.
+const NAME_BYTES_MAX: usize = 128;
 /// The longest line that is read, in bytes: a plan of the largest size, its defaults applied.
 const LINE_BYTES_MAX: u64 = 256 << 20;
 
@@ -19,6 +22,20 @@ pub(crate) enum Request {
     Command(Command),
     /// To make a run of a plan, and to host it.
     Start(Box<NewRun>),
+}
+
+impl Request {
+    /// What is wrong with the names in it.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let (id, by) = match self {
+            Self::Command(command) => (&command.id, &command.by),
+            Self::Start(new) => (&new.command, &new.by),
+        };
+        let is_long = id.0.len() > NAME_BYTES_MAX || by.len() > NAME_BYTES_MAX;
+        is_long.then(|| {
+            format!("the id of a command and the name of who asks are at most {NAME_BYTES_MAX} bytes long")
+        })
+    }
 }
 
 /// What it answers.

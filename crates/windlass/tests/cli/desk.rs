@@ -53,6 +53,12 @@ impl Desk {
         homes.next().expect("there is a home")
     }
 
+    /// The socket of the engine that is alive.
+    pub(crate) fn socket(&self) -> PathBuf {
+        let mut sockets = fs::read_dir(self.folder.path().join("run/windlass")).expect("the folder is there");
+        sockets.next().expect("there is one").expect("readable").path()
+    }
+
     /// Whether any home was made.
     pub(crate) fn has_home(&self) -> bool {
         self.folder.path().join("state/windlass").exists()

@@ -12,6 +12,7 @@ mod resume;
 mod run;
 mod schema;
 mod signals;
+mod sizes;
 mod steering;
 mod terminal;
 mod two;

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
@@ -138,7 +138,7 @@ fn a_socket_that_was_removed_is_bound_anew() {
     let mut host = desk.start(&["run", "plan.yaml"]);
     let run = host.run();
     host.wait_for("started   a");
-    std::fs::remove_file(socket(&desk)).expect("ours");
+    std::fs::remove_file(desk.socket()).expect("ours");
     // The command tries again for 5 s, and the engine looks each 5 s: one of two tries reaches it.
     let reached = (0..2).any(|_| desk.windlass(&["cancel", &run]).code == Some(0));
     assert!(reached);
@@ -169,7 +169,7 @@ fn an_engine_whose_queue_is_full_is_named_with_its_pid_and_not_waited_for_withou
     let run = host.run();
     host.wait_for("started   a");
     host.signal(Signal::STOP);
-    let queue = fill(&socket(&desk));
+    let queue = fill(&desk.socket());
     let cancelled = desk.windlass(&["cancel", &run]);
     drop(queue);
     host.signal(Signal::CONT);
@@ -252,13 +252,6 @@ fn a_resume_that_meets_an_ending_engine_goes_on_once_that_has_ended() {
     assert_eq!(resumed.code, Some(0), "{}", resumed.all());
 }
 
-/// The one socket of the desk.
-fn socket(desk: &Desk) -> PathBuf {
-    let sockets = desk.work().parent().expect("it has one").join("run/windlass");
-    let mut sockets = std::fs::read_dir(sockets).expect("the folder is there");
-    sockets.next().expect("there is one").expect("readable").path()
-}
-
 #[test]
 fn a_plan_is_not_taken_as_a_command_since_its_digest_could_be_anothers() {
     let desk = two();
@@ -272,7 +265,7 @@ fn a_plan_is_not_taken_as_a_command_since_its_digest_could_be_anothers() {
         "env_digest": known.env, "source": "-",
     });
     let command = serde_json::json!({ "id": "1", "by": "test", "ask": { "submit_plan": submission } });
-    let mut stream = UnixStream::connect(socket(&desk)).expect("it is taken");
+    let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
     writeln!(stream, "{}", serde_json::json!({ "command": command })).expect("it is read");
     let mut reply = String::new();
     BufReader::new(&stream).read_line(&mut reply).expect("a reply");
@@ -293,7 +286,7 @@ fn an_output_that_the_home_does_not_have_is_not_taken() {
         "run": run, "task": "a", "answer": "done", "output": { "blob": "0".repeat(64) },
     } });
     let command = serde_json::json!({ "command": { "id": "1", "by": "test", "ask": ask } });
-    let mut stream = UnixStream::connect(socket(&desk)).expect("it is taken");
+    let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
     writeln!(stream, "{command}").expect("it is read");
     let mut reply = String::new();
     BufReader::new(&stream).read_line(&mut reply).expect("a reply");
@@ -309,7 +302,7 @@ fn more_clients_than_there_are_files_for_only_wait() {
     let mut host = desk.start_shell(&format!("ulimit -n 60; exec {program} run plan.yaml"));
     let run = host.run();
     host.wait_for("started   a");
-    let path = socket(&desk);
+    let path = desk.socket();
     let clients: Vec<UnixStream> =
         (0..100).map(|_| UnixStream::connect(&path).expect("the queue has room")).collect();
     drop(clients);

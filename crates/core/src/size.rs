@@ -1,0 +1,52 @@
+//! How large an event is as it is stored, and how large it may be: what follows from a state must fit into the journal,
+//! or something else must follow. Never: a guess.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::event::Event;
+
+/// The largest event, as stored.
+pub const EVENT_BYTES_MAX: usize = 256 << 10;
+/// What a record adds to its event, at most: its time, its version, the names of both.
+const AROUND_BYTES_MAX: usize = 64;
+
+/// How many bytes a value is as JSON.
+pub fn of(value: &impl Serialize) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value).expect("what goes into events is plain data");
+    count.0
+}
+
+/// How many bytes a record with this event comes to in the journal, at most.
+pub fn of_record(event: &Event) -> usize {
+    of(event) + AROUND_BYTES_MAX
+}
+
+/// Whether an event is too large for a record.
+pub(crate) fn too_large(event: &Event) -> bool {
+    of_record(event) > EVENT_BYTES_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_that_of_the_text_in_json() {
+        for text in ["", "plain", "\u{1}\"\\\n", "größer"] {
+            assert_eq!(of(&text), serde_json::to_vec(text).expect("a text").len(), "{text:?}");
+        }
+    }
+}
