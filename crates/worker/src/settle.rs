@@ -12,8 +12,8 @@ use windlass_core::id::Digest;
 
 /// The longest value that goes into the journal by itself, as JSON; of a longer one only the named parts do.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
-/// The most that all named parts of a value may be together.
-pub const EXTRACTS_BYTES_MAX: usize = 192 * 1024;
+/// The most that all named parts of a value may be together, with their names.
+pub const EXTRACTS_BYTES_MAX: usize = 224 * 1024;
 
 /// How many violations of a schema a message names.
 const VIOLATIONS_MAX: usize = 5;
@@ -111,7 +111,7 @@ fn cut(value: &Value, pointers: &[String]) -> Result<BTreeMap<String, Value>, Fa
         if length > VALUE_BYTES_MAX {
             return Err(too_long(&named(pointer), length, VALUE_BYTES_MAX));
         }
-        total += length;
+        total += length + json(&Value::from(pointer.as_str())).len();
         extracts.insert(pointer.clone(), part.clone());
     }
     if total > EXTRACTS_BYTES_MAX {
@@ -211,6 +211,17 @@ mod tests {
             settle(long.as_bytes(), false, &over).expect_err("256 KiB").kind,
             ErrorKind::InvalidOutput
         );
+    }
+
+    #[test]
+    fn the_names_of_parts_count_too() {
+        let name = |number: usize| format!("{number:0>1000}");
+        let long: BTreeMap<String, u32> = (0..300).map(|number| (name(number), 1)).collect();
+        let long = json!(long).to_string();
+        let pointers: Vec<String> = (0..300).map(|number| format!("/{}", name(number))).collect();
+        let pointers: Vec<&str> = pointers.iter().map(String::as_str).collect();
+        assert!(settle(long.as_bytes(), false, &with(None, &pointers[..200])).is_ok());
+        assert!(settle(long.as_bytes(), false, &with(None, &pointers)).is_err(), "no record can hold that");
     }
 
     #[test]
