@@ -141,6 +141,7 @@ impl Builder<'_, '_> {
         ];
         for (key, spot) in spots {
             if let Some(value) = node.get(key) {
+                let spot = if key == "run" && value.text().is_some() { Spot::Shell } else { spot };
                 self.templates.within(value, spot, owner, self.findings);
             }
         }

@@ -19,6 +19,8 @@ pub(super) enum Spot {
     Shown,
     /// In what an attempt is made of.
     Attempt,
+    /// In an attempt's line of shell.
+    Shell,
     /// In an attempt's prompt.
     Prompt,
 }
@@ -98,7 +100,11 @@ impl<'n> Templates<'n> {
         let Some(source) = node.text().filter(|text| text.contains('{') && !findings.is_full()) else {
             return;
         };
-        let place = if spot == Spot::Prompt { Place::Prompt } else { Place::Content };
+        let place = match spot {
+            Spot::Prompt => Place::Prompt,
+            Spot::Shell => Place::Shell,
+            Spot::Before | Spot::Shown | Spot::Attempt => Place::Content,
+        };
         let template = Template(source.to_owned());
         let references = template.references(place);
         let written = Written { at: node.at, source: template.0 };
@@ -175,7 +181,7 @@ impl<'n> Templates<'n> {
     }
 
     fn wrong(&self, name: &Name, spot: Spot, owner: Owner<'_>) -> Option<Wrong> {
-        let in_attempt = matches!(spot, Spot::Attempt | Spot::Prompt);
+        let in_attempt = matches!(spot, Spot::Attempt | Spot::Shell | Spot::Prompt);
         match name {
             Name::Input(input) if !self.names.inputs.contains_key(input) => {
                 let near = nearest(input, self.names.inputs.keys().map(String::as_str));

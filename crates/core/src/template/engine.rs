@@ -226,7 +226,7 @@ pub(super) fn shell(written: &str, scope: &dyn Scope) -> Result<String, Failure>
             },
         }
     }
-    Ok(line.finish())
+    line.finish()
 }
 
 pub(super) fn prompt(written: &str, scope: &dyn Scope) -> Result<Vec<PromptPart>, Failure> {

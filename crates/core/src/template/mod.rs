@@ -42,8 +42,10 @@ pub struct TemplateError {
 /// Where a template stands; it decides what a large output means there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A value, an argument, a line of shell: contents are needed.
+    /// A value, an argument: contents are needed.
     Content,
+    /// A line of shell: contents are needed, where the shell takes them for nothing but text.
+    Shell,
     /// A prompt: whole outputs may stay placeholders.
     Prompt,
 }
@@ -161,5 +163,7 @@ fn brief(value: &Value) -> String {
     }
 }
 
+#[cfg(test)]
+mod shell_tests;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use minijinja::value::ValueKind;
 
 use super::names::{FILTERS, FUNCTIONS, TESTS, VARIABLES, nearest};
 use super::references::{Name, References, Step, Use};
+use super::shell::Line;
 use super::syntax::Source;
 use super::{Place, TemplateError};
 
@@ -15,6 +16,9 @@ pub(super) fn read(tree: &ast::Stmt<'_>, place: Place, source: &Source<'_>) -> R
     let mut reader =
         Reader { found: References::default(), locals: vec![Vec::new()], place, source, captured: 0 };
     reader.statement(tree);
+    if place == Place::Shell {
+        reader.try_line(tree);
+    }
     reader.found
 }
 
@@ -74,6 +78,25 @@ fn chain<'t, 'e>(expression: &'e ast::Expr<'t>) -> Option<Chain<'t, 'e>> {
 }
 
 impl<'t> Reader<'t> {
+    /// Puts a line of shell together with values that are as harmless as can be, to see whether they may stand where
+    /// they stand. With statements in it, the line is known only when it is rendered.
+    fn try_line(&mut self, tree: &ast::Stmt<'t>) {
+        let ast::Stmt::Template(template) = tree else { return };
+        let mut line = Line::default();
+        for part in &template.children {
+            match part {
+                ast::Stmt::EmitRaw(text) => line.literal(text.raw),
+                ast::Stmt::EmitExpr(emit) if !matches!(&emit.expr, ast::Expr::Filter(filter) if filter.name == "raw") => {
+                    if let Err(failure) = line.value("1") {
+                        self.problem(emit.span(), failure.message, failure.hint);
+                        return;
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+
     fn problem(&mut self, span: Span, message: String, hint: Option<String>) {
         let range = self.source.written(span.start_offset as usize..span.end_offset as usize);
         self.found.problems.push(TemplateError { message, range, hint });

@@ -5,3 +5,4 @@ mod plan_bytes;
 mod plans;
 mod scenarios;
 mod sizes;
+mod shell_lines;

@@ -17,6 +17,7 @@ mod steering;
 mod terminal;
 mod two;
 mod usage;
+mod values;
 
 /// Compares a text with its snapshot; what differs from run to run is taken out.
 macro_rules! assert_shows {
