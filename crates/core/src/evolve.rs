@@ -149,6 +149,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         failed: 0,
         retries: std::collections::BTreeSet::new(),
         alarms: std::collections::BTreeSet::new(),
+        returning: std::collections::VecDeque::new(),
         to_judge: std::collections::BTreeSet::new(),
         to_skip: std::collections::BTreeSet::new(),
         to_cancel: std::collections::BTreeSet::new(),
@@ -378,6 +379,7 @@ impl Run {
                 self.take(ix, task::Fact::Skipped, moment, fresh);
             }
             Event::TaskUnskipped { .. } => {
+                self.note_return(ix, false);
                 self.take(ix, task::Fact::Unskipped, moment, fresh);
                 self.tasks[ix.at()].skipped = None;
             }
@@ -388,7 +390,10 @@ impl Run {
                 task.output = crate::event::Output::default();
                 self.take(ix, task::Fact::Died, moment, fresh);
             }
-            Event::TaskRequeued { .. } => self.requeue(ix, moment, fresh),
+            Event::TaskRequeued { task, command, cause, .. } => {
+                self.note_return(ix, command.is_some() && task == cause);
+                self.requeue(ix, moment, fresh);
+            }
             Event::DeadLetterDropped { .. } => self.tasks[ix.at()].dead_letter = false,
             Event::TaskCancelled { .. } => {
                 let task = &mut self.tasks[ix.at()];

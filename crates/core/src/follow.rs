@@ -15,6 +15,7 @@ use crate::plan::Work;
 use crate::planted::{Bug, is_planted};
 use crate::policy::join::Ending;
 use crate::render::{self, View};
+use crate::requeue;
 use crate::size;
 use crate::state::{Approval, Run, State, Task, TaskIx};
 use crate::template;
@@ -75,6 +76,10 @@ pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
 }
 
 fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
+    // First of all: until a retry is complete joins and parents don't stand as they will.
+    if let Some(back) = requeue::next(run) {
+        return Some(vec![back]);
+    }
     if let Some(ix) = run.to_judge.first() {
         return Some(judged(state, run, judge::judge(state, run, *ix, stamp)));
     }

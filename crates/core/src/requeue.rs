@@ -1,6 +1,7 @@
-//! A new incarnation of a task, and what comes back with it. Never: tasks whose failure had another cause.
+//! A new incarnation of a task, and what comes back with it. Only the task itself is in the decision: what follows it may
+//! be a hundred thousand others, more than a batch of the journal holds. Never: tasks whose failure had another cause.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::decide::wrong_state;
 use crate::event::{Event, SkipReason};
@@ -10,13 +11,47 @@ use crate::machine::{run, task::Phase};
 use crate::policy::join::{Standing, Tally};
 use crate::state::{Run, TaskIx};
 
-/// The events of `retry RUN TASK`, which is also `dlq requeue`.
+/// The events of `retry RUN TASK`, which is also `dlq requeue`. What else comes back follows ([`next`]).
 pub(crate) fn retry(run: &Run, ix: TaskIx, command: &CommandId) -> Result<Vec<Event>, Rejection> {
-    let task = run.task(ix);
-    let mut again = Requeue { run, command, events: Vec::new(), back: BTreeSet::new() };
-    if run.phase == run::Phase::Finished {
-        again.events.push(Event::RunReopened { run: run.id });
+    all(run, ix)?;
+    let task = run.task(ix).id.clone();
+    let reopened = (run.phase == run::Phase::Finished).then_some(Event::RunReopened { run: run.id });
+    let command = Some(command.clone());
+    let requeued = Event::TaskRequeued { run: run.id, task: task.clone(), command, cause: task };
+    Ok(reopened.into_iter().chain([requeued]).collect())
+}
+
+/// The return that comes next, of those that a retry has led to.
+pub(crate) fn next(run: &Run) -> Option<Event> {
+    let (ix, cause) = run.returning.front()?;
+    let task = run.task(*ix);
+    let (run, id, cause) = (run.id, task.id.clone(), cause.clone());
+    Some(if task.phase == Phase::Skipped {
+        Event::TaskUnskipped { run, task: id, cause }
+    } else {
+        Event::TaskRequeued { run, task: id, command: None, cause }
+    })
+}
+
+impl Run {
+    /// Takes note of a task that is about to come back: of the one that was asked for, with what follows it.
+    pub(crate) fn note_return(&mut self, ix: TaskIx, is_asked_for: bool) {
+        if is_asked_for && self.returning.is_empty() {
+            let others = all(self, ix).unwrap_or_default().into_iter().filter(|(other, _)| *other != ix);
+            self.returning = others.collect();
+        } else if self.returning.front().is_some_and(|(next, _)| *next == ix) {
+            self.returning.pop_front();
+        } else {
+            // An older journal has them in the batch of the command, in an order of its own.
+            self.returning.retain(|(other, _)| *other != ix);
+        }
     }
+}
+
+/// Everything that comes back with a task, each with what it comes back for, in order.
+fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
+    let task = run.task(ix);
+    let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new() };
     match task.phase {
         Phase::Dead | Phase::Cancelled if !task.children.is_empty() => again.failed_children(ix),
         Phase::Dead | Phase::Cancelled => again.with_parent(ix)?,
@@ -39,32 +74,28 @@ pub(crate) fn retry(run: &Run, ix: TaskIx, command: &CommandId) -> Result<Vec<Ev
             return Err(wrong_state(task, "it is not over yet"));
         }
     }
-    Ok(again.events)
+    Ok(again.order)
 }
 
 struct Requeue<'a> {
     run: &'a Run,
-    command: &'a CommandId,
-    events: Vec<Event>,
-    /// What comes back.
+    /// What comes back, in order, each with what it comes back for.
+    order: VecDeque<(TaskIx, TaskId)>,
+    /// The same, to look it up.
     back: BTreeSet<TaskIx>,
 }
 
 impl Requeue<'_> {
     fn task(&mut self, ix: TaskIx, cause: &TaskId) {
-        self.back.insert(ix);
-        self.events.push(Event::TaskRequeued {
-            run: self.run.id,
-            task: self.run.task(ix).id.clone(),
-            command: Some(self.command.clone()),
-            cause: cause.clone(),
-        });
+        if self.back.insert(ix) {
+            self.order.push_back((ix, cause.clone()));
+        }
     }
 
     /// A failed task, its parent where that has ended, and what was skipped because of either.
     fn with_parent(&mut self, ix: TaskIx) -> Result<(), Rejection> {
         let task = self.run.task(ix);
-        let mut causes = vec![task.root_cause()];
+        let mut causes = BTreeSet::from([task.root_cause()]);
         let Some((parent, _)) = task.parent else {
             self.task(ix, &task.id);
             self.unskip(&causes, &task.id);
@@ -84,28 +115,28 @@ impl Requeue<'_> {
         let children = self.run.task(parent).children.iter().copied();
         let failed = |ix: &TaskIx| matches!(self.run.task(*ix).phase, Phase::Dead | Phase::Cancelled);
         let failed: Vec<TaskIx> = children.filter(failed).collect();
-        let mut causes = Vec::new();
+        let mut causes = BTreeSet::new();
+        let id = self.run.task(parent).id.clone();
+        self.parent(parent, &id, &mut causes);
         for child in failed {
             let id = self.run.task(child).id.clone();
             self.task(child, &id);
-            causes.push(id);
+            causes.insert(id);
         }
-        let id = self.run.task(parent).id.clone();
-        self.parent(parent, &id, &mut causes);
         self.unskip(&causes, &id);
     }
 
-    fn parent(&mut self, parent: TaskIx, cause: &TaskId, causes: &mut Vec<TaskId>) {
+    fn parent(&mut self, parent: TaskIx, cause: &TaskId, causes: &mut BTreeSet<TaskId>) {
         let task = self.run.task(parent);
         if task.phase.is_final() {
-            causes.push(task.root_cause());
-            causes.push(task.id.clone());
+            causes.insert(task.root_cause());
+            causes.insert(task.id.clone());
             self.task(parent, cause);
         }
     }
 
     /// Un-skips what was skipped because of one of the causes, and what may run after all now that others come back.
-    fn unskip(&mut self, causes: &[TaskId], requeued: &TaskId) {
+    fn unskip(&mut self, causes: &BTreeSet<TaskId>, requeued: &TaskId) {
         for (place, task) in self.run.tasks.iter().enumerate() {
             let cause = task.skipped.as_ref().and_then(|(_, cause)| cause.as_ref());
             if let Some(cause) = cause.filter(|cause| causes.contains(cause)) {
@@ -124,10 +155,8 @@ impl Requeue<'_> {
     }
 
     fn unskip_one(&mut self, ix: TaskIx, cause: &TaskId) {
-        let task = self.run.task(ix);
-        if task.phase == Phase::Skipped && self.back.insert(ix) {
-            let (run, task, cause) = (self.run.id, task.id.clone(), cause.clone());
-            self.events.push(Event::TaskUnskipped { run, task, cause });
+        if self.run.task(ix).phase == Phase::Skipped {
+            self.task(ix, cause);
         }
     }
 

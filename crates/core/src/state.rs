@@ -123,6 +123,9 @@ pub struct Run {
     pub retries: BTreeSet<(i64, TaskIx)>,
     /// Bounds, by the run's own clock.
     pub alarms: BTreeSet<(Span, TaskIx, TimerKind)>,
+    /// Tasks that come back with one that was requeued, in order, each with what it comes back for.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub returning: VecDeque<(TaskIx, TaskId)>,
     /// Tasks whose attempt is over and whose result is to be judged.
     pub to_judge: BTreeSet<TaskIx>,
     /// Waiting tasks whose join can't be met any more.

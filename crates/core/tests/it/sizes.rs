@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
-use windlass_core::event::{Event, Exit, Output, RawOutput, Record, Role, Usage};
+use windlass_core::event::{Event, Exit, Output, RawOutput, Record, Role, RunOutcome, Usage};
+use windlass_core::evolve::evolve;
 use windlass_core::failure::ErrorKind;
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Answer, Ask, Command, Ended, Input, Report, Submission};
+use windlass_core::machine::task::Phase;
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;
 use windlass_core::size::{EVENT_BYTES_MAX, of_record};
@@ -71,6 +73,13 @@ impl Story {
         answer
     }
 
+    /// The engine dies, and the next one knows what the journal says.
+    fn die(&mut self) {
+        let mut replayed = State::default();
+        self.journal.iter().for_each(|record| evolve(&mut replayed, record));
+        self.core = Core::new(replayed, 4);
+    }
+
     /// The kind of error that the task died of, after a look at the size of every record.
     fn death(&self, task: &str) -> Option<ErrorKind> {
         for record in &self.journal {
@@ -123,4 +132,33 @@ fn an_attempt_whose_texts_name_more_than_a_record_can_hold_does_not_start() {
     );
     let story = Story::of(&plan, &BTreeMap::from([("a", serde_json::json!(1))]));
     assert_eq!(story.death("b"), Some(ErrorKind::Expression));
+}
+
+#[test]
+fn what_a_retry_brings_back_comes_in_batches_also_over_a_death_of_the_engine() {
+    let names = names(50);
+    let plan = format!("tasks:\n  a: {{ run: [a] }}\n{}", each(&names, "  NAME: { needs: [a], run: [x] }\n"));
+    let mut story = Story::of(&plan, &BTreeMap::new());
+    assert_eq!(story.core.state().runs[&run()].outcome, Some(RunOutcome::Failed));
+    story.core.bound_turns(10);
+    let ask = Ask::Retry { run: run(), task: "a".parse().expect("a task") };
+    let command = Command { id: CommandId("r".into()), by: "test".into(), ask };
+    assert_eq!(story.core.handle(&Input::Command(command), STAMP), Some(Answer::Accepted));
+    let (mut batches, mut back) = (0, 0);
+    loop {
+        let more = story.core.end_waits(STAMP);
+        let records = story.core.take_records();
+        assert!(records.len() <= 10, "a batch of {}", records.len());
+        let unskipped = |record: &&Record| matches!(record.event, Event::TaskUnskipped { .. });
+        back += records.iter().filter(unskipped).count();
+        story.journal.extend(records);
+        batches += 1;
+        if !more {
+            break;
+        }
+        story.die();
+        story.core.bound_turns(10);
+    }
+    assert_eq!((back, batches), (50, 6), "each once, and no more batches than it takes");
+    assert_eq!(story.core.state().runs[&run()].in_phase(Phase::Waiting), 50);
 }
