@@ -33,6 +33,17 @@ pub(crate) enum Received {
     End,
 }
 
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The other end will read it.
+    Taken,
+    /// The other end has not read what it was sent before.
+    NoRoom,
+    /// The other end is gone.
+    Gone,
+}
+
 impl Link {
     /// Two ends.
     pub(crate) fn pair() -> io::Result<(Self, Self)> {
@@ -41,18 +52,34 @@ impl Link {
         Ok((Self(one), Self(other)))
     }
 
-    /// Sends a message; false when the other end is gone.
+    /// Sends a message, waiting for room if there is none; false when the other end is gone.
     pub(crate) fn send(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<bool> {
+        Ok(self.send_with(message, descriptors, SendFlags::empty())? == Sent::Taken)
+    }
+
+    /// Sends a message if there is room for it.
+    pub(crate) fn try_send(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<Sent> {
+        self.send_with(message, descriptors, SendFlags::DONTWAIT)
+    }
+
+    fn send_with(
+        &self,
+        message: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+        flags: SendFlags,
+    ) -> io::Result<Sent> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() {
             assert!(control.push(SendAncillaryMessage::ScmRights(descriptors)), "room for each descriptor");
         }
         loop {
-            match rustix::net::sendmsg(&self.0, &[IoSlice::new(message)], &mut control, SendFlags::NOSIGNAL) {
-                Ok(_) => return Ok(true),
+            let parts = [IoSlice::new(message)];
+            match rustix::net::sendmsg(&self.0, &parts, &mut control, flags | SendFlags::NOSIGNAL) {
+                Ok(_) => return Ok(Sent::Taken),
                 Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => return Ok(false),
+                Err(rustix::io::Errno::AGAIN) => return Ok(Sent::NoRoom),
+                Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => return Ok(Sent::Gone),
                 Err(error) => return Err(error.into()),
             }
         }

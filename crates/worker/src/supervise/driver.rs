@@ -25,7 +25,6 @@ use crate::os::{Host, Os as _, Pid};
 use crate::report::{AttemptEnded, WorkerError, WorkerReport};
 use crate::settings::Settings;
 use crate::sweep::sweep;
-use crate::wire::{Message as _, ToMonitor};
 
 /// What the poller names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,11 +236,9 @@ impl Driver {
         if let Some(attempt) = self.attempts.get_mut(&fence) {
             attempt.stopped = true;
         }
-        let pools = self.pool.iter().chain(self.mourning.as_ref().map(|mourning| &mourning.pool));
-        let order = ToMonitor::Stop(clock::duration(grace)).to_bytes();
+        let pools = self.pool.iter_mut().chain(self.mourning.as_mut().map(|mourning| &mut mourning.pool));
         for monitor in pools.filter_map(|pool| pool.of(fence)) {
-            // A monitor that can't be told is one whose end is about to be seen.
-            drop(monitor.link.send(&order, &[]));
+            monitor.stop(clock::duration(grace));
         }
     }
 

@@ -10,7 +10,6 @@ use super::meter;
 use crate::clock;
 use crate::os::{Host, Os as _};
 use crate::report::WorkerReport;
-use crate::wire::{Message as _, ToMonitor};
 
 /// How often monitors are asked whether they still run what they were given.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -59,10 +58,10 @@ impl Driver {
 
     /// Measures everything that has run for a while.
     fn measure(&mut self, now: Instant) -> Vec<(Fence, StopWhy, String)> {
-        let Some(pool) = &self.pool else { return Vec::new() };
+        let Some(pool) = &mut self.pool else { return Vec::new() };
         let ask = now.duration_since(self.last_ask) >= ASK_EVERY;
         let mut overdue = Vec::new();
-        for monitor in pool.monitors.values() {
+        for monitor in pool.monitors.values_mut() {
             let Some((fence, attempt)) =
                 monitor.doing.and_then(|fence| Some((fence, self.attempts.get_mut(&fence)?)))
             else {
@@ -75,9 +74,9 @@ impl Driver {
                 );
                 attempt.show_open_lines();
             }
+            monitor.tell_again();
             if ask {
-                // One that can't be asked is one whose end is about to be seen.
-                drop(monitor.link.send(&ToMonitor::Ask(fence.0).to_bytes(), &[]));
+                monitor.ask(fence);
             }
         }
         if ask {

@@ -68,10 +68,17 @@ impl Driver {
     pub(super) fn hear_monitor(&mut self, id: u32) -> bool {
         let mut buffer = [0; 64];
         let Some(pool) = self.pool_of(id) else { return false };
-        let Some(monitor) = pool.monitors.get(&id) else { return false };
+        let Some(monitor) = pool.monitors.get_mut(&id) else { return false };
         let doing = monitor.doing;
         match monitor.link.receive(&mut buffer, false) {
             Ok(Received::Message(length, _)) => match (FromMonitor::from_bytes(&buffer[..length]), doing) {
+                (Some(FromMonitor::Doing(asked, doing)), current) => {
+                    monitor.answered();
+                    if current == Some(Fence(asked)) && doing != asked {
+                        pool.is_free(id);
+                        self.lost(Fence(asked));
+                    }
+                }
                 (Some(FromMonitor::Ended(account)), Some(fence)) => {
                     pool.is_free(id);
                     self.hand_out();
@@ -84,12 +91,6 @@ impl Driver {
                     if let Some(failure) = failure {
                         self.fail(fence, failure);
                     }
-                }
-                (Some(FromMonitor::Doing(asked, doing)), Some(fence))
-                    if asked == fence.0 && doing != asked =>
-                {
-                    pool.is_free(id);
-                    self.lost(fence);
                 }
                 _ => {}
             },

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use windlass_core::id::Fence;
 
 use super::driver::Source;
 use crate::keeper::KeeperProcess;
-use crate::link::Link;
+use crate::link::{Link, Sent};
 use crate::os::{Host, Os as _, Pid};
 use crate::settings::Settings;
-use crate::wire::{Message as _, ToKeeper};
+use crate::wire::{Message as _, ToKeeper, ToMonitor};
 
 /// How many monitors are kept ready beyond those that work.
 const READY: u32 = 2;
@@ -21,6 +22,41 @@ pub(super) struct Monitor {
     pub(super) pid: Pid,
     pub(super) link: Link,
     pub(super) doing: Option<Fence>,
+    /// It was asked what it does and has not answered yet.
+    asked: bool,
+    /// The grace of a stop for which its link had no room.
+    unsent_stop: Option<Duration>,
+}
+
+impl Monitor {
+    /// Orders a stop. One that is held reads nothing, so it may have to be told again ([`Monitor::tell_again`]).
+    pub(super) fn stop(&mut self, grace: Duration) {
+        // Of several stops the earliest use of force counts, as it does in the monitor.
+        self.unsent_stop = Some(self.unsent_stop.map_or(grace, |unsent| unsent.min(grace)));
+        self.tell_again();
+    }
+
+    /// Tells it what it could not be told before.
+    pub(super) fn tell_again(&mut self) {
+        let Some(grace) = self.unsent_stop else { return };
+        // One that can't be told is one whose end is about to be seen.
+        if self.link.try_send(&ToMonitor::Stop(grace).to_bytes(), &[]).is_ok_and(|sent| sent == Sent::Taken) {
+            self.unsent_stop = None;
+        }
+    }
+
+    /// Asks what it does, unless it still owes an answer.
+    pub(super) fn ask(&mut self, fence: Fence) {
+        if !self.asked {
+            let sent = self.link.try_send(&ToMonitor::Ask(fence.0).to_bytes(), &[]);
+            self.asked = sent.is_ok_and(|sent| sent == Sent::Taken);
+        }
+    }
+
+    /// It has said what it does.
+    pub(super) fn answered(&mut self) {
+        self.asked = false;
+    }
 }
 
 /// A keeper with its monitors.
@@ -49,8 +85,13 @@ impl Pool {
     }
 
     fn ask_for(&mut self, count: u32) {
-        // A keeper that can't be told is one whose end is about to be seen.
-        if count > 0 && self.keeper.link.send(&ToKeeper::Fork(count).to_bytes(), &[]).unwrap_or(false) {
+        if count == 0 {
+            return;
+        }
+        // A keeper that is gone is about to be seen to be, and one that reads nothing owes monitors anyway: with each
+        // that it makes it is asked for what is missing then.
+        let sent = self.keeper.link.try_send(&ToKeeper::Fork(count).to_bytes(), &[]);
+        if sent.is_ok_and(|sent| sent == Sent::Taken) {
             self.asked += count;
         }
     }
@@ -66,7 +107,7 @@ impl Pool {
         self.has_borne = true;
         self.last += 1;
         Host::watch(poller, link.as_fd(), Source::Monitor(self.last).token())?;
-        self.monitors.insert(self.last, Monitor { pid, link, doing: None });
+        self.monitors.insert(self.last, Monitor { pid, link, doing: None, asked: false, unsent_stop: None });
         self.idle.push(self.last);
         Ok(())
     }
@@ -90,7 +131,8 @@ impl Pool {
     ) -> io::Result<bool> {
         while let Some(id) = self.idle.pop() {
             let Some(monitor) = self.monitors.get_mut(&id) else { continue };
-            if monitor.link.send(message, descriptors)? {
+            // One that has not even read what it was told before is as good as gone.
+            if monitor.link.try_send(message, descriptors)? == Sent::Taken {
                 monitor.doing = Some(fence);
                 return Ok(true);
             }
@@ -102,6 +144,7 @@ impl Pool {
     pub(super) fn is_free(&mut self, id: u32) {
         if let Some(monitor) = self.monitors.get_mut(&id) {
             monitor.doing = None;
+            monitor.unsent_stop = None;
             self.idle.push(id);
         }
     }
@@ -112,7 +155,7 @@ impl Pool {
     }
 
     /// The monitor that runs this attempt.
-    pub(super) fn of(&self, fence: Fence) -> Option<&Monitor> {
-        self.monitors.values().find(|monitor| monitor.doing == Some(fence))
+    pub(super) fn of(&mut self, fence: Fence) -> Option<&mut Monitor> {
+        self.monitors.values_mut().find(|monitor| monitor.doing == Some(fence))
     }
 }

@@ -1,6 +1,9 @@
 //! What happens while the supervisor's thread is busy is seen afterwards as if it had looked all the time.
 
+use rustix::process::Signal;
+use windlass_core::event::Exit;
 use windlass_core::failure::ErrorKind;
+use windlass_core::time::Span;
 use windlass_worker::WorkerReport;
 
 use crate::stage::Stage;
@@ -29,7 +32,7 @@ fn monitors_that_die_one_after_another_are_all_told_of() {
     // the end of that monitor's own link is seen.
     for attempt in [first, second] {
         let monitor = attempt.monitor();
-        monitor.signal(rustix::process::Signal::KILL);
+        monitor.signal(Signal::KILL);
         monitor.wait_until_taken();
         attempt.wait_until_taken();
         keeper.wait_until_at_rest();
@@ -38,4 +41,38 @@ fn monitors_that_die_one_after_another_are_all_told_of() {
     let mut ends = [stage.report(), stage.report()].map(ended_as);
     ends.sort_unstable_by_key(|(fence, _)| *fence);
     assert_eq!(ends, [(1, Some(ErrorKind::Crashed)), (2, Some(ErrorKind::Crashed))]);
+}
+
+#[test]
+fn a_monitor_that_is_held_keeps_nobody_waiting() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let fence = stage.shell(&format!("{}; exec sleep 1000", roll.enter()));
+    let monitor = roll.next().monitor();
+    monitor.signal(Signal::STOP);
+    // Far more than its link has room for.
+    for _ in 0..5_000 {
+        stage.supervisor.stop(fence, Span::from_secs(60));
+    }
+    let others = stage.run("echo here");
+    assert_eq!((others.fence.0, crate::stage::text(&others.captured).as_str()), (2, "here\n"));
+    monitor.signal(Signal::CONT);
+    let ended = stage.ended();
+    assert_eq!((ended.fence, ended.exit), (fence, Exit::Signal(libc::SIGTERM)));
+}
+
+#[test]
+fn a_stop_that_a_held_monitor_has_no_room_for_reaches_it_later() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let fence = stage.shell(&format!("trap '' TERM; {}; while :; do sleep 1000; done", roll.enter()));
+    let monitor = roll.next().monitor();
+    monitor.signal(Signal::STOP);
+    for _ in 0..5_000 {
+        stage.supervisor.stop(fence, Span::from_secs(1_000_000));
+    }
+    stage.supervisor.stop(fence, Span::from_ms(0));
+    stage.run("true");
+    monitor.signal(Signal::CONT);
+    assert_eq!(stage.ended().exit, Exit::Signal(libc::SIGKILL));
 }
