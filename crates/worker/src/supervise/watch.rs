@@ -84,6 +84,11 @@ impl Watch {
         now.duration_since(self.began) + Duration::from_millis(5) >= self.tick()
     }
 
+    /// Whether nothing was heard of it for so long that it will be told of if it did no work either.
+    pub(super) fn seems_silent(&self, now: Instant) -> bool {
+        self.heartbeat.is_some_and(|span| now.duration_since(self.last_output) >= clock::duration(span))
+    }
+
     /// Above how many bytes an exact measurement of its memory matters.
     pub(super) fn memory_of_interest(&self) -> u64 {
         self.memory_max.map_or(self.memory_peak, |max| max.min(self.memory_peak))
@@ -136,8 +141,7 @@ impl Watch {
             self.samples.pop_front();
         }
         let (since, before) = *self.samples.front()?;
-        let whole =
-            now.duration_since(self.began) >= window && now.duration_since(self.last_output) >= window;
+        let whole = now.duration_since(self.began) >= window && self.seems_silent(now);
         let measured = now.duration_since(since);
         let used = cpu.saturating_sub(before);
         // Until a whole window was sampled, what was used before the first sample counts as none.

@@ -1,12 +1,14 @@
 //! What happens while the supervisor's thread is busy is seen afterwards as if it had looked all the time.
 
 use rustix::process::Signal;
-use windlass_core::event::Exit;
+use windlass_core::effect::Program;
+use windlass_core::event::{Exit, StopWhy};
 use windlass_core::failure::ErrorKind;
+use windlass_core::id::Fence;
 use windlass_core::time::Span;
-use windlass_worker::WorkerReport;
+use windlass_worker::{WorkerReport, log};
 
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 use crate::watched::Roll;
 
 fn ended_as(report: WorkerReport) -> (u64, Option<ErrorKind>) {
@@ -75,4 +77,46 @@ fn a_stop_that_a_held_monitor_has_no_room_for_reaches_it_later() {
     stage.run("true");
     monitor.signal(Signal::CONT);
     assert_eq!(stage.ended().exit, Exit::Signal(libc::SIGKILL));
+}
+
+/// An attempt that may not be silent for longer than two seconds.
+fn with_heartbeat(stage: &mut Stage, line: String) -> Fence {
+    let mut assignment = stage.assignment(Program::Shell(line));
+    assignment.heartbeat = Some(Span::from_secs(2));
+    stage.start(assignment)
+}
+
+#[test]
+fn output_that_nobody_had_time_to_read_is_no_silence() {
+    let (mut stage, busy) = Stage::busy_with_its_first_report();
+    let mut roll = Roll::new(stage.home.path());
+    // More streams than the driver looks at in one go.
+    let crowd = 40;
+    for number in 0..crowd {
+        let go = roll.pipe(&format!("go{number}"));
+        stage.shell(&format!("read x < {go}; echo; echo >&2; {}; exec sleep 1000", roll.enter()));
+    }
+    let (go, end) = (roll.pipe("go"), roll.pipe("end"));
+    let line = format!("printf a; read x < {go}; echo b; {}; read x < {end}", roll.enter());
+    let fence = with_heartbeat(&mut stage, line);
+    let key = format!("abcdef/t{}/1", fence.0).parse().expect("a key");
+    let mut follower = log::Follower::new(&log::path(stage.home.path(), &key)).expect("a follower");
+    // What it printed without an end of line shows once it was measured.
+    while follower.next_line().expect("a log").is_none() {
+        assert!(follower.wait(Some(PATIENCE)).expect("a wait"), "no line came");
+    }
+    stage.shell("true");
+    assert_eq!(ended_as(stage.report()), (fence.0 + 1, None));
+    for number in 0..crowd {
+        roll.write(&format!("go{number}"));
+        roll.next();
+    }
+    roll.write("go");
+    roll.next();
+    let mut clock = Stage::new();
+    with_heartbeat(&mut clock, "exec sleep 1000".to_owned());
+    assert!(matches!(clock.report(), WorkerReport::Overdue { why: StopWhy::Stalled, .. }));
+    drop(busy);
+    roll.write("end");
+    assert_eq!(ended_as(stage.report()), (fence.0, None));
 }
