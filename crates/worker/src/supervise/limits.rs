@@ -39,6 +39,8 @@ impl Driver {
             self.next_tick = ticks.min().map(|tick| now + tick);
         }
         for (fence, why, message) in overdue {
+            // It may have ended in time, and nobody had time to hear of it.
+            self.hear_of(fence);
             // One that is being ended has been told of enough.
             let Some(attempt) = self.attempts.get_mut(&fence).filter(|one| !one.stopped) else { continue };
             attempt.note(&message);

@@ -103,6 +103,13 @@ impl Driver {
         true
     }
 
+    /// Takes all that the monitor of this attempt has said.
+    pub(super) fn hear_of(&mut self, fence: Fence) {
+        let monitors = self.pool.iter().flat_map(|pool| &pool.monitors);
+        let id = monitors.into_iter().find_map(|(id, one)| (one.doing == Some(fence)).then_some(*id));
+        while id.is_some_and(|id| self.hear_monitor(id)) {}
+    }
+
     fn monitor_ended(&mut self, fence: Fence, account: &Account) {
         let Some(attempt) = self.take(fence) else { return };
         if account.keeper_died {

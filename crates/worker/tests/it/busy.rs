@@ -79,26 +79,52 @@ fn a_stop_that_a_held_monitor_has_no_room_for_reaches_it_later() {
     assert_eq!(stage.ended().exit, Exit::Signal(libc::SIGKILL));
 }
 
-/// An attempt that may not be silent for longer than two seconds.
-fn with_heartbeat(stage: &mut Stage, line: String) -> Fence {
+/// More attempts than the driver looks at in one go, each of which waits for its word.
+struct Crowd(u64);
+
+impl Crowd {
+    fn gather(stage: &mut Stage, roll: &Roll) -> Self {
+        let size = 40;
+        for number in 0..size {
+            let go = roll.pipe(&format!("go{number}"));
+            stage.shell(&format!("read x < {go}; echo; echo >&2; {}; exec sleep 1000", roll.enter()));
+        }
+        Self(size)
+    }
+
+    /// Lets each of them print on both of its streams.
+    fn shout(self, roll: &mut Roll) {
+        for number in 0..self.0 {
+            roll.write(&format!("go{number}"));
+            roll.next();
+        }
+    }
+}
+
+/// An attempt that may neither last nor be silent for longer than two seconds.
+fn limited(stage: &mut Stage, line: String, why: StopWhy) -> Fence {
     let mut assignment = stage.assignment(Program::Shell(line));
-    assignment.heartbeat = Some(Span::from_secs(2));
+    let limit =
+        if why == StopWhy::Stalled { &mut assignment.heartbeat } else { &mut assignment.start_to_close };
+    *limit = Some(Span::from_secs(2));
     stage.start(assignment)
+}
+
+/// Waits for as long as that limit is, by an attempt of another supervisor that overruns it.
+fn let_the_limit_pass(limit: StopWhy) {
+    let mut clock = Stage::new();
+    limited(&mut clock, "exec sleep 1000".to_owned(), limit);
+    assert!(matches!(clock.report(), WorkerReport::Overdue { why, .. } if why == limit));
 }
 
 #[test]
 fn output_that_nobody_had_time_to_read_is_no_silence() {
     let (mut stage, busy) = Stage::busy_with_its_first_report();
     let mut roll = Roll::new(stage.home.path());
-    // More streams than the driver looks at in one go.
-    let crowd = 40;
-    for number in 0..crowd {
-        let go = roll.pipe(&format!("go{number}"));
-        stage.shell(&format!("read x < {go}; echo; echo >&2; {}; exec sleep 1000", roll.enter()));
-    }
+    let crowd = Crowd::gather(&mut stage, &roll);
     let (go, end) = (roll.pipe("go"), roll.pipe("end"));
     let line = format!("printf a; read x < {go}; echo b; {}; read x < {end}", roll.enter());
-    let fence = with_heartbeat(&mut stage, line);
+    let fence = limited(&mut stage, line, StopWhy::Stalled);
     let key = format!("abcdef/t{}/1", fence.0).parse().expect("a key");
     let mut follower = log::Follower::new(&log::path(stage.home.path(), &key)).expect("a follower");
     // What it printed without an end of line shows once it was measured.
@@ -107,16 +133,31 @@ fn output_that_nobody_had_time_to_read_is_no_silence() {
     }
     stage.shell("true");
     assert_eq!(ended_as(stage.report()), (fence.0 + 1, None));
-    for number in 0..crowd {
-        roll.write(&format!("go{number}"));
-        roll.next();
-    }
+    crowd.shout(&mut roll);
     roll.write("go");
     roll.next();
-    let mut clock = Stage::new();
-    with_heartbeat(&mut clock, "exec sleep 1000".to_owned());
-    assert!(matches!(clock.report(), WorkerReport::Overdue { why: StopWhy::Stalled, .. }));
+    let_the_limit_pass(StopWhy::Stalled);
     drop(busy);
     roll.write("end");
+    assert_eq!(ended_as(stage.report()), (fence.0, None));
+}
+
+#[test]
+fn an_attempt_that_ended_in_time_is_not_told_of_as_late() {
+    let (mut stage, busy) = Stage::busy_with_its_first_report();
+    let mut roll = Roll::new(stage.home.path());
+    let crowd = Crowd::gather(&mut stage, &roll);
+    let line = format!("{}; read x < {}", roll.enter(), roll.pipe("go"));
+    let fence = limited(&mut stage, line, StopWhy::Timeout);
+    let attempt = roll.next();
+    stage.shell("true");
+    assert_eq!(ended_as(stage.report()), (fence.0 + 1, None));
+    crowd.shout(&mut roll);
+    let monitor = attempt.monitor();
+    roll.write("go");
+    attempt.wait_until_taken();
+    monitor.wait_until_at_rest();
+    let_the_limit_pass(StopWhy::Timeout);
+    drop(busy);
     assert_eq!(ended_as(stage.report()), (fence.0, None));
 }
