@@ -16,9 +16,11 @@ use windlass_core::input::LostAttempt;
 use windlass_core::time::Span;
 
 use super::attempt::{Attempt, not_handed_over, not_started};
+use super::launch::{self, Ready};
 use super::mourning::Mourning;
 use super::pool::Pool;
-use super::{Order, Orders, Surroundings, launch};
+use super::preparing::Preparing;
+use super::{Order, Orders, Surroundings};
 use crate::clock;
 use crate::keeper::was_to_be_keeper;
 use crate::os::{Host, Os as _, Pid};
@@ -62,14 +64,15 @@ const READ_BYTES: usize = 64 * 1024;
 type Sink = Box<dyn FnMut(WorkerReport) + Send>;
 
 pub(super) struct Driver {
-    settings: Settings,
+    pub(super) settings: Settings,
     sink: Sink,
-    orders: Arc<Orders>,
+    pub(super) orders: Arc<Orders>,
     pub(super) poller: OwnedFd,
-    null: Arc<OwnedFd>,
+    pub(super) null: Arc<OwnedFd>,
     pub(super) pool: Option<Pool>,
     pub(super) mourning: Option<Mourning>,
     pub(super) attempts: BTreeMap<Fence, Attempt>,
+    pub(super) preparing: Preparing,
     /// Ready, and without a monitor yet: the order and its descriptors.
     waiting: VecDeque<(Fence, Vec<u8>, Vec<Arc<OwnedFd>>)>,
     /// Attempts whose monitor is gone and whose processes the keeper is ending.
@@ -114,6 +117,7 @@ impl Driver {
             pool: Some(pool),
             mourning: None,
             attempts: BTreeMap::new(),
+            preparing: Preparing::default(),
             waiting: VecDeque::new(),
             orphaned: Vec::new(),
             mourned: Vec::new(),
@@ -131,7 +135,8 @@ impl Driver {
         loop {
             for order in self.orders.take() {
                 match order {
-                    Order::Spawn(assignment, surroundings) => self.spawn(&assignment, &surroundings),
+                    Order::Spawn(assignment, surroundings) => self.spawn(assignment, surroundings),
+                    Order::Start(assignment, ready) => self.prepared(&assignment, ready),
                     Order::Stop { fence, grace } => self.stop(fence, grace),
                     Order::ShutDown => return self.shut_down(),
                 }
@@ -158,8 +163,16 @@ impl Driver {
         }
     }
 
-    fn spawn(&mut self, assignment: &Assignment, surroundings: &Surroundings) {
-        match launch::prepare(&self.settings, assignment, surroundings, &self.null) {
+    fn spawn(&mut self, assignment: Box<Assignment>, surroundings: Surroundings) {
+        if launch::takes_long(&assignment.program) {
+            return self.prepare_elsewhere(assignment, surroundings);
+        }
+        let ready = launch::prepare(&self.settings, &assignment, &surroundings, &self.null);
+        self.start(&assignment, ready);
+    }
+
+    pub(super) fn start(&mut self, assignment: &Assignment, ready: Result<Ready, Failure>) {
+        match ready {
             Ok(ready) => {
                 let (attempt, message, descriptors) = Attempt::new(&self.settings, assignment, ready);
                 let watched = attempt.watch_streams(&self.poller);
@@ -229,9 +242,13 @@ impl Driver {
     }
 
     fn stop(&mut self, fence: Fence, grace: Span) {
+        let never_began = || Failure::new(ErrorKind::Cancelled, "it was stopped before it began");
+        if let Some(key) = self.preparing.forget(fence) {
+            return self.ended(not_started(key, fence, never_began()));
+        }
         if let Some(place) = self.waiting.iter().position(|(waiting, ..)| *waiting == fence) {
             self.waiting.remove(place);
-            return self.fail(fence, Failure::new(ErrorKind::Cancelled, "it was stopped before it began"));
+            return self.fail(fence, never_began());
         }
         if let Some(attempt) = self.attempts.get_mut(&fence) {
             attempt.stopped = true;

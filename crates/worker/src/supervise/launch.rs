@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use rustix::pipe::PipeFlags;
-use windlass_core::effect::{Assignment, PromptPart};
+use windlass_core::effect::{Assignment, Program, PromptPart};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::Fence;
 
@@ -44,6 +44,20 @@ pub(super) fn output_path(settings: &Settings, assignment: &Assignment) -> PathB
 /// Where an attempt finds what was wrong with the one before.
 pub(super) fn feedback_path(settings: &Settings, fence: Fence) -> PathBuf {
     settings.spool().join(format!("{fence}.feedback"))
+}
+
+/// Whether making this ready may take as long as a disk does, since it is asked more than fits into memory.
+pub(super) fn takes_long(program: &Program) -> bool {
+    matches!(program, Program::Agent { prompt, .. } if bytes_at_least(prompt) >= PROMPT_BYTES_IN_MEMORY)
+}
+
+/// How long a prompt is, as far as that is known; one with a blob in it counts as long.
+fn bytes_at_least(prompt: &[PromptPart]) -> u64 {
+    let length = |part: &PromptPart| match part {
+        PromptPart::Text(text) => text.len() as u64,
+        PromptPart::Blob(_) => PROMPT_BYTES_IN_MEMORY,
+    };
+    prompt.iter().map(length).sum()
 }
 
 /// Makes everything ready, or says why the attempt can't be started.
@@ -125,11 +139,7 @@ fn standard_input(
     if recipe.prompt.is_empty() {
         return Ok(Arc::clone(null));
     }
-    let texts = recipe.prompt.iter().map(|part| match part {
-        PromptPart::Text(text) => text.len() as u64,
-        PromptPart::Blob(_) => PROMPT_BYTES_IN_MEMORY,
-    });
-    let mut file = if texts.sum::<u64>() < PROMPT_BYTES_IN_MEMORY {
+    let mut file = if bytes_at_least(&recipe.prompt) < PROMPT_BYTES_IN_MEMORY {
         File::from(Host::memory_file("windlass-prompt").map_err(no_prompt)?)
     } else {
         tempfile::tempfile_in(settings.spool()).map_err(no_prompt)?

@@ -9,6 +9,7 @@ mod meter;
 mod mourning;
 mod news;
 mod pool;
+mod preparing;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use windlass_core::effect::Assignment;
+use windlass_core::failure::Failure;
 use windlass_core::id::{AttemptKey, Digest, Fence};
 use windlass_core::time::Span;
 
@@ -26,6 +28,7 @@ use crate::os::{Host, Os as _};
 use crate::report::{WorkerError, WorkerReport};
 use crate::settings::Settings;
 use driver::Driver;
+use launch::Ready;
 
 /// Where the driver finds the large values that prompts name.
 pub trait Blobs: Send + Sync {
@@ -59,7 +62,12 @@ pub struct Supervisor {
 #[derive(Debug)]
 enum Order {
     Spawn(Box<Assignment>, Surroundings),
-    Stop { fence: Fence, grace: Span },
+    /// From the thread that prepares: what it made ready, or why it could not.
+    Start(Box<Assignment>, Result<Ready, Failure>),
+    Stop {
+        fence: Fence,
+        grace: Span,
+    },
     ShutDown,
 }
 

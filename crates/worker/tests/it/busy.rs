@@ -1,14 +1,19 @@
 //! What happens while the supervisor's thread is busy is seen afterwards as if it had looked all the time.
 
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
 use rustix::process::Signal;
-use windlass_core::effect::Program;
+use windlass_core::effect::{Program, PromptPart};
 use windlass_core::event::{Exit, StopWhy};
 use windlass_core::failure::ErrorKind;
-use windlass_core::id::Fence;
+use windlass_core::id::{Digest, Fence};
 use windlass_core::time::Span;
-use windlass_worker::{WorkerReport, log};
+use windlass_worker::{Blobs, Surroundings, WorkerReport, log};
 
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{PATIENCE, Stage, surroundings, text};
+use crate::streams::asked;
 use crate::watched::Roll;
 
 fn ended_as(report: WorkerReport) -> (u64, Option<ErrorKind>) {
@@ -57,7 +62,7 @@ fn a_monitor_that_is_held_keeps_nobody_waiting() {
         stage.supervisor.stop(fence, Span::from_secs(60));
     }
     let others = stage.run("echo here");
-    assert_eq!((others.fence.0, crate::stage::text(&others.captured).as_str()), (2, "here\n"));
+    assert_eq!((others.fence.0, text(&others.captured).as_str()), (2, "here\n"));
     monitor.signal(Signal::CONT);
     let ended = stage.ended();
     assert_eq!((ended.fence, ended.exit), (fence, Exit::Signal(libc::SIGTERM)));
@@ -160,4 +165,60 @@ fn an_attempt_that_ended_in_time_is_not_told_of_as_late() {
     let_the_limit_pass(StopWhy::Timeout);
     drop(busy);
     assert_eq!(ended_as(stage.report()), (fence.0, None));
+}
+
+/// A store whose one blob can be read when the other end of its channel is gone.
+struct SlowBlobs(Mutex<Option<Receiver<()>>>);
+
+struct SlowBlob(Receiver<()>, io::Cursor<&'static str>);
+
+impl Blobs for SlowBlobs {
+    fn open(&self, _: &Digest) -> io::Result<Box<dyn Read>> {
+        let until = self.0.lock().expect("nobody panicked").take().expect("it is opened once");
+        Ok(Box::new(SlowBlob(until, io::Cursor::new("what is asked"))))
+    }
+}
+
+impl Read for SlowBlob {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.recv().unwrap_or_default();
+        self.1.read(into)
+    }
+}
+
+/// An attempt that prints its prompt, which can be read once the sender is dropped.
+fn with_slow_prompt(stage: &mut Stage) -> (Fence, Sender<()>) {
+    let prompt = PromptPart::Blob(Digest::of(b"what is asked"));
+    let assignment = stage.assignment(asked("cat", &[], prompt));
+    let fence = assignment.fence;
+    let (slow, until) = channel();
+    let blobs = Arc::new(SlowBlobs(Mutex::new(Some(until))));
+    stage.supervisor.spawn(assignment, Surroundings { blobs, ..surroundings() });
+    (fence, slow)
+}
+
+#[test]
+fn a_prompt_that_is_slow_to_read_keeps_nobody_else_waiting() {
+    let mut stage = Stage::new();
+    let (fence, slow) = with_slow_prompt(&mut stage);
+    assert_eq!(text(&stage.run("echo here").captured), "here\n");
+    drop(slow);
+    let ended = stage.ended();
+    assert_eq!((ended.fence, text(&ended.captured).as_str()), (fence, "what is asked"));
+}
+
+#[test]
+fn an_attempt_whose_prompt_is_still_being_read_can_be_stopped() {
+    let mut stage = Stage::new();
+    let (fence, slow) = with_slow_prompt(&mut stage);
+    stage.supervisor.stop(fence, Span::from_secs(10));
+    let ended = stage.ended();
+    assert_eq!((ended.fence, ended.exit), (fence, Exit::NotStarted));
+    assert_eq!(ended.error.map(|error| error.kind), Some(ErrorKind::Cancelled));
+    assert_eq!(stage.supervisor.live(), []);
+    drop(slow);
+    // One that is prepared by the same thread, so after it.
+    let (later, slow) = with_slow_prompt(&mut stage);
+    drop(slow);
+    assert_eq!(stage.ended().fence, later);
 }

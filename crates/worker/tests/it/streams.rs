@@ -14,6 +14,11 @@ use crate::watched::Roll;
 
 /// An agent that is a program.
 pub(crate) fn agent(program: &str, args: &[&str], prompt: &str) -> Program {
+    asked(program, args, PromptPart::Text(prompt.to_owned()))
+}
+
+/// The same, asked this.
+pub(crate) fn asked(program: &str, args: &[&str], prompt: PromptPart) -> Program {
     let agent = Agent {
         adapter: Adapter::Command,
         program: Some(program.to_owned()),
@@ -22,7 +27,7 @@ pub(crate) fn agent(program: &str, args: &[&str], prompt: &str) -> Program {
         concurrency: None,
         memory_bytes_max: None,
     };
-    Program::Agent { agent, name: "coder".to_owned(), prompt: vec![PromptPart::Text(prompt.to_owned())] }
+    Program::Agent { agent, name: "coder".to_owned(), prompt: vec![prompt] }
 }
 
 fn lines(stage: &Stage, task: &str) -> Vec<(Stream, String)> {
