@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_core::effect::{Assignment, Effect, Settle};
 use windlass_core::event::{Exit, LossReason, Output, RawOutput, Record, Usage};
@@ -14,16 +14,12 @@ use windlass_core::input::{Answer, Ended, LostAttempt, Report};
 use windlass_core::state::State;
 use windlass_journal::blob::{Blobs as _, FolderBlobs};
 use windlass_journal::error::BlobError;
-use windlass_worker::{
-    AttemptEnded, Blobs, Captured, Settings, Supervisor, Surroundings, WorkerReport, settle,
-};
+use windlass_worker::{Blobs, Settings, Supervisor, Surroundings, settle};
 
+use crate::desk::Desk;
 use crate::error::EngineError;
 use crate::inbox::Message;
 use crate::turn::Outside;
-
-/// What is to be done with the outputs of attempts in flight, where that is more than to take them as they are.
-type Settles = Arc<Mutex<BTreeMap<Fence, Settle>>>;
 
 /// The engine's hands.
 pub(crate) struct Hands {
@@ -31,7 +27,7 @@ pub(crate) struct Hands {
     blobs: Arc<FolderBlobs>,
     supervisor: Option<Supervisor>,
     subscribers: Vec<Sender<Arc<[Record]>>>,
-    settles: Settles,
+    desk: Option<Desk>,
     env: BTreeMap<Digest, Arc<BTreeMap<String, String>>>,
     unknown: Vec<LostAttempt>,
     swept: BTreeMap<AttemptKey, u32>,
@@ -49,7 +45,7 @@ impl Hands {
             blobs,
             supervisor: None,
             subscribers: Vec::new(),
-            settles: Settles::default(),
+            desk: None,
             env: BTreeMap::new(),
             unknown: Vec::new(),
             swept,
@@ -59,12 +55,9 @@ impl Hands {
 
     /// Starts the keeper.
     pub(crate) fn employ(&mut self, settings: Settings) -> Result<(), EngineError> {
-        let desk = Desk {
-            inbox: self.inbox.clone(),
-            blobs: Arc::clone(&self.blobs),
-            settles: Arc::clone(&self.settles),
-        };
-        self.supervisor = Some(Supervisor::start(settings, move |report| desk.take(report))?);
+        let (desk, intake) = Desk::open(self.inbox.clone(), Arc::clone(&self.blobs))?;
+        self.supervisor = Some(Supervisor::start(settings, move |report| intake.take(report))?);
+        self.desk = Some(desk);
         Ok(())
     }
 
@@ -82,13 +75,18 @@ impl Hands {
     /// The fences of attempts whose end was not reported yet.
     pub(crate) fn live(&self) -> Vec<Fence> {
         let live = self.supervisor.as_ref().map(Supervisor::live).unwrap_or_default();
-        live.into_iter().map(|(_, fence)| fence).collect()
+        // What is on the desk has left the worker and not reached the engine.
+        let on_the_desk = self.desk.as_ref().map(Desk::holds).unwrap_or_default();
+        live.into_iter().map(|(_, fence)| fence).chain(on_the_desk).collect()
     }
 
     /// Ends the keeper, and with it all that still runs.
     pub(crate) fn rest(&mut self) {
         if let Some(supervisor) = self.supervisor.take() {
             supervisor.shutdown();
+        }
+        if let Some(desk) = self.desk.take() {
+            desk.close();
         }
     }
 
@@ -105,13 +103,13 @@ impl Hands {
                 return;
             }
         };
-        if assignment.settle != Settle::default() {
-            locked(&self.settles).insert(assignment.fence, assignment.settle.clone());
-        }
         let blobs: Arc<dyn Blobs> = Arc::new(Bodies(Arc::clone(&self.blobs)));
-        match &self.supervisor {
-            Some(supervisor) => supervisor.spawn(assignment, Surroundings { env_base, blobs }),
-            None => unreachable!("an engine without a keeper starts nothing"),
+        match (&self.supervisor, &self.desk) {
+            (Some(supervisor), Some(desk)) => {
+                desk.expect(assignment.fence, &assignment.settle);
+                supervisor.spawn(assignment, Surroundings { env_base, blobs });
+            }
+            _ => unreachable!("an engine without a keeper starts nothing"),
         }
     }
 
@@ -214,78 +212,6 @@ impl Outside for Hands {
     }
 }
 
-/// Where the worker's reports are made ready for the core: outputs become values and blobs, durable before they are
-/// told of. Runs on the worker's thread.
-struct Desk {
-    inbox: Sender<Message>,
-    blobs: Arc<FolderBlobs>,
-    settles: Settles,
-}
-
-impl Desk {
-    fn take(&self, report: WorkerReport) {
-        let message = match report {
-            WorkerReport::Ended(ended) => match self.ended(*ended) {
-                Ok(ended) => Message::Report(Report::Ended(Box::new(ended))),
-                Err(error) => Message::Fatal(error.into()),
-            },
-            WorkerReport::Overdue { key, fence, why, message } => {
-                Message::Report(Report::Overdue { key, fence, why, message })
-            }
-            WorkerReport::Lost { attempts, reason } => {
-                let mut settles = locked(&self.settles);
-                for lost in &attempts {
-                    settles.remove(&lost.fence);
-                }
-                drop(settles);
-                Message::Report(Report::Lost { attempts, reason })
-            }
-        };
-        // The engine may have ended meanwhile: then the next one learns what became of the attempt.
-        self.inbox.send(message).unwrap_or_default();
-    }
-
-    fn ended(&self, ended: AttemptEnded) -> Result<Ended, BlobError> {
-        let wanted = locked(&self.settles).remove(&ended.fence).unwrap_or_default();
-        let mut error = ended.error;
-        let (blob, output) = match ended.captured {
-            Captured::Spooled(path, _) => match self.blobs.put_file(&path) {
-                Ok((digest, _)) => (Some(digest), None),
-                // What it printed does not fit on the disk: that is no fault of the attempt, and pauses its run.
-                Err(full) if full.is_disk_full() => {
-                    std::fs::remove_file(&path).unwrap_or_default();
-                    error = Some(Failure::new(
-                        ErrorKind::DiskFull,
-                        format!("its output could not be kept: {full}"),
-                    ));
-                    (None, None)
-                }
-                Err(other) => return Err(other),
-            },
-            Captured::Inline(_) if error.is_some() => (None, None),
-            Captured::Inline(bytes) => {
-                let settled = settle(&bytes, ended.truncated, &wanted);
-                // A small text can be a large JSON string; it goes into a blob like any other large value.
-                let blob = settled.as_ref().ok().and_then(|output| output.blob);
-                if blob.is_some() {
-                    self.blobs.put(&bytes)?;
-                }
-                (blob, Some(settled))
-            }
-        };
-        Ok(Ended {
-            key: ended.key,
-            fence: ended.fence,
-            exit: ended.exit,
-            error,
-            raw: RawOutput { bytes: ended.bytes, blob, truncated: ended.truncated },
-            output,
-            usage: ended.usage,
-            leftovers: ended.leftovers,
-        })
-    }
-}
-
 /// The report of an attempt that failed before there was anything to start.
 fn never_began(assignment: &Assignment, failure: Failure) -> Report {
     Report::Ended(Box::new(Ended {
@@ -308,8 +234,4 @@ impl Blobs for Bodies {
         let file = self.0.open(*digest).map_err(io::Error::other)?;
         Ok(Box::new(file))
     }
-}
-
-fn locked(settles: &Settles) -> std::sync::MutexGuard<'_, BTreeMap<Fence, Settle>> {
-    settles.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,6 +10,7 @@
 
 pub mod body;
 pub mod clock;
+mod desk;
 pub mod doctor;
 pub mod engine;
 pub mod error;

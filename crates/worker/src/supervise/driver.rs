@@ -300,7 +300,7 @@ impl Driver {
             WorkerReport::Lost { attempts, .. } => attempts.iter().map(|one| one.fence).collect(),
             WorkerReport::Overdue { .. } => Vec::new(),
         };
-        // First the report, which may take as long as a disk does: an attempt that is in neither counts as lost.
+        // First the report: an attempt that is in neither counts as lost.
         (self.sink)(report);
         let mut live = self.orders.live();
         for fence in over {

@@ -100,7 +100,7 @@ impl Orders {
 }
 
 impl Supervisor {
-    /// Starts the keeper and the thread. Reports are given to `sink` on that thread.
+    /// Starts the keeper and the thread. Reports are given to `sink` on that thread, so it must not wait for anything.
     pub fn start(
         settings: Settings,
         sink: impl FnMut(WorkerReport) + Send + 'static,

@@ -1,0 +1,228 @@
+//! Where the worker's reports are made ready for the core: outputs become values and blobs, durable before they are
+//! told of. A thread of its own does that, since a disk may take its time. Never: keeping the worker waiting.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use windlass_core::effect::Settle;
+use windlass_core::event::RawOutput;
+use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::id::Fence;
+use windlass_core::input::{Ended, Report};
+use windlass_journal::blob::{Blobs as _, FolderBlobs};
+use windlass_journal::error::BlobError;
+use windlass_worker::{AttemptEnded, Captured, WorkerReport, settle};
+
+use crate::error::EngineError;
+use crate::inbox::Message;
+
+/// The engine's side of the desk.
+pub(crate) struct Desk {
+    books: Arc<Mutex<Books>>,
+    clerk: JoinHandle<()>,
+}
+
+/// The worker's side of it.
+pub(crate) struct Intake {
+    books: Arc<Mutex<Books>>,
+    reports: Sender<WorkerReport>,
+}
+
+/// What is known of attempts in flight.
+#[derive(Default)]
+struct Books {
+    /// What is to be done with their outputs, where that is more than to take them as they are.
+    settles: BTreeMap<Fence, Settle>,
+    /// Those whose end was reported and has not reached the engine.
+    held: BTreeSet<Fence>,
+}
+
+/// The one who works there.
+struct Clerk {
+    books: Arc<Mutex<Books>>,
+    inbox: Sender<Message>,
+    blobs: Arc<FolderBlobs>,
+}
+
+impl Desk {
+    /// Opens a desk. It closes when the intake is gone.
+    pub(crate) fn open(
+        inbox: Sender<Message>,
+        blobs: Arc<FolderBlobs>,
+    ) -> Result<(Self, Intake), EngineError> {
+        let books = Arc::<Mutex<Books>>::default();
+        let clerk = Clerk { books: Arc::clone(&books), inbox, blobs };
+        let (reports, queue) = mpsc::channel();
+        let failed = |source| EngineError::System { doing: "start a thread", source };
+        let clerk = thread::Builder::new().name("windlass-desk".into()).spawn(move || clerk.work(&queue));
+        let clerk = clerk.map_err(failed)?;
+        Ok((Self { books: Arc::clone(&books), clerk }, Intake { books, reports }))
+    }
+
+    /// Remembers what is to be done with the output of an attempt that begins.
+    pub(crate) fn expect(&self, fence: Fence, settle: &Settle) {
+        if *settle != Settle::default() {
+            locked(&self.books).settles.insert(fence, settle.clone());
+        }
+    }
+
+    /// The attempts whose end lies here.
+    pub(crate) fn holds(&self) -> Vec<Fence> {
+        locked(&self.books).held.iter().copied().collect()
+    }
+
+    /// Waits until all that lies here has reached the engine. The intake must be gone.
+    pub(crate) fn close(self) {
+        // A panic was printed where it happened.
+        self.clerk.join().unwrap_or_default();
+    }
+}
+
+impl Intake {
+    /// Takes a report. From here on the attempts that it ends are on the desk, until they are in the inbox.
+    pub(crate) fn take(&self, report: WorkerReport) {
+        locked(&self.books).held.extend(over(&report));
+        // The clerk ends only with this queue, whose other end is held here.
+        self.reports.send(report).unwrap_or_default();
+    }
+}
+
+/// The attempts that a report ends.
+fn over(report: &WorkerReport) -> Vec<Fence> {
+    match report {
+        WorkerReport::Ended(ended) => vec![ended.fence],
+        WorkerReport::Lost { attempts, .. } => attempts.iter().map(|one| one.fence).collect(),
+        WorkerReport::Overdue { .. } => Vec::new(),
+    }
+}
+
+impl Clerk {
+    fn work(&self, queue: &Receiver<WorkerReport>) {
+        for report in queue {
+            let over = over(&report);
+            let message = self.message(report);
+            // The engine may have ended meanwhile: then the next one learns what became of the attempt.
+            self.inbox.send(message).unwrap_or_default();
+            let mut books = locked(&self.books);
+            for fence in over {
+                books.held.remove(&fence);
+                books.settles.remove(&fence);
+            }
+        }
+    }
+
+    fn message(&self, report: WorkerReport) -> Message {
+        match report {
+            WorkerReport::Ended(ended) => match self.ended(*ended) {
+                Ok(ended) => Message::Report(Report::Ended(Box::new(ended))),
+                Err(error) => Message::Fatal(error.into()),
+            },
+            WorkerReport::Overdue { key, fence, why, message } => {
+                Message::Report(Report::Overdue { key, fence, why, message })
+            }
+            WorkerReport::Lost { attempts, reason } => Message::Report(Report::Lost { attempts, reason }),
+        }
+    }
+
+    fn ended(&self, ended: AttemptEnded) -> Result<Ended, BlobError> {
+        let wanted = locked(&self.books).settles.remove(&ended.fence).unwrap_or_default();
+        let mut error = ended.error;
+        let (blob, output) = match ended.captured {
+            Captured::Spooled(path, _) => match self.blobs.put_file(&path) {
+                Ok((digest, _)) => (Some(digest), None),
+                // What it printed does not fit on the disk: that is no fault of the attempt, and pauses its run.
+                Err(full) if full.is_disk_full() => {
+                    std::fs::remove_file(&path).unwrap_or_default();
+                    error = Some(Failure::new(
+                        ErrorKind::DiskFull,
+                        format!("its output could not be kept: {full}"),
+                    ));
+                    (None, None)
+                }
+                Err(other) => return Err(other),
+            },
+            Captured::Inline(_) if error.is_some() => (None, None),
+            Captured::Inline(bytes) => {
+                let settled = settle(&bytes, ended.truncated, &wanted);
+                // A small text can be a large JSON string; it goes into a blob like any other large value.
+                let blob = settled.as_ref().ok().and_then(|output| output.blob);
+                if blob.is_some() {
+                    self.blobs.put(&bytes)?;
+                }
+                (blob, Some(settled))
+            }
+        };
+        Ok(Ended {
+            key: ended.key,
+            fence: ended.fence,
+            exit: ended.exit,
+            error,
+            raw: RawOutput { bytes: ended.bytes, blob, truncated: ended.truncated },
+            output,
+            usage: ended.usage,
+            leftovers: ended.leftovers,
+        })
+    }
+}
+
+fn locked(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
+    books.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use windlass_core::event::{Exit, StopWhy, Usage};
+    use windlass_core::id::{AttemptKey, Digest};
+
+    use super::*;
+
+    fn key() -> AttemptKey {
+        "abcdef/task/1".parse().expect("a key")
+    }
+
+    fn ended_with(output: &Path) -> WorkerReport {
+        WorkerReport::Ended(Box::new(AttemptEnded {
+            key: key(),
+            fence: Fence(7),
+            exit: Exit::Code(0),
+            error: None,
+            captured: Captured::Spooled(output.to_owned(), 5),
+            bytes: 5,
+            truncated: false,
+            usage: Usage::default(),
+            leftovers: 0,
+        }))
+    }
+
+    #[test]
+    fn a_disk_that_takes_its_time_keeps_no_worker_waiting_and_loses_no_attempt() {
+        let home = tempfile::TempDir::new().expect("a folder");
+        // What is read from it comes when this test writes it.
+        let slow = home.path().join("slow");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &slow, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+        let (inbox, messages) = mpsc::channel();
+        let blobs = Arc::new(FolderBlobs::new(&home.path().join("blobs")));
+        let (desk, intake) = Desk::open(inbox, blobs).expect("a desk");
+        intake.take(ended_with(&slow));
+        intake.take(WorkerReport::Overdue {
+            key: key(),
+            fence: Fence(8),
+            why: StopWhy::Timeout,
+            message: "late".into(),
+        });
+        assert_eq!(desk.holds(), [Fence(7)]);
+        std::fs::write(&slow, "large").expect("it is read");
+        drop(intake);
+        desk.close();
+        let Message::Report(Report::Ended(ended)) = messages.recv().expect("the end") else {
+            panic!("the end comes first");
+        };
+        assert_eq!((ended.fence, ended.raw.blob), (Fence(7), Some(Digest::of(b"large"))));
+        assert!(matches!(messages.recv(), Ok(Message::Report(Report::Overdue { fence: Fence(8), .. }))));
+    }
+}
