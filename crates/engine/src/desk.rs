@@ -130,19 +130,21 @@ impl Clerk {
         let wanted = locked(&self.books).settles.remove(&ended.fence).unwrap_or_default();
         let mut error = ended.error;
         let (blob, output) = match ended.captured {
-            Captured::Spooled(path, _) => match self.blobs.put_file(&path) {
-                Ok((digest, _)) => (Some(digest), None),
-                // What it printed does not fit on the disk: that is no fault of the attempt, and pauses its run.
-                Err(full) if full.is_disk_full() => {
-                    std::fs::remove_file(&path).unwrap_or_default();
-                    error = Some(Failure::new(
-                        ErrorKind::DiskFull,
-                        format!("its output could not be kept: {full}"),
-                    ));
-                    (None, None)
+            Captured::Spooled(path, _) => {
+                let kept = self.blobs.put_file(&path);
+                // It lies among the blobs now, or nowhere.
+                std::fs::remove_file(&path).unwrap_or_default();
+                match kept {
+                    Ok((digest, _)) => (Some(digest), None),
+                    // What it printed does not fit on the disk: that is no fault of the attempt, and pauses its run.
+                    Err(full) if full.is_disk_full() => {
+                        let message = format!("its output could not be kept: {full}");
+                        error = Some(Failure::new(ErrorKind::DiskFull, message));
+                        (None, None)
+                    }
+                    Err(other) => return Err(other),
                 }
-                Err(other) => return Err(other),
-            },
+            }
             Captured::Inline(_) if error.is_some() => (None, None),
             Captured::Inline(bytes) => {
                 let settled = settle(&bytes, ended.truncated, &wanted);
@@ -222,6 +224,7 @@ mod tests {
         let Message::Report(Report::Ended(ended)) = messages.recv().expect("the end") else {
             panic!("the end comes first");
         };
+        assert!(!slow.exists(), "it lies among the blobs");
         assert_eq!((ended.fence, ended.raw.blob), (Fence(7), Some(Digest::of(b"large"))));
         assert!(matches!(messages.recv(), Ok(Message::Report(Report::Overdue { fence: Fence(8), .. }))));
     }

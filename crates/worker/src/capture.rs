@@ -73,11 +73,6 @@ impl Capture {
         };
         Ok((captured, self.bytes, truncated))
     }
-
-    /// The same where something else is the output.
-    pub(crate) fn discard(mut self) {
-        self.drop_kept();
-    }
 }
 
 /// The output that an attempt wrote into its file; none where it wrote none.
@@ -103,11 +98,7 @@ pub(crate) fn written_output(path: &Path, bytes_max: u64) -> Option<Result<(Capt
         Ok(_) => {
             let mut bytes = Vec::new();
             match file.read_to_end(&mut bytes) {
-                Ok(length) => {
-                    // It is in memory; one that can't be removed is in nobody's way.
-                    drop(fs::remove_file(path));
-                    Ok((Captured::Inline(bytes), length as u64))
-                }
+                Ok(length) => Ok((Captured::Inline(bytes), length as u64)),
                 Err(error) => Err(unreadable(&error.to_string())),
             }
         }

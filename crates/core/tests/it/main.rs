@@ -4,5 +4,5 @@ mod machines;
 mod plan_bytes;
 mod plans;
 mod scenarios;
-mod sizes;
 mod shell_lines;
+mod sizes;

@@ -403,3 +403,16 @@ fn unfinished_runs_are_named_and_left() {
     let resumed = desk.windlass(&["events", &first, "--json"]);
     assert!(!resumed.out.contains("run_resumed"));
 }
+
+#[test]
+fn outputs_that_were_kept_take_no_room_twice() {
+    let desk = Desk::with(
+        "tasks:
+           printed: { run: head -c 100000 /dev/zero }
+           written: { run: head -c 100000 /dev/zero > $WINDLASS_OUTPUT }
+           look: { needs: [printed, written], run: ls $WINDLASS_HOME/spool }",
+    );
+    let run = desk.windlass(&["run", "plan.yaml"]).run();
+    let shown = desk.json(&["show", &run, "--json"]);
+    assert_eq!(shown["tasks"][2]["output"], "");
+}

@@ -1,6 +1,5 @@
 //! An attempt in flight: its streams, its log, its output, what it used. Never: watching limits (that is `watch.rs`).
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -13,7 +12,8 @@ use windlass_core::id::{AttemptKey, Fence};
 use windlass_core::input::LostAttempt;
 
 use super::driver::Source;
-use super::launch::{Ready, feedback_path, output_path};
+use super::launch::Ready;
+use super::spool::Spool;
 use super::watch::Watch;
 use crate::adapter::{End, Reading};
 use crate::capture::{Capture, ErrorEnd, written_output};
@@ -46,8 +46,7 @@ pub(super) struct Attempt {
     log: LogWriter,
     capture: Capture,
     errors: ErrorEnd,
-    output: PathBuf,
-    feedback: Option<PathBuf>,
+    spool: Spool,
     output_bytes_max: u64,
     reading: Reading,
 }
@@ -68,7 +67,7 @@ impl Attempt {
         ready: Ready,
     ) -> (Self, Vec<u8>, Vec<Arc<OwnedFd>>) {
         let Ready { message, descriptors, streams, program, reading } = ready;
-        let spool = settings.spool().join(format!("{}.stdout", assignment.fence));
+        let spool = Spool::of(settings, assignment.fence);
         let attempt = Self {
             key: assignment.key.clone(),
             fence: assignment.fence,
@@ -81,10 +80,9 @@ impl Attempt {
                 log::path(&settings.home, &assignment.key),
                 LogLimits::of(settings.log_bytes_max),
             ),
-            capture: Capture::new(spool, settings.output_bytes_max),
+            capture: Capture::new(spool.printed(), settings.output_bytes_max),
             errors: ErrorEnd::default(),
-            output: output_path(settings, assignment),
-            feedback: assignment.feedback.as_ref().map(|_| feedback_path(settings, assignment.fence)),
+            spool,
             output_bytes_max: settings.output_bytes_max,
             reading,
         };
@@ -159,10 +157,6 @@ impl Attempt {
             }
             self.streams[side] = None;
         }
-        if let Some(feedback) = self.feedback.take() {
-            // It was for this attempt alone; one that can't be removed is in nobody's way.
-            drop(fs::remove_file(feedback));
-        }
         self.log.finish(clock::wall());
     }
 
@@ -199,7 +193,7 @@ impl Attempt {
             let free = rustix::fs::statvfs(folder).map(|disk| disk.f_bavail * disk.f_frsize);
             free.is_ok_and(|free| free < FULL_BELOW_BYTES)
         };
-        complained && (full(&self.folder) || self.output.parent().is_some_and(full))
+        complained && (full(&self.folder) || self.spool.output().parent().is_some_and(full))
     }
 
     /// The attempt is over and nobody can tell how its main process ended.
@@ -219,7 +213,7 @@ impl Attempt {
     /// Its end is somebody else's to tell: only the log is completed.
     pub(super) fn abandoned(mut self, buffer: &mut [u8]) -> (AttemptKey, Fence) {
         self.drain(buffer);
-        self.capture.discard();
+        self.spool.clear(None);
         (self.key, self.fence)
     }
 
@@ -230,13 +224,14 @@ impl Attempt {
     }
 
     fn report(self, exit: Exit, error: Option<Failure>, usage: Usage) -> AttemptEnded {
-        let kept = match written_output(&self.output, self.output_bytes_max) {
-            Some(written) => {
-                self.capture.discard();
-                written.map(|(captured, bytes)| (captured, bytes, false))
-            }
+        let kept = match written_output(&self.spool.output(), self.output_bytes_max) {
+            Some(written) => written.map(|(captured, bytes)| (captured, bytes, false)),
             None => self.capture.finish(),
         };
+        self.spool.clear(match &kept {
+            Ok((Captured::Spooled(path, _), ..)) => Some(path),
+            _ => None,
+        });
         let nothing = || (Captured::Inline(Vec::new()), 0, false);
         // What an agent failed with says more than that its output could not be kept.
         let ((captured, bytes, truncated), error) = match kept {

@@ -10,9 +10,9 @@ use rustix::fs::OFlags;
 use rustix::pipe::PipeFlags;
 use windlass_core::effect::{Assignment, Program, PromptPart};
 use windlass_core::failure::{ErrorKind, Failure};
-use windlass_core::id::Fence;
 
 use super::Surroundings;
+use super::spool::Spool;
 use crate::adapter::{self, Reading, Recipe};
 use crate::environment::{self, Place};
 use crate::link::MESSAGE_BYTES_MAX;
@@ -36,16 +36,6 @@ pub(super) struct Ready {
     pub(super) reading: Reading,
 }
 
-/// Where the output of an attempt may be written by itself.
-pub(super) fn output_path(settings: &Settings, assignment: &Assignment) -> PathBuf {
-    settings.spool().join(format!("{}.output", assignment.fence))
-}
-
-/// Where an attempt finds what was wrong with the one before.
-pub(super) fn feedback_path(settings: &Settings, fence: Fence) -> PathBuf {
-    settings.spool().join(format!("{fence}.feedback"))
-}
-
 /// Whether making this ready may take as long as a disk does, since it is asked more than fits into memory.
 pub(super) fn takes_long(program: &Program) -> bool {
     matches!(program, Program::Agent { prompt, .. } if bytes_at_least(prompt) >= PROMPT_BYTES_IN_MEMORY)
@@ -67,15 +57,28 @@ pub(super) fn prepare(
     surroundings: &Surroundings,
     null: &Arc<OwnedFd>,
 ) -> Result<Ready, Failure> {
-    let notes = settings.spool().join(format!("{}.notes", assignment.fence));
-    let recipe = adapter::recipe(&assignment.program, notes)?;
+    let ready = lay_out(settings, assignment, surroundings, null);
+    if ready.is_err() {
+        Spool::of(settings, assignment.fence).clear(None);
+    }
+    ready
+}
+
+fn lay_out(
+    settings: &Settings,
+    assignment: &Assignment,
+    surroundings: &Surroundings,
+    null: &Arc<OwnedFd>,
+) -> Result<Ready, Failure> {
+    let spool = Spool::of(settings, assignment.fence);
+    let recipe = adapter::recipe(&assignment.program, spool.notes())?;
     let place = Place {
         home: &settings.home,
         home_id: &settings.home_id,
         owners: settings.owners.as_deref(),
         folder: &assignment.folder,
         workspace: &assignment.workspace,
-        output: &output_path(settings, assignment),
+        output: &spool.output(),
     };
     let mut env = environment::of_attempt(
         &surroundings.env_base,
@@ -85,7 +88,7 @@ pub(super) fn prepare(
         &place,
     );
     if let Some(feedback) = &assignment.feedback {
-        let path = feedback_path(settings, assignment.fence);
+        let path = spool.feedback();
         fs::write(&path, feedback).map_err(|error| not_made("its feedback could not be written", &error))?;
         env.insert("WINDLASS_FEEDBACK".to_owned(), path.display().to_string());
     }

@@ -10,6 +10,7 @@ mod mourning;
 mod news;
 mod pool;
 mod preparing;
+mod spool;
 mod watch;
 
 use std::collections::BTreeMap;

@@ -200,3 +200,35 @@ fn feedback_lies_in_a_file_as_long_as_the_attempt_does() {
     assert_eq!(text(&stage.ended().captured), "the tests failed");
     assert_eq!(fs::read_dir(stage.path("spool")).expect("a spool").count(), 0);
 }
+
+/// What lies in the spool, but for what reports still name.
+fn spooled(stage: &Stage) -> Vec<String> {
+    let entries = fs::read_dir(stage.path("spool")).expect("the spool");
+    entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn an_attempt_that_is_over_leaves_nothing_in_the_spool() {
+    let mut stage = Stage::with(|settings| settings.output_bytes_max = 100_000);
+    for line in [
+        "echo short > $WINDLASS_OUTPUT",
+        "head -c 100001 /dev/zero > $WINDLASS_OUTPUT",
+        "head -c 100001 /dev/zero",
+        "ln -s /etc/passwd $WINDLASS_OUTPUT",
+        "mkfifo $WINDLASS_OUTPUT",
+        "mkdir -p $WINDLASS_OUTPUT/a/b",
+        "head -c 80000 /dev/zero; echo short > $WINDLASS_OUTPUT",
+        "echo > ${WINDLASS_OUTPUT%output}notes",
+    ] {
+        let mut assignment = stage.assignment(Program::Shell(line.to_owned()));
+        assignment.feedback = Some("what was wrong".to_owned());
+        stage.start(assignment);
+        stage.ended();
+        assert_eq!(spooled(&stage), Vec::<String>::new(), "{line}");
+    }
+    let mut assignment = stage.assignment(Program::Argv(vec!["gerp".to_owned()]));
+    assignment.feedback = Some("what was wrong".to_owned());
+    stage.start(assignment);
+    assert_eq!(stage.ended().exit, Exit::NotStarted);
+    assert_eq!(spooled(&stage), Vec::<String>::new());
+}
