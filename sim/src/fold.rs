@@ -8,6 +8,7 @@ use windlass_core::failure::ErrorKind;
 use windlass_core::id::{AttemptKey, Epoch, Fence, RunId, TaskId};
 use windlass_core::time::Time;
 
+use crate::invariants::attempts::failure;
 use crate::oracle::{Due, End, Life, Live, OAttempt, ORun, OTask, Oracle, Question};
 use crate::process;
 
@@ -40,8 +41,9 @@ impl Oracle {
     }
 
     fn meets_full_disk(&self, record: &Record) -> Option<RunId> {
-        let Event::RetryScheduled { run, error, .. } = &record.event else { return None };
-        (error.kind == ErrorKind::DiskFull && self.is_active(&self.runs[run])).then_some(*run)
+        let (id, run, task) = self.at(&record.event).filter(|_| judges(&record.event))?;
+        let attempt = task.newest().filter(|attempt| attempt.is_reaped && !attempt.is_judged)?;
+        (failure(attempt) == Some(ErrorKind::DiskFull) && self.is_active(run)).then_some(id)
     }
 
     fn create(&mut self, id: RunId) {

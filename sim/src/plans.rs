@@ -1,6 +1,8 @@
 //! Plans at random: the whole schema as far as it is built, small enough to be gone through often.
 //! Never: a plan that the loader refuses, or a template whose value nobody but the core could tell.
 
+use windlass_core::failure::ErrorKind;
+
 use crate::draft::{
     Each, EndName, From, Ref, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft, When, Work,
 };
@@ -165,7 +167,11 @@ fn retry(random: &mut Random) -> RetryDraft {
         coefficient_milli: random.pick(&[1000, 1500, 2000, 3000]),
         max_ms: initial_ms.max(random.pick(&[1000, 60_000])),
         jitter: random.chance(500),
-        non_retryable: if random.chance(150) { vec![random.pick(&FAILURES)] } else { Vec::new() },
+        non_retryable: match random.below(20) {
+            0 => vec![ErrorKind::Lost],
+            1 | 2 => vec![random.pick(&FAILURES)],
+            _ => Vec::new(),
+        },
     }
 }
 

@@ -81,7 +81,7 @@ fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
         return Some(vec![back]);
     }
     if let Some(ix) = run.to_judge.first() {
-        return Some(judged(state, run, judge::judge(state, run, *ix, stamp)));
+        return Some(judged(state, run, *ix, stamp));
     }
     if let Some(ix) = run.to_cancel.first() {
         return Some(vec![cancel(run, run.task(*ix))]);
@@ -92,11 +92,12 @@ fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
     run.to_close.first().map(|ix| vec![close(run, run.task(*ix))])
 }
 
-/// A full disk pauses the run that met it, besides what becomes of the task.
-fn judged(state: &State, run: &Run, event: Event) -> Vec<Event> {
-    let met_full_disk =
-        matches!(&event, Event::RetryScheduled { error, .. } if error.kind == ErrorKind::DiskFull);
+/// What becomes of a task whose attempt is over. A full disk pauses the run that met it, besides.
+fn judged(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
+    let failure = run.task(ix).last_attempt().and_then(judge::failure);
+    let met_full_disk = failure.is_some_and(|(failure, _)| failure.kind == ErrorKind::DiskFull);
     let pause = || pause_by(run, PauseReason::DiskLow, "disk");
+    let event = judge::judge(state, run, ix, stamp);
     std::iter::once(event).chain((met_full_disk && state.is_active(run)).then(pause)).collect()
 }
 
@@ -160,16 +161,13 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
             vec![fired, dead(Failure::new(ErrorKind::Timeout, message))]
         }
         TimerKind::ScheduleToClose => {
-            let bound = timeout.schedule_to_close.unwrap_or_default();
-            let message = format!("its attempts together took longer than its schedule_to_close of {bound}");
+            let failure = judge::took_too_long(timeout);
             match task.phase {
                 Phase::Running => {
                     let attempt = task.live_attempt().expect("it runs");
-                    vec![fired, stop(run, task, attempt, StopWhy::Timeout, &message)]
+                    vec![fired, stop(run, task, attempt, StopWhy::Timeout, &failure.message)]
                 }
-                Phase::Ready | Phase::BackingOff => {
-                    vec![fired, dead(Failure::new(ErrorKind::Timeout, message))]
-                }
+                Phase::Ready | Phase::BackingOff => vec![fired, dead(failure)],
                 Phase::Waiting
                 | Phase::Stopping
                 | Phase::Gating

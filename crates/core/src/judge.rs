@@ -4,7 +4,7 @@ use crate::decide::Stamp;
 use crate::event::{BlockedOn, Event, Exit, LossReason, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::attempt;
-use crate::plan::Rerun;
+use crate::plan::{Rerun, Timeout};
 use crate::planted::{Bug, is_planted};
 use crate::policy::retry::{self, Next, Wait};
 use crate::state::{Attempt, Run, State, Task, TaskIx};
@@ -36,7 +36,12 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
         return Event::TaskBlocked { run: id, task: name, on: BlockedOn::Outcome, error, due };
     }
     let out_of_time = task.wait.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
-    let next = retry::after_failure(&spec.retry, &task.retry, &failure, wait, draw(stamp, attempt));
+    let was_interrupted = was_interrupted(attempt);
+    let next = if was_interrupted {
+        retry::after_interruption(&spec.retry, &task.retry)
+    } else {
+        retry::after_failure(&spec.retry, &task.retry, &failure, wait, draw(stamp, attempt))
+    };
     match next {
         Next::Retry { wait, ceiling } if !out_of_time => Event::RetryScheduled {
             run: id,
@@ -47,7 +52,10 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
             ceiling_ms: ceiling.ms,
             error: failure.recorded(),
         },
-        Next::Retry { .. } => dead(run, task, Some(attempt.number), failure),
+        Next::Retry { .. } => {
+            let failure = if was_interrupted { took_too_long(&spec.timeout) } else { failure };
+            dead(run, task, Some(attempt.number), failure)
+        }
         Next::GiveUp(failure) => dead(run, task, Some(attempt.number), failure),
     }
 }
@@ -61,6 +69,13 @@ pub(crate) fn dead(run: &Run, task: &Task, attempt: Option<u32>, error: Failure)
         error: error.recorded(),
         dead_letter: true,
     }
+}
+
+/// The failure of a task whose attempts together took too long.
+pub(crate) fn took_too_long(timeout: &Timeout) -> Failure {
+    let bound = timeout.schedule_to_close.unwrap_or_default();
+    let message = format!("its attempts together took longer than its schedule_to_close of {bound}");
+    Failure::new(ErrorKind::Timeout, message)
 }
 
 /// A random number for this attempt alone (`SplitMix64`).
@@ -83,6 +98,11 @@ pub(crate) fn failure(attempt: &Attempt) -> Option<(Failure, Wait)> {
         return Some((stopped(*why, message), wait));
     }
     attempt.error.clone().map(|error| (error, Wait::Backoff))
+}
+
+/// Whether an attempt was ended because its engine ended in order. That is no loss, and the policy has no say in it.
+fn was_interrupted(attempt: &Attempt) -> bool {
+    attempt.phase != attempt::Phase::Lost && matches!(attempt.stop, Some((StopWhy::Shutdown, ..)))
 }
 
 /// The failure of an attempt that was ended from outside.

@@ -159,6 +159,9 @@ fn due(run: &ORun, task: &OTask, attempt: &OAttempt) -> Due {
     if spec.rerun == Rerun::Never && !by_itself {
         return Due::Question;
     }
+    if attempt.was_interrupted() {
+        return Due::Retry(kind);
+    }
     if kind == ErrorKind::Lost && life.losses >= spec.retry.losses_max {
         return Due::Death(ErrorKind::Poison);
     }
@@ -168,8 +171,15 @@ fn due(run: &ORun, task: &OTask, attempt: &OAttempt) -> Due {
     if never || again || used_up { Due::Death(kind) } else { Due::Retry(kind) }
 }
 
+impl OAttempt {
+    /// Its engine ended in order: that is no loss, and no policy has a say in it.
+    fn was_interrupted(&self) -> bool {
+        self.lost.is_none() && matches!(self.stop, Some((StopWhy::Shutdown, _)))
+    }
+}
+
 /// What was wrong with an attempt that is over.
-fn failure(attempt: &OAttempt) -> Option<ErrorKind> {
+pub(crate) fn failure(attempt: &OAttempt) -> Option<ErrorKind> {
     if attempt.lost.is_some() {
         return Some(ErrorKind::Lost);
     }

@@ -66,6 +66,11 @@ pub fn after_failure(policy: &Retry, record: &Record, failure: &Failure, wait: W
     Next::Retry { wait: drawn.max(floor), ceiling }
 }
 
+/// What follows where nothing was wrong: another attempt, at once.
+pub fn after_interruption(policy: &Retry, record: &Record) -> Next {
+    Next::Retry { wait: Span::default(), ceiling: ceiling(policy, record.level) }
+}
+
 /// The ceiling of the wait after it has grown this often. It never falls as the level grows.
 pub fn ceiling(policy: &Retry, level: u32) -> Span {
     let mut ceiling = policy.initial_interval.ms;
