@@ -57,7 +57,7 @@ impl EngineError {
             }
             Self::Lock(LockError::Io { .. }) => Some(ANOTHER_HOME.into()),
             Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
-            Self::OldKeeper(_) => Some("wait until it has ended what it holds, and try again".into()),
+            Self::OldKeeper(error) => error.hint().map(str::to_owned),
             Self::Worker(_) | Self::Refused(_) | Self::System { .. } => None,
         }
     }

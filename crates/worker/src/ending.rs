@@ -56,13 +56,14 @@ impl Ending {
             }
             return self.force_at - now;
         }
-        force(&roots);
+        force(roots);
         AGAIN
     }
 }
 
-/// Holds everything first, so that nothing new is made while it is counted, and then ends it.
-fn force(roots: &impl Fn() -> Vec<Pid>) {
+/// Ends these and all that descends from them at once; says what that was. Holds everything first, so that nothing new is
+/// made while it is counted, and then ends it.
+pub(crate) fn force(roots: impl Fn() -> Vec<Pid>) -> HashSet<Process> {
     let mut held = HashSet::new();
     for _ in 0..HOLDS_MAX {
         let found = descent(roots());
@@ -74,9 +75,15 @@ fn force(roots: &impl Fn() -> Vec<Pid>) {
             Host::signal(process, Signal::STOP);
         }
     }
-    for process in held {
-        Host::signal(process, Signal::KILL);
+    for process in &held {
+        Host::signal(*process, Signal::KILL);
     }
+    held
+}
+
+/// Whether a process is still there, and not only waits to be taken.
+pub(crate) fn is_alive(process: Process) -> bool {
+    Host::look_at(process.pid).is_some_and(|look| look.process == process && !look.over)
 }
 
 /// These processes and everything that descends from them, as far as it still lives.

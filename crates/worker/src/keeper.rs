@@ -17,8 +17,8 @@ use crate::os::{Host, Os as _, Pid, Process, Signal, Waited};
 use crate::wire::{FromKeeper, Message as _, ToKeeper};
 use crate::{clock, monitor};
 
-/// The name under which this binary is a keeper.
-const NAME: &str = "pawl";
+/// The name under which this binary is a keeper; the names of monitors begin with it.
+pub(crate) const NAME: &str = "pawl";
 
 /// How long monitors may take to end what is theirs once the engine is gone, before they are ended themselves.
 const GRACE_OF_MONITORS: Duration = Duration::from_secs(3);

@@ -21,6 +21,7 @@ mod link;
 pub mod log;
 mod machine;
 mod monitor;
+mod old_keeper;
 mod os;
 mod program;
 mod report;
@@ -34,12 +35,13 @@ pub use adapter::act::run_if_scripted;
 pub use capture::INLINE_BYTES_MAX;
 pub use keeper::run_if_keeper;
 pub use machine::{Containment, Machine, machine};
+pub use old_keeper::{OldKeeperError, wait_for_old_keeper};
 pub use program::find as find_program;
 pub use report::{AttemptEnded, Captured, WorkerError, WorkerReport};
 pub use settings::{OUTPUT_BYTES_MAX, Settings};
 pub use settle::{EXTRACTS_BYTES_MAX, VALUE_BYTES_MAX, check_schema, settle, value_of};
 pub use supervise::{Blobs, Supervisor, Surroundings};
-pub use sweep::{OldKeeperError, sweep, wait_for_old_keeper};
+pub use sweep::sweep;
 
 /// Lets orphans come to this process, so that it can end what a dead keeper leaves. For the binary that is an engine;
 /// a library's host may have children of its own.

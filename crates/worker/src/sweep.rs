@@ -1,73 +1,17 @@
-//! Finding and ending what earlier engines of a home left behind, by the marks in the environment of processes; and
-//! waiting for the old keeper, which sees more than any mark. Never: while a keeper of the home lives, since then
-//! every attempt is known by descent.
+//! Finding and ending what earlier engines of a home left behind, by the marks in the environment of processes.
+//! Never: while a keeper of the home lives, since then every attempt is known by descent.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use windlass_core::id::AttemptKey;
-use windlass_core::time::Span;
 
-use crate::clock;
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS};
 use crate::environment::OWNERS_SEPARATOR;
-use crate::keeper::lock_path;
 use crate::os::{Host, Os as _, Pid, Process};
 
-/// Why an old keeper was not waited for to the end.
-#[derive(Debug, thiserror::Error)]
-pub enum OldKeeperError {
-    /// It still holds its lock.
-    #[error("the keeper of an earlier engine still ends what it started: {lock} is held after {waited}")]
-    StillThere {
-        /// The lock.
-        lock: std::path::PathBuf,
-        /// How long it was waited for.
-        waited: Span,
-    },
-    /// The lock can't be used.
-    #[error("failed to take the keeper's lock {lock}")]
-    Lock {
-        /// The lock.
-        lock: std::path::PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// How often the lock is tried.
-const TRY_AGAIN: Duration = Duration::from_millis(10);
-
-/// Waits until no keeper and no monitor of this home lives any more, which proves that nothing does that they knew of.
-/// `say` is told once, where there is something to wait for.
-pub fn wait_for_old_keeper(home: &Path, at_most: Span, say: impl FnOnce(&str)) -> Result<(), OldKeeperError> {
-    let lock = lock_path(home);
-    let failed = |source| OldKeeperError::Lock { lock: lock.clone(), source };
-    let file = match File::open(&lock) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
-    };
-    let until = clock::monotonic() + clock::duration(at_most);
-    let mut say = Some(say);
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
-            Err(std::fs::TryLockError::WouldBlock) => {}
-        }
-        if let Some(say) = say.take() {
-            say("waiting for the keeper of an earlier engine to end what that engine started");
-        }
-        if clock::monotonic() >= until {
-            return Err(OldKeeperError::StillThere { lock, waited: at_most });
-        }
-        std::thread::sleep(TRY_AGAIN);
-    }
-}
+/// How often it is looked whether what is ended is over.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Ends every process whose mark names this home and an attempt that is not live; says how many of each attempt it
 /// ended. Looks again until it finds nothing twice in a row.
@@ -129,7 +73,7 @@ fn end(pids: &[Pid]) {
     while !alive().is_empty() {
         let next_step = ending.step(alive);
         // Their parents take them, and tell nobody here: so it is looked again.
-        std::thread::sleep(next_step.min(TRY_AGAIN));
+        std::thread::sleep(next_step.min(LOOK));
     }
 }
 

@@ -6,6 +6,7 @@ mod crash;
 mod desk;
 mod detach;
 mod doctor;
+mod held;
 mod init;
 mod looks;
 mod resume;

@@ -207,6 +207,10 @@ impl Os for Linux {
         proc::all()
     }
 
+    fn holders_of_lock(path: &Path, name: &str) -> Vec<Process> {
+        proc::holders_of_lock(path, name)
+    }
+
     fn variable(pid: Pid, name: &str) -> Option<Vec<u8>> {
         proc::variable(pid, name)
     }

@@ -70,6 +70,8 @@ pub(crate) trait Os {
     fn memory_kills() -> u64;
     /// All processes.
     fn all() -> Vec<Pid>;
+    /// The processes of this name, or of one that begins with it, that hold a lock on the file at this path.
+    fn holders_of_lock(path: &Path, name: &str) -> Vec<Process>;
     /// The value of a variable in the environment that a process was started with.
     fn variable(pid: Pid, name: &str) -> Option<Vec<u8>>;
 

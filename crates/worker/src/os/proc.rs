@@ -1,6 +1,7 @@
 //! Linux: what /proc says about processes and the machine. Never: starting or ending anything.
 
 use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -112,6 +113,25 @@ pub(super) fn variable(pid: Pid, name: &str) -> Option<Vec<u8>> {
         entry.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")).map(<[u8]>::to_vec)
     };
     all.split(|byte| *byte == 0).find_map(value)
+}
+
+/// The processes of this name, or of one that begins with it, that hold a lock on this file. Links are read and nothing is
+/// opened: other descriptors of theirs may lead to file systems that don't answer.
+pub(super) fn holders_of_lock(path: &Path, name: &str) -> Vec<Process> {
+    let named = |pid: &Pid| read(*pid, "comm").is_some_and(|found| found.starts_with(name.as_bytes()));
+    let looks = all().into_iter().filter_map(look_at).filter(|look| !look.over && named(&look.process.pid));
+    looks.map(|look| look.process).filter(|process| holds_lock(process.pid, path)).collect()
+}
+
+fn holds_lock(pid: Pid, path: &Path) -> bool {
+    let own = format!("/proc/{}", pid.as_raw_nonzero());
+    let mut open = fs::read_dir(format!("{own}/fd")).into_iter().flatten().flatten();
+    open.any(|entry| {
+        // A lock that came by fork stands there as well.
+        let info = || fs::read_to_string(format!("{own}/fdinfo/{}", entry.file_name().display()));
+        fs::read_link(entry.path()).is_ok_and(|target| target == path)
+            && info().is_ok_and(|info| info.lines().any(|line| line.starts_with("lock:")))
+    })
 }
 
 /// Whether this process may make groups of its own in the unified hierarchy.

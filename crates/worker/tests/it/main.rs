@@ -3,6 +3,7 @@
 mod busy;
 mod deaths;
 mod faults;
+mod held;
 mod limits;
 mod runs;
 mod scripted;
