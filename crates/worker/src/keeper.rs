@@ -53,6 +53,8 @@ pub(crate) fn was_to_be_keeper() -> bool {
 pub(crate) struct KeeperProcess {
     pub(crate) link: Link,
     child: Child,
+    /// Readable once it is over.
+    end: OwnedFd,
 }
 
 /// The keepers of this process, which are children that nobody may take for orphans.
@@ -74,22 +76,47 @@ impl KeeperProcess {
         let mut known = KEEPERS.lock().unwrap_or_else(PoisonError::into_inner);
         let child = command.spawn()?;
         known.push(child.id());
-        Ok(Self { link, child })
+        let end = Host::end_of(Pid::from_child(&child))?;
+        Ok(Self { link, child, end })
     }
 
     /// Whether it is over, and what it had was handed on.
     pub(crate) fn is_over(&mut self) -> bool {
         // A child that can't be asked for any more was taken.
-        self.child.try_wait().map_or(true, |status| status.is_some())
+        let over = self.child.try_wait().map_or(true, |status| status.is_some());
+        if over {
+            let mut known = KEEPERS.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|known| *known != self.child.id());
+        }
+        over
     }
 
-    /// Lets it end, and waits until it has: nothing that it held lives on.
-    pub(crate) fn end(self) {
-        let Self { link, mut child } = self;
-        drop(link);
-        // It fails only where the child was taken already.
-        drop(child.wait());
-        KEEPERS.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != child.id());
+    /// Whether somebody holds it by a signal.
+    pub(crate) fn is_held(&self) -> bool {
+        Host::look_at(Pid::from_child(&self.child)).is_some_and(|look| look.held)
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(look) = Host::look_at(Pid::from_child(&self.child)) {
+            Host::signal(look.process, signal);
+        }
+    }
+
+    /// Lets it end, and waits until it has, which proves that nothing that it held lives on. False where it takes longer
+    /// than this.
+    pub(crate) fn end_within(&mut self, span: Duration) -> bool {
+        self.link.close();
+        // One that is held would not see it.
+        self.signal(Signal::CONT);
+        let until = clock::monotonic() + span;
+        while !self.is_over() {
+            let left = until.saturating_duration_since(clock::monotonic());
+            if left.is_zero() || wait_for([&self.end], Some(left)).is_err() {
+                return false;
+            }
+        }
+        true
     }
 }
 

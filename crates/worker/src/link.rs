@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
 };
 
 /// Descriptors that one message may carry.
@@ -50,6 +50,12 @@ impl Link {
         let (one, other) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         Ok((Self(one), Self(other)))
+    }
+
+    /// Lets the other end see an end. What was sent before still arrives.
+    pub(crate) fn close(&self) {
+        // It fails where the other end is gone, and then there is nobody to see it.
+        let _ = rustix::net::shutdown(&self.0, Shutdown::Both);
     }
 
     /// Sends a message, waiting for room if there is none; false when the other end is gone.

@@ -183,6 +183,10 @@ impl Os for Linux {
         }
     }
 
+    fn end_of(child: Pid) -> io::Result<OwnedFd> {
+        Ok(rustix::process::pidfd_open(child, PidfdFlags::empty())?)
+    }
+
     fn signal_group(leader: Pid, signal: Signal) {
         let _ = rustix::process::kill_process_group(leader, signal);
     }

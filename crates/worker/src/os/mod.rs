@@ -57,6 +57,8 @@ pub(crate) trait Os {
     fn ignore_term();
     /// Sends a signal to exactly this process, never to another with its number.
     fn signal(process: Process, signal: Signal);
+    /// A descriptor that is readable once this process, a child that was not taken yet, is over.
+    fn end_of(child: Pid) -> io::Result<OwnedFd>;
     /// Sends a signal to all of a group whose leader is a child that was not taken yet.
     fn signal_group(leader: Pid, signal: Signal);
 
@@ -119,6 +121,8 @@ pub(crate) struct Look {
     pub(crate) group: Option<Pid>,
     /// It is over and only waits to be taken by its parent.
     pub(crate) over: bool,
+    /// Somebody holds it by a signal.
+    pub(crate) held: bool,
     /// Time of processors: its own, and of the children that it took.
     pub(crate) cpu: Duration,
     /// Of the children that it took alone.

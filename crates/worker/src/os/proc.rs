@@ -67,6 +67,7 @@ pub(super) fn look_at(pid: Pid) -> Option<Look> {
         parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2).and_then(|text| pid_of(text)),
         over: matches!(fields.first(), Some(&"Z" | &"X")),
+        held: fields.first() == Some(&"T"),
         cpu: own + of_children,
         cpu_of_children: of_children,
     })

@@ -42,6 +42,8 @@ pub(super) struct Attempt {
     pub(super) watch: Watch,
     /// A stop of it was ordered.
     pub(super) stopped: bool,
+    /// Its monitor was ended by force.
+    pub(super) forced: bool,
     streams: [Option<OwnedFd>; 2],
     log: LogWriter,
     capture: Capture,
@@ -75,6 +77,7 @@ impl Attempt {
             folder: assignment.folder.clone().into(),
             watch: Watch::new(assignment),
             stopped: false,
+            forced: false,
             streams: streams.map(Some),
             log: LogWriter::new(
                 log::path(&settings.home, &assignment.key),

@@ -23,7 +23,7 @@ use super::preparing::Preparing;
 use super::{Order, Orders, Surroundings};
 use crate::clock;
 use crate::keeper::was_to_be_keeper;
-use crate::os::{Host, Os as _, Pid};
+use crate::os::{Host, Os as _, Pid, Signal};
 use crate::report::{AttemptEnded, WorkerError, WorkerReport};
 use crate::settings::Settings;
 use crate::sweep::sweep;
@@ -61,6 +61,8 @@ impl Source {
 
 /// How much is read from a stream before others get their turn.
 const READ_BYTES: usize = 64 * 1024;
+/// How long a keeper may take at the orderly end before it is ended itself, and as long again what it leaves.
+const KEEPER_WITHIN: Duration = Duration::from_secs(5);
 type Sink = Box<dyn FnMut(WorkerReport) + Send>;
 
 pub(super) struct Driver {
@@ -85,6 +87,8 @@ pub(super) struct Driver {
     /// When each attempt will have run too long.
     pub(super) deadlines: BTreeSet<(Instant, Fence)>,
     pub(super) next_tick: Option<Instant>,
+    /// When each attempt that was told to end will be looked at, if it has not.
+    pub(super) ends_by: BTreeMap<Fence, Instant>,
     pub(super) last_ask: Instant,
     pub(super) buffer: Vec<u8>,
 }
@@ -125,6 +129,7 @@ impl Driver {
             mourning_step: None,
             deadlines: BTreeSet::new(),
             next_tick: None,
+            ends_by: BTreeMap::new(),
             last_ask: clock::monotonic(),
             buffer: vec![0; READ_BYTES],
         })
@@ -176,6 +181,8 @@ impl Driver {
             Ok(ready) => {
                 let (attempt, message, descriptors) = Attempt::new(&self.settings, assignment, ready);
                 let watched = attempt.watch_streams(&self.poller);
+                // While it waits for a monitor, too: the keeper is looked at then.
+                self.tick_by(clock::monotonic() + attempt.watch.tick());
                 self.attempts.insert(assignment.fence, attempt);
                 match watched {
                     Ok(()) => self.waiting.push_back((assignment.fence, message, descriptors)),
@@ -217,6 +224,7 @@ impl Driver {
         if let Some(deadline) = attempt.watch.deadline() {
             self.deadlines.remove(&(deadline, fence));
         }
+        self.ends_by.remove(&fence);
         Some(attempt)
     }
 
@@ -250,12 +258,14 @@ impl Driver {
             self.waiting.remove(place);
             return self.fail(fence, never_began());
         }
+        let grace = clock::duration(grace);
         if let Some(attempt) = self.attempts.get_mut(&fence) {
             attempt.stopped = true;
+            self.expect_end(fence, grace);
         }
         let pools = self.pool.iter_mut().chain(self.mourning.as_mut().map(|mourning| &mut mourning.pool));
         for monitor in pools.filter_map(|pool| pool.of(fence)) {
-            monitor.stop(clock::duration(grace));
+            monitor.stop(grace);
         }
     }
 
@@ -272,7 +282,6 @@ impl Driver {
             self.mourned.extend(lost);
         }
         let leftovers = mourning.leftovers();
-        mourning.pool.keeper.end();
         let mut attempts = std::mem::take(&mut self.mourned);
         // Whose of several the orphans were can't be told; they are counted once.
         if let Some(first) = attempts.first_mut() {
@@ -308,12 +317,17 @@ impl Driver {
         }
     }
 
-    fn shut_down(self) {
-        let pools = self.pool.into_iter().chain(self.mourning.map(|mourning| mourning.pool));
-        pools.for_each(|pool| {
+    fn shut_down(mut self) {
+        if let Some(mut pool) = self.pool.take() {
             // Monitors listen to their own links, the keeper to its: all of them close.
-            drop(pool.monitors);
-            pool.keeper.end();
-        });
+            pool.monitors.clear();
+            if !pool.keeper.end_within(KEEPER_WITHIN) {
+                pool.keeper.signal(Signal::KILL);
+                self.mourning = Some(Mourning::new(pool));
+            }
+        }
+        if let Some(mourning) = self.mourning {
+            mourning.end_within(KEEPER_WITHIN);
+        }
     }
 }

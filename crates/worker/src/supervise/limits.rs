@@ -8,7 +8,7 @@ use windlass_core::id::Fence;
 use super::driver::Driver;
 use super::meter;
 use crate::clock;
-use crate::os::{Host, Os as _};
+use crate::os::{Host, Os as _, Signal};
 use crate::report::WorkerReport;
 
 /// How often monitors are asked whether they still run what they were given.
@@ -19,7 +19,8 @@ impl Driver {
     pub(super) fn due(&self) -> Option<Duration> {
         let now = clock::monotonic();
         let deadline = self.deadlines.first().map(|(moment, _)| *moment);
-        let next = deadline.into_iter().chain(self.next_tick).min();
+        let next =
+            deadline.into_iter().chain(self.next_tick).chain(self.ends_by.values().min().copied()).min();
         let next = next.map(|moment| moment.saturating_duration_since(now));
         next.into_iter().chain(self.mourning_step).min()
     }
@@ -33,11 +34,13 @@ impl Driver {
             overdue.extend(late.map(|(why, message)| (fence, why, message)));
         }
         if self.next_tick.is_some_and(|tick| tick <= now) {
+            self.look_at_keeper();
             overdue.extend(self.measure(now));
             self.memory_kills = [self.memory_kills[1], Host::memory_kills()];
             let ticks = self.attempts.values().map(|attempt| attempt.watch.tick());
             self.next_tick = ticks.min().map(|tick| now + tick);
         }
+        self.force_what_is_late(now);
         for (fence, why, message) in overdue {
             // It may have ended in time, and nobody had time to hear of it.
             self.hear_of(fence);
@@ -55,6 +58,10 @@ impl Driver {
         attempt.watch.begins();
         self.deadlines.extend(attempt.watch.deadline().map(|deadline| (deadline, fence)));
         let due = clock::monotonic() + attempt.watch.tick();
+        self.tick_by(due);
+    }
+
+    pub(super) fn tick_by(&mut self, due: Instant) {
         self.next_tick = Some(self.next_tick.map_or(due, |next| next.min(due)));
     }
 
@@ -75,7 +82,10 @@ impl Driver {
                     attempt.read(0, &mut self.buffer);
                     attempt.read(1, &mut self.buffer);
                 }
-                let measured = meter::measure(monitor.pid, attempt.watch.memory_of_interest());
+                let measured = meter::measure(monitor.process.pid, attempt.watch.memory_of_interest());
+                if measured.monitor_held {
+                    Host::signal(monitor.process, Signal::CONT);
+                }
                 overdue.extend(
                     attempt.watch.measured(now, measured).into_iter().map(|(why, text)| (fence, why, text)),
                 );

@@ -13,13 +13,16 @@ pub(super) struct Measured {
     /// Bytes of memory.
     pub(super) memory: u64,
     pub(super) processes: u32,
+    /// The monitor is held by a signal: it would neither see the end of its attempt nor hear an order.
+    pub(super) monitor_held: bool,
 }
 
 /// Measures what descends from a monitor. Memory is exact only above `of_interest`: shared pages are told apart by
 /// walking all of them, and as long as the sum with shared ones counted twice is below, nothing hangs on it.
 pub(super) fn measure(monitor: Pid, of_interest: u64) -> Measured {
     let looks = looks_at_all(Host::children(monitor));
-    let taken = Host::look_at(monitor).map_or(Duration::ZERO, |look| look.cpu_of_children);
+    let itself = Host::look_at(monitor);
+    let taken = itself.map_or(Duration::ZERO, |look| look.cpu_of_children);
     // What the dead used counts until they are taken, and then as what was taken.
     let cpu = taken + looks.iter().map(|look| look.cpu).sum::<Duration>();
     let alive: Vec<Pid> = looks.iter().filter(|look| !look.over).map(|look| look.process.pid).collect();
@@ -30,7 +33,8 @@ pub(super) fn measure(monitor: Pid, of_interest: u64) -> Measured {
     } else {
         resident
     };
-    Measured { cpu, memory, processes: u32::try_from(alive.len()).unwrap_or(u32::MAX) }
+    let processes = u32::try_from(alive.len()).unwrap_or(u32::MAX);
+    Measured { cpu, memory, processes, monitor_held: itself.is_some_and(|look| look.held) }
 }
 
 /// Whether the machine has so little memory left (less than a twentieth) that something has to go.

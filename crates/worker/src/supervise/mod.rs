@@ -3,6 +3,7 @@
 
 mod attempt;
 mod driver;
+mod held;
 mod launch;
 mod limits;
 mod meter;

@@ -30,7 +30,7 @@ pub(super) struct Mourning {
 impl Mourning {
     /// Begins when the keeper's link has closed. Idle monitors end with their links.
     pub(super) fn new(mut pool: Pool) -> Self {
-        let monitors = pool.monitors.values().map(|monitor| monitor.pid).collect();
+        let monitors = pool.monitors.values().map(|monitor| monitor.process.pid).collect();
         pool.monitors.retain(|_, monitor| monitor.doing.is_some());
         let mourning = Self {
             pool,
@@ -40,20 +40,15 @@ impl Mourning {
             ending: None,
         };
         // One that is held would neither hear of the keeper's death nor end.
-        mourning.signal_monitors(Signal::CONT);
+        mourning.pool.signal_monitors(Signal::CONT);
         mourning
-    }
-
-    fn signal_monitors(&self, signal: Signal) {
-        let looks = self.pool.monitors.values().filter_map(|monitor| Host::look_at(monitor.pid));
-        looks.for_each(|look| Host::signal(look.process, signal));
     }
 
     /// Does what is due; none when nothing of the keeper's is left, else the time until the next step.
     pub(super) fn step(&mut self) -> Option<Duration> {
         if !self.pool.monitors.is_empty() {
             if clock::monotonic() >= self.until {
-                self.signal_monitors(Signal::KILL);
+                self.pool.signal_monitors(Signal::KILL);
             }
             return Some(LOOK);
         }
@@ -71,6 +66,16 @@ impl Mourning {
         self.seen.extend(descent(left));
         let ending = self.ending.get_or_insert_with(|| Ending::new(GRACE_OF_LEFTOVERS));
         Some(ending.step(left_to_this_process).min(LOOK))
+    }
+
+    /// Goes on until nothing is left, for this long at most. What not even force ends falls to the next in line.
+    pub(super) fn end_within(mut self, span: Duration) {
+        // Where the engine ends no report is wanted: their links close.
+        self.pool.monitors.clear();
+        let until = clock::monotonic() + span;
+        while let Some(next_step) = self.step().filter(|_| clock::monotonic() < until) {
+            std::thread::sleep(next_step);
+        }
     }
 
     /// The processes that had to be ended here.

@@ -131,7 +131,7 @@ impl Driver {
     /// A monitor died: what it left falls to the keeper, which tells when all of it is gone.
     fn monitor_died(&mut self, id: u32) {
         let gone = self.pool_of(id).and_then(|pool| pool.monitors.remove(&id));
-        self.orphaned.extend(gone.and_then(|gone| Some((gone.pid, gone.doing?))));
+        self.orphaned.extend(gone.and_then(|gone| Some((gone.process.pid, gone.doing?))));
     }
 
     /// Nothing is left of a monitor. The keeper's word of it may be read before its own last words and its link's end.
@@ -143,10 +143,19 @@ impl Driver {
         let Some(place) = self.orphaned.iter().position(|(pid, _)| *pid == monitor) else { return };
         let (_, fence) = self.orphaned.swap_remove(place);
         let Some(attempt) = self.take(fence) else { return };
-        let failure = Failure::new(ErrorKind::Crashed, "its monitor was killed, and the attempt with it")
+        let failure = if attempt.forced {
+            Failure::new(
+                ErrorKind::Crashed,
+                "its monitor was held and could not end it: both were ended by force",
+            )
             .hint(
+                "look for what sends SIGSTOP to the process `pawl-monitor`: the attempt itself, or a person",
+            )
+        } else {
+            Failure::new(ErrorKind::Crashed, "its monitor was killed, and the attempt with it").hint(
                 "look for what killed the process `pawl-monitor`: the kernel for want of memory, or a person",
-            );
+            )
+        };
         let report = attempt.failed(Exit::Signal(libc::SIGKILL), failure, leftovers, &mut self.buffer);
         self.ended(report);
     }

@@ -10,7 +10,7 @@ use windlass_core::id::Fence;
 use super::driver::Source;
 use crate::keeper::KeeperProcess;
 use crate::link::{Link, Sent};
-use crate::os::{Host, Os as _, Pid};
+use crate::os::{Host, Os as _, Pid, Process, Signal};
 use crate::settings::Settings;
 use crate::wire::{Message as _, ToKeeper, ToMonitor};
 
@@ -19,7 +19,7 @@ const READY: u32 = 2;
 
 #[derive(Debug)]
 pub(super) struct Monitor {
-    pub(super) pid: Pid,
+    pub(super) process: Process,
     pub(super) link: Link,
     pub(super) doing: Option<Fence>,
     /// It was asked what it does and has not answered yet.
@@ -29,11 +29,12 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    /// Orders a stop. One that is held reads nothing, so it may have to be told again ([`Monitor::tell_again`]).
+    /// Orders a stop. One that was held may have to be told again ([`Monitor::tell_again`]): it had read nothing.
     pub(super) fn stop(&mut self, grace: Duration) {
         // Of several stops the earliest use of force counts, as it does in the monitor.
         self.unsent_stop = Some(self.unsent_stop.map_or(grace, |unsent| unsent.min(grace)));
         self.tell_again();
+        Host::signal(self.process, Signal::CONT);
     }
 
     /// Tells it what it could not be told before.
@@ -69,6 +70,8 @@ pub(super) struct Pool {
     last: u32,
     /// Whether the keeper has made a monitor yet.
     pub(super) has_borne: bool,
+    /// At how many looks in a row the keeper was held.
+    pub(super) looks_held: u32,
 }
 
 impl Pool {
@@ -77,8 +80,15 @@ impl Pool {
         let program = settings.program.as_deref().unwrap_or("/proc/self/exe".as_ref());
         let keeper = KeeperProcess::start(program, &settings.home, settings.owners.as_deref())?;
         Host::watch(poller, keeper.link.as_fd(), Source::Keeper.token())?;
-        let mut pool =
-            Self { keeper, monitors: HashMap::new(), idle: Vec::new(), asked: 0, last: 0, has_borne: false };
+        let mut pool = Self {
+            keeper,
+            monitors: HashMap::new(),
+            idle: Vec::new(),
+            asked: 0,
+            last: 0,
+            has_borne: false,
+            looks_held: 0,
+        };
         let slots = u32::try_from(settings.slots).unwrap_or(u32::MAX).max(1);
         pool.ask_for(READY.min(slots));
         Ok(pool)
@@ -107,7 +117,10 @@ impl Pool {
         self.has_borne = true;
         self.last += 1;
         Host::watch(poller, link.as_fd(), Source::Monitor(self.last).token())?;
-        self.monitors.insert(self.last, Monitor { pid, link, doing: None, asked: false, unsent_stop: None });
+        // One that is gone already began at no time: nobody is taken for it.
+        let process = Host::look_at(pid).map_or(Process { pid, began: 0 }, |look| look.process);
+        let monitor = Monitor { process, link, doing: None, asked: false, unsent_stop: None };
+        self.monitors.insert(self.last, monitor);
         self.idle.push(self.last);
         Ok(())
     }
@@ -151,7 +164,12 @@ impl Pool {
 
     /// The number here of the monitor that is this process.
     pub(super) fn id_of(&self, process: Pid) -> Option<u32> {
-        self.monitors.iter().find_map(|(id, monitor)| (monitor.pid == process).then_some(*id))
+        self.monitors.iter().find_map(|(id, monitor)| (monitor.process.pid == process).then_some(*id))
+    }
+
+    /// Sends a signal to each monitor.
+    pub(super) fn signal_monitors(&self, signal: Signal) {
+        self.monitors.values().for_each(|monitor| Host::signal(monitor.process, signal));
     }
 
     /// The monitor that runs this attempt.

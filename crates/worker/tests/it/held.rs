@@ -4,14 +4,17 @@
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
+use windlass_core::event::Exit;
+use windlass_core::failure::ErrorKind;
 use windlass_core::time::Span;
 use windlass_worker::wait_for_old_keeper;
 
+use crate::stage::Stage;
 use crate::watched::{Engine, Held, Roll, alive_with};
 
 /// Holds a process as often as something lets it go on, until it is over.
 #[expect(clippy::disallowed_methods, reason = "a test starts what gets in the way")]
-fn hold_for_ever(process: &Held) {
+pub(crate) fn hold_for_ever(process: &Held) {
     let alive = format!("read -r _ _ state _ < /proc/{}/stat && [ $state != Z ]", process.pid);
     let line = format!("while {alive}; do kill -STOP {}; done", process.pid);
     let mut command = Command::new("sh");
@@ -20,12 +23,89 @@ fn hold_for_ever(process: &Held) {
     drop(command.spawn().expect("a shell"));
 }
 
+#[test]
+fn an_attempt_that_holds_its_monitor_for_ever_is_ended_by_force() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let enter = roll.enter();
+    let away =
+        format!("(setsid sh -c 'trap \"\" TERM; {enter}; while :; do kill -STOP $PPID; sleep 1000; done' &)");
+    let fence = stage.shell(&format!("trap '' TERM; {away}; {enter}; while :; do kill -STOP $PPID; done"));
+    let entered = [roll.next(), roll.next()];
+    stage.supervisor.stop(fence, Span::from_ms(100));
+    let ended = stage.ended();
+    assert_eq!(ended.exit, Exit::Signal(libc::SIGKILL));
+    assert_eq!(ended.error.map(|error| error.kind), Some(ErrorKind::Crashed));
+    entered.iter().for_each(Held::wait);
+    assert_eq!(stage.run("exit 3").exit, Exit::Code(3), "the next one has a monitor");
+}
+
+#[test]
+fn an_attempt_that_held_its_monitor_may_still_end_in_its_own_way() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let enter = roll.enter();
+    let trap = "trap 'echo cleaned; exit 7' TERM";
+    let fence = stage.shell(&format!("{trap}; kill -STOP $PPID; {enter}; while :; do sleep 0.01; done"));
+    roll.next();
+    stage.supervisor.stop(fence, Span::from_secs(60));
+    let ended = stage.ended();
+    assert_eq!(ended.exit, Exit::Code(7));
+    assert_eq!(crate::stage::text(&ended.captured), "cleaned\n");
+}
+
+#[test]
+fn the_end_of_an_attempt_that_holds_its_monitor_is_seen() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.run("kill -STOP $PPID; exit 7").exit, Exit::Code(7));
+}
+
 /// A keeper with an attempt in flight.
 fn keeper_of(engine: &mut Engine, roll: &mut Roll, word: &str) -> (Held, Held) {
     engine.run(&format!("{}; sleep {word} & wait; : {word}", roll.enter()));
     let main = roll.next();
     let keeper = main.monitor().parent().expect("a keeper");
     (main, keeper)
+}
+
+#[test]
+fn a_keeper_that_is_held_makes_monitors_all_the_same() {
+    let mut engine = Engine::start("h1");
+    let mut roll = Roll::new(engine.home.path());
+    let (_main, keeper) = keeper_of(&mut engine, &mut roll, "98701.1");
+    keeper.signal(Signal::STOP);
+    // More than are kept ready.
+    (0..3).for_each(|_| engine.run(&format!("{}; sleep 98701.2", roll.enter())));
+    (0..3).for_each(|_| drop(roll.next()));
+    engine.end();
+    assert_eq!(alive_with("98701."), Vec::<String>::new());
+}
+
+#[test]
+fn a_keeper_that_is_held_for_ever_is_replaced() {
+    let mut engine = Engine::start("h2");
+    let mut roll = Roll::new(engine.home.path());
+    let (main, keeper) = keeper_of(&mut engine, &mut roll, "98702.1");
+    hold_for_ever(&keeper);
+    let report = engine.report();
+    assert!(report.starts_with("lost t1 KeeperDied "), "{report}");
+    main.wait();
+    engine.run("true");
+    assert_eq!(engine.report(), "ended t2 ok 0");
+    engine.end();
+}
+
+#[test]
+fn an_engine_ends_in_order_also_when_its_keeper_is_held_for_ever() {
+    let mut engine = Engine::start("h3");
+    let mut roll = Roll::new(engine.home.path());
+    let (main, keeper) = keeper_of(&mut engine, &mut roll, "98703.1");
+    let monitor = main.monitor();
+    hold_for_ever(&monitor);
+    hold_for_ever(&keeper);
+    engine.end();
+    [main, monitor, keeper].iter().for_each(Held::wait);
+    assert_eq!(alive_with("98703.1"), Vec::<String>::new());
 }
 
 #[test]
