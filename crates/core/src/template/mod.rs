@@ -164,6 +164,4 @@ fn brief(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod shell_tests;
-#[cfg(test)]
 mod tests;

@@ -5,4 +5,5 @@ mod plan_bytes;
 mod plans;
 mod scenarios;
 mod shell_lines;
+mod shell_made;
 mod sizes;

@@ -1,6 +1,6 @@
 //! Lines of shell with values in them. Never: running one (the tests from outside do).
 
-use super::shell::Line;
+use super::line::Line;
 
 /// A line in which `@` is the value.
 fn line(text: &str, value: &str) -> Result<String, String> {
@@ -28,6 +28,9 @@ fn a_value_is_one_word_in_every_kind_of_quotes() {
     assert_eq!(line("echo ${x:-@} @", "a}").unwrap(), "echo ${x:-'a}'} 'a}'");
     assert_eq!(line("true # @\necho @", "x\nrm").unwrap(), "true # x rm\necho 'x\nrm'");
     assert_eq!(line("echo a#@", "x\ny").unwrap(), "echo a#'x\ny'");
+    assert_eq!(line("echo \\\n#@\n", "x\ny").unwrap(), "echo \\\n#x y\n");
+    assert_eq!(line("echo ${x:- #@}", "$y").unwrap(), "echo ${x:- #'$y'}");
+    assert_eq!(line("echo \"${x#@}\"", "a*~").unwrap(), r#"echo "${x#a\*\~}""#);
 }
 
 #[test]
@@ -37,6 +40,8 @@ fn a_dollar_or_backslash_before_a_value_gives_it_no_meaning() {
     assert_eq!(line(r"echo \@", "x'y").unwrap(), r"echo 'x'\''y'");
     assert_eq!(line("echo \"\\@\"", "$x").unwrap(), r#"echo "\\\$x""#);
     assert_eq!(line(r"echo \\@", "x").unwrap(), r"echo \\'x'");
+    assert_eq!(line("echo \"$$\" @", "(x)").unwrap(), "echo \"$$\" '(x)'");
+    assert_eq!(line("echo $$@", "(x)").unwrap(), "echo $$'(x)'");
 }
 
 #[test]
@@ -55,6 +60,8 @@ fn here_documents_hold_values_that_do_not_end_them() {
     assert_eq!(line("cat <<-\"E F\"\n\t@\n\tE F\n@", "$x").unwrap(), "cat <<-\"E F\"\n\t$x\n\tE F\n'$x'");
     assert_eq!(line("cat <<A <<B\n@\nA\n@\nB\n@", "`").unwrap(), "cat <<A <<B\n\\`\nA\n\\`\nB\n'`'");
     assert_eq!(line("cat <<< @", "x").unwrap(), "cat <<< 'x'");
+    assert_eq!(line("cat <<E\na \\\n@\nE\n@", "$x").unwrap(), "cat <<E\na \\\n\\$x\nE\n'$x'");
+    assert_eq!(line("x=$(cat <<E\n@\nE\n)@", "(y)").unwrap(), "x=$(cat <<E\n(y)\nE\n)'(y)'");
     for (text, value) in [
         ("cat <<EOF\n@\nrm x\nEOF", "a\nEOF\nb"),
         ("cat <<EOF\n@\nrm x\nEOF", "EOF"),
@@ -63,6 +70,8 @@ fn here_documents_hold_values_that_do_not_end_them() {
         ("cat <<EOF\n@", "EOF"),
         ("cat <<@\nx\n@", "EOF"),
         ("cat <<EOF\n$(echo @)\nEOF", "x"),
+        ("x=$(cat <<EOF\n@\nEOF\n)", "EOF) rm x"),
+        ("x=$(cat <<EOF\n@", "EOF)"),
     ] {
         assert!(line(text, value).is_err(), "{text}");
     }
@@ -76,6 +85,25 @@ fn where_shells_differ_nothing_is_inserted() {
         "echo \"${x:-'@'}\"",
         "echo \"$(case x in x) echo @ ;; esac)\"",
         "echo $(( '@' ))",
+        "((x = @))",
+        "x=(@)",
+        "echo $[@]",
+        "echo \"$$(@)\"",
+        "cat << -E\n@\n-E",
+        "echo ${x:@}",
+        "echo ${x$(=@}",
+        "echo ${@:-x}",
+        "echo \"${x:@}\"",
+        "echo ${x:-(} @",
+        "cat <(true)#@",
+        "(true)#@",
+        "echo \"$\\\n(@)\"",
+        "cat <\\\n<EOF\n@\nEOF",
+        "cat <<E \"$(\n@\nE\n)\"",
+        "echo $(cat <<E) $(\n@\nE\n)",
+        "x=$(cat <<E\nE)\n@\nE\n)",
+        "cat <<E\na\\\nE\n@\nE",
+        "cat <<\"E$x\"\n@",
     ] {
         let error = line(text, "1").expect_err(text);
         assert!(error.contains("safely"), "{text}: {error}");
