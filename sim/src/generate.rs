@@ -77,8 +77,12 @@ fn act(random: &mut Random, doing: Doing, runs: u32) -> Act {
         Doing::Resume => Act::Resume(run),
         Doing::Retry => Act::Retry(aim),
         Doing::Settle => {
-            let answers = [Settlement::Done, Settlement::Failed, Settlement::Retry];
-            Act::Settle(aim, random.pick(&answers))
+            // The third answer of a person is a requeue.
+            match random.below(3) {
+                0 => Act::Settle(aim, Settlement::Done),
+                1 => Act::Settle(aim, Settlement::Failed),
+                _ => Act::Retry(aim),
+            }
         }
         Doing::Approve => {
             let id = random.pick(&[Id::Right, Id::Right, Id::Right, Id::Old, Id::Wrong]);

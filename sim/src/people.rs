@@ -85,8 +85,10 @@ impl World {
                 Ask::Cancel { run, task: Some(task.id.clone()) }
             }
             Act::Retry(aim) => {
-                let (run, task) =
-                    aimed(state, *aim, |_, task| task.phase.is_final() && task.phase != Phase::Skipped)?;
+                let may_come_back = |run: &Run, task: &Task| {
+                    (task.phase.is_final() && task.phase != Phase::Skipped) || is_unknown(run, task)
+                };
+                let (run, task) = aimed(state, *aim, may_come_back)?;
                 Ask::Retry { run, task: task.id.clone() }
             }
             Act::Settle(aim, answer) => {

@@ -195,7 +195,6 @@ fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: 
             Settlement::Failed => {
                 task.error.as_ref().is_some_and(|error| error.kind == ErrorKind::OutcomeUnknown)
             }
-            Settlement::Retry => false,
         };
         let why = "only a task that is blocked because its outcome is unknown can be settled";
         return if same { Decision::already() } else { Decision::refused(wrong_state(task, why)) };
@@ -221,12 +220,6 @@ fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: 
             let error = Failure::new(ErrorKind::OutcomeUnknown, format!("{by} settled it as failed"));
             judge::dead(run, task, attempt, error)
         }
-        Settlement::Retry => Event::TaskRequeued {
-            run: run.id,
-            task: task.id.clone(),
-            command: Some(id.clone()),
-            cause: task.id.clone(),
-        },
     };
     Decision::accepted(vec![answered, then])
 }

@@ -365,10 +365,8 @@ pub enum BlockedOn {
 pub enum Settlement {
     /// It was done.
     Done,
-    /// It was not, and is given up.
+    /// It was not, and is given up. What is to be tried again is requeued.
     Failed,
-    /// It is to be tried again.
-    Retry,
 }
 
 /// Why a task will not run.
