@@ -65,6 +65,7 @@ impl Planted {
             Bug::OptionalFails              => &["18 final is final"],
             Bug::TimeFalls                  => &["1 order"],
             Bug::TextsFollow                => &["13 effects settle"],
+            Bug::RepeatedCommand            => &["3.1 once"],
         }
     }
 

@@ -52,7 +52,7 @@ impl Decision {
     }
 }
 
-/// What a command comes to.
+/// What a command comes to. One that was carried out is not carried out again.
 pub fn command(state: &State, command: &Command) -> Decision {
     let decision = weighed(state, command);
     match decision.events.iter().find(|event| size::too_large(event)) {
@@ -62,7 +62,7 @@ pub fn command(state: &State, command: &Command) -> Decision {
 }
 
 fn weighed(state: &State, command: &Command) -> Decision {
-    if state.commands.contains_key(&command.id) {
+    if state.commands.contains_key(&command.id) && !is_planted(Bug::RepeatedCommand) {
         return Decision::accepted(Vec::new());
     }
     let Command { id, by, ask } = command;

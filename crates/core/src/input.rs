@@ -19,7 +19,9 @@ pub enum Input {
     Report(Report),
 }
 
-/// What somebody asks, under an id of their own: the same id again gets the first answer.
+/// What somebody asks, under an id of their own. The same id again carries nothing out twice: once it was carried out it
+/// is answered as accepted, whatever has happened since. What was refused, or was so already, left nothing behind, and
+/// is looked at anew.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Command {
     /// The client's id for it.
@@ -208,7 +210,7 @@ pub struct Ended {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// Done, or under way.
+    /// Done, or under way; by this command, now or when it came first.
     Accepted,
     /// It was so already.
     Already,

@@ -71,6 +71,8 @@ bugs! {
     TimeFalls = "time-falls",
     /// An attempt's texts follow what other tasks do.
     TextsFollow = "texts-follow-the-present",
+    /// A command is carried out whenever it comes.
+    RepeatedCommand = "repeated-command-carried-out",
 }
 
 #[cfg(feature = "planted")]

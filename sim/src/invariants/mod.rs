@@ -5,6 +5,7 @@ pub(crate) mod approval;
 pub(crate) mod attempts;
 pub(crate) mod cancel;
 pub(crate) mod caps;
+pub(crate) mod commands;
 pub(crate) mod disk;
 pub(crate) mod due;
 pub(crate) mod effects;
@@ -25,8 +26,9 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 14] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 15] = [
     order::of_record,
+    commands::of_record,
     winner::of_record,
     fences::of_record,
     cancel::of_record,

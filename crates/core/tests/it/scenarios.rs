@@ -30,7 +30,7 @@ struct Story {
     now: Time,
     slots: u32,
     plan: Option<Arc<Plan>>,
-    commands: u32,
+    asked: Vec<Command>,
 }
 
 impl Story {
@@ -41,7 +41,7 @@ impl Story {
             now: Time::from_ms(1_700_000_000_000),
             slots: 4,
             plan: None,
-            commands: 0,
+            asked: Vec::new(),
         }
     }
 
@@ -50,9 +50,15 @@ impl Story {
     }
 
     fn ask(&mut self, ask: Ask) -> String {
-        self.commands += 1;
-        let id = CommandId(format!("c{}", self.commands).into());
-        self.turn(Some(&Input::Command(Command { id, by: "anna".into(), ask })))
+        let id = CommandId(format!("c{}", self.asked.len() + 1).into());
+        self.asked.push(Command { id, by: "anna".into(), ask });
+        self.ask_again(self.asked.len())
+    }
+
+    /// Sends a command that was sent before, by its number.
+    fn ask_again(&mut self, number: usize) -> String {
+        let command = self.asked[number - 1].clone();
+        self.turn(Some(&Input::Command(command)))
     }
 
     fn turn(&mut self, input: Option<&Input>) -> String {
@@ -155,6 +161,7 @@ impl Story {
             "drop" => self.ask(Ask::DropDeadLetter { run, task: args.task(0).expect("a task") }),
             "settle" => self.settle(args),
             "approve" | "deny" => self.approve(args, directive == "approve"),
+            "again" => self.ask_again(args.word(0).parse().expect("a number")),
             "states" => self.states(run),
             other => panic!("no such directive: {other}"),
         }
