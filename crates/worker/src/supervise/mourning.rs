@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
 use crate::keeper::left_to_this_process;
-use crate::os::{Host, Os as _, Pid, Process, Signal};
+use crate::os::{Host, Look, Os as _, Pid, Process, Signal};
 
 use super::pool::Pool;
 
@@ -86,10 +86,11 @@ impl Mourning {
 }
 
 /// What came to this process and lives. Each one that was taken may have left more, so it is looked again.
-fn take_the_dead() -> Vec<Pid> {
+fn take_the_dead() -> Vec<Look> {
     loop {
         let found = left_to_this_process();
-        let alive: Vec<Pid> = found.iter().copied().filter(|child| !Host::wait_for(*child)).collect();
+        let alive: Vec<Look> =
+            found.iter().copied().filter(|child| !Host::wait_for(child.process.pid)).collect();
         if alive.len() == found.len() {
             return alive;
         }
