@@ -44,6 +44,8 @@ const SNAPSHOT_RECORDS_MIN: u64 = 20_000;
 const SNAPSHOT_AT_END_MIN: u64 = 1_000;
 /// How long an old keeper may take to end what it has: the grace of a stop, and some.
 const OLD_KEEPER_AT_MOST: Span = Span::from_secs(15);
+/// How long what an old engine left may take to end.
+pub(crate) const LEFT_AT_MOST: Span = Span::from_secs(15);
 /// The name of this build, in the journal and in snapshots: its version and a digest of its sources (`build.rs`).
 pub const BUILD: &str = env!("WINDLASS_BUILD");
 
@@ -97,9 +99,9 @@ impl Engine {
                 |source| EngineError::System { doing: "become the one that orphans fall to", source };
             windlass_worker::become_subreaper().map_err(failed)?;
         }
-        windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, says)?;
+        windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, &mut *says)?;
         let mut journal = SqliteJournal::open(&home, &lock, BUILD)?;
-        let swept = windlass_worker::sweep(&journal.home_id().to_string(), |_| false);
+        let swept = windlass_worker::sweep(&journal.home_id().to_string(), LEFT_AT_MOST, says, |_| false)?;
         let state = recover::replay(&mut journal)?;
         for run in state.runs.values() {
             journal.hold(run.plan_digest, &run.plan, run.env);

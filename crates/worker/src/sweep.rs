@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use windlass_core::id::AttemptKey;
+use windlass_core::time::Span;
 
+use crate::clock;
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, alive};
 use crate::environment::OWNERS_SEPARATOR;
 use crate::os::{Host, Os as _, Pid, Process};
@@ -13,14 +15,40 @@ use crate::os::{Host, Os as _, Pid, Process};
 /// How often it is looked whether what is ended is over.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// What an earlier engine left and what does not end, whatever is done to it.
+#[derive(Debug, thiserror::Error)]
+#[error("process {pid} of attempt {key}, which an earlier engine left, is still there after {waited}")]
+pub struct LeftBehind {
+    /// The process.
+    pub pid: i32,
+    /// The attempt that it is marked as part of.
+    pub key: AttemptKey,
+    /// How long it was waited for.
+    pub waited: Span,
+}
+
 /// Ends every process whose mark names this home and an attempt that is not live; says how many of each attempt it
-/// ended. Looks again until it finds nothing twice in a row.
-pub fn sweep(home_id: &str, is_live: impl Fn(&AttemptKey) -> bool) -> BTreeMap<AttemptKey, u32> {
+/// ended. Looks again until it finds nothing twice in a row. `say` is told once, where there is something to wait for.
+pub fn sweep(
+    home_id: &str,
+    at_most: Span,
+    say: impl FnOnce(&str),
+    is_live: impl Fn(&AttemptKey) -> bool,
+) -> Result<BTreeMap<AttemptKey, u32>, LeftBehind> {
     let mut sweep = Sweep::new(home_id);
+    let until = clock::monotonic() + clock::duration(at_most);
+    let mut say = Some(say);
     while let Some(next_step) = sweep.step(&is_live) {
+        let Some((pid, key)) = sweep.first_left() else { continue };
+        if let Some(say) = say.take() {
+            say(&format!("waiting for process {pid} of attempt {key} to end"));
+        }
+        if clock::monotonic() >= until {
+            return Err(LeftBehind { pid, key, waited: at_most });
+        }
         std::thread::sleep(next_step);
     }
-    sweep.ended()
+    Ok(sweep.ended())
 }
 
 /// A sweep under way.
@@ -68,6 +96,12 @@ impl Sweep {
                 self.ended.entry(key.clone()).or_default().insert(*process);
             }
         }
+    }
+
+    /// One that is still to end.
+    pub(crate) fn first_left(&self) -> Option<(i32, AttemptKey)> {
+        let (process, key) = self.found.iter().find(|(process, _)| !alive([process]).is_empty())?;
+        Some((process.pid.as_raw_nonzero().get(), key.clone()))
     }
 
     /// How many processes of each attempt were ended.
