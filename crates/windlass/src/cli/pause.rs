@@ -39,12 +39,12 @@ impl Pause {
             return Ok(Exit::Done);
         }
         for run in runs {
-            match steer::send(desk, Ask::Pause { run })? {
-                // It came to its end after the look: there is nothing of it left to pause, and others are.
-                Answer::Refused(Rejection::RunEnded(_)) if self.run.is_none() => {
-                    desk.note(&format!("Run {run} has ended."));
-                }
-                answer => steer::say(desk, run, &answer, said).map(drop)?,
+            let answer = steer::send(desk, Ask::Pause { run })?;
+            // It came to its end after the look: there is nothing of it left to pause, and others are.
+            if self.run.is_none() && matches!(answer, Answer::Refused(Rejection::RunEnded(_))) {
+                desk.note(&format!("Run {run} has ended."));
+            } else {
+                steer::say(desk, run, &answer, said)?;
             }
         }
         Ok(Exit::Done)
