@@ -6,6 +6,7 @@ mod crash;
 mod desk;
 mod detach;
 mod doctor;
+mod full_disk;
 mod held;
 mod init;
 mod looks;
