@@ -20,6 +20,7 @@ mod terminal;
 mod two;
 mod usage;
 mod values;
+mod yes;
 
 /// Compares a text with its snapshot; what differs from run to run is taken out.
 macro_rules! assert_shows {
