@@ -144,6 +144,8 @@ fn task(number: usize, needs: &[usize]) -> Task {
         join: Join::All,
         when: None,
         for_each: None,
+        repeat: None,
+        replicas: None,
         retry: Retry {
             initial_interval: Span::from_secs(1),
             backoff_coefficient_milli: 2000,

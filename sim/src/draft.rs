@@ -44,6 +44,12 @@ pub(crate) struct TaskDraft {
     pub(crate) when: Option<When>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) each: Option<Each>,
+    /// What ends its rounds, and how many there are at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rounds: Option<(Until, u32)>,
+    /// How many replicas there are, and what becomes of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replicas: Option<(u32, Pick)>,
     pub(crate) work: Work,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) refs: Vec<Ref>,
@@ -116,6 +122,25 @@ pub(crate) enum EndName {
     Skipped,
     Dead,
     Cancelled,
+}
+
+/// What ends rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Until {
+    /// Nothing: there are as many as there may be.
+    Never,
+    /// A round with this number.
+    Index(u32),
+    /// A field of what a round gave.
+    Ok,
+}
+
+/// What becomes of replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Pick {
+    First,
+    Majority,
+    All,
 }
 
 /// Where the items come from.
@@ -314,15 +339,7 @@ impl TaskDraft {
         if let Some(when) = &self.when {
             task.insert("when".into(), when.written());
         }
-        if let Some(each) = &self.each {
-            let items = match each.from {
-                From::Literal(count) => (0..count).map(Value::from).collect(),
-                From::Items(task) => json!(format!("{{{{ tasks.t{task}.output.items }}}}")),
-                From::Whole(task) => json!(format!("{{{{ tasks.t{task}.output }}}}")),
-            };
-            task.insert("for_each".into(), items);
-            task.extend(each.max_parallel.map(|most| ("max_parallel".into(), json!(most))));
-        }
+        self.write_children(&mut task);
         if self.optional {
             task.insert("optional".into(), json!(true));
         }
@@ -343,6 +360,39 @@ impl TaskDraft {
             task.insert("timeout".into(), Value::Object(timeout));
         }
         Value::Object(task)
+    }
+
+    /// The modifiers that make children.
+    fn write_children(&self, task: &mut Map<String, Value>) {
+        if let Some(each) = &self.each {
+            let items = match each.from {
+                From::Literal(count) => (0..count).map(Value::from).collect(),
+                From::Items(task) => json!(format!("{{{{ tasks.t{task}.output.items }}}}")),
+                From::Whole(task) => json!(format!("{{{{ tasks.t{task}.output }}}}")),
+            };
+            task.insert("for_each".into(), items);
+            task.extend(each.max_parallel.map(|most| ("max_parallel".into(), json!(most))));
+        }
+        if let Some((until, most)) = self.rounds {
+            let mut repeat = json!({ "max": most });
+            match until {
+                Until::Never => {}
+                Until::Index(number) => repeat["until"] = json!(format!("{{{{ index >= {number} }}}}")),
+                Until::Ok => {
+                    repeat["until"] = json!(format!("{{{{ tasks.{}.output.ok }}}}", name(self.label)));
+                }
+            }
+            task.insert("repeat".into(), repeat);
+        }
+        if let Some((count, pick)) = self.replicas {
+            let select = match pick {
+                Pick::First => "first",
+                Pick::Majority => "majority",
+                Pick::All => "all",
+            };
+            task.insert("replicas".into(), json!(count));
+            task.insert("select".into(), json!(select));
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use windlass_core::event::{Event, LossReason, Record, Role, SkipReason, TimerKind};
+use windlass_core::event::{BlockedOn, Event, Expansion, LossReason, Record, Role, SkipReason, TimerKind};
 use windlass_core::failure::ErrorKind;
 use windlass_core::id::{AttemptKey, Epoch, Fence, RunId, TaskId};
 use windlass_core::time::Time;
 
+use crate::family::{self, Choice, Form};
 use crate::invariants::attempts::failure;
 use crate::oracle::{Due, End, Life, Live, OAttempt, ORun, OTask, Oracle, Question};
 use crate::process;
@@ -129,7 +130,15 @@ impl Oracle {
                 (attempt.is_reaped, attempt.ended_steady_ms) = (true, record.at.ms - now.steps_ms);
                 self.live.remove(&attempt.fence);
             }
-            Event::TaskExpanded { items, .. } => run.expand(ix, items.len()),
+            Event::TaskExpanded { into, .. } => run.expand(ix, into),
+            Event::ResultSelected { child, .. } => run.choose(ix, child.as_ref()),
+            Event::TaskBlocked { on: BlockedOn::Select, output, .. } => {
+                let key = |attempt| AttemptKey { run: id, task: name.clone(), attempt };
+                let given = output.as_ref().map(|output| output.value.clone());
+                let value = given.unwrap_or_else(|| run.value(ix, &key, seed));
+                run.tasks[ix].life.is_unknown = false;
+                run.tasks[ix].passed = Some((record.seq.0, value));
+            }
             Event::ApprovalRequested { id, digests, .. } => {
                 let shown =
                     digests.keys().filter_map(|shown| Some((shown.clone(), run.task(shown)?.output.clone())));
@@ -147,7 +156,9 @@ impl Oracle {
                 let task = &mut run.tasks[ix];
                 (task.end, task.life, task.deaths_in_row) = (None, Life::default(), 0);
                 (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
+                (task.passed, task.choice) = (None, None);
                 task.life.began = task.is_expanded;
+                run.begin_rounds(ix);
                 // Nobody wishes the whole run to end any more: a task of it goes on.
                 run.cancelled = false;
             }
@@ -194,8 +205,8 @@ impl ORun {
                 (0..self.tasks.len()).collect()
             }
             Some(name) => {
-                let ix = self.names[name];
-                std::iter::once(ix).chain(self.tasks[ix].children.iter().copied()).collect()
+                let of = self.names[name];
+                (0..self.tasks.len()).filter(|ix| *ix == of || self.is_below(*ix, of)).collect()
             }
         };
         for ix in meant {
@@ -204,11 +215,16 @@ impl ORun {
         }
     }
 
-    fn expand(&mut self, ix: usize, count: usize) {
+    fn expand(&mut self, ix: usize, into: &Expansion) {
+        let count = match into {
+            Expansion::Items(items) => items.len(),
+            Expansion::Round(_) => 1,
+            Expansion::Replicas(count) => usize::try_from(*count).expect("few"),
+        };
         self.tasks[ix].is_expanded = true;
         self.tasks[ix].life.began = true;
-        for number in 0..count {
-            let number = u32::try_from(number).expect("capped");
+        for _ in 0..count {
+            let number = u32::try_from(self.tasks[ix].children.len()).expect("capped");
             let id = self.tasks[ix].id.child(number);
             let child = self.tasks.len();
             self.names.insert(id.clone(), child);
@@ -218,16 +234,48 @@ impl ORun {
         }
     }
 
+    fn is_below(&self, ix: usize, of: usize) -> bool {
+        std::iter::successors(self.tasks[ix].parent, |parent| self.tasks[*parent].parent).any(|at| at == of)
+    }
+
+    /// One of the replicas is taken, or none: the others are to end.
+    fn choose(&mut self, ix: usize, child: Option<&TaskId>) {
+        let taken = child.map(|child| self.names[child]);
+        self.tasks[ix].choice = Some(taken.map_or(Choice::None, Choice::Taken));
+        for other in self.tasks[ix].children.clone() {
+            if Some(other) != taken {
+                let task = &mut self.tasks[other];
+                task.life.cancel_wished |= task.end.is_none();
+            }
+        }
+    }
+
+    /// A parent that goes on though its last round succeeded counts its rounds anew.
+    fn begin_rounds(&mut self, ix: usize) {
+        let task = &self.tasks[ix];
+        let last = task.children.last().and_then(|last| self.tasks[*last].end);
+        if family::form(self, task) == Form::Rounds && last == Some(End::Succeeded) {
+            self.tasks[ix].earlier_children = self.tasks[ix].children.len();
+        }
+    }
+
+    /// What the newest attempt of a task gave in truth.
+    fn value(&self, ix: usize, key: &dyn Fn(u32) -> AttemptKey, seed: u64) -> Value {
+        let task = &self.tasks[ix];
+        let number = u32::try_from(task.attempts.len()).expect("few");
+        process::value(seed, &key(number), self.draft(task).shape)
+    }
+
     fn succeed(&mut self, ix: usize, given: Option<Value>, key: &dyn Fn(u32) -> AttemptKey, seed: u64) {
         let task = &self.tasks[ix];
-        let is_parent = task.parent.is_none() && self.spec(task).for_each.is_some();
         let output = if let Some(given) = given {
             given
-        } else if is_parent {
-            task.children.iter().map(|child| self.tasks[*child].output.clone()).collect()
+        } else if let Some((_, passed)) = &task.passed {
+            passed.clone()
+        } else if family::form(self, task) != Form::Work {
+            family::given(self, task)
         } else {
-            let number = u32::try_from(task.attempts.len()).expect("few");
-            process::value(seed, &key(number), self.draft(task).shape)
+            self.value(ix, key, seed)
         };
         let task = &mut self.tasks[ix];
         (task.end, task.output) = (Some(End::Succeeded), output);
@@ -243,6 +291,9 @@ impl OTask {
             parent,
             children: Vec::new(),
             is_expanded: false,
+            passed: None,
+            choice: None,
+            earlier_children: 0,
             end: None,
             output: Value::Null,
             attempts: Vec::new(),

@@ -16,6 +16,7 @@ pub mod coverage;
 mod draft;
 mod effects;
 mod engine;
+mod family;
 mod fold;
 mod generate;
 mod hands;

@@ -45,6 +45,10 @@ pub(crate) struct Mood {
     /// Tasks with `rerun: never`.
     pub(crate) never: u32,
     pub(crate) lists: u32,
+    /// A task has rounds.
+    pub(crate) rounds: u32,
+    /// A task has replicas.
+    pub(crate) replicas: u32,
     /// How many needs a task has at least, if it has any.
     pub(crate) needs: u32,
     /// Joins that are not all; as many of those are any.
@@ -69,6 +73,8 @@ const PLAIN: Mood = Mood {
     optional: 200,
     never: 150,
     lists: 200,
+    rounds: 120,
+    replicas: 150,
     needs: 0,
     joins: 400,
     shows: 500,
@@ -115,6 +121,8 @@ const CANCELS: Mood = Mood {
     trouble: &[800, 950],
     stubborn: 500,
     lists: 400,
+    rounds: 200,
+    replicas: 200,
     acts: &[25, 50],
     faults: &[0, 3],
     doings: &[
@@ -172,6 +180,8 @@ const EXCUSED: Mood = Mood {
     trouble: &[950],
     optional: 900,
     lists: 100,
+    rounds: 60,
+    replicas: 60,
     joins: 100,
     acts: &[50],
     faults: &[0, 3],

@@ -14,6 +14,7 @@ use windlass_core::plan::{self, Plan};
 use windlass_core::time::Time;
 
 use crate::draft::{RunDraft, TaskDraft};
+use crate::family::Choice;
 use crate::invariants::joins::{self, Standing};
 
 /// Everything that the journal says.
@@ -92,6 +93,12 @@ pub(crate) struct OTask {
     pub(crate) parent: Option<usize>,
     pub(crate) children: Vec<usize>,
     pub(crate) is_expanded: bool,
+    /// Which record says that it passed, and what it gave.
+    pub(crate) passed: Option<(u64, Value)>,
+    /// What became of the choice among its children.
+    pub(crate) choice: Option<Choice>,
+    /// How many of its rounds belong to earlier incarnations.
+    pub(crate) earlier_children: usize,
     pub(crate) end: Option<End>,
     pub(crate) output: Value,
     pub(crate) attempts: Vec<OAttempt>,

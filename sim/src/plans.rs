@@ -4,8 +4,9 @@
 use windlass_core::failure::ErrorKind;
 
 use crate::draft::{
-    Each, EndName, From, Ref, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft, When, Work,
+    Each, EndName, From, Pick, Ref, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft, Until, When, Work,
 };
+use crate::family::gives_one;
 use crate::generate::FAILURES;
 use crate::mood::Mood;
 use crate::random::Random;
@@ -68,12 +69,34 @@ fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskD
     if random.chance(mood.lists) {
         task.each = Some(each(random, &task, draft));
     }
+    if !is_approval {
+        children(random, mood, &mut task);
+    }
     task.refs = refs(random, &task, draft);
     task.in_env = random.chance(150) && !is_approval;
     task.in_folder = random.chance(100) && !is_approval;
     task.retry = retry(random);
     task.timeout = timeout(random);
     task
+}
+
+/// Rounds and replicas. With a list both would make the tree a level deeper than it may be.
+fn children(random: &mut Random, mood: &Mood, task: &mut TaskDraft) {
+    if random.chance(mood.rounds) {
+        let until = match random.below(4) {
+            0 => Until::Never,
+            1 if task.shape != Shape::Null => Until::Ok,
+            _ => Until::Index(random.below(4)),
+        };
+        task.rounds = Some((until, random.within(1, 4)));
+    }
+    if random.chance(mood.replicas) && (task.each.is_none() || task.rounds.is_none()) {
+        let pick = random.pick(&[Pick::First, Pick::Majority, Pick::All]);
+        if pick == Pick::Majority && task.shape == Shape::Large {
+            task.shape = Shape::Null;
+        }
+        task.replicas = Some((random.within(1, 4), pick));
+    }
 }
 
 fn work(random: &mut Random, mood: &Mood, task: &TaskDraft, draft: &RunDraft) -> Work {
@@ -95,7 +118,7 @@ fn work(random: &mut Random, mood: &Mood, task: &TaskDraft, draft: &RunDraft) ->
 fn needed(task: &TaskDraft, draft: &RunDraft, shapes: &[Shape]) -> Vec<u32> {
     let fits = |need: &&TaskDraft| {
         task.needs.contains(&need.label)
-            && need.each.is_none()
+            && gives_one(need)
             && !matches!(need.work, Work::Approval { .. })
             && shapes.contains(&need.shape)
     };
@@ -150,6 +173,9 @@ fn refs(random: &mut Random, task: &TaskDraft, draft: &RunDraft) -> Vec<Ref> {
             1 | 2 if !small.is_empty() => refs.push(Ref::Whole(random.pick(&small))),
             3 if !task.needs.is_empty() => refs.push(Ref::State(random.pick(&task.needs))),
             4 if task.each.is_some() => refs.push(random.pick(&[Ref::Item, Ref::Index])),
+            4 if task.rounds.is_some() => {
+                refs.push(random.pick(&[Ref::Index, Ref::State(task.label), Ref::Whole(task.label)]));
+            }
             5 if !is_approval => refs.push(Ref::Attempt),
             6 if !is_approval => refs.push(Ref::Feedback),
             _ => {}

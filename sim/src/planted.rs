@@ -61,6 +61,8 @@ impl Planted {
             Bug::RetryNotArmed              => &["14 wake"],
             Bug::AnyApprovalId              => &["20 approval"],
             Bug::PauseToldEarly             => &["5.3 pause"],
+            Bug::LosersGoOn                 => &["1.7 children", "14 wake"],
+            Bug::LastIsFirst                => &["1.7 children"],
             Bug::CapsIgnored                => &["24 caps"],
             Bug::OptionalFails              => &["18 final is final"],
             Bug::TimeFalls                  => &["1 order"],

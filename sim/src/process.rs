@@ -188,5 +188,6 @@ pub(crate) const fn overdue_words(why: StopWhy) -> &'static str {
         StopWhy::Memory => "it used more memory than it may",
         StopWhy::Shutdown => "the engine ends",
         StopWhy::DiskFull => "the disk is full",
+        StopWhy::LostRace => "another was chosen",
     }
 }

@@ -1,7 +1,7 @@
 //! Makes a failing case smaller, a part at a time, as long as the same promise stays broken. Never: another failure.
 
-use crate::case::{Behaviour, Case};
-use crate::draft::{From, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft};
+use crate::case::{Act, Behaviour, Case};
+use crate::draft::{From, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft, Until};
 use crate::seed::{self, Ending, Told};
 use crate::trace::Trace;
 
@@ -79,7 +79,28 @@ impl Shrinking {
         );
         let names: Vec<String> = self.case.behaviours.keys().cloned().collect();
         for name in names {
+            self.at_first(&name);
             self.behaviour(&name);
+        }
+    }
+
+    /// Lets the first attempt do what a later one did, so that nothing need lead to that; without what people did first.
+    fn at_first(&mut self, name: &str) {
+        let Some((task, attempt)) = name.rsplit_once('/').filter(|(_, attempt)| *attempt != "1") else {
+            return;
+        };
+        let (first, late) = (format!("{task}/1"), attempt.to_owned());
+        let moved = |case: &mut Case| {
+            let behaviour = case.behaviours.remove(&format!("{task}/{late}"));
+            case.behaviours.extend(behaviour.map(|behaviour| (first.clone(), behaviour)));
+        };
+        let submits = self.case.acts.iter().position(|(_, act)| matches!(act, Act::Submit)).unwrap_or(0);
+        let alone = self.attempt(|case| {
+            moved(case);
+            case.acts = vec![case.acts.swap_remove(submits)];
+        });
+        if !alone {
+            self.attempt(moved);
         }
     }
 
@@ -163,11 +184,15 @@ impl Shrinking {
     }
 }
 
-const SIMPLER: [fn(&mut TaskDraft); 16] = [
+const SIMPLER: [fn(&mut TaskDraft); 20] = [
     |task| task.in_env = false,
     |task| task.in_folder = false,
     |task| task.when = None,
     |task| task.each = None,
+    |task| task.rounds = None,
+    |task| task.replicas = None,
+    |task| task.rounds = task.rounds.map(|_| (Until::Never, 1)),
+    |task| task.replicas = task.replicas.map(|(_, pick)| (1, pick)),
     |task| task.refs.clear(),
     |task| task.retry = RetryDraft::default(),
     |task| task.timeout = TimeoutDraft::default(),

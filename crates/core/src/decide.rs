@@ -2,7 +2,8 @@
 //! Never: changing the state, reading a clock, drawing a random number.
 
 use crate::event::{
-    ApprovalAnswer, Event, Exit, LossReason, Output, PauseReason, RunOutcome, Settlement, StopWhy, Usage,
+    ApprovalAnswer, BlockedOn, Event, Exit, LossReason, Output, PauseReason, RunOutcome, Settlement, StopWhy,
+    Usage,
 };
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
@@ -188,7 +189,7 @@ fn cancel_task(run: &Run, ix: TaskIx, command: &CommandId, by: &str) -> Decision
 
 fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: &Output) -> Decision {
     let task = run.task(ix);
-    let unknown = task.phase == task::Phase::Blocked && task.approval_open().is_none();
+    let unknown = task.blocked == Some(BlockedOn::Outcome);
     if !unknown {
         let same = match answer {
             Settlement::Done => task.phase == task::Phase::Succeeded,
@@ -209,6 +210,7 @@ fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: 
     };
     let attempt = task.last_attempt().map(|attempt| attempt.number);
     let then = match answer {
+        Settlement::Done if run.candidates(task).is_some() => judge::passed(run, task, Some(output.clone())),
         Settlement::Done => Event::TaskSucceeded {
             run: run.id,
             task: task.id.clone(),

@@ -82,8 +82,16 @@ pub enum Event {
     /// A finished run goes on because a task was requeued.
     RunReopened { run: RunId },
 
-    /// A parent has its children: one for each item, in order.
-    TaskExpanded { run: RunId, task: TaskId, items: Vec<serde_json::Value> },
+    /// A parent has its children, or one more of them.
+    TaskExpanded { run: RunId, task: TaskId, into: Expansion },
+    /// Which of its replicas a task takes; none where none can be, with the reason.
+    ResultSelected {
+        run: RunId,
+        task: TaskId,
+        child: Option<TaskId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+    },
     /// An attempt may start; its fence is the seq of this record.
     AttemptStarted {
         run: RunId,
@@ -159,7 +167,18 @@ pub enum Event {
     /// A wait came to its end by the clock.
     TimerFired { run: RunId, task: TaskId, timer: TimerKind },
     /// The task waits for something outside.
-    TaskBlocked { run: RunId, task: TaskId, on: BlockedOn, error: Failure, due: Time },
+    TaskBlocked {
+        run: RunId,
+        task: TaskId,
+        on: BlockedOn,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Time>,
+        /// What it gave, where it has passed and no attempt of its own recorded that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<Output>,
+    },
     /// What it waited for has come.
     TaskUnblocked { run: RunId, task: TaskId, command: CommandId, by: String, answer: Settlement },
     /// The one event by which a result is accepted.
@@ -260,6 +279,8 @@ pub enum StopWhy {
     Shutdown,
     /// The disk is full.
     DiskFull,
+    /// Another replica was chosen.
+    LostRace,
 }
 
 /// How the main process of an attempt ended.
@@ -302,6 +323,13 @@ pub struct Output {
     /// Whether more was printed than is kept; the value is null then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+}
+
+impl Output {
+    /// The value as far as it is in the record: that of a large one where the plan needs all of it.
+    pub fn whole(&self) -> &serde_json::Value {
+        self.extracts.get("").unwrap_or(&self.value)
+    }
 }
 
 /// What an attempt used.
@@ -357,6 +385,20 @@ pub enum BlockedOn {
     Person,
     /// Somebody who knows whether the work was done.
     Outcome,
+    /// The choice among the replicas that it is one of: it has passed.
+    Select,
+}
+
+/// The children that a parent gets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Expansion {
+    /// One for each of these, in order.
+    Items(Vec<serde_json::Value>),
+    /// The next round, by its number.
+    Round(u32),
+    /// So many that do the same.
+    Replicas(u32),
 }
 
 /// What a person said about an outcome that only a person can know.
@@ -415,6 +457,7 @@ impl Event {
             | Self::RunFinished { run, .. }
             | Self::RunReopened { run, .. }
             | Self::TaskExpanded { run, .. }
+            | Self::ResultSelected { run, .. }
             | Self::AttemptStarted { run, .. }
             | Self::StopRequested { run, .. }
             | Self::AttemptFinished { run, .. }
@@ -443,6 +486,7 @@ impl Event {
     pub fn task(&self) -> Option<&TaskId> {
         match self {
             Self::TaskExpanded { task, .. }
+            | Self::ResultSelected { task, .. }
             | Self::AttemptStarted { task, .. }
             | Self::StopRequested { task, .. }
             | Self::AttemptFinished { task, .. }
@@ -498,6 +542,7 @@ impl Event {
             | Self::RunFinished { .. }
             | Self::RunReopened { .. }
             | Self::TaskExpanded { .. }
+            | Self::ResultSelected { .. }
             | Self::TimerFired { .. }
             | Self::TaskBlocked { .. }
             | Self::TaskUnblocked { .. }
@@ -526,6 +571,7 @@ impl Event {
             Self::RunFinished { .. } => "run_finished",
             Self::RunReopened { .. } => "run_reopened",
             Self::TaskExpanded { .. } => "task_expanded",
+            Self::ResultSelected { .. } => "result_selected",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::StopRequested { .. } => "stop_requested",
             Self::AttemptFinished { .. } => "attempt_finished",

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::arrows;
-use crate::event::{Event, Hydrated, LossReason, PauseReason, Record, Role, TimerKind};
+use crate::event::{BlockedOn, Event, Hydrated, LossReason, PauseReason, Record, Role, TimerKind};
 use crate::failure::Retried;
-use crate::id::{RunId, TaskId};
+use crate::id::{RunId, Seq, TaskId};
 use crate::machine::{attempt, run, task};
 use crate::planted::{Bug, is_planted};
 use crate::state::{Active, Approval, Attempt, Pause, Run, State, Task, TaskIx, Wait};
@@ -154,6 +154,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         to_skip: std::collections::BTreeSet::new(),
         to_cancel: std::collections::BTreeSet::new(),
         to_close: std::collections::BTreeSet::new(),
+        to_select: std::collections::BTreeSet::new(),
     };
     if state.role == Some(Role::Engine) {
         run.active.start(moment.alive);
@@ -190,7 +191,10 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         other => {
             let task = other.task().expect("what is left belongs to a task");
             let ix = *run.names.get(task).expect("the task exists");
-            if !run.evolve_attempt(ix, record, moment, fresh) {
+            let taken = run.evolve_attempt(ix, record, moment, fresh)
+                || run.grow(ix, record, moment, fresh)
+                || run.evolve_wait(ix, record, moment, fresh);
+            if !taken {
                 run.evolve_task(ix, record, moment, fresh);
             }
         }
@@ -257,17 +261,21 @@ impl Run {
             Some(name) => self.family(self.names[name]),
         };
         for ix in wished {
-            let task = &mut self.tasks[ix.at()];
-            if task.phase.is_final() {
-                continue;
-            }
-            task.cancel_wished = true;
-            // What is being stopped or judged, or has children, comes to its end by itself and meets the wish there.
-            let waits =
-                [task::Phase::Stopping, task::Phase::Gating, task::Phase::Expanded].contains(&task.phase);
-            if !waits {
-                self.to_cancel.insert(ix);
-            }
+            self.wish_end(ix);
+        }
+    }
+
+    /// A task is to end, unless it has.
+    pub(crate) fn wish_end(&mut self, ix: TaskIx) {
+        let task = &mut self.tasks[ix.at()];
+        if task.phase.is_final() {
+            return;
+        }
+        task.cancel_wished = true;
+        // What is being stopped or judged, or has children, comes to its end by itself and meets the wish there.
+        let waits = [task::Phase::Stopping, task::Phase::Gating, task::Phase::Expanded].contains(&task.phase);
+        if !waits {
+            self.to_cancel.insert(ix);
         }
     }
 
@@ -340,6 +348,48 @@ impl Run {
         true
     }
 
+    /// What the events of blocked tasks change. False where the event is none of those.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other events of a task are taken apart in `evolve_task`"
+    )]
+    fn evolve_wait(&mut self, ix: TaskIx, record: &Record, moment: Moment, fresh: &mut Fresh) -> bool {
+        match &record.event {
+            Event::TaskBlocked { on, error, due, output, .. } => {
+                let task = &mut self.tasks[ix.at()];
+                task.error.clone_from(error);
+                if let Some(output) = output {
+                    task.output = output.clone();
+                }
+                (task.blocked, task.passed_at) = (Some(*on), moment.seq);
+                let passed = *on == BlockedOn::Select;
+                self.take(
+                    ix,
+                    if passed { task::Fact::Passed } else { task::Fact::OutcomeUnknown },
+                    moment,
+                    fresh,
+                );
+                if let Some(due) = due {
+                    self.bound_answer(ix, due.since(moment.at), moment);
+                }
+            }
+            Event::ApprovalRequested { id, text, digests, due, .. } => {
+                self.take(ix, task::Fact::Asked, moment, fresh);
+                self.bound_answer(ix, due.since(moment.at), moment);
+                let task = &mut self.tasks[ix.at()];
+                task.blocked = Some(BlockedOn::Person);
+                let (id, text, digests) = (id.clone(), text.clone(), digests.clone());
+                task.approval = Some(Approval { id, text, digests, asked: moment.at, answer: None });
+            }
+            Event::ApprovalGiven { answer, .. } => {
+                let approval = self.tasks[ix.at()].approval.as_mut();
+                approval.expect("it was asked before").answer = Some(*answer);
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// What the other events of a task change.
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -347,7 +397,6 @@ impl Run {
     )]
     fn evolve_task(&mut self, ix: TaskIx, record: &Record, moment: Moment, fresh: &mut Fresh) {
         match &record.event {
-            Event::TaskExpanded { items, .. } => self.expand(ix, items, moment, fresh),
             Event::RetryScheduled { due, wait_ms, error, .. } => {
                 let task = &mut self.tasks[ix.at()];
                 task.charge(error, *wait_ms);
@@ -361,11 +410,6 @@ impl Run {
                 }
             }
             Event::TimerFired { timer, .. } => self.fire(ix, *timer, moment, fresh),
-            Event::TaskBlocked { error, due, .. } => {
-                self.take(ix, task::Fact::OutcomeUnknown, moment, fresh);
-                self.tasks[ix.at()].error = Some(error.clone());
-                self.bound_answer(ix, due.since(moment.at), moment);
-            }
             Event::TaskSucceeded { output, .. } => {
                 let task = &mut self.tasks[ix.at()];
                 task.error = None;
@@ -400,17 +444,6 @@ impl Run {
                 task.output = crate::event::Output::default();
                 self.take(ix, task::Fact::Cancelled, moment, fresh);
             }
-            Event::ApprovalRequested { id, text, digests, due, .. } => {
-                self.take(ix, task::Fact::Asked, moment, fresh);
-                self.bound_answer(ix, due.since(moment.at), moment);
-                let task = &mut self.tasks[ix.at()];
-                let (id, text, digests) = (id.clone(), text.clone(), digests.clone());
-                task.approval = Some(Approval { id, text, digests, asked: moment.at, answer: None });
-            }
-            Event::ApprovalGiven { answer, .. } => {
-                let approval = self.tasks[ix.at()].approval.as_mut();
-                approval.expect("it was asked before").answer = Some(*answer);
-            }
             // Said for people; the event that follows in the same batch moves the task.
             Event::TaskUnblocked { .. } => {}
             other => unreachable!("{} is handled elsewhere", other.name()),
@@ -431,49 +464,6 @@ impl Run {
                 self.alarms.remove(&(wait.close_by.unwrap_or_default(), ix, timer));
             }
         }
-    }
-
-    fn expand(&mut self, ix: TaskIx, items: &[serde_json::Value], moment: Moment, fresh: &mut Fresh) {
-        let parent = self.task(ix);
-        let (id, spec, layer) = (parent.id.clone(), parent.spec, parent.layer + 1);
-        let max_parallel = self.spec(parent).for_each.as_ref().and_then(|each| each.max_parallel);
-        let lane = self.queue.children_lane(parent.lane, max_parallel);
-        let first = self.tasks.len();
-        for (number, item) in items.iter().enumerate() {
-            let number = u32::try_from(number).expect("capped");
-            let child = TaskIx::from_len(self.tasks.len());
-            let mut task = Task::new(id.child(number), spec, lane, moment);
-            task.layer = layer;
-            task.parent = Some((ix, number));
-            task.item = item.clone();
-            self.names.insert(task.id.clone(), child);
-            self.tasks.push(task);
-        }
-        let count = self.tasks.len() - first;
-        let parent = &mut self.tasks[ix.at()];
-        parent.children = (first..first + count).map(TaskIx::from_len).collect();
-        parent.children_open = u32::try_from(count).expect("capped");
-        self.take(ix, task::Fact::Expanded, moment, fresh);
-        *self.count.entry(task::Phase::Waiting).or_default() += u32::try_from(count).expect("capped");
-        for child in (first..first + count).map(TaskIx::from_len) {
-            self.take(child, task::Fact::JoinMet, moment, fresh);
-        }
-    }
-
-    fn requeue(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
-        // The run is not cancelled as a whole any more, and may be wished to end again.
-        self.cancelled = false;
-        let is_parent = !self.task(ix).children.is_empty();
-        let fact = if is_parent { task::Fact::ChildRequeued } else { task::Fact::Requeued };
-        let task = &mut self.tasks[ix.at()];
-        task.retry = crate::policy::retry::Record::default();
-        task.deaths_in_row = 0;
-        task.earlier = u32::try_from(task.attempts.len()).expect("attempts are bounded");
-        self.end_bound(ix);
-        self.take(ix, fact, moment, fresh);
-        let task = &mut self.tasks[ix.at()];
-        (task.error, task.dead_letter, task.skipped, task.cancel_wished) = (None, false, None, false);
-        task.output = crate::event::Output::default();
     }
 
     fn bound_answer(&mut self, ix: TaskIx, bound: Span, moment: Moment) {
@@ -498,7 +488,7 @@ impl Active {
 }
 
 impl Task {
-    fn new(id: TaskId, spec: u32, lane: u32, moment: Moment) -> Self {
+    pub(crate) fn new(id: TaskId, spec: u32, lane: u32, moment: Moment) -> Self {
         Self {
             id,
             spec,
@@ -524,6 +514,10 @@ impl Task {
             skipped: None,
             cancel_wished: false,
             approval: None,
+            blocked: None,
+            passed_at: Seq(0),
+            choice: None,
+            earlier_children: 0,
         }
     }
 

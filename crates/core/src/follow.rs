@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::children;
 use crate::decide::{Stamp, pause_by, stop};
 use crate::event::{ApprovalAnswer, Event, PauseReason, RunOutcome, SkipReason, StopWhy, TimerKind};
 use crate::failure::{ErrorKind, Failure};
@@ -18,11 +19,7 @@ use crate::render::{self, View};
 use crate::requeue;
 use crate::size;
 use crate::state::{Approval, Run, State, Task, TaskIx};
-use crate::template;
 use crate::transition::Fresh;
-
-/// What an event may carry of items, in bytes of canonical JSON.
-const ITEMS_BYTES_MAX: usize = 192 * 1024;
 
 /// How long the text of an approval may be, in bytes of JSON.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -89,7 +86,10 @@ fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
     if let Some(ix) = run.to_skip.first() {
         return Some(vec![skip(run, *ix)]);
     }
-    run.to_close.first().map(|ix| vec![close(run, run.task(*ix))])
+    if let Some(ix) = run.to_select.first() {
+        return Some(children::choose(run, run.task(*ix)));
+    }
+    run.to_close.first().map(|ix| vec![children::close(run, *ix)])
 }
 
 /// What becomes of a task whose attempt is over. A full disk pauses the run that met it, besides.
@@ -103,6 +103,9 @@ fn judged(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
 
 fn cancel(run: &Run, task: &Task) -> Event {
     match task.live_attempt() {
+        Some(attempt) if run.candidates(task).is_some_and(|parent| parent.choice.is_some()) => {
+            stop(run, task, attempt, StopWhy::LostRace, "the choice among the replicas was made without it")
+        }
         Some(attempt) => stop(run, task, attempt, StopWhy::Cancel, "it was cancelled"),
         None => Event::TaskCancelled { run: run.id, task: task.id.clone() },
     }
@@ -120,28 +123,6 @@ fn skip(run: &Run, ix: TaskIx) -> Event {
     let cause = of(Ending::Lost).or_else(|| of(Ending::Excused)).or_else(|| of(Ending::WhenSkipped));
     let cause = cause.map(|need| run.task(need).root_cause());
     Event::TaskSkipped { run: run_id, task: name, reason: SkipReason::Upstream, cause }
-}
-
-fn close(run: &Run, task: &Task) -> Event {
-    let (id, name) = (run.id, task.id.clone());
-    if task.cancel_wished {
-        return Event::TaskCancelled { run: id, task: name };
-    }
-    let children = task.children.iter().map(|child| run.task(*child));
-    let mut failed = children.filter(|child| matches!(child.phase, Phase::Dead | Phase::Cancelled));
-    let required = !run.spec(task).optional;
-    match failed.next().filter(|_| required) {
-        None => Event::TaskSucceeded { run: id, task: name, attempt: None, fence: None, output: None },
-        Some(first) => {
-            let others = failed.count() + 1;
-            let message =
-                format!("{others} of its {} children failed, {} first", task.children.len(), first.id);
-            let error = Failure::new(ErrorKind::Children, message)
-                .cause(first.id.to_string())
-                .hint(format!("`windlass retry {id} {}` requeues a child, and this task with it", first.id));
-            Event::TaskDead { run: id, task: name, attempt: None, error, dead_letter: false }
-        }
-    }
 }
 
 fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
@@ -218,8 +199,8 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
         }
     }
     if run.is_parent(task) {
-        return match items(run, task, &view) {
-            Ok(items) => vec![Event::TaskExpanded { run: run.id, task: task.id.clone(), items }],
+        return match children::first(run, task, &view) {
+            Ok(into) => vec![Event::TaskExpanded { run: run.id, task: task.id.clone(), into }],
             Err(failure) => dead(failure),
         };
     }
@@ -229,45 +210,12 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     }
 }
 
-/// The items of a parent, within the caps.
-fn items(run: &Run, task: &Task, view: &View<'_>) -> Result<Vec<serde_json::Value>, Failure> {
-    let each = run.spec(task).for_each.as_ref().expect("a parent has one");
-    let items = template::items(&each.items, view)?;
-    let limits = run.plan.limits;
-    let over = |message: String| Err(Failure::new(ErrorKind::InvalidOutput, message));
-    let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-    if count > limits.fan_out && !is_planted(Bug::CapsIgnored) {
-        return over(format!("for_each over {count} items is over the fan_out of {}", limits.fan_out))
-            .map_err(|failure| failure.hint("raise `limits.fan_out` in the plan, or make the list shorter"));
-    }
-    let tasks = u32::try_from(run.tasks.len()).unwrap_or(u32::MAX).saturating_add(count);
-    if tasks > limits.tasks {
-        return over(format!(
-            "its {count} children would make {tasks} tasks, over the cap of {}",
-            limits.tasks
-        ))
-        .map_err(|failure| failure.hint("raise `limits.tasks` in the plan, or make the list shorter"));
-    }
-    let bytes = size::of(&items);
-    if bytes > ITEMS_BYTES_MAX {
-        return over(format!(
-            "its items are {bytes} bytes of JSON, over the {ITEMS_BYTES_MAX} that are kept"
-        ))
-        .map_err(|failure| failure.hint("let the items be names, and the tasks read the rest themselves"));
-    }
-    Ok(items)
-}
-
 /// The digests of what is shown with a question, as it is now.
 fn shown(run: &Run, task: &Task) -> BTreeMap<TaskId, Digest> {
     let Work::Approval { show, .. } = &run.spec(task).work else { unreachable!("only approvals ask") };
     let shown = show.iter().map(|place| run.task(TaskIx::from_len(*place)));
-    let digest = |task: &Task| {
-        let children: Vec<_> = task.children.iter().map(|child| &run.task(*child).output).collect();
-        let is_list = run.is_parent(task) && task.phase == Phase::Succeeded;
-        let bytes = if is_list { serde_json::to_vec(&children) } else { serde_json::to_vec(&task.output) };
-        Digest::of(&bytes.expect("outputs are plain data"))
-    };
+    let digest =
+        |task: &Task| Digest::of(&serde_json::to_vec(&run.given(task)).expect("outputs are plain data"));
     shown.map(|task| (task.id.clone(), digest(task))).collect()
 }
 

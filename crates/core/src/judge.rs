@@ -1,7 +1,7 @@
 //! What becomes of a task whose attempt is over. Never: the attempt itself, whose outcome is fixed.
 
 use crate::decide::Stamp;
-use crate::event::{BlockedOn, Event, Exit, LossReason, StopWhy};
+use crate::event::{BlockedOn, Event, Exit, LossReason, Output, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::attempt;
 use crate::plan::{Rerun, Timeout};
@@ -22,8 +22,10 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
         return Event::TaskCancelled { run: id, task: name };
     }
     let Some((failure, wait)) = failure(attempt) else {
-        let (attempt, fence) = (Some(attempt.number), Some(attempt.fence));
-        return Event::TaskSucceeded { run: id, task: name, attempt, fence, output: None };
+        if run.candidates(task).is_some() {
+            return passed(run, task, None);
+        }
+        return accepted(run, task);
     };
     let spec = run.spec(task);
     if spec.rerun == Rerun::Never && !ended_by_itself(attempt) {
@@ -32,8 +34,9 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
             format!("{}; nobody knows whether it was done", failure.message),
         )
         .hint("find out, then `windlass settle RUN TASK --done`, `--failed`, or `windlass retry RUN TASK`");
-        let due = stamp.now.after(ANSWER_BOUND);
-        return Event::TaskBlocked { run: id, task: name, on: BlockedOn::Outcome, error, due };
+        let (error, due) = (Some(error), Some(stamp.now.after(ANSWER_BOUND)));
+        let on = BlockedOn::Outcome;
+        return Event::TaskBlocked { run: id, task: name, on, error, due, output: None };
     }
     let out_of_time = task.wait.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
     let was_interrupted = was_interrupted(attempt);
@@ -58,6 +61,25 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
         }
         Next::GiveUp(failure) => dead(run, task, Some(attempt.number), failure),
     }
+}
+
+/// The acceptance of what a task's newest attempt gave.
+pub(crate) fn accepted(run: &Run, task: &Task) -> Event {
+    // What a person passed has no attempt that did.
+    let newest = task.last_attempt().filter(|attempt| failure(attempt).is_none());
+    Event::TaskSucceeded {
+        run: run.id,
+        task: task.id.clone(),
+        attempt: newest.map(|attempt| attempt.number),
+        fence: newest.map(|attempt| attempt.fence),
+        output: None,
+    }
+}
+
+/// A replica passed: whether its result counts is for the choice to say. `output` is what a person gave for it.
+pub(crate) fn passed(run: &Run, task: &Task, output: Option<Output>) -> Event {
+    let (run, task, on) = (run.id, task.id.clone(), BlockedOn::Select);
+    Event::TaskBlocked { run, task, on, error: None, due: None, output }
 }
 
 /// The end of a task for good. `attempt` is the one that it died of, where it died of one.
@@ -108,7 +130,7 @@ fn was_interrupted(attempt: &Attempt) -> bool {
 /// The failure of an attempt that was ended from outside.
 pub(crate) fn stopped(why: StopWhy, message: &str) -> Failure {
     let kind = match why {
-        StopWhy::Cancel => ErrorKind::Cancelled,
+        StopWhy::Cancel | StopWhy::LostRace => ErrorKind::Cancelled,
         StopWhy::Timeout => ErrorKind::Timeout,
         StopWhy::Stalled => ErrorKind::Stalled,
         StopWhy::Memory => ErrorKind::OutOfMemory,

@@ -10,6 +10,7 @@
 //! number or does I/O. So every run can be replayed, and the same core runs in production and under the simulator.
 
 pub mod arrows;
+mod children;
 pub mod decide;
 pub mod effect;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod event_schema;
 pub mod evolve;
 pub mod failure;
 mod follow;
+mod growth;
 pub mod id;
 pub mod input;
 mod judge;

@@ -63,6 +63,10 @@ bugs! {
     AnyApprovalId = "approval-under-any-id",
     /// A pause is told while attempts are in flight.
     PauseToldEarly = "pause-told-early",
+    /// What was not chosen among replicas goes on.
+    LosersGoOn = "losers-go-on",
+    /// Of the replicas that passed the newest is taken.
+    LastIsFirst = "the-last-is-the-first",
     /// A list has as many children as it has items.
     CapsIgnored = "caps-ignored",
     /// A run that an optional task failed in has failed.

@@ -24,12 +24,20 @@ pub(crate) struct View<'a> {
     seen: Option<&'a BTreeMap<TaskId, Phase>>,
     /// How those stand that were asked for and have not succeeded.
     looked: RefCell<BTreeMap<TaskId, Phase>>,
+    /// Whether it is that of a parent between two rounds.
+    between: bool,
 }
 
 impl<'a> View<'a> {
     /// The view of a task that has no attempt yet: for `when`, `for_each` and approvals.
     pub(crate) fn of(run: &'a Run, ix: TaskIx) -> Self {
-        Self { run, task: run.task(ix), attempt: None, seen: None, looked: RefCell::default() }
+        let looked = RefCell::default();
+        Self { run, task: run.task(ix), attempt: None, seen: None, looked, between: false }
+    }
+
+    /// The view of a parent after a round: for `until`.
+    pub(crate) fn between(run: &'a Run, ix: TaskIx) -> Self {
+        Self { between: true, ..Self::of(run, ix) }
     }
 
     /// The view of an attempt: of one that has started, what it saw then, whatever has happened since.
@@ -37,9 +45,15 @@ impl<'a> View<'a> {
         let started = run.task(ix).attempts.iter().rfind(|started| started.number == attempt);
         Self { attempt: Some(attempt), seen: started.map(|started| &started.seen), ..Self::of(run, ix) }
     }
+}
 
-    fn output(task: &Task) -> Option<&crate::event::Output> {
-        (task.phase == Phase::Succeeded).then_some(&task.output)
+impl View<'_> {
+    /// What a task calls by its own name: the round before.
+    fn round_before(&self) -> TaskSeen<'_> {
+        match self.run.round_before(self.task) {
+            Some(round) => TaskSeen { state: round.phase.name(), output: self.run.given(round) },
+            None => TaskSeen { state: Phase::Waiting.name(), output: OutputSeen::Null },
+        }
     }
 }
 
@@ -54,6 +68,9 @@ impl Scope for View<'_> {
 
     fn task(&self, name: &str) -> Option<TaskSeen<'_>> {
         let task = self.run.named(name)?;
+        if task.spec == self.task.spec {
+            return Some(self.round_before());
+        }
         let id = &task.id;
         let seen = self.seen.filter(|_| !is_planted(Bug::TextsFollow));
         if let Some(phase) = seen.and_then(|seen| seen.get(id)) {
@@ -62,14 +79,7 @@ impl Scope for View<'_> {
         if task.phase != Phase::Succeeded {
             self.looked.borrow_mut().insert(id.clone(), task.phase);
         }
-        let output = if task.phase == Phase::Succeeded && self.run.is_parent(task) {
-            OutputSeen::Children(
-                task.children.iter().map(|child| Self::output(self.run.task(*child))).collect(),
-            )
-        } else {
-            Self::output(task).map_or(OutputSeen::Null, OutputSeen::One)
-        };
-        Some(TaskSeen { state: task.phase.name(), output })
+        Some(TaskSeen { state: task.phase.name(), output: self.run.given(task) })
     }
 
     fn item(&self) -> Option<&Value> {
@@ -77,6 +87,9 @@ impl Scope for View<'_> {
     }
 
     fn index(&self) -> Option<u32> {
+        if self.between {
+            return u32::try_from(self.task.children.len()).ok()?.checked_sub(1);
+        }
         self.task.parent.map(|(_, number)| number)
     }
 

@@ -4,12 +4,13 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::decide::wrong_state;
-use crate::event::{Event, SkipReason};
+use crate::event::{BlockedOn, Event, SkipReason};
 use crate::id::{CommandId, TaskId};
 use crate::input::Rejection;
 use crate::machine::{run, task::Phase};
 use crate::policy::join::{Standing, Tally};
-use crate::state::{Run, TaskIx};
+use crate::state::{Choice, Run, Task, TaskIx};
+use crate::tree::Form;
 
 /// The events of `retry RUN TASK`, which is also `dlq requeue`. What else comes back follows ([`next`]).
 pub(crate) fn retry(run: &Run, ix: TaskIx, command: &CommandId) -> Result<Vec<Event>, Rejection> {
@@ -50,12 +51,15 @@ impl Run {
 
 /// Everything that comes back with a task, each with what it comes back for, in order.
 fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
+    lost_the_race(run, ix)?;
+    went_on(run, ix)?;
+    is_ending(run, ix)?;
     let task = run.task(ix);
     let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new() };
     match task.phase {
         Phase::Dead | Phase::Cancelled if !task.children.is_empty() => again.failed_children(ix),
         Phase::Dead | Phase::Cancelled => again.with_parent(ix)?,
-        Phase::Blocked if task.approval_open().is_none() => again.task(ix, &task.id),
+        Phase::Blocked if task.blocked == Some(BlockedOn::Outcome) => again.task(ix, &task.id),
         Phase::Succeeded => again.succeeded(ix)?,
         Phase::Skipped => {
             let cause = task.root_cause();
@@ -77,6 +81,45 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
     Ok(again.order)
 }
 
+/// What was not chosen is not tried again while the choice stands, and nothing while it is carried out.
+fn lost_the_race(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
+    let task = run.task(ix);
+    let Some(parent) = run.candidates(task) else { return Ok(()) };
+    let why = match parent.choice {
+        Some(_) if !parent.phase.is_final() => {
+            format!("{} has made its choice: wait until the others have ended", parent.id)
+        }
+        Some(Choice::Taken(taken)) if taken != ix => {
+            format!("{} was chosen instead of it: retry that", run.task(taken).id)
+        }
+        Some(Choice::Taken(_) | Choice::None) | None => return Ok(()),
+    };
+    Err(wrong_state(task, &why))
+}
+
+/// What later rounds have seen is not done again.
+fn went_on(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
+    let later = std::iter::once(ix).chain(run.around(ix)).find_map(|ix| {
+        let (parent, _) = run.task(ix).parent?;
+        let last = run.task(parent).children.last().copied().filter(|last| *last != ix);
+        last.filter(|_| run.form(run.task(parent)) == Form::Rounds)
+    });
+    later.map_or(Ok(()), |later| {
+        let why = format!("the rounds went on to {} after it", run.task(later).id);
+        Err(wrong_state(run.task(ix), &why))
+    })
+}
+
+/// What is below a task that is being cancelled is not tried again before that is over.
+fn is_ending(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
+    let mut around = run.around(ix).map(|parent| run.task(parent));
+    let ending = around.find(|parent| parent.cancel_wished && !parent.phase.is_final());
+    ending.map_or(Ok(()), |parent| {
+        let why = format!("{} is being cancelled: wait until that is over", parent.id);
+        Err(wrong_state(run.task(ix), &why))
+    })
+}
+
 struct Requeue<'a> {
     run: &'a Run,
     /// What comes back, in order, each with what it comes back for.
@@ -92,38 +135,53 @@ impl Requeue<'_> {
         }
     }
 
-    /// A failed task, its parent where that has ended, and what was skipped because of either.
+    /// A failed task, the parents around it that have ended, and what was skipped because of any of them.
     fn with_parent(&mut self, ix: TaskIx) -> Result<(), Rejection> {
         let task = self.run.task(ix);
         let mut causes = BTreeSet::from([task.root_cause()]);
-        let Some((parent, _)) = task.parent else {
-            self.task(ix, &task.id);
-            self.unskip(&causes, &task.id);
-            return Ok(());
-        };
+        let around: Vec<TaskIx> = self.run.around(ix).collect();
         // A parent succeeds over optional children that failed; what depends on it has seen its output.
-        let accepted = self.run.task(parent).phase == Phase::Succeeded;
-        let beyond = if accepted { self.beyond(parent)? } else { Vec::new() };
+        let mut beyond = Vec::new();
+        let accepted = |parent: &Task| parent.is_node() && parent.phase == Phase::Succeeded;
+        for parent in around.iter().filter(|parent| accepted(self.run.task(**parent))) {
+            beyond.extend(self.beyond(*parent)?);
+        }
         self.task(ix, &task.id);
-        self.parent(parent, &task.id, &mut causes);
+        let mut child = task;
+        for parent in around {
+            // Where one is chosen, all are candidates again.
+            if self.run.task(parent).phase.is_final() && self.run.candidates(child).is_some() {
+                self.failed_below(parent, &mut causes);
+            }
+            self.parent(parent, &task.id, &mut causes);
+            child = self.run.task(parent);
+        }
         self.bring_back(&beyond, &task.id);
         self.unskip(&causes, &task.id);
         Ok(())
     }
 
+    /// A failed parent, the parents around it, and what failed below it.
     fn failed_children(&mut self, parent: TaskIx) {
+        let mut causes = BTreeSet::new();
+        let id = self.run.task(parent).id.clone();
+        for parent in std::iter::once(parent).chain(self.run.around(parent)) {
+            self.parent(parent, &id, &mut causes);
+        }
+        self.failed_below(parent, &mut causes);
+        self.unskip(&causes, &id);
+    }
+
+    fn failed_below(&mut self, parent: TaskIx, causes: &mut BTreeSet<TaskId>) {
         let children = self.run.task(parent).children.iter().copied();
         let failed = |ix: &TaskIx| matches!(self.run.task(*ix).phase, Phase::Dead | Phase::Cancelled);
         let failed: Vec<TaskIx> = children.filter(failed).collect();
-        let mut causes = BTreeSet::new();
-        let id = self.run.task(parent).id.clone();
-        self.parent(parent, &id, &mut causes);
         for child in failed {
             let id = self.run.task(child).id.clone();
             self.task(child, &id);
             causes.insert(id);
+            self.failed_below(child, causes);
         }
-        self.unskip(&causes, &id);
     }
 
     fn parent(&mut self, parent: TaskIx, cause: &TaskId, causes: &mut BTreeSet<TaskId>) {
@@ -240,7 +298,8 @@ impl Requeue<'_> {
 
     /// All tasks behind this one, each once, nearer ones first.
     fn dependants_of(&self, ix: TaskIx) -> Vec<TaskIx> {
-        let top = self.run.task(ix).parent.map_or(ix, |(parent, _)| parent);
+        let node = |ix: &TaskIx| self.run.task(*ix).is_node();
+        let top = std::iter::once(ix).chain(self.run.around(ix)).find(node).unwrap_or(ix);
         let mut found: Vec<TaskIx> = self.run.task(top).dependants.clone();
         let mut seen: BTreeSet<TaskIx> = found.iter().copied().collect();
         let mut next = 0;

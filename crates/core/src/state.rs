@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Exit, LossReason, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy, TimerKind, Usage,
+    BlockedOn, Exit, LossReason, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy,
+    TimerKind, Usage,
 };
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
@@ -134,6 +135,8 @@ pub struct Run {
     pub to_cancel: BTreeSet<TaskIx>,
     /// Parents whose children are all final.
     pub to_close: BTreeSet<TaskIx>,
+    /// Parents for whose replicas the choice has become certain.
+    pub to_select: BTreeSet<TaskIx>,
 }
 
 /// A reason to start nothing new.
@@ -206,6 +209,24 @@ pub struct Task {
     pub cancel_wished: bool,
     /// What a person is, or was, asked.
     pub approval: Option<Approval>,
+    /// What it waits for, while it is blocked.
+    pub blocked: Option<BlockedOn>,
+    /// The record by which it passed, for the choice among its replicas.
+    pub passed_at: Seq,
+    /// What became of the choice among its replicas.
+    pub choice: Option<Choice>,
+    /// How many of its children belong to rounds of earlier incarnations.
+    pub earlier_children: u32,
+}
+
+/// What became of the choice among replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// This one is taken.
+    Taken(TaskIx),
+    /// None can be taken.
+    None,
 }
 
 /// The moments that end a task's waits.

@@ -2,11 +2,12 @@
 //! Never: reading events (`evolve.rs`) or choosing the fact (`decide.rs`).
 
 use crate::arrows;
-use crate::event::{Role, SkipReason, TimerKind};
+use crate::event::{BlockedOn, Role, SkipReason, TimerKind};
 use crate::id::{Epoch, RunId, Seq};
 use crate::machine::task::{Fact, Phase};
 use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing, Tally};
+use crate::policy::select;
 use crate::state::{Run, TaskIx};
 use crate::time::{Span, Time};
 
@@ -50,6 +51,7 @@ impl Run {
         }
         let task = &mut self.tasks[ix.at()];
         task.phase = to;
+        task.blocked = task.blocked.filter(|_| to == Phase::Blocked);
         if from != to {
             task.since = moment.at;
         }
@@ -61,6 +63,9 @@ impl Run {
         }
         if from.is_final() && !to.is_final() {
             self.recount_dependants(ix, moment, fresh);
+            if let Some((parent, _)) = self.task(ix).parent {
+                self.look_at_votes(parent);
+            }
         }
     }
 
@@ -112,7 +117,12 @@ impl Run {
             }
             Phase::Running => self.queue.hold(self.tasks[ix.at()].lane, true),
             Phase::Gating => self.queue.hold(self.tasks[ix.at()].lane, false),
-            Phase::Stopping | Phase::BackingOff | Phase::Blocked | Phase::Expanded => {}
+            Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Select) => {
+                let (parent, _) = self.task(ix).parent.expect("a replica has a parent");
+                self.look_at_votes(parent);
+            }
+            Phase::Expanded => self.look_at_votes(ix),
+            Phase::Stopping | Phase::BackingOff | Phase::Blocked => {}
             Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => {}
         }
     }
@@ -177,9 +187,22 @@ impl Run {
         if let Some((parent, _)) = self.task(ix).parent {
             let parent_task = &mut self.tasks[parent.at()];
             parent_task.children_open -= 1;
+            self.look_at_votes(parent);
+            let parent_task = self.task(parent);
             if parent_task.children_open == 0 && parent_task.phase == Phase::Expanded {
                 self.to_close.insert(parent);
             }
+        }
+    }
+
+    /// Notes a choice among replicas that has become certain.
+    fn look_at_votes(&mut self, parent: TaskIx) {
+        let task = self.task(parent);
+        let is_open = task.phase == Phase::Expanded && task.choice.is_none() && !task.cancel_wished;
+        if is_open && self.votes(task) != select::Standing::Open {
+            self.to_select.insert(parent);
+        } else {
+            self.to_select.remove(&parent);
         }
     }
 
@@ -204,6 +227,7 @@ impl Run {
         if let Some((parent, _)) = self.task(ix).parent {
             self.tasks[parent.at()].children_open += 1;
             self.to_close.remove(&parent);
+            self.to_select.remove(&parent);
         }
     }
 

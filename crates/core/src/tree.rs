@@ -3,9 +3,13 @@
 
 use serde_json::Value;
 
+use crate::event::BlockedOn;
 use crate::id::{AgentName, TaskId};
-use crate::plan::{self, Work};
-use crate::state::{Run, Task, TaskIx};
+use crate::machine::task::Phase;
+use crate::plan::{self, Select, Work};
+use crate::policy::select::{self, Vote};
+use crate::state::{Choice, Run, Task, TaskIx};
+use crate::template::OutputSeen;
 
 /// What a task becomes when its turn comes. A task of several modifiers takes them one after the other, each child
 /// with those that are left.
@@ -13,6 +17,10 @@ use crate::state::{Run, Task, TaskIx};
 pub enum Form {
     /// A child for each item of its list.
     List,
+    /// One child after the other.
+    Rounds,
+    /// Children that do the same.
+    Replicas,
     /// An attempt, or a question.
     Work,
 }
@@ -31,7 +39,12 @@ impl Run {
 
     /// What a task becomes when its turn comes.
     pub fn form(&self, task: &Task) -> Form {
-        let layers = [(self.spec(task).for_each.is_some(), Form::List)];
+        let spec = self.spec(task);
+        let layers = [
+            (spec.for_each.is_some(), Form::List),
+            (spec.repeat.is_some(), Form::Rounds),
+            (spec.replicas.is_some(), Form::Replicas),
+        ];
         let mut layers = layers.into_iter().filter(|(is_there, _)| *is_there).map(|(_, form)| form);
         layers.nth(usize::from(task.layer)).unwrap_or(Form::Work)
     }
@@ -60,6 +73,67 @@ impl Run {
         self.names.get(&id).map(|ix| self.task(*ix))
     }
 
+    /// The replicas that a task is one of, where one of them is chosen.
+    pub fn candidates(&self, task: &Task) -> Option<&Task> {
+        let parent = self.task(task.parent?.0);
+        let chosen = |replicas: plan::Replicas| replicas.select != Select::All;
+        let is_choice = self.form(parent) == Form::Replicas && self.spec(parent).replicas.is_some_and(chosen);
+        is_choice.then_some(parent)
+    }
+
+    /// How the choice among the replicas of a task stands.
+    pub fn votes(&self, parent: &Task) -> select::Standing {
+        match self.spec(parent).replicas {
+            Some(replicas) if self.form(parent) == Form::Replicas => {
+                select::standing(replicas.select, &self.ballot(parent))
+            }
+            _ => select::Standing::Open,
+        }
+    }
+
+    /// The replicas of a task, as the choice among them sees them.
+    pub fn ballot(&self, parent: &Task) -> Vec<Vote<'_>> {
+        let vote = |child: &TaskIx| {
+            let child = self.task(*child);
+            let passed = child.phase == Phase::Succeeded || child.blocked == Some(BlockedOn::Select);
+            if passed {
+                Vote::Passed(child.passed_at.0, child.output.whole())
+            } else if child.phase.is_final() {
+                Vote::Failed
+            } else {
+                Vote::Open
+            }
+        };
+        parent.children.iter().map(vote).collect()
+    }
+
+    /// What a task gave: its own output, that of the child that was taken, or the list of what its children gave.
+    pub fn given<'a>(&'a self, task: &'a Task) -> OutputSeen<'a> {
+        if task.phase != Phase::Succeeded {
+            return OutputSeen::Null;
+        }
+        let child = |child: TaskIx| self.given(self.task(child));
+        match (self.form(task), task.choice) {
+            (Form::Work, _) => OutputSeen::One(&task.output),
+            (Form::Rounds, _) => task.children.last().map_or(OutputSeen::Null, |last| child(*last)),
+            (Form::Replicas, Some(Choice::Taken(taken))) => child(taken),
+            (Form::List | Form::Replicas, _) => {
+                OutputSeen::List(task.children.iter().map(|ix| child(*ix)).collect())
+            }
+        }
+    }
+
+    /// The round before the one that a task belongs to, or the last one of a task that has rounds itself; none before
+    /// there is one.
+    pub fn round_before<'a>(&'a self, task: &'a Task) -> Option<&'a Task> {
+        let (mut round, mut number) = (task, task.children.len());
+        while self.form(round) != Form::Rounds {
+            let (parent, place) = round.parent?;
+            (round, number) = (self.task(parent), usize::try_from(place).expect("32 bits fit"));
+        }
+        round.children.get(number.checked_sub(1)?).map(|ix| self.task(*ix))
+    }
+
     /// The item that a task is about: its own, or that of the list around it.
     pub fn item<'a>(&'a self, task: &'a Task) -> Option<&'a Value> {
         let mut child = task;
@@ -71,6 +145,12 @@ impl Run {
             child = parent;
         }
         None
+    }
+
+    /// The parents around a task, the nearest first.
+    pub fn around(&self, ix: TaskIx) -> impl Iterator<Item = TaskIx> {
+        let parent = |ix: &TaskIx| self.task(*ix).parent.map(|(parent, _)| parent);
+        std::iter::successors(parent(&ix), parent)
     }
 
     /// A task and all that is below it, each parent before its children.

@@ -10,9 +10,9 @@ use crate::event::{Exit, Output, PauseReason, RunOutcome, SkipReason, Usage};
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AgentName, Digest, RunId, TaskId};
 use crate::judge;
-use crate::machine::task::Phase;
 use crate::machine::{attempt, run};
 use crate::state::{Attempt, Run, State, Task, TaskIx};
+use crate::template::OutputSeen;
 use crate::time::{Span, Time};
 
 /// Where a run stands, as users see it.
@@ -254,16 +254,17 @@ fn skipped(run: &Run, task: &Task) -> Option<SkippedView> {
     Some(SkippedView { reason, cause, with_its_needs })
 }
 
-/// What a task gave: a parent the list of what its children gave, null where it has not succeeded.
+/// What a task gave, as [`Run::given`] says it; null where it has not succeeded.
 pub fn output(run: &Run, task: &Task, read: &mut dyn FnMut(Digest) -> Value) -> Value {
-    if task.phase != Phase::Succeeded {
-        return Value::Null;
+    whole(&run.given(task), read)
+}
+
+fn whole(given: &OutputSeen<'_>, read: &mut dyn FnMut(Digest) -> Value) -> Value {
+    match given {
+        OutputSeen::Null => Value::Null,
+        OutputSeen::One(Output { value, blob, .. }) => blob.map_or_else(|| value.clone(), read),
+        OutputSeen::List(items) => items.iter().map(|item| whole(item, read)).collect(),
     }
-    if run.is_parent(task) {
-        return task.children.iter().map(|child| output(run, run.task(*child), read)).collect();
-    }
-    let Output { value, blob, .. } = &task.output;
-    blob.map_or_else(|| value.clone(), read)
 }
 
 /// What went wrong with an attempt that is over.

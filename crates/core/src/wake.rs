@@ -3,10 +3,11 @@
 
 use serde::Serialize;
 
-use crate::event::PauseReason;
+use crate::event::{BlockedOn, PauseReason};
 use crate::id::{RunId, TaskId};
 use crate::machine::run;
 use crate::machine::task::Phase;
+use crate::policy::select::Vote;
 use crate::state::{Run, State, Task, TaskIx};
 use crate::time::Time;
 use crate::view::in_order;
@@ -45,6 +46,13 @@ pub enum Wake {
         /// When the wait is given up; none while that clock stands.
         until: Option<Time>,
     },
+    /// The choice among the replicas that it is one of.
+    Choice {
+        /// How many of them have passed.
+        passed: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// The end of the run's pause.
     Resume(Vec<PauseReason>),
     /// An engine that works on the run.
@@ -60,6 +68,7 @@ pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
         Phase::Running | Phase::Stopping => attempt(state, run, task),
         Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
         Phase::BackingOff => standstill(state, run).or_else(|| retry(state, run, ix)),
+        Phase::Blocked if task.blocked == Some(BlockedOn::Select) => choice(run, task),
         Phase::Blocked => Some(person(state, run, task)),
         Phase::Expanded => (task.children_open > 0).then_some(Wake::Children(task.children_open)),
         Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => None,
@@ -101,6 +110,14 @@ fn retry(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
     Some(Wake::Retry(Time::from_ms(due + state.clock.steps_ms)))
 }
 
+/// What has passed waits for the others, or for the choice itself.
+fn choice(run: &Run, task: &Task) -> Option<Wake> {
+    let parent = run.candidates(task)?;
+    let ballot = run.ballot(parent);
+    let passed = ballot.iter().filter(|vote| matches!(vote, Vote::Passed(..))).count();
+    Some(Wake::Choice { passed, of: ballot.len() })
+}
+
 fn person(state: &State, run: &Run, task: &Task) -> Wake {
     let until = task.wait.answer_by.filter(|_| state.is_active(run)).map(|due| state.wall_of(run, due));
     match task.approval_open() {
@@ -140,6 +157,7 @@ pub fn wait(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Wait> {
         | Wake::Children(_)
         | Wake::Slot(_)
         | Wake::Output(_)
+        | Wake::Choice { .. }
         | Wake::Resume(_)
         | Wake::Engine => None,
     };
@@ -177,6 +195,9 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
             "somebody who knows whether its last attempt did the work".to_owned(),
             format!("you: windlass settle {id} {} --done or --failed", task.id),
         ),
+        Wake::Choice { passed, of } => {
+            (format!("the choice among its replicas: {passed} of {of} have passed"), windlass())
+        }
         Wake::Resume(reasons) => {
             let reasons: Vec<&str> = reasons.iter().map(|reason| reason.name()).collect();
             (

@@ -7,7 +7,6 @@ mod cli;
 mod closing;
 mod config;
 mod desk;
-mod door;
 mod error;
 mod exit;
 mod failures;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use windlass_core::event::{Event, Record, SkipReason};
+use windlass_core::event::{BlockedOn, Event, Expansion, Record, SkipReason};
 use windlass_core::id::TaskId;
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::Plan;
@@ -17,7 +17,7 @@ pub(crate) struct Progress {
     /// All tasks, children included.
     pub(crate) tasks: usize,
     /// The parents whose children are counted.
-    expanded: BTreeSet<TaskId>,
+    children: BTreeSet<TaskId>,
     /// Those that are final, and whether they failed.
     finals: BTreeMap<TaskId, bool>,
     /// The attempts in flight: their number, and when they started.
@@ -43,7 +43,7 @@ impl Progress {
     pub(crate) fn of(run: &Run, now: Time) -> Self {
         let mut progress = Self {
             tasks: run.tasks.len(),
-            expanded: BTreeSet::new(),
+            children: BTreeSet::new(),
             finals: BTreeMap::new(),
             running: BTreeMap::new(),
             took: BTreeMap::new(),
@@ -62,11 +62,11 @@ impl Progress {
                 progress.finals.insert(task.id.clone(), is_failure(task.phase));
             } else if task.phase == Phase::BackingOff {
                 progress.backing_off.insert(task.id.clone());
-            } else if task.phase == Phase::Blocked {
+            } else if task.phase == Phase::Blocked && task.blocked != Some(BlockedOn::Select) {
                 progress.blocked.insert(task.id.clone());
             }
-            if !task.children.is_empty() {
-                progress.expanded.insert(task.id.clone());
+            if task.parent.is_some() {
+                progress.children.insert(task.id.clone());
             }
             if let Some(attempt) = task.live_attempt() {
                 progress.running.insert(task.id.clone(), (attempt.number, attempt.started));
@@ -113,8 +113,14 @@ impl Progress {
     pub(crate) fn take(&mut self, record: &Record) {
         match &record.event {
             // What is told may be in the state that this began with: nothing is counted twice.
-            Event::TaskExpanded { task, items, .. } if self.expanded.insert(task.clone()) => {
-                self.tasks += items.len();
+            Event::TaskExpanded { task, into, .. } => {
+                let numbers = match into {
+                    Expansion::Items(items) => 0..u32::try_from(items.len()).unwrap_or(u32::MAX),
+                    Expansion::Round(number) => *number..*number + 1,
+                    Expansion::Replicas(count) => 0..*count,
+                };
+                let fresh = numbers.filter(|number| self.children.insert(task.child(*number))).count();
+                self.tasks += fresh;
             }
             Event::AttemptStarted { task, attempt, .. } => {
                 self.backing_off.remove(task);
@@ -128,7 +134,8 @@ impl Progress {
             Event::RetryScheduled { task, wait_ms, .. } if *wait_ms > 0 => {
                 self.backing_off.insert(task.clone());
             }
-            Event::TaskBlocked { task, .. } | Event::ApprovalRequested { task, .. } => {
+            Event::TaskBlocked { task, on: BlockedOn::Person | BlockedOn::Outcome, .. }
+            | Event::ApprovalRequested { task, .. } => {
                 self.blocked.insert(task.clone());
             }
             Event::TaskSkipped { task, reason, .. } => {

@@ -85,7 +85,8 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         Event::RetryScheduled { error, .. } => judged(oracle, &record.event, Due::Retry(error.kind)),
         Event::TaskDead { error, attempt, .. } => death(oracle, &record.event, error.kind, *attempt),
         Event::TaskBlocked { on: BlockedOn::Outcome, .. } => judged(oracle, &record.event, Due::Question),
-        Event::TaskSucceeded { fence: Some(_), .. } => judged(oracle, &record.event, Due::Acceptance),
+        Event::TaskBlocked { on: BlockedOn::Select, output: None, .. }
+        | Event::TaskSucceeded { fence: Some(_), .. } => judged(oracle, &record.event, Due::Acceptance),
         _ => Ok(()),
     }
 }
@@ -185,7 +186,7 @@ pub(crate) fn failure(attempt: &OAttempt) -> Option<ErrorKind> {
     }
     if let Some((why, _)) = attempt.stop {
         return Some(match why {
-            StopWhy::Cancel => ErrorKind::Cancelled,
+            StopWhy::Cancel | StopWhy::LostRace => ErrorKind::Cancelled,
             StopWhy::Timeout => ErrorKind::Timeout,
             StopWhy::Stalled => ErrorKind::Stalled,
             StopWhy::Memory => ErrorKind::OutOfMemory,

@@ -1,11 +1,12 @@
 //! 24, caps: tasks and fan-out stay within their caps at each expansion, and only lists over them are refused.
 //! Never: what the children do.
 
-use windlass_core::event::{Event, Record};
+use windlass_core::event::{Event, Expansion, Record};
 use windlass_core::failure::ErrorKind;
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
+use crate::family::{self, Form};
 use crate::meaning::{self, Items};
 use crate::oracle::{ORun, OTask, Oracle};
 
@@ -14,7 +15,7 @@ const NAME: &str = "24 caps";
 pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
     let Some((_, run, task)) = oracle.at(&record.event) else { return Ok(()) };
     match &record.event {
-        Event::TaskExpanded { items, .. } => {
+        Event::TaskExpanded { into: Expansion::Items(items), .. } => {
             let expected = run.draft(task).each.as_ref().map(|each| meaning::items(run, &each.from));
             let right = matches!(&expected, Some(Items::These(these)) if these == items);
             demand(right, NAME, || {
@@ -24,7 +25,17 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
                 format!("{} has {} children, over its caps", task.id, items.len())
             })
         }
-        Event::TaskDead { error, attempt: None, .. } if error.kind == ErrorKind::InvalidOutput => {
+        Event::TaskExpanded { into, .. } => {
+            let count = match into {
+                Expansion::Replicas(count) => usize::try_from(*count).expect("few"),
+                Expansion::Round(_) | Expansion::Items(_) => 1,
+            };
+            demand(has_room(run, count), NAME, || format!("{} has {into:?}, over the cap on tasks", task.id))
+        }
+        // What a parent that has children comes to is for `children.rs` to say.
+        Event::TaskDead { error, attempt: None, .. }
+            if error.kind == ErrorKind::InvalidOutput && !task.is_expanded =>
+        {
             let refused = is_refused(run, task);
             demand(refused, NAME, || format!("{} is refused its list: {}", task.id, error.message))
         }
@@ -33,12 +44,23 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
 }
 
 fn fits(run: &ORun, count: usize) -> bool {
-    let limits = run.plan.limits;
-    let within = |count: usize, most: u32| u32::try_from(count).is_ok_and(|count| count <= most);
-    within(count, limits.fan_out) && within(run.tasks.len() + count, limits.tasks)
+    u32::try_from(count).is_ok_and(|count| count <= run.plan.limits.fan_out) && has_room(run, count)
+}
+
+/// So many tasks more are within the cap.
+pub(crate) fn has_room(run: &ORun, count: usize) -> bool {
+    u32::try_from(run.tasks.len() + count).is_ok_and(|tasks| tasks <= run.plan.limits.tasks)
 }
 
 fn is_refused(run: &ORun, task: &OTask) -> bool {
+    let count = match family::form(run, task) {
+        Form::Rounds => return !has_room(run, 1),
+        Form::Replicas => run.draft(task).replicas.map_or(0, |(count, _)| count),
+        Form::List | Form::Work => 0,
+    };
+    if count > 0 {
+        return !has_room(run, usize::try_from(count).expect("few"));
+    }
     match run.draft(task).each.as_ref().map(|each| meaning::items(run, &each.from)) {
         Some(Items::These(items)) => !fits(run, items.len()),
         Some(Items::NoList) => true,

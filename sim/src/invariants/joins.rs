@@ -9,6 +9,7 @@ use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
 use crate::draft::TaskDraft;
+use crate::family::{self, After, Form};
 use crate::meaning::{self, Failed, Items};
 use crate::oracle::{End, ORun, OTask, Oracle};
 
@@ -105,21 +106,23 @@ fn start(run: &ORun, task: &OTask, may_have_waited: bool) -> Verdict {
     let condition = condition(run, draft);
     let held = condition == Ok(true) || (may_have_waited && task.life.held);
     demand(held, NAME, || format!("{id} starts while its condition gives {condition:?}"))?;
-    let renders = draft.each.is_some() || meaning::renders(run, task).is_ok();
+    let renders = family::form(run, task) != Form::Work || meaning::renders(run, task).is_ok();
     demand(renders, NAME, || format!("{id} starts though its texts can't be filled in"))
 }
 
 /// A death without an attempt: what is foreseen of conditions, lists and texts.
 fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
     let (id, draft) = (&task.id, run.draft(task));
-    let is_parent = task.parent.is_none() && draft.each.is_some();
+    let form = family::form(run, task);
+    let is_parent = form != Form::Work;
     let foreseen = match kind {
         ErrorKind::Expression => {
             let condition = task.parent.is_none() && condition(run, draft) == Err(Failed);
-            let list = is_parent
+            let list = form == Form::List
                 && draft.each.as_ref().is_some_and(|each| meaning::items(run, &each.from) == Items::Failed);
             let texts = !is_parent && meaning::renders(run, task).is_err();
-            condition || list || texts
+            let rounds = form == Form::Rounds && family::after_round(run, task) == After::NoCondition;
+            condition || list || texts || rounds
         }
         ErrorKind::InvalidOutput => is_parent,
         ErrorKind::Children => is_parent && task.is_expanded,

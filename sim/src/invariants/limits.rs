@@ -6,6 +6,7 @@ use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
 use crate::draft::Work;
+use crate::family;
 use crate::oracle::{ORun, OTask, Oracle};
 
 const NAME: &str = "11 limits";
@@ -35,8 +36,8 @@ pub(crate) fn has_room(
             return Err("the agent's concurrency");
         }
     }
-    if let Some(parent) = task.parent {
-        let siblings = ours().filter(|other| other.parent == Some(parent)).count();
+    if let Some(list) = family::list_around(run, task) {
+        let siblings = ours().filter(|other| family::list_around(run, other) == Some(list)).count();
         let most = run.draft(task).each.as_ref().and_then(|each| each.max_parallel);
         if !within(siblings, most) {
             return Err("max_parallel");

@@ -5,6 +5,7 @@ pub(crate) mod approval;
 pub(crate) mod attempts;
 pub(crate) mod cancel;
 pub(crate) mod caps;
+pub(crate) mod children;
 pub(crate) mod commands;
 pub(crate) mod disk;
 pub(crate) mod due;
@@ -26,7 +27,7 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 15] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 16] = [
     order::of_record,
     commands::of_record,
     winner::of_record,
@@ -42,6 +43,7 @@ const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 15] = [
     pause::of_record,
     approval::of_record,
     caps::of_record,
+    children::of_record,
 ];
 
 pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Verdict {
@@ -52,5 +54,6 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
 pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     joins::at_rest(oracle, state)?;
     pause::at_rest(oracle)?;
+    children::at_rest(oracle)?;
     wake::at_rest(oracle, state)
 }

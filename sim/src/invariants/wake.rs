@@ -37,7 +37,13 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                     seen.wait.retry.is_some_and(|due| of.retries.iter().any(|(at, _)| *at == due))
                 }
                 Phase::Blocked => {
-                    task.life.is_unknown || task.question.as_ref().is_some_and(|asked| asked.answer.is_none())
+                    let others = || task.parent.iter().flat_map(|parent| &run.tasks[*parent].children);
+                    let is_open =
+                        |ix: &usize| run.tasks[*ix].end.is_none() && run.tasks[*ix].passed.is_none();
+                    let waits = task.passed.is_some() && others().any(is_open);
+                    waits
+                        || task.life.is_unknown
+                        || task.question.as_ref().is_some_and(|asked| asked.answer.is_none())
                 }
                 Phase::Expanded => task.children.iter().any(|child| run.tasks[*child].end.is_none()),
                 Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => false,

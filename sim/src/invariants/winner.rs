@@ -5,6 +5,7 @@ use windlass_core::event::{Event, Record, Settlement};
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
+use crate::family::{self, Form};
 use crate::oracle::Oracle;
 
 const NAME: &str = "3 one winner";
@@ -16,7 +17,7 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     demand(task.end.is_none() && !task.life.accepted, NAME, || format!("{id} is accepted a second time"))?;
     let Some(fence) = fence else {
         let by_a_person = task.life.settled_as == Some(Settlement::Done);
-        let is_own = crate::meaning::asks(run.draft(task)) || run.spec(task).for_each.is_some();
+        let is_own = crate::meaning::asks(run.draft(task)) || family::form(run, task) != Form::Work;
         return demand(by_a_person || is_own, NAME, || format!("{id} is accepted without a fence"));
     };
     let newest = task.newest();

@@ -21,7 +21,7 @@ pub enum Phase {
     Gating,
     /// It waits for the due time of the next attempt.
     BackingOff,
-    /// It waits for a person.
+    /// It waits for a person, or for the choice among its replicas.
     Blocked,
     /// It waits for its children.
     Expanded,
@@ -42,7 +42,7 @@ pub enum Fact {
     JoinMet,
     /// What it needs was taken back before it started.
     JoinUnmet,
-    /// It has its children.
+    /// It has its children, or one more.
     Expanded,
     /// A person is asked.
     Asked,
@@ -60,6 +60,8 @@ pub enum Fact {
     RetryDue,
     /// Only a person can know its outcome.
     OutcomeUnknown,
+    /// Its result is good, and is chosen or not.
+    Passed,
     /// Its result is accepted.
     Accepted,
     /// Its join can't be met, or its `when` is false.
@@ -119,6 +121,7 @@ impl Phase {
             (Self::Gating,     Fact::RetryScheduled) => Self::BackingOff,
             (Self::Gating,     Fact::RetryAtOnce)    => Self::Ready,
             (Self::Gating,     Fact::OutcomeUnknown) => Self::Blocked,
+            (Self::Gating,     Fact::Passed)         => Self::Blocked,
             (Self::Gating,     Fact::Died)           => Self::Dead,
             (Self::Gating,     Fact::Cancelled)      => Self::Cancelled,
 
@@ -127,11 +130,13 @@ impl Phase {
             (Self::BackingOff, Fact::Cancelled)      => Self::Cancelled,
 
             (Self::Blocked,    Fact::Asked)          => Self::Blocked,
+            (Self::Blocked,    Fact::Passed)         => Self::Blocked,
             (Self::Blocked,    Fact::Accepted)       => Self::Succeeded,
             (Self::Blocked,    Fact::Died)           => Self::Dead,
             (Self::Blocked,    Fact::Cancelled)      => Self::Cancelled,
             (Self::Blocked,    Fact::Requeued)       => Self::Waiting,
 
+            (Self::Expanded,   Fact::Expanded)       => Self::Expanded,
             (Self::Expanded,   Fact::Accepted)       => Self::Succeeded,
             (Self::Expanded,   Fact::Died)           => Self::Dead,
             (Self::Expanded,   Fact::Cancelled)      => Self::Cancelled,
@@ -180,7 +185,7 @@ impl Phase {
 
 impl Fact {
     /// All facts, in the order of a life.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::JoinMet,
         Self::JoinUnmet,
         Self::Expanded,
@@ -192,6 +197,7 @@ impl Fact {
         Self::RetryAtOnce,
         Self::RetryDue,
         Self::OutcomeUnknown,
+        Self::Passed,
         Self::Accepted,
         Self::Skipped,
         Self::Unskipped,

@@ -13,9 +13,12 @@ use super::language::{TASK, WORKS};
 use super::layers::{Defaults, count};
 use super::node::{Entry, Node, Tree};
 use super::tasks::{self, Needs};
-use super::{Agent, ForEach, Items, Limits, Task, Work};
+use super::{Agent, ForEach, Items, Limits, Repeat, Replicas, Select, Task, Work};
 use crate::id::{AgentName, TaskId};
 use crate::template::{Template, nearest};
+
+/// The keys that make children of a task.
+const MODIFIERS: [&str; 3] = ["for_each", "repeat", "replicas"];
 
 /// What tasks are made from.
 pub(super) struct Ground<'g> {
@@ -65,7 +68,11 @@ pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut F
     }
     if built.tasks.len() == entries.len() {
         for (place, task) in built.tasks.iter_mut().enumerate() {
-            task.extracts = templates.pointers(place, task.for_each.is_some());
+            task.extracts = templates.pointers(place, task.lists());
+            if task.replicas.is_some_and(|replicas| replicas.select == Select::Majority) {
+                // What is voted on is needed whole.
+                task.extracts = vec![String::new()];
+            }
         }
     }
     built.agents = settled.into_iter().filter_map(|(name, agent)| Some((name, agent?))).collect();
@@ -89,18 +96,22 @@ impl Builder<'_, '_> {
             place,
             name: &entry.key,
             needs: &needs.places,
-            has_children: node.get("for_each").is_some(),
+            has_items: node.get("for_each").is_some(),
+            has_children: MODIFIERS.iter().any(|key| node.get(key).is_some()),
+            has_rounds: node.get("repeat").is_some(),
         };
+        self.check_depth(node, owner);
         let is_prompt = node.get("prompt").is_some();
         let layer = Defaults::read(node, self.ground.text).over(&self.ground.defaults);
         self.look(node, owner);
         let work = self.work(entry, &layer, owner);
-        let for_each = self.for_each(node, owner);
+        let for_each = self.for_each(node);
+        let (repeat, replicas) = (self.repeat(node), self.replicas(node));
         if is_prompt && !layer.workspace {
             self.built.anywhere.push((entry.key.clone().into_owned(), entry.at));
         }
         let join = tasks::join(node, &needs, self.findings);
-        let when = tasks::condition(node.get("when"), self.findings);
+        let when = tasks::condition("when", node.get("when"), self.findings);
         tasks::check_dir(node, self.findings);
         tasks::check_variables(node, self.findings);
         let (Some(work), Ok(id)) = (work, entry.key.parse::<TaskId>()) else { return };
@@ -114,6 +125,8 @@ impl Builder<'_, '_> {
             join,
             when,
             for_each,
+            repeat,
+            replicas,
             retry: layer.retry.settle(is_prompt),
             timeout: layer.timeout.settle(is_prompt, node.get("approval").is_some()),
             rerun: layer.rerun.unwrap_or_default(),
@@ -133,6 +146,7 @@ impl Builder<'_, '_> {
         let spots = [
             ("when", Spot::Before),
             ("for_each", Spot::Before),
+            ("repeat", Spot::Between),
             ("approval", Spot::Shown),
             ("prompt", Spot::Prompt),
             ("run", Spot::Attempt),
@@ -282,7 +296,55 @@ impl Builder<'_, '_> {
         self.built.missing.entry(feature.to_owned()).or_default().push((owner.to_owned(), at));
     }
 
-    fn for_each(&mut self, node: &Node<'_>, owner: Owner<'_>) -> Option<ForEach> {
+    /// Each modifier that makes children makes the tree a level deeper.
+    fn check_depth(&mut self, node: &Node<'_>, owner: Owner<'_>) {
+        let makers = node.entries().iter().filter(|entry| MODIFIERS.contains(&entry.key.as_ref()));
+        let makers: Vec<&Entry<'_>> = makers.collect();
+        let (level, depth) = (makers.len() + 1, self.ground.limits.depth);
+        if let Some(last) = makers.last().filter(|_| level > depth as usize) {
+            let message =
+                format!("the children of `{}` are level {level}, and limits.depth is {depth}", owner.name);
+            let hint = "raise `depth` under `limits`".to_owned();
+            self.findings.error(Code::OutOfRange, last.value.at, message, Some(hint));
+        }
+    }
+
+    fn repeat(&mut self, node: &Node<'_>) -> Option<Repeat> {
+        let repeat = node.get("repeat")?;
+        self.check_repeatable(node, "repeat");
+        let until = tasks::condition("until", repeat.get("until"), self.findings);
+        Some(Repeat { until, max: count(repeat.get("max"))? })
+    }
+
+    fn replicas(&mut self, node: &Node<'_>) -> Option<Replicas> {
+        let select = node.entries().iter().find(|entry| entry.key == "select");
+        let Some(replicas) = node.get("replicas") else {
+            if let Some(entry) = select {
+                let hint = "say how many there are, as in `replicas: 3`, or leave `select` out".to_owned();
+                let message = "`select` says something only beside `replicas`";
+                self.findings.error(Code::BadValue, entry.at, message, Some(hint));
+            }
+            return None;
+        };
+        self.check_repeatable(node, "replicas");
+        let select = match select.and_then(|entry| entry.value.text()) {
+            Some("majority") => Select::Majority,
+            Some("all") => Select::All,
+            _ => Select::First,
+        };
+        Some(Replicas { count: count(Some(replicas))?, select })
+    }
+
+    /// What a person is asked, they are asked once.
+    fn check_repeatable(&mut self, node: &Node<'_>, key: &str) {
+        if let (Some(_), Some(modifier)) = (node.get("approval"), node.get(key)) {
+            let hint = "ask once, and let what follows need it".to_owned();
+            let message = format!("an approval can't have `{key}`");
+            self.findings.error(Code::BadValue, modifier.at, message, Some(hint));
+        }
+    }
+
+    fn for_each(&mut self, node: &Node<'_>) -> Option<ForEach> {
         let max_parallel = node.entries().iter().find(|entry| entry.key == "max_parallel");
         let Some(items) = node.get("for_each") else {
             if let Some(entry) = max_parallel {
@@ -293,16 +355,6 @@ impl Builder<'_, '_> {
             return None;
         };
         let limits = self.ground.limits;
-        if limits.depth < 2 {
-            let message =
-                format!("the children of `{}` are level 2, and limits.depth is {}", owner.name, limits.depth);
-            self.findings.error(
-                Code::OutOfRange,
-                items.at,
-                message,
-                Some("raise `depth` under `limits`".to_owned()),
-            );
-        }
         let items = match &items.tree {
             Tree::Text(text) if !text.contains("{{") && !text.contains("{%") => {
                 let message = "`for_each` must be a list, or an expression in `{{ … }}` that gives one";

@@ -8,13 +8,15 @@ use serde_json::Value;
 use super::diagnostic::{Code, Findings, Mark};
 use super::graph;
 use super::node::{Node, Tree};
-use crate::template::{Name, Place, References, TaskUse, Template, TemplateError, nearest};
+use crate::template::{Name, Place, References, Step, TaskUse, Template, TemplateError, nearest};
 
 /// Where a template stands in its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spot {
     /// Before there are children or attempts: `when`, `for_each`.
     Before,
+    /// After a round: `repeat`.
+    Between,
     /// In what is shown to a person: `approval`.
     Shown,
     /// In what an attempt is made of.
@@ -37,7 +39,12 @@ pub(super) struct Owner<'o> {
     pub(super) place: usize,
     pub(super) name: &'o str,
     pub(super) needs: &'o [usize],
+    /// It has `for_each`.
+    pub(super) has_items: bool,
+    /// It has a modifier that makes children.
     pub(super) has_children: bool,
+    /// It has `repeat`.
+    pub(super) has_rounds: bool,
 }
 
 /// A template with where it stands in the file.
@@ -103,7 +110,7 @@ impl<'n> Templates<'n> {
         let place = match spot {
             Spot::Prompt => Place::Prompt,
             Spot::Shell => Place::Shell,
-            Spot::Before | Spot::Shown | Spot::Attempt => Place::Content,
+            Spot::Before | Spot::Between | Spot::Shown | Spot::Attempt => Place::Content,
         };
         let template = Template(source.to_owned());
         let references = template.references(place);
@@ -127,7 +134,7 @@ impl<'n> Templates<'n> {
         let before = self.distant.len();
         for used in &references.uses {
             let wrong = if let Name::Task(name) = &used.name {
-                self.task(name, &used.range, owner)
+                self.task(name, &used.range, (spot, owner))
             } else {
                 self.wrong(&used.name, spot, owner)
             };
@@ -138,10 +145,13 @@ impl<'n> Templates<'n> {
         }
         for (name, used) in &references.tasks {
             if let Some(place) = self.names.tasks.get(name.as_str()) {
+                // A round sees another round of the same list's item.
+                let around = usize::from(*place == owner.place && owner.has_items);
+                let inside = |path: &Vec<Step>| [vec![Step::Any; around], path.clone()].concat();
                 let all = self.uses.entry(*place).or_default();
                 all.state |= used.state;
-                all.parts.extend(used.parts.iter().cloned());
-                all.shown.extend(used.shown.iter().cloned());
+                all.parts.extend(used.parts.iter().map(inside));
+                all.shown.extend(used.shown.iter().map(inside));
             }
         }
         if self.distant.len() > before {
@@ -157,8 +167,10 @@ impl<'n> Templates<'n> {
     }
 
     /// What is wrong with a reference to a task, as far as it can be told yet.
-    fn task(&mut self, name: &str, range: &Range<usize>, owner: Owner<'_>) -> Option<Wrong> {
+    fn task(&mut self, name: &str, range: &Range<usize>, (spot, owner): (Spot, Owner<'_>)) -> Option<Wrong> {
         match self.names.tasks.get(name) {
+            // A round sees the one before it, and the condition that ends the rounds the last one.
+            Some(place) if *place == owner.place && owner.has_rounds && spot != Spot::Before => None,
             Some(place) if *place == owner.place => {
                 let hint = "its output is there only when it has ended".to_owned();
                 Some((format!("the templates of `{name}` can't refer to `{name}` itself"), Some(hint)))
@@ -191,14 +203,12 @@ impl<'n> Templates<'n> {
                 );
                 Some((format!("there is no input `{input}`"), Some(hint)))
             }
-            Name::Item | Name::Index if !owner.has_children || spot == Spot::Before => {
-                let word = if *name == Name::Item { "item" } else { "index" };
-                let hint = if owner.has_children {
-                    "`when` and `for_each` belong to the parent, before there are items"
-                } else {
-                    "only a task with `for_each` has items"
-                };
-                Some((format!("there is no `{word}` here"), Some(hint.to_owned())))
+            Name::Item if !owner.has_items || spot == Spot::Before => {
+                Some(("there is no `item` here".to_owned(), Some(no_child(owner.has_items, "for_each"))))
+            }
+            Name::Index if !owner.has_children || spot == Spot::Before => {
+                let hint = no_child(owner.has_children, "for_each`, `repeat` or `replicas");
+                Some(("there is no `index` here".to_owned(), Some(hint)))
             }
             Name::Attempt | Name::Feedback if !in_attempt => {
                 let word = if *name == Name::Attempt { "attempt" } else { "feedback" };
@@ -226,9 +236,18 @@ impl<'n> Templates<'n> {
         }
     }
 
-    /// The parts of a task's output that templates name.
-    pub(super) fn pointers(&self, task: usize, has_children: bool) -> Vec<String> {
-        self.uses.get(&task).map_or_else(Vec::new, |used| used.pointers(has_children).into_iter().collect())
+    /// The parts of a task's output that templates name; `lists` is in how many lists an attempt's output is.
+    pub(super) fn pointers(&self, task: usize, lists: usize) -> Vec<String> {
+        self.uses.get(&task).map_or_else(Vec::new, |used| used.pointers(lists).into_iter().collect())
+    }
+}
+
+/// Why there is nothing here that only children have.
+fn no_child(has_children: bool, makers: &str) -> String {
+    if has_children {
+        "`when` and `for_each` belong to the parent, before there are items".to_owned()
+    } else {
+        format!("only a task with `{makers}` has it")
     }
 }
 

@@ -68,6 +68,10 @@ pub struct Task {
     pub when: Option<Template>,
     /// One child for each item.
     pub for_each: Option<ForEach>,
+    /// One child after the other, until a condition holds.
+    pub repeat: Option<Repeat>,
+    /// Several children that do the same.
+    pub replicas: Option<Replicas>,
     /// How failed attempts are tried again.
     pub retry: Retry,
     /// The limits of time.
@@ -142,6 +146,45 @@ pub enum Items {
     Expression(Template),
     /// Values written out in the plan.
     List(Vec<serde_json::Value>),
+}
+
+/// A task again and again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// What ends the rounds, asked after each; none is never.
+    pub until: Option<Template>,
+    /// How many rounds there are at most.
+    pub max: u32,
+}
+
+/// A task several times at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replicas {
+    /// How many.
+    pub count: u32,
+    /// What becomes of what they give.
+    pub select: Select,
+}
+
+/// What becomes of what replicas give.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Select {
+    /// The first that passes is chosen.
+    #[default]
+    First,
+    /// One of those is chosen that more than half agree on.
+    Majority,
+    /// All are needed, and none is chosen.
+    All,
+}
+
+impl Task {
+    /// In how many lists its output is what one attempt gave: one for `for_each`, one for replicas that are all kept.
+    pub fn lists(&self) -> usize {
+        let all = self.replicas.is_some_and(|replicas| replicas.select == Select::All);
+        usize::from(self.for_each.is_some()) + usize::from(all)
+    }
 }
 
 /// Whether an attempt that did not end by its own exit may be repeated without asking.

@@ -102,7 +102,7 @@ pub(super) fn join(node: &Node<'_>, needs: &Needs, findings: &mut Findings) -> J
 }
 
 /// A condition, as a template.
-pub(super) fn condition(node: Option<&Node<'_>>, findings: &mut Findings) -> Option<Template> {
+pub(super) fn condition(key: &str, node: Option<&Node<'_>>, findings: &mut Findings) -> Option<Template> {
     let node = node?;
     match &node.tree {
         Tree::Bool(truth) => Some(Template(truth.to_string())),
@@ -111,7 +111,7 @@ pub(super) fn condition(node: Option<&Node<'_>>, findings: &mut Findings) -> Opt
             let word = text.trim();
             if template.is_plain() && word != "true" && word != "false" {
                 let hint = format!("an expression stands in braces: `\"{{{{ {word} }}}}\"`");
-                let message = "`when` is a text that is neither true nor false";
+                let message = format!("`{key}` is a text that is neither true nor false");
                 findings.error(Code::BadValue, node.at, message, Some(hint).filter(|hint| hint.len() < 120));
             }
             Some(template)

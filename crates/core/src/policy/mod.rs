@@ -2,3 +2,4 @@
 
 pub mod join;
 pub mod retry;
+pub mod select;

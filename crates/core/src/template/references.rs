@@ -27,15 +27,15 @@ pub struct TaskUse {
 }
 
 impl TaskUse {
-    /// The JSON pointers to cut out of the task's output, or, of a parent of `for_each`, out of that of each child.
+    /// The JSON pointers to cut out of what an attempt of the task gives, which is in so many lists of its output.
     /// Those within others are left out; the empty one is the whole.
-    pub fn pointers(&self, parent: bool) -> BTreeSet<String> {
+    pub fn pointers(&self, lists: usize) -> BTreeSet<String> {
         let mut pointers = BTreeSet::new();
         for (path, shown) in
             self.parts.iter().map(|path| (path, false)).chain(self.shown.iter().map(|path| (path, true)))
         {
-            let is_list_of_children = parent && path.is_empty();
-            let path = if parent { path.get(1..).unwrap_or_default() } else { path };
+            let is_list_of_children = path.len() < lists;
+            let path = path.get(lists..).unwrap_or_default();
             if shown && path.is_empty() && !is_list_of_children {
                 continue;
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use minijinja::Value as Live;
 use minijinja::value::Serde;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::references::{References, TaskUse};
@@ -51,13 +52,15 @@ pub struct TaskSeen<'a> {
 }
 
 /// A task's output as templates see it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 pub enum OutputSeen<'a> {
     /// There is none: the task was skipped, or ended in another way without one.
     Null,
     /// That of the task itself.
     One(&'a Output),
-    /// Those of its children, in order; none for a child without one.
-    Children(Vec<Option<&'a Output>>),
+    /// Those of its children, in order.
+    List(Vec<OutputSeen<'a>>),
 }
 
 /// The name under which the formatter finds what it needs; no template can write it.
@@ -76,7 +79,7 @@ pub(super) fn context(references: &References, scope: &dyn Scope, sink: &Arc<Sin
     if !references.tasks.is_empty() {
         let task = |(name, used): (&String, &TaskUse)| {
             let seen = scope.task(name)?;
-            let output = output(name, used, &seen.output, sink);
+            let output = output((name, used), &seen.output, 0, sink);
             Some((name.clone(), Live::from_pairs([("output", output), ("state", Live::from(seen.state))])))
         };
         names.insert("tasks", Live::from_pairs(references.tasks.iter().filter_map(task)));
@@ -102,16 +105,14 @@ pub(super) fn context(references: &References, scope: &dyn Scope, sink: &Arc<Sin
     Live::from_pairs(names)
 }
 
-fn output(task: &str, used: &TaskUse, seen: &OutputSeen<'_>, sink: &Arc<Sink>) -> Live {
+/// An output that is in so many lists.
+fn output((task, used): (&str, &TaskUse), seen: &OutputSeen<'_>, lists: usize, sink: &Arc<Sink>) -> Live {
     match seen {
         OutputSeen::Null => Live::from(()),
-        OutputSeen::One(output) => one(task, used.pointers(false).contains(""), output, sink),
-        OutputSeen::Children(outputs) => {
-            let whole = used.pointers(true).contains("");
-            let child = |output: Option<&Output>| {
-                output.map_or_else(|| Live::from(()), |output| one(task, whole, output, sink))
-            };
-            Live::from(outputs.iter().copied().map(child).collect::<Vec<_>>())
+        OutputSeen::One(output) => one(task, used.pointers(lists).contains(""), output, sink),
+        OutputSeen::List(items) => {
+            let item = |seen: &OutputSeen<'_>| output((task, used), seen, lists + 1, sink);
+            Live::from(items.iter().map(item).collect::<Vec<_>>())
         }
     }
 }

@@ -57,7 +57,7 @@ impl Scope for Seen {
             "large" => OutputSeen::One(&self.large),
             "small" | "with-dash" => OutputSeen::One(&self.small),
             "skipped" => OutputSeen::Null,
-            "parent" => OutputSeen::Children(self.children.iter().map(Some).collect()),
+            "parent" => OutputSeen::List(self.children.iter().map(OutputSeen::One).collect()),
             _ => return None,
         };
         Some(TaskSeen { state: if name == "skipped" { "skipped" } else { "succeeded" }, output })
@@ -270,38 +270,38 @@ fn uses(source: &str, place: Place) -> References {
     Template(source.into()).references(place).expect("it parses")
 }
 
-fn pointers(source: &str, task: &str, parent: bool) -> Vec<String> {
-    uses(source, Place::Content).tasks[task].pointers(parent).into_iter().collect()
+fn pointers(source: &str, task: &str, lists: usize) -> Vec<String> {
+    uses(source, Place::Content).tasks[task].pointers(lists).into_iter().collect()
 }
 
 #[test]
 fn references_name_the_parts_that_are_needed() {
-    assert_eq!(pointers("{{ tasks.a.output.b['c/d'][0] }}", "a", false), ["/b/c~1d/0"]);
-    assert_eq!(pointers("{{ tasks.a-b.output.c }}{{ tasks['a-b'].output.d }}", "a-b", false), ["/c", "/d"]);
-    assert_eq!(pointers("{{ tasks.a.output.b[index].c }}", "a", false), ["/b"]);
-    assert_eq!(pointers("{{ tasks.a.output.b[1:] }}", "a", false), ["/b"]);
-    assert_eq!(pointers("{{ tasks.a.output | length }}", "a", false), [""]);
+    assert_eq!(pointers("{{ tasks.a.output.b['c/d'][0] }}", "a", 0), ["/b/c~1d/0"]);
+    assert_eq!(pointers("{{ tasks.a-b.output.c }}{{ tasks['a-b'].output.d }}", "a-b", 0), ["/c", "/d"]);
+    assert_eq!(pointers("{{ tasks.a.output.b[index].c }}", "a", 0), ["/b"]);
+    assert_eq!(pointers("{{ tasks.a.output.b[1:] }}", "a", 0), ["/b"]);
+    assert_eq!(pointers("{{ tasks.a.output | length }}", "a", 0), [""]);
     assert_eq!(
-        pointers("{{ tasks.a.output.b }}{{ tasks.a.output.b.c }}{{ tasks.a.output.bc }}", "a", false),
+        pointers("{{ tasks.a.output.b }}{{ tasks.a.output.b.c }}{{ tasks.a.output.bc }}", "a", 0),
         ["/b", "/bc"]
     );
-    assert_eq!(pointers("{% for x in tasks.a.output.l %}{{ x.y }}{% endfor %}", "a", false), ["/l"]);
-    assert_eq!(pointers("{% for x in tasks.a.output %}{{ x.y }}{% endfor %}", "a", true), ["/y"]);
-    assert_eq!(pointers("{% for x in tasks.a.output %}{{ x }}{% endfor %}", "a", true), [""]);
-    assert_eq!(pointers("{{ tasks.a.output[2].y.z }}", "a", true), ["/y/z"]);
-    assert_eq!(pointers("{{ tasks.a.output.items() }}", "a", false), [""]);
-    assert_eq!(pointers("{% set x = tasks.a.output %}{{ x.y }}", "a", false), [""]);
-    assert!(pointers("{{ tasks.a.state }}", "a", false).is_empty());
-    assert_eq!(pointers("{{ tasks.a }}", "a", false), [""]);
-    let prompt = |source: &str, parent: bool| {
-        uses(source, Place::Prompt).tasks["a"].pointers(parent).into_iter().collect::<Vec<_>>()
+    assert_eq!(pointers("{% for x in tasks.a.output.l %}{{ x.y }}{% endfor %}", "a", 0), ["/l"]);
+    assert_eq!(pointers("{% for x in tasks.a.output %}{{ x.y }}{% endfor %}", "a", 1), ["/y"]);
+    assert_eq!(pointers("{% for x in tasks.a.output %}{{ x }}{% endfor %}", "a", 1), [""]);
+    assert_eq!(pointers("{{ tasks.a.output[2].y.z }}", "a", 1), ["/y/z"]);
+    assert_eq!(pointers("{{ tasks.a.output.items() }}", "a", 0), [""]);
+    assert_eq!(pointers("{% set x = tasks.a.output %}{{ x.y }}", "a", 0), [""]);
+    assert!(pointers("{{ tasks.a.state }}", "a", 0).is_empty());
+    assert_eq!(pointers("{{ tasks.a }}", "a", 0), [""]);
+    let prompt = |source: &str, lists: usize| {
+        uses(source, Place::Prompt).tasks["a"].pointers(lists).into_iter().collect::<Vec<_>>()
     };
-    assert!(prompt("{{ tasks.a.output }}", false).is_empty());
-    assert_eq!(prompt("{{ tasks.a.output.b }}", false), ["/b"]);
-    assert_eq!(prompt("{{ tasks.a.output | trim }}", false), [""]);
-    assert_eq!(prompt("{{ tasks.a.output }}", true), [""]);
-    assert!(prompt("{% for x in tasks.a.output %}{{ x }}{% endfor %}", true).is_empty());
-    assert_eq!(prompt("{% for x in tasks.a.output %}{{ x }}{% endfor %}", false), [""]);
+    assert!(prompt("{{ tasks.a.output }}", 0).is_empty());
+    assert_eq!(prompt("{{ tasks.a.output.b }}", 0), ["/b"]);
+    assert_eq!(prompt("{{ tasks.a.output | trim }}", 0), [""]);
+    assert_eq!(prompt("{{ tasks.a.output }}", 1), [""]);
+    assert!(prompt("{% for x in tasks.a.output %}{{ x }}{% endfor %}", 1).is_empty());
+    assert_eq!(prompt("{% for x in tasks.a.output %}{{ x }}{% endfor %}", 0), [""]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use windlass_core::decide::Stamp;
 use windlass_core::effect::{Effect, Program, PromptPart};
 use windlass_core::event::{
-    ApprovalAnswer, Event, Exit, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage,
+    ApprovalAnswer, Event, Exit, Expansion, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage,
 };
 use windlass_core::evolve::evolve;
 use windlass_core::failure::{ErrorKind, Failure};
@@ -272,8 +272,17 @@ fn event(event: &Event, now: Time) -> String {
     let attempt = event.attempt().map(|number| format!("@{number}")).unwrap_or_default();
     let more = match event {
         Event::EngineStarted { epoch, .. } => format!(" epoch={epoch}"),
-        Event::TaskExpanded { items, .. } => {
-            format!(" items={}", serde_json::to_string(items).expect("JSON"))
+        Event::TaskExpanded { into, .. } => match into {
+            Expansion::Items(items) => {
+                format!(" items={}", serde_json::to_string(items).expect("JSON"))
+            }
+            Expansion::Round(number) => format!(" round {number}"),
+            Expansion::Replicas(count) => format!(" replicas {count}"),
+        },
+        Event::ResultSelected { child, error, .. } => {
+            let child = child.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+            let error = error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
+            format!(" {child}{error}")
         }
         Event::AttemptStarted { alone: true, .. } => " alone".into(),
         Event::StopRequested { why, .. } => format!(" {why:?}"),
@@ -284,7 +293,8 @@ fn event(event: &Event, now: Time) -> String {
             format!(" wait={wait_ms} ceiling={ceiling_ms} due=+{} {}", due.since(now).ms, error.kind)
         }
         Event::TimerFired { timer, .. } => format!(" {timer:?}"),
-        Event::TaskBlocked { error, .. } => format!(" {}", error.message),
+        Event::TaskBlocked { error: Some(error), .. } => format!(" {}", error.message),
+        Event::TaskBlocked { on, .. } => format!(" {on:?}"),
         Event::TaskSkipped { reason, cause, .. } => {
             format!(
                 " {reason:?}{}",

@@ -1,7 +1,7 @@
 //! What happens in a run, a line an event that people care about. Never: every record (that is `windlass events`).
 
 use anstyle::Style;
-use windlass_core::event::{Event, PauseReason, Record, SkipReason};
+use windlass_core::event::{BlockedOn, Event, Expansion, PauseReason, Record, SkipReason};
 use windlass_core::failure::Failure;
 use windlass_core::id::TaskId;
 use windlass_core::time::{Span, Time};
@@ -43,7 +43,9 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
             let detail: Vec<String> = again.into_iter().chain(by).collect();
             (DIM, "started", detail.join(" "))
         }
-        Event::TaskExpanded { items, .. } => (DIM, "expanded", format!("into {}", children(items.len()))),
+        Event::TaskExpanded { into, .. } => (DIM, "expanded", expansion(into)),
+        Event::ResultSelected { child: Some(child), .. } => (OK, "chosen", child.to_string()),
+        Event::ResultSelected { error: Some(error), .. } => (WARNING, "unchosen", failure(error)),
         Event::TaskSucceeded { task, .. } => (OK, "succeeded", took(progress, task)),
         Event::RetryScheduled { error, wait_ms, .. } => {
             let when = if *wait_ms == 0 {
@@ -55,7 +57,10 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         }
         Event::StopRequested { message, .. } => (WARNING, "stopping", text::one_line(message)),
         Event::AttemptLost { error, .. } => (WARNING, "lost", text::one_line(&error.message)),
-        Event::TaskBlocked { error, .. } => (WARNING, "blocked", text::one_line(&error.message)),
+        Event::TaskBlocked { error: Some(error), .. } => (WARNING, "blocked", text::one_line(&error.message)),
+        Event::TaskBlocked { on: BlockedOn::Select, .. } => {
+            (DIM, "passed", "the choice among the replicas is open".into())
+        }
         Event::ApprovalRequested { run, task, id, text: asked, .. } => {
             let answer = format!("windlass approve {run} {task} --id {id}");
             (WARNING, "asks", format!("{}  {}", text::first_line(asked), paint(HINT, &answer)))
@@ -82,8 +87,13 @@ fn took(progress: &Progress, task: &TaskId) -> String {
     progress.took(task).map(time::length).unwrap_or_default()
 }
 
-fn children(number: usize) -> String {
-    if number == 1 { "1 child".into() } else { format!("{number} children") }
+fn expansion(into: &Expansion) -> String {
+    match into {
+        Expansion::Items(items) if items.len() == 1 => "into 1 child".into(),
+        Expansion::Items(items) => format!("into {} children", items.len()),
+        Expansion::Round(number) => format!("into round {number}"),
+        Expansion::Replicas(number) => format!("into {}", count(u64::from(*number), "replica")),
+    }
 }
 
 /// A failure in a line.

@@ -2,11 +2,11 @@
 //! Never: a sleep, a threshold of time, or anything of the machine's user.
 
 mod check;
+mod children;
 mod crash;
 mod desk;
 mod detach;
 mod doctor;
-mod full_disk;
 mod held;
 mod init;
 mod looks;
@@ -20,7 +20,6 @@ mod terminal;
 mod two;
 mod usage;
 mod values;
-mod yes;
 
 /// Compares a text with its snapshot; what differs from run to run is taken out.
 macro_rules! assert_shows {

@@ -1,0 +1,109 @@
+//! How the tree of a run grows: parents get children, one of several replicas is taken, what has ended begins anew.
+//! Never: choosing (`children.rs`, `requeue.rs`).
+
+use crate::event::{Event, Expansion, Record};
+use crate::failure::Failure;
+use crate::machine::task::{Fact, Phase};
+use crate::planted::{Bug, is_planted};
+use crate::state::{Choice, Run, Task, TaskIx};
+use crate::transition::{Fresh, Moment};
+use crate::tree::Form;
+
+impl Run {
+    /// What the events of parents change. False where the event is none of those.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other events of a task are taken apart in `evolve.rs`"
+    )]
+    pub(crate) fn grow(&mut self, ix: TaskIx, record: &Record, moment: Moment, fresh: &mut Fresh) -> bool {
+        match &record.event {
+            Event::TaskExpanded { into, .. } => self.expand(ix, into, moment, fresh),
+            Event::ResultSelected { child, error, .. } => {
+                self.select(ix, child.as_ref().map(|child| self.names[child]), error.clone());
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn expand(&mut self, ix: TaskIx, into: &Expansion, moment: Moment, fresh: &mut Fresh) {
+        let first = self.tasks.len();
+        let number = u32::try_from(self.task(ix).children.len()).expect("capped");
+        match into {
+            Expansion::Items(items) => {
+                let parent = self.task(ix);
+                let max_parallel = self.spec(parent).for_each.as_ref().and_then(|each| each.max_parallel);
+                let lane = self.queue.children_lane(parent.lane, max_parallel);
+                for (number, item) in (0..).zip(items) {
+                    self.bear(ix, number, moment);
+                    let child = self.tasks.last_mut().expect("it was born");
+                    (child.lane, child.item) = (lane, item.clone());
+                }
+            }
+            Expansion::Round(_) => self.bear(ix, number, moment),
+            Expansion::Replicas(count) => (0..*count).for_each(|number| self.bear(ix, number, moment)),
+        }
+        let count = u32::try_from(self.tasks.len() - first).expect("capped");
+        let children = (first..self.tasks.len()).map(TaskIx::from_len);
+        let parent = &mut self.tasks[ix.at()];
+        parent.children.extend(children.clone());
+        parent.children_open += count;
+        self.to_close.remove(&ix);
+        self.take(ix, Fact::Expanded, moment, fresh);
+        *self.count.entry(Phase::Waiting).or_default() += count;
+        for child in children {
+            self.take(child, Fact::JoinMet, moment, fresh);
+        }
+    }
+
+    /// Makes a child, in the lane of its parent.
+    fn bear(&mut self, parent: TaskIx, number: u32, moment: Moment) {
+        let of = self.task(parent);
+        let mut task = Task::new(of.id.child(number), of.spec, of.lane, moment);
+        task.layer = of.layer + 1;
+        task.parent = Some((parent, number));
+        self.names.insert(task.id.clone(), TaskIx::from_len(self.tasks.len()));
+        self.tasks.push(task);
+    }
+
+    /// One of the replicas is taken, or none can be: the others are to end.
+    fn select(&mut self, ix: TaskIx, taken: Option<TaskIx>, error: Option<Failure>) {
+        self.to_select.remove(&ix);
+        let parent = &mut self.tasks[ix.at()];
+        parent.choice = Some(taken.map_or(Choice::None, Choice::Taken));
+        parent.error = error;
+        for child in self.task(ix).children.clone() {
+            if taken != Some(child) && !is_planted(Bug::LosersGoOn) {
+                self.wish_end(child);
+            }
+        }
+    }
+
+    /// A new incarnation begins.
+    pub(crate) fn requeue(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+        // The run is not cancelled as a whole any more, and may be wished to end again.
+        self.cancelled = false;
+        let is_parent = !self.task(ix).children.is_empty();
+        let fact = if is_parent { Fact::ChildRequeued } else { Fact::Requeued };
+        let begins_rounds = self.form(self.task(ix)) == Form::Rounds && self.ended_well(ix);
+        let task = &mut self.tasks[ix.at()];
+        if begins_rounds {
+            task.earlier_children = u32::try_from(task.children.len()).expect("capped");
+        }
+        (task.choice, task.cancel_wished) = (None, false);
+        task.retry = crate::policy::retry::Record::default();
+        task.deaths_in_row = 0;
+        task.earlier = u32::try_from(task.attempts.len()).expect("attempts are bounded");
+        self.end_bound(ix);
+        self.take(ix, fact, moment, fresh);
+        let task = &mut self.tasks[ix.at()];
+        (task.error, task.dead_letter, task.skipped) = (None, false, None);
+        task.output = crate::event::Output::default();
+    }
+
+    /// Whether the last of its rounds succeeded, so that going on with it is no way forward.
+    fn ended_well(&self, ix: TaskIx) -> bool {
+        let last = self.task(ix).children.last();
+        last.is_some_and(|last| self.task(*last).phase == Phase::Succeeded)
+    }
+}

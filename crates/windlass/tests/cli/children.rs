@@ -1,0 +1,64 @@
+//! Rounds and replicas, as a user meets them.
+
+use crate::desk::{Desk, is_alive};
+
+fn task<'a>(show: &'a serde_json::Value, id: &str) -> &'a serde_json::Value {
+    let tasks = show["tasks"].as_array().expect("a list");
+    tasks.iter().find(|task| task["id"] == id).unwrap_or_else(|| panic!("no {id} in {show}"))
+}
+
+#[test]
+fn the_first_replica_that_passes_is_taken_and_the_others_are_gone_before_the_task_is_accepted() {
+    let desk = Desk::with(
+        "tasks: { race: { replicas: 3, run: \"test {{ index }} = 1 || { echo $$ > pid.{{ index }}; cat gate; }; cat other > heard; echo {{ index }}\" } }",
+    );
+    desk.gate("gate");
+    desk.gate("other");
+    let running = desk.start(&["run", "plan.yaml"]);
+    desk.open_gate("other");
+    let done = running.end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let show = desk.json(&["show", "last", "--json"]);
+    assert_eq!(task(&show, "race")["output"], 1);
+    assert_eq!(task(&show, "race.1")["state"], "succeeded");
+    assert_eq!(task(&show, "race.0")["state"], "cancelled");
+    for replica in ["pid.0", "pid.2"] {
+        let pid = desk.read(replica);
+        let lives = pid.trim().parse().is_ok_and(is_alive);
+        assert!(!lives, "{replica} outlived the choice");
+    }
+}
+
+#[test]
+fn a_majority_is_told_with_its_votes_where_it_cannot_come() {
+    let desk = Desk::with("tasks: { vote: { replicas: 3, select: majority, run: \"echo {{ index }}\" } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let show = desk.json(&["show", "last", "--json"]);
+    let error = &task(&show, "vote")["error"];
+    assert_eq!(error["kind"], "invalid_output");
+    assert!(error["message"].as_str().expect("a text").contains("no 2 of its 3 replicas agree"), "{error}");
+    let agreed = Desk::with("tasks: { vote: { replicas: 3, select: majority, run: \"echo same\" } }");
+    assert_eq!(agreed.windlass(&["run", "plan.yaml"]).code, Some(0));
+    assert_eq!(task(&agreed.json(&["show", "last", "--json"]), "vote")["output"], "same");
+}
+
+#[test]
+fn rounds_go_on_until_their_condition_holds_and_see_the_round_before() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  grow:
+    repeat: { until: "{{ tasks.grow.output | length >= 3 }}", max: 5 }
+    run: [echo, "{{ (tasks.grow.output or '') ~ 'x' }}"]
+  after: { needs: [grow], run: "echo {{ tasks.grow.output }} > proof" }
+"#,
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.read("proof"), "xxx\n");
+    let show = desk.json(&["show", "last", "--json"]);
+    let ids: Vec<&str> =
+        show["tasks"].as_array().expect("a list").iter().filter_map(|task| task["id"].as_str()).collect();
+    assert_eq!(ids, ["grow", "grow.0", "grow.1", "grow.2", "after"]);
+}
