@@ -11,11 +11,24 @@ pub(crate) struct Need {
     pub(crate) package: &'static str,
 }
 
-/// What building and testing needs besides Rust: SQLite and BLAKE3 are compiled from C, worktrees are git's.
-pub(crate) const FOR_TESTS: [Need; 2] = [
+/// What building and testing needs besides Rust: SQLite and BLAKE3 are compiled from C, worktrees are git's, syncs are
+/// watched and made to fail.
+pub(crate) const FOR_TESTS: [Need; 3] = [
     Need { probe: "git --version", package: "git" },
     Need { probe: "cc --version", package: "build-essential" },
+    Need { probe: "strace --version", package: "strace" },
 ];
+
+/// The variable by which a person leaves tests out that need what a machine can't give (`needs.rs` of the journal's
+/// tests): names of needs, with commas between them.
+const WITHOUT: &str = "WINDLASS_TESTS_WITHOUT";
+
+/// What such tests need, as far as they are left out.
+pub(crate) fn left_out() -> Option<String> {
+    std::env::var_os(WITHOUT)
+        .map(|names| names.to_string_lossy().into_owned())
+        .filter(|names| !names.is_empty())
+}
 
 /// What the comparison is with.
 pub(crate) const FOR_BENCH: [Need; 1] = [Need { probe: "ninja --version", package: "ninja-build" }];

@@ -9,7 +9,7 @@ use windlass_journal::Journal;
 use windlass_journal::error::JournalError;
 use windlass_journal::suite::{all_after, reaped, started};
 
-use crate::place::{Place, open_at, program};
+use crate::place::{Place, can_trace, open_at, program};
 
 const BUILD: &str = "0.0.0-suite";
 /// Names the home for the process that this test starts from its own program.
@@ -96,9 +96,7 @@ fn is_of_the_making(calls: &str) -> bool {
 
 #[test]
 fn when_a_sync_fails_nothing_more_is_called_durable_and_nothing_is_synced_again() {
-    let is_traced = program("strace").args(["-o", "/dev/null", "true"]).status();
-    if !is_traced.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: strace is not there, or may not trace");
+    if !can_trace() {
         return;
     }
     let failed = |call| (1..=18).take_while(|nth| fail_a_sync(call, *nth)).count();

@@ -15,6 +15,7 @@ use windlass_journal::lock::Lock;
 use windlass_journal::sqlite::SqliteJournal;
 use windlass_journal::suite::{all_after, started, succeeded};
 
+use crate::needs::mounting;
 use crate::place::program;
 
 const BUILD: &str = "0.0.0-suite";
@@ -25,13 +26,12 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// None where this user may not mount one.
-    fn mount(size: &str) -> Option<Self> {
+    fn mount(size: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let mut mount = program("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder.path());
-        mount.stderr(std::process::Stdio::null());
-        mount.status().is_ok_and(|status| status.success()).then_some(Self { folder })
+        assert!(mount.status().is_ok_and(|status| status.success()));
+        Self { folder }
     }
 
     fn path(&self) -> &Path {
@@ -76,21 +76,12 @@ fn append_until_full(journal: &mut SqliteJournal) -> (u64, JournalError) {
     }
 }
 
-macro_rules! small_disk_or_return {
-    () => {
-        match SmallDisk::mount("4m") {
-            Some(disk) => disk,
-            None => {
-                eprintln!("skipped: this user may not mount a small disk");
-                return;
-            }
-        }
-    };
-}
-
 #[test]
 fn the_reserve_carries_the_batch_that_meets_a_full_disk() {
-    let disk = small_disk_or_return!();
+    if !mounting("full_disk::the_reserve_carries_the_batch_that_meets_a_full_disk") {
+        return;
+    }
+    let disk = SmallDisk::mount("4m");
     let (home, mut journal) = open(&disk, 1 << 20);
     assert!(!home.is_low().unwrap());
     journal.append(Epoch(1), Seq(0), &[started(1, 1)]).unwrap();
@@ -116,7 +107,10 @@ fn the_reserve_carries_the_batch_that_meets_a_full_disk() {
 
 #[test]
 fn a_disk_that_is_full_from_the_first_append_is_named() {
-    let disk = small_disk_or_return!();
+    if !mounting("full_disk::a_disk_that_is_full_from_the_first_append_is_named") {
+        return;
+    }
+    let disk = SmallDisk::mount("4m");
     let (home, mut journal) = open(&disk, 0);
     disk.fill();
     let error = journal.append(Epoch(1), Seq(0), &[started(1, 1)]).unwrap_err();
@@ -128,7 +122,10 @@ fn a_disk_that_is_full_from_the_first_append_is_named() {
 
 #[test]
 fn a_snapshot_that_finds_no_room_is_no_loss() {
-    let disk = small_disk_or_return!();
+    if !mounting("full_disk::a_snapshot_that_finds_no_room_is_no_loss") {
+        return;
+    }
+    let disk = SmallDisk::mount("4m");
     let (_home, mut journal) = open(&disk, 256 << 10);
     journal.append(Epoch(1), Seq(0), &[started(1, 1)]).unwrap();
     let filler = disk.fill();

@@ -10,6 +10,7 @@ mod full_disk;
 mod homes;
 mod inspections;
 mod locks;
+mod needs;
 mod place;
 mod planted;
 mod readers;

@@ -1,12 +1,15 @@
 //! Homes for tests: in folders of their own, with little in reserve.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use tempfile::TempDir;
 use windlass_journal::error::JournalError;
 use windlass_journal::home::{Home, HomeSettings};
 use windlass_journal::lock::{self, Lock};
 use windlass_journal::sqlite::SqliteJournal;
+
+use crate::needs::is_there;
 
 /// A home that is gone with this.
 pub(crate) struct Place {
@@ -48,4 +51,11 @@ pub(crate) fn open_at(path: &Path, build: &str) -> Result<SqliteJournal, Journal
 #[expect(clippy::disallowed_methods, reason = "tests start real processes, without a keeper")]
 pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
     std::process::Command::new(name)
+}
+
+/// Whether system calls can be traced and made to fail. Where they can't be, the test that asks fails, unless a person
+/// has left it out.
+pub(crate) fn can_trace() -> bool {
+    let traced = program("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    is_there("strace", traced.is_ok_and(|status| status.success()))
 }

@@ -7,6 +7,7 @@ use windlass_core::effect::Program;
 use windlass_core::event::Exit;
 use windlass_core::failure::{ErrorKind, Failure};
 
+use crate::needs;
 use crate::stage::Stage;
 use crate::watched::{Engine, Roll};
 
@@ -171,19 +172,17 @@ fn a_keeper_that_is_not_there_is_an_error_at_once() {
     assert_eq!(error.to_string(), "failed to start the keeper /no/such/keeper");
 }
 
-/// A small disk of its own for an attempt, which only root can mount.
+/// A small disk of its own for an attempt.
 #[test]
 fn a_full_disk_is_no_fault_of_the_attempt() {
-    if !is_root() {
+    if !needs::mounting("faults::a_full_disk_is_no_fault_of_the_attempt") {
         return;
     }
     let mut stage = Stage::new();
     let disk = stage.path("disk");
     fs::create_dir(&disk).expect("a folder");
     let mount = format!("mount -t tmpfs -o size=1m none {}", disk.display());
-    if stage.run(&mount).error.is_some() {
-        return;
-    }
+    assert_eq!(stage.run(&mount).error, None);
     let mut assignment = stage.assignment(Program::Shell("head -c 2000000 /dev/zero > big".into()));
     assignment.folder = disk.display().to_string();
     stage.start(assignment);
@@ -195,23 +194,20 @@ fn a_full_disk_is_no_fault_of_the_attempt() {
     assert_eq!(error.kind, ErrorKind::Exit, "{}", error.message);
 }
 
-/// Root may enter and read everything, and has no limit of processes: these tests need another user, which only root
-/// can become.
+/// Root may enter and read everything, and has no limit of processes.
 fn is_root() -> bool {
     rustix::process::getuid().is_root()
 }
 
 #[test]
-fn folders_and_programs_that_another_user_may_not_enter_are_denied() {
-    if !is_root() {
-        return;
-    }
-    let mut engine =
-        Engine::start_within("u", &["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"], 4);
-    let closed = engine.home.path().join("closed");
-    fs::create_dir(&closed).expect("a folder");
-    fs::copy("/bin/true", closed.join("tool")).expect("a program");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("rights");
+fn folders_and_programs_that_may_not_be_entered_are_denied() {
+    let another = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"];
+    let mut engine = Engine::start_within("u", if is_root() { &another } else { &[] }, 4);
+    let folder = engine.home.path().join("closed");
+    fs::create_dir(&folder).expect("a folder");
+    fs::copy("/bin/true", folder.join("tool")).expect("a program");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).expect("rights");
+    let closed = &folder;
     engine.run(&format!("cd {}", closed.display()));
     assert!(engine.report().starts_with("ended t1 exit 0 "));
     engine.run_argv(&closed.join("tool").display().to_string());
@@ -225,20 +221,20 @@ fn folders_and_programs_that_another_user_may_not_enter_are_denied() {
         engine.report(),
         format!("ended t3 spawn_dir 0 the working folder `{closed}` may not be entered")
     );
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("rights");
     engine.end();
 }
 
 #[test]
 fn no_more_processes_is_no_fault_of_the_attempt() {
-    if !is_root() {
-        return;
-    }
-    // A user of their own each, since the limit counts all processes of a user: two threads, the keeper and a monitor
-    // fit into it.
+    // Each is a user of its own, or the same one in a namespace of its own, since the limit counts all processes of a
+    // user: two threads, the keeper and a monitor fit into it.
     let engine = |user: u32, limit: u32| {
         let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
         let limit = format!("--nproc={limit}:{limit}");
-        Engine::start_within("n", &["setpriv", &user, &group, "--clear-groups", "prlimit", &limit], 1)
+        let alone: &[&str] =
+            if is_root() { &["setpriv", &user, &group, "--clear-groups"] } else { &["unshare", "-U"] };
+        Engine::start_within("n", &[alone, &["prlimit", &limit]].concat(), 1)
     };
     let assert_exhausted = |report: String| {
         assert!(report.contains(" spawn_exhausted 0 no more processes may be started"), "{report}");

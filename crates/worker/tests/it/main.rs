@@ -5,6 +5,8 @@ mod deaths;
 mod faults;
 mod held;
 mod limits;
+#[path = "../../../journal/tests/journal/needs.rs"]
+mod needs;
 mod runs;
 mod scripted;
 mod stage;
