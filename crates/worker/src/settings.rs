@@ -19,7 +19,7 @@ pub struct Settings {
     /// The program that is started as the keeper; it must begin with [`crate::run_if_keeper`] and
     /// [`crate::run_if_scripted`]. None is this same binary.
     pub program: Option<PathBuf>,
-    /// How much of the disk a log may take.
+    /// How many bytes that an attempt printed its log keeps.
     pub log_bytes_max: u64,
     /// How long an output may be.
     pub output_bytes_max: u64,

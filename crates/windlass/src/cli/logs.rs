@@ -186,17 +186,13 @@ impl Printer<'_> {
 
     fn print(&mut self, attempt: u32, line: &LogLine) -> Outcome<()> {
         if self.raw {
-            let end = if line.ended { "\n" } else { "" };
+            let end: &[u8] = if line.ended { b"\n" } else { b"" };
             let is_notice = line.stream == Stream::Windlass;
-            return if is_notice {
-                Ok(())
-            } else {
-                self.desk.bytes(format!("{}{end}", line.text).as_bytes())
-            };
+            return if is_notice { Ok(()) } else { self.desk.bytes(&[&line.bytes, end].concat()) };
         }
         if self.json {
             return self.desk.json(&serde_json::json!({
-                "at": line.at, "stream": line.stream.name(), "text": line.text, "attempt": attempt,
+                "at": line.at, "stream": line.stream.name(), "text": line.text(), "attempt": attempt,
             }));
         }
         self.desk.line(&render::log::line(line))

@@ -7,13 +7,13 @@ use crate::render::{text, time};
 
 /// The line as it is printed.
 pub(crate) fn line(line: &LogLine) -> String {
-    in_parts(line, &text::plain(&line.text))
+    in_parts(line, &text::plain(&line.text()))
 }
 
 /// The same, cut to so many columns.
 pub(crate) fn line_within(line: &LogLine, columns: usize) -> String {
     let before = time::clock_ms(line.at).len() + " out ".len();
-    in_parts(line, &text::fit(&text::plain(&line.text), columns.saturating_sub(before)))
+    in_parts(line, &text::fit(&text::plain(&line.text()), columns.saturating_sub(before)))
 }
 
 fn in_parts(line: &LogLine, said: &str) -> String {

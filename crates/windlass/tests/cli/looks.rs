@@ -187,6 +187,15 @@ fn logs_keep_their_time_and_where_they_came_from() {
 }
 
 #[test]
+fn raw_logs_are_the_bytes_that_were_printed() {
+    let desk =
+        Desk::with(r#"tasks: { a: { run: "printf '\\377\\376 \\000 \\033[31m \\302\\r\\n\\n\\200'" } }"#);
+    desk.windlass(&["run", "plan.yaml"]);
+    let raw = desk.command(&["logs", "last", "a", "--raw"]).output().expect("it starts");
+    assert_eq!(raw.stdout, b"\xff\xfe \0 \x1b[31m \xc2\r\n\n\x80");
+}
+
+#[test]
 fn logs_follow_a_task_over_its_attempts_until_it_is_final() {
     let desk = Desk::with(
         "tasks: { a: { run: \"echo attempt $WINDLASS_ATTEMPT; cat gate; test $WINDLASS_ATTEMPT = 2\", retry: { max_attempts: 2, initial_interval: 1ms } } }",

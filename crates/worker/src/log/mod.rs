@@ -5,6 +5,7 @@ mod follow;
 mod read;
 mod write;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use windlass_core::id::AttemptKey;
@@ -60,10 +61,17 @@ pub struct LogLine {
     pub at: Time,
     /// Where it came from.
     pub stream: Stream,
-    /// The text without the end of its line; what is no UTF-8 is replaced.
-    pub text: String,
+    /// What was printed, without the end of its line.
+    pub bytes: Vec<u8>,
     /// Whether the line ends here; long lines, and a last one without an end, come in pieces.
     pub ended: bool,
+}
+
+impl LogLine {
+    /// The text for people; what is no UTF-8 is replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
 }
 
 /// Where the log of an attempt lies. An attempt that printed nothing has none.

@@ -38,7 +38,8 @@ pub struct LogLines {
     head_ended: bool,
     /// How many bytes of text lie before this place, those included that were cut.
     text_bytes: u64,
-    last_at: Time,
+    /// When the last line was read from the attempt, and where it came from: what the next one does not say again.
+    last: (Time, Stream),
     /// Whether the log is taken to be complete: a torn record at its end is shown, and said to be torn.
     complete: bool,
     /// The last record was torn, which is still to be said.
@@ -54,7 +55,7 @@ impl LogLines {
             record: Vec::new(),
             head_ended: false,
             text_bytes: 0,
-            last_at: Time::default(),
+            last: (Time::default(), Stream::Windlass),
             complete,
             is_torn: false,
         }
@@ -141,17 +142,25 @@ impl LogLines {
             let cut = bytes.saturating_sub(std::mem::replace(&mut self.text_bytes, bytes));
             return (cut > 0).then(|| self.notice(cut_notice(cut)));
         }
-        let (at, rest) = split_once(record, b' ')?;
-        let at = Time::from_ms(str::from_utf8(at).ok()?.parse().ok()?);
-        let (letter, rest) = rest.split_first()?;
+        let (mut at, mut stream) = self.last;
+        let mut rest = record;
+        if matches!(rest.first()?, b'0'..=b'9' | b'-') {
+            let (number, after) = split_once(rest, b' ')?;
+            at = Time::from_ms(str::from_utf8(number).ok()?.parse().ok()?);
+            rest = after;
+        }
+        if let Some(found) = Stream::of_letter(*rest.first()?) {
+            stream = found;
+            rest = &rest[1..];
+        }
         let (mark, text) = rest.split_first()?;
-        let (stream, ended) = (Stream::of_letter(*letter)?, *mark == b' ');
-        self.last_at = at;
+        let ended = *mark == b' ';
+        self.last = (at, stream);
         self.text_bytes += match stream {
             Stream::Windlass => bytes_of_cut_notice(text).unwrap_or(0),
             Stream::Stdout | Stream::Stderr => text.len() as u64 + u64::from(ended),
         };
-        Some(LogLine { at, stream, text: String::from_utf8_lossy(text).into_owned(), ended })
+        Some(LogLine { at, stream, bytes: text.to_vec(), ended })
     }
 
     fn torn_notice(&self) -> LogLine {
@@ -159,7 +168,7 @@ impl LogLines {
     }
 
     fn notice(&self, text: String) -> LogLine {
-        LogLine { at: self.last_at, stream: Stream::Windlass, text, ended: true }
+        LogLine { at: self.last.0, stream: Stream::Windlass, bytes: text.into_bytes(), ended: true }
     }
 }
 

@@ -1,8 +1,9 @@
-//! Writing a log. A record is a line: milliseconds, a letter for the stream, a blank (or `+` where the line goes on),
-//! the text. A record `@N` at the end of the first part and at the start of each other says how many bytes of text
-//! lie before it.
+//! Writing a log. A record is a line: milliseconds and a blank, a letter for the stream, a blank (or `+` where the line
+//! goes on), the text. Where time or stream are those of the record before they are left out, so that a log of short
+//! lines takes little more of the disk than its text. A record `@N` at the end of the first part and at the start of
+//! each other says how many bytes of text lie before it.
 //!
-//! Past its first half a log takes so much in a second and no more: the rest of the second is still read, and dropped
+//! Past its limit a log takes so much in a second and no more: the rest of the second is still read, and dropped
 //! but for its end. It is not held back, since a program that waits for its reader looks like one that hangs, and one
 //! that means to print 10 GB would be at it for hours. Never: failing an attempt because its log can't be written.
 
@@ -15,21 +16,26 @@ use windlass_core::time::Time;
 use super::read::cut_notice;
 use super::{Stream, part_path};
 
-/// How much of a log is kept, in bytes.
+/// How much of a log is kept, in bytes of what was printed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogLimits {
     /// Of the beginning.
     pub(crate) head: u64,
     /// Of each of the two parts that hold the end.
     pub(crate) tail: u64,
-    /// Past the beginning: what is taken in a second. The rest of that second is read and dropped, but for its end.
+    /// Past the limit: what is taken in a second. The rest of that second is read and dropped, but for its end.
     pub(crate) per_second: u64,
 }
 
 impl LogLimits {
-    /// The limits of a log that may take this much of the disk.
+    /// The limits of a log of this length.
     pub(crate) fn of(bytes_max: u64) -> Self {
         Self { head: bytes_max / 2, tail: bytes_max / 4, per_second: (bytes_max / 16).max(1) }
+    }
+
+    /// Up to here all of it is kept.
+    fn all(self) -> u64 {
+        self.head + 2 * self.tail
     }
 }
 
@@ -45,8 +51,11 @@ pub(crate) struct LogWriter {
     limits: LogLimits,
     part: u64,
     file: Option<File>,
+    /// How many bytes of text are in this part, and how many were printed in all.
     in_part: u64,
     text_bytes: u64,
+    /// What the record before said.
+    said: Option<(Time, Stream)>,
     /// Records that are not written yet.
     records: Vec<u8>,
     /// Lines that have not ended yet, of output and of error.
@@ -74,6 +83,7 @@ impl LogWriter {
             file: None,
             in_part: 0,
             text_bytes: 0,
+            said: None,
             records: Vec::new(),
             open: [Vec::new(), Vec::new()],
             flood: Flood::default(),
@@ -86,7 +96,7 @@ impl LogWriter {
         if self.broken {
             return;
         }
-        if self.part > 0 && self.floods(stream, bytes, at) {
+        if self.text_bytes >= self.limits.all() && self.floods(stream, bytes, at) {
             return;
         }
         self.split(stream, bytes, at);
@@ -198,19 +208,24 @@ impl LogWriter {
     }
 
     fn record(&mut self, stream: Stream, text: &[u8], at: Time, ended: bool) {
-        let before = self.records.len();
-        let mark = if ended { ' ' } else { '+' };
-        let letter = char::from(stream.letter());
-        write!(self.records, "{} {letter}{mark}", at.ms).expect("memory takes what is written");
-        self.records.extend_from_slice(text);
-        self.records.push(b'\n');
-        self.in_part += (self.records.len() - before) as u64;
-        if stream != Stream::Windlass {
-            self.text_bytes += text.len() as u64 + u64::from(ended);
-        }
         let room = if self.part == 0 { self.limits.head } else { self.limits.tail };
         if self.in_part >= room {
             self.next_part();
+        }
+        let said = self.said.replace((at, stream));
+        if said.is_none_or(|(before, _)| before != at) {
+            write!(self.records, "{} ", at.ms).expect("memory takes what is written");
+        }
+        if said != Some((at, stream)) {
+            self.records.push(stream.letter());
+        }
+        self.records.push(if ended { b' ' } else { b'+' });
+        self.records.extend_from_slice(text);
+        self.records.push(b'\n');
+        let length = text.len() as u64 + u64::from(ended);
+        self.in_part += length;
+        if stream != Stream::Windlass {
+            self.text_bytes += length;
         }
     }
 
@@ -226,6 +241,8 @@ impl LogWriter {
         }
         self.part += 1;
         self.in_part = 0;
+        // The part before it may be gone when it is read.
+        self.said = None;
         self.file = None;
         self.records.extend_from_slice(mark.as_bytes());
     }
@@ -262,12 +279,12 @@ fn slot(stream: Stream) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{LogLine, read};
+    use crate::log::read;
 
     const LIMITS: LogLimits = LogLimits { head: 200, tail: 100, per_second: 60 };
 
     fn texts(path: &std::path::Path) -> Vec<String> {
-        read(path).map(|line| line.map(|LogLine { text, .. }| text).expect("a line")).collect()
+        read(path).map(|line| line.expect("a line").text().into_owned()).collect()
     }
 
     fn log() -> (tempfile::TempDir, PathBuf) {

@@ -33,7 +33,7 @@ pub(crate) fn asked(program: &str, args: &[&str], prompt: PromptPart) -> Program
 fn lines(stage: &Stage, task: &str) -> Vec<(Stream, String)> {
     let key = format!("abcdef/{task}/1").parse().expect("a key");
     let lines = log::read(&log::path(stage.home.path(), &key)).map(|line| line.expect("a line"));
-    lines.map(|LogLine { stream, text, .. }| (stream, text)).collect()
+    lines.map(|line| (line.stream, line.text().into_owned())).collect()
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn the_log_keeps_each_line_with_its_stream_in_the_order_in_which_it_came() {
             }
             assert!(follower.wait(Some(PATIENCE)).expect("a wait"), "no line came");
         };
-        assert_eq!((line.stream, &*line.text), expected);
+        assert_eq!((line.stream, &*line.text()), expected);
         seen.push((line.at, line.ended));
         if expected.1 != "three" {
             roll.write(expected.1);
@@ -120,6 +120,19 @@ fn long_lines_come_in_pieces() {
 }
 
 #[test]
+fn a_log_of_many_short_lines_is_kept_up_to_its_limit_however_fast_it_comes() {
+    let mut stage = Stage::with(|settings| settings.log_bytes_max = 1 << 20);
+    // That is 5 bytes less than the limit.
+    stage.run("seq 1 165668");
+    let lines = lines(&stage, "t1");
+    assert_eq!(lines.len(), 165_668);
+    assert!(lines.iter().all(|(stream, _)| *stream == Stream::Stdout), "nothing was cut");
+    let files = fs::read_dir(stage.path("logs/abcdef")).expect("logs").flatten();
+    let on_disk: u64 = files.map(|file| file.metadata().expect("a file").len()).sum();
+    assert!(on_disk < (1 << 20) + (256 << 10), "{on_disk} bytes");
+}
+
+#[test]
 fn a_flood_fills_neither_disk_nor_memory_and_is_cut_with_a_notice() {
     let mut stage = Stage::with(|settings| settings.log_bytes_max = 1 << 20);
     let ended =
@@ -137,7 +150,7 @@ fn a_flood_fills_neither_disk_nor_memory_and_is_cut_with_a_notice() {
     let path = log::path(stage.home.path(), &"abcdef/t1/1".parse().expect("a key"));
     let kept =
         log::read(&path).map(|line| line.expect("a line")).filter(|line| line.stream != Stream::Windlass);
-    let kept: u64 = kept.map(|line| line.text.len() as u64 + u64::from(line.ended)).sum();
+    let kept: u64 = kept.map(|line| line.bytes.len() as u64 + u64::from(line.ended)).sum();
     assert_eq!(cut + kept, 60_000_012 + 5, "what is not there is counted");
     let files = fs::read_dir(stage.path("logs/abcdef")).expect("logs").flatten();
     let on_disk: u64 = files.map(|file| file.metadata().expect("a file").len()).sum();
@@ -151,7 +164,7 @@ fn the_last_lines_of_a_log_are_at_hand() {
     stage.run("seq 1 100");
     let path = log::path(stage.home.path(), &"abcdef/t1/1".parse().expect("a key"));
     let last = log::last_lines(&path, 3).expect("a log");
-    assert_eq!(last.iter().map(|line| &*line.text).collect::<Vec<_>>(), ["98", "99", "100"]);
+    assert_eq!(last.iter().map(LogLine::text).collect::<Vec<_>>(), ["98", "99", "100"]);
 }
 
 #[test]
