@@ -20,6 +20,7 @@ const TURN_BYTES_MAX: usize = 4 << 20;
 pub struct Core {
     state: State,
     slots: u32,
+    held: bool,
     records_max: usize,
     records: Vec<Record>,
     bytes: usize,
@@ -28,7 +29,7 @@ pub struct Core {
 impl Core {
     /// A core over the state that a journal gave.
     pub fn new(state: State, slots: u32) -> Self {
-        Self { state, slots, records_max: TURN_RECORDS_MAX, records: Vec::new(), bytes: 0 }
+        Self { state, slots, held: false, records_max: TURN_RECORDS_MAX, records: Vec::new(), bytes: 0 }
     }
 
     /// The state as it is, ahead of the journal by what [`Core::take_records`] has not yet given.
@@ -43,6 +44,12 @@ impl Core {
             self.follow(stamp);
         }
         self.has_room()
+    }
+
+    /// Starts nothing, or starts again: for an engine whose disk is nearly full. Its runs are paused, too, but one that comes
+    /// in or goes on would start before that.
+    pub fn hold_starts(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// Cuts turns shorter than they would be: what follows must come all the same.
@@ -104,8 +111,9 @@ impl Core {
 
     fn follow(&mut self, stamp: Stamp) {
         let mut fresh = std::mem::take(&mut self.state.fresh);
+        let slots = if self.held { 0 } else { self.slots };
         while self.has_room() {
-            let events = follow::next(&self.state, &mut fresh, self.slots, stamp);
+            let events = follow::next(&self.state, &mut fresh, slots, stamp);
             if events.is_empty() {
                 break;
             }

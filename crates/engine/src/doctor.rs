@@ -15,7 +15,7 @@ pub use windlass_journal::inspect::{Inspection, Named};
 pub use windlass_journal::repair::Repair;
 
 use crate::clock;
-use crate::engine::BUILD;
+use crate::engine::{BUILD, LEFT_AT_MOST};
 use crate::error::EngineError;
 use crate::reading::Reading;
 
@@ -29,11 +29,12 @@ pub fn look(home: &Path) -> Result<Inspection, EngineError> {
 
 /// Ends what an earlier engine left behind, where no engine is alive. Says how many attempts it was of.
 pub fn sweep(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) -> Result<usize, EngineError> {
-    let home = Home::open_or_create(home, settings)?;
+    let home = Home::open_as_it_is(home, settings)?;
     let _lock = Lock::take(home.path(), None)?;
-    windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, says)?;
+    windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, &mut *says)?;
     let id = windlass_journal::head::home_id(home.path());
-    Ok(id.map_or(0, |id| windlass_worker::sweep(&id.to_string(), |_| false).len()))
+    let Some(id) = id else { return Ok(0) };
+    Ok(windlass_worker::sweep(&id.to_string(), LEFT_AT_MOST, says, |_| false)?.len())
 }
 
 /// The runs that wrote logs and that the journal does not know: what a loss took, as far as anything still shows it.

@@ -42,8 +42,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const SNAPSHOT_RECORDS_MIN: u64 = 20_000;
 /// After how many records a snapshot is worth its while at the orderly end.
 const SNAPSHOT_AT_END_MIN: u64 = 1_000;
+/// What a command needs of the disk at most, to open a journal and to add to it.
+const COMMAND_BYTES: u64 = 1 << 20;
 /// How long an old keeper may take to end what it has: the grace of a stop, and some.
 const OLD_KEEPER_AT_MOST: Span = Span::from_secs(15);
+/// How long what an old engine left may take to end.
+pub(crate) const LEFT_AT_MOST: Span = Span::from_secs(15);
 /// The name of this build, in the journal and in snapshots: its version and a digest of its sources (`build.rs`).
 pub const BUILD: &str = env!("WINDLASS_BUILD");
 
@@ -97,9 +101,9 @@ impl Engine {
                 |source| EngineError::System { doing: "become the one that orphans fall to", source };
             windlass_worker::become_subreaper().map_err(failed)?;
         }
-        windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, says)?;
+        windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, &mut *says)?;
         let mut journal = SqliteJournal::open(&home, &lock, BUILD)?;
-        let swept = windlass_worker::sweep(&journal.home_id().to_string(), |_| false);
+        let swept = windlass_worker::sweep(&journal.home_id().to_string(), LEFT_AT_MOST, says, |_| false)?;
         let state = recover::replay(&mut journal)?;
         for run in state.runs.values() {
             journal.hold(run.plan_digest, &run.plan, run.env);
@@ -241,6 +245,7 @@ impl Engine {
         if let Some(jumped) = self.clock.compare() {
             mail.letters.push(letter(Input::Report(jumped))?);
         }
+        self.look_at_disk(&mut mail.letters)?;
         while let Some(message) = next.take().or_else(|| self.inbox.try_recv().ok()) {
             match message {
                 Message::Command(command, reply) if self.draining && takes_on(&command) => {
@@ -263,6 +268,10 @@ impl Engine {
                 break;
             }
         }
+        if self.disk_low {
+            // Runs that came with this mail, or were to go on, are paused as well.
+            mail.letters.push(letter(Input::Report(Report::DiskLow { low: true }))?);
+        }
         self.look_around(&mut mail.letters)?;
         Ok(mail)
     }
@@ -279,7 +288,19 @@ impl Engine {
         self.inbox.recv_timeout(longest).ok()
     }
 
-    /// What is looked at every few seconds: the home, its disk, the list of live attempts.
+    /// Sees at each turn that the disk has little room left, before anything of the turn can start: what runs may fill it
+    /// at any moment. That there is room again is seen every few seconds, so that at the brink not every turn says so.
+    fn look_at_disk(&mut self, letters: &mut Vec<Letter<SyncSender<Answer>>>) -> Result<(), EngineError> {
+        let low = self.home.is_low().unwrap_or(self.disk_low);
+        if low || (self.disk_low && clock::awake().saturating_sub(self.looked) >= LOOK_EVERY) {
+            self.disk_low = low;
+            self.core.hold_starts(low);
+            letters.push(letter(Input::Report(Report::DiskLow { low }))?);
+        }
+        Ok(())
+    }
+
+    /// What is looked at every few seconds: the home, the list of live attempts.
     fn look_around(&mut self, letters: &mut Vec<Letter<SyncSender<Answer>>>) -> Result<(), EngineError> {
         let awake = clock::awake();
         if awake.saturating_sub(self.looked) < LOOK_EVERY {
@@ -287,11 +308,6 @@ impl Engine {
         }
         self.looked = awake;
         self.journal.check()?;
-        let low = self.home.is_low().unwrap_or(self.disk_low);
-        if low || self.disk_low {
-            self.disk_low = low;
-            letters.push(letter(Input::Report(Report::DiskLow { low }))?);
-        }
         if let Some(lost) = self.compare_lists() {
             letters.push(letter(Input::Report(lost))?);
         }
@@ -318,8 +334,17 @@ impl Engine {
     }
 }
 
-/// Opens the home. Where the disk has no room for it, what an engine that died left half-captured goes first.
+/// Opens the home. Where the disk has no room for it, what an engine that died left half-captured goes first. A command
+/// is carried out all the same.
 fn open_home(options: &Options) -> Result<Home, EngineError> {
+    if options.role == Role::Command {
+        let home = Home::open_as_it_is(&options.home, options.home_settings)?;
+        if home.free().is_ok_and(|free| free < COMMAND_BYTES) {
+            // The command it was kept for. Where it can't be given up the journal will say what is missing.
+            home.release_reserve().unwrap_or_default();
+        }
+        return Ok(home);
+    }
     match Home::open_or_create(&options.home, options.home_settings) {
         Err(HomeError::NoSpace { .. }) => {
             let _lock = Lock::take(&options.home, None)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use windlass_core::input::Rejection;
 pub use windlass_journal::error::ANOTHER_HOME;
 use windlass_journal::error::{BlobError, HomeError, JournalError, LockError};
-use windlass_worker::{OldKeeperError, WorkerError};
+use windlass_worker::{LeftBehind, OldKeeperError, WorkerError};
 
 /// A failure, in most cases one after which the engine's process must end. What it had acknowledged is in the journal.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum EngineError {
     /// The keeper of the engine before this one does not end.
     #[error(transparent)]
     OldKeeper(#[from] OldKeeperError),
+    /// Something that an earlier engine left does not end.
+    #[error(transparent)]
+    LeftBehind(#[from] LeftBehind),
     /// A plan was not taken.
     #[error("the plan was not taken: {0}")]
     Refused(Rejection),
@@ -58,6 +61,10 @@ impl EngineError {
             Self::Lock(LockError::Io { .. }) => Some(ANOTHER_HOME.into()),
             Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
             Self::OldKeeper(error) => error.hint().map(str::to_owned),
+            Self::LeftBehind(left) => Some(format!(
+                "see what it waits for with `ps -o pid,stat,wchan,args -p {}`, and try again when it is gone",
+                left.pid
+            )),
             Self::Worker(_) | Self::Refused(_) | Self::System { .. } => None,
         }
     }

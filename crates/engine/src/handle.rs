@@ -54,13 +54,14 @@ impl Handle {
         }
     }
 
-    /// Makes a run of a plan. Returns once it is in the journal.
-    pub fn start(&self, new: &NewRun) -> Result<Result<RunId, Gone>, EngineError> {
+    /// Makes a run of a plan. Returns once it is in the journal. `named` hears each name that is tried before it is.
+    pub fn start(&self, new: &NewRun, named: &dyn Fn(RunId)) -> Result<Result<RunId, Gone>, EngineError> {
         let plan = serde_json::to_vec(&*new.plan).expect("a plan is plain data");
         let env = serde_json::to_vec(&new.env).expect("variables are plain data");
         let (plan_digest, env_digest) = (self.blobs.put(&plan)?, self.blobs.put(&env)?);
         loop {
             let run = RunId::from_random(random()?);
+            named(run);
             let submission = Submission {
                 run,
                 plan: Arc::clone(&new.plan),

@@ -42,16 +42,22 @@ pub struct Home {
 impl Home {
     /// Opens a home for an engine, or makes an empty one. Nothing of a journal is touched.
     pub fn open_or_create(path: &Path, settings: HomeSettings) -> Result<Self, HomeError> {
+        let home = Self::open_as_it_is(path, settings)?;
+        home.demand_free()?;
+        home.make_reserve()?;
+        Ok(home)
+    }
+
+    /// The same for somebody who starts nothing and writes little, which may be just what a full disk needs: no room is
+    /// demanded, and the reserve stays as it is.
+    pub fn open_as_it_is(path: &Path, settings: HomeSettings) -> Result<Self, HomeError> {
         let nearest = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
         let kind = os::unsafe_file_system(nearest).map_err(HomeError::io("look at the disk of", nearest))?;
         if let Some(kind) = kind.filter(|_| !settings.force) {
             return Err(HomeError::FileSystem { path: path.to_owned(), kind });
         }
         let path = make_private(path)?;
-        let home = Self { blobs: Arc::new(FolderBlobs::new(&path.join("blobs"))), path, settings };
-        home.demand_free()?;
-        home.make_reserve()?;
-        Ok(home)
+        Ok(Self { blobs: Arc::new(FolderBlobs::new(&path.join("blobs"))), path, settings })
     }
 
     /// Where it is: absolute, without links.

@@ -1,5 +1,5 @@
-//! The questions of the runs that are followed: asked at this terminal one after the other while the rest goes on, or
-//! answered with yes where that was wished. Never: an answer that nobody gave.
+//! The questions of the runs that are followed: asked at this terminal one after the other while the rest goes on.
+//! Never: an answer that nobody gave.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _};
@@ -25,7 +25,7 @@ pub(crate) type AskEngine<'a> = dyn FnMut(&mut Desk, Ask) -> Outcome<Answer> + '
 enum Manner {
     /// They are asked at this terminal.
     Here,
-    /// They are answered with yes.
+    /// The engine answers them with yes.
     Yes,
     /// They stay open.
     Nowhere,
@@ -40,7 +40,7 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// No question yet. `yes` answers all of them.
+    /// No question yet. With `yes` the engine answers all of them.
     pub(crate) fn new(yes: bool, is_json: bool) -> Self {
         let manner = match yes {
             true => Manner::Yes,
@@ -48,6 +48,11 @@ impl Asking {
             false => Manner::Nowhere,
         };
         Self { manner, questions: VecDeque::new(), hears: false }
+    }
+
+    /// Whether questions are answered: at this terminal, or with yes.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.manner != Manner::Nowhere
     }
 
     /// Whether questions are asked at this terminal.
@@ -75,7 +80,7 @@ impl Asking {
 
     /// Takes up what these runs ask. What is shown with a question may lie in blobs: it is read from the home.
     pub(crate) fn look(&mut self, runs: &[RunId], desk: &Desk, teller: &mut Teller, to_news: &Sender<News>) {
-        if runs.is_empty() || self.manner == Manner::Nowhere {
+        if runs.is_empty() || !self.is_here() {
             return;
         }
         let Ok(reading) = lookup::open(desk) else { return };
@@ -90,7 +95,7 @@ impl Asking {
                 }
             }
         }
-        if self.is_here() && was_idle && !self.questions.is_empty() {
+        if was_idle && !self.questions.is_empty() {
             self.listen(to_news);
             self.put(teller);
         }
@@ -127,20 +132,6 @@ impl Asking {
         self.manner = Manner::Nowhere;
         self.questions.clear();
         teller.answered();
-    }
-
-    /// Answers all questions with yes, where that was wished.
-    pub(crate) fn answer_all(
-        &mut self,
-        desk: &mut Desk,
-        teller: &mut Teller,
-        ask_engine: &mut AskEngine<'_>,
-    ) {
-        while self.manner == Manner::Yes
-            && let Some((run, asked)) = self.questions.pop_front()
-        {
-            say(teller, ask_engine(desk, approval(run, &asked, ApprovalAnswer::Approved)));
-        }
     }
 
     /// Reads what is typed, on a thread of its own: a line may come at any time, or never.

@@ -17,6 +17,7 @@ use windlass_engine::reading::Reading;
 
 use crate::asking::{AskEngine, Asking};
 use crate::desk::Desk;
+use crate::door::{hosted, rests_for_people};
 use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::host::Host;
@@ -68,14 +69,12 @@ impl Following {
             self.teller.follow(run, progress, &goal);
         }
         self.asking.look(runs, desk, &mut self.teller, &host.to_news);
-        self.answer_all(desk, &mut |_, ask| host.submit(ask, "cli --yes"));
         host.open_door();
         let (mut signalled, mut signals_seen) = (None, 0);
         let end = loop {
             match host.news.recv_timeout(FRAME) {
                 Ok(News::Records(batch)) => {
                     self.hear(&batch, desk, &host.to_news);
-                    self.answer_all(desk, &mut |_, ask| host.submit(ask, "cli --yes"));
                     self.say_what_goes_on(&batch, desk, host);
                 }
                 Ok(News::Signal(signal)) => {
@@ -113,8 +112,7 @@ impl Following {
             self.tell_the_past(&mut reading, run)?;
         }
         self.asking.look(&[run], desk, &mut self.teller, &to_news);
-        self.answer_all(desk, &mut steer::send);
-        watch(reading, run, self.asking.is_here(), to_news.clone())?;
+        watch(reading, run, self.asking.is_answered(), to_news.clone())?;
         let end = self.attend(desk, &news, &to_news);
         self.conclude(desk, &[run], &end)
     }
@@ -134,7 +132,6 @@ impl Following {
             match news.recv_timeout(FRAME) {
                 Ok(News::Records(batch)) => {
                     self.hear(&batch, desk, to_news);
-                    self.answer_all(desk, &mut steer::send);
                 }
                 Ok(News::Signal(signal)) => return End::Signal(signal),
                 Ok(News::Word(Some(word))) => self.word(&word, desk, &mut steer::send),
@@ -153,10 +150,6 @@ impl Following {
         self.teller.tell(batch);
         let runs = self.asking.see(batch, &mut self.teller);
         self.asking.look(&runs, desk, &mut self.teller, to_news);
-    }
-
-    fn answer_all(&mut self, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
-        self.asking.answer_all(desk, &mut self.teller, ask_engine);
     }
 
     fn word(&mut self, word: &str, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
@@ -188,7 +181,7 @@ impl Following {
         let asked = host.handle.query(move |state| {
             let is_busy =
                 |run: &&windlass_core::state::Run| run.phase == Phase::Running && !run.waits_for_people();
-            let busy: Vec<RunId> = crate::host::hosted(state).filter(is_busy).map(|run| run.id).collect();
+            let busy: Vec<RunId> = hosted(state).filter(is_busy).map(|run| run.id).collect();
             if busy.iter().any(|run| own.contains(run)) { Vec::new() } else { busy }
         });
         let others = asked.unwrap_or_default();
@@ -261,14 +254,14 @@ fn worse(one: Exit, other: Exit) -> Exit {
 }
 
 /// Whether a run has come to a rest for those who follow it.
-fn rests(state: &State, run: RunId, asks_here: bool) -> bool {
+fn rests(state: &State, run: RunId, is_answered: bool) -> bool {
     state.run(run).is_none_or(|run| {
-        run.phase == Phase::Finished || run.has_paused() || (run.waits_for_people() && !asks_here)
+        run.phase == Phase::Finished || run.has_paused() || rests_for_people(run, is_answered)
     })
 }
 
 /// Reads the journal on a thread of its own, and passes on what happens in a run until it rests or its engine is gone.
-fn watch(mut reading: Reading, run: RunId, asks_here: bool, to_news: Sender<News>) -> Outcome<()> {
+fn watch(mut reading: Reading, run: RunId, is_answered: bool, to_news: Sender<News>) -> Outcome<()> {
     let watching = move || {
         let to_user = to_news.clone();
         let mut each = |record: &Record, _: &State| {
@@ -277,7 +270,7 @@ fn watch(mut reading: Reading, run: RunId, asks_here: bool, to_news: Sender<News
             if sent { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let mut idle = |state: &State, alive: bool| {
-            if !alive || rests(state, run, asks_here) {
+            if !alive || rests(state, run, is_answered) {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())

@@ -2,18 +2,16 @@
 //! the user. Never: talking to the user.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Ask, Command};
-use windlass_core::machine::run::Phase;
-use windlass_core::state::{Run, State};
 use windlass_engine::engine::Engine;
 use windlass_engine::handle::Handle;
 
+use crate::door::Door;
 use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::news::News;
@@ -30,35 +28,6 @@ pub(crate) struct Host {
     door: Arc<Door>,
 }
 
-/// When the engine may end.
-#[derive(Default)]
-struct Door {
-    /// All that it was started for has reached it.
-    is_open: AtomicBool,
-    /// The run whose questions are asked on this terminal: waiting for their answers is no rest.
-    asks_here: Mutex<Option<RunId>>,
-}
-
-impl Door {
-    fn asks_here(&self) -> MutexGuard<'_, Option<RunId>> {
-        self.asks_here.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lets_out(&self, state: &State) -> bool {
-        self.is_open.load(Ordering::Acquire)
-            && hosted(state).all(|run| {
-                let is_asked_here = *self.asks_here() == Some(run.id);
-                run.phase == Phase::Paused || (run.waits_for_people() && !is_asked_here)
-            })
-    }
-}
-
-/// The unfinished runs that the newest engine works on.
-pub(crate) fn hosted(state: &State) -> impl Iterator<Item = &Run> {
-    let unfinished = state.unfinished.iter().filter_map(|id| state.run(*id));
-    unfinished.filter(|run| run.host == state.epoch)
-}
-
 impl Host {
     /// Lets an engine turn until all its runs are final, paused or waiting for people only. `hosts` is whether it takes
     /// plans of other terminals.
@@ -69,21 +38,25 @@ impl Host {
         let handle = engine.handle();
         let (to_news, news) = mpsc::channel();
         signals::drain(handle.clone(), to_news.clone());
+        let door = Arc::new(Door::default());
         if let Some(socket) = socket {
-            let served = socket::serve(&socket, handle.clone(), hosts);
+            let served = socket::serve(
+                &socket,
+                socket::Hosting { handle: handle.clone(), door: Arc::clone(&door), hosts },
+            );
             served.map_err(|error| failed("the socket for other terminals could not be made", &error))?;
         }
         let batches = handle.subscribe();
-        let door = Arc::new(Door::default());
-        let watched = Arc::clone(&door);
+        let (watched, asked) = (Arc::clone(&door), Arc::clone(&door));
         let turning = thread::Builder::new()
             .name("engine".into())
             .spawn(move || engine.run(|state| watched.lets_out(state)))
             .map_err(|error| failed("no thread could be had", &error))?;
-        let to = to_news.clone();
+        let (to, answering) = (to_news.clone(), handle.clone());
         let passing = move || {
             for batch in batches {
-                to.send(News::Records(batch)).unwrap_or_default();
+                to.send(News::Records(Arc::clone(&batch))).unwrap_or_default();
+                asked.answer(&batch, &answering);
             }
             // The batches end with the engine; its panics end the process.
             let ended = turning.join().unwrap_or(Ok(()));
@@ -99,19 +72,24 @@ impl Host {
 
     /// Everything that it was started for has reached it: from here on it may end.
     pub(crate) fn open_door(&self) {
-        self.door.is_open.store(true, Ordering::Release);
+        self.door.open();
         // It looks whether it is done when something reaches it.
         self.handle.query(|_| ()).unwrap_or_default();
     }
 
     /// The questions of this run are asked here.
     pub(crate) fn ask_here(&self, run: RunId) {
-        *self.door.asks_here() = Some(run);
+        self.door.ask_here(Some(run));
+    }
+
+    /// All questions of this run are answered with yes.
+    pub(crate) fn say_yes(&self, run: RunId) {
+        self.door.answer_all(run, &self.handle);
     }
 
     /// Nobody can be asked here any more: where only people are left it ends.
     pub(crate) fn ask_nowhere(&self) {
-        *self.door.asks_here() = None;
+        self.door.ask_here(None);
         self.handle.query(|_| ()).unwrap_or_default();
     }
 

@@ -7,6 +7,7 @@ mod cli;
 mod closing;
 mod config;
 mod desk;
+mod door;
 mod error;
 mod exit;
 mod failures;

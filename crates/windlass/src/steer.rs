@@ -33,10 +33,21 @@ pub(crate) fn find_task(desk: &Desk, run: &str, task: &str) -> Outcome<(RunId, T
 
 /// Carries a command about a run out, and says what came of it: `said` reads that off the run as it is then.
 pub(crate) fn carry_out(desk: &mut Desk, run: RunId, ask: Ask, said: impl FnOnce(&Run) -> String) -> Outcome {
-    let again = match send(desk, ask)? {
+    let answer = send(desk, ask)?;
+    say(desk, run, &answer, said)
+}
+
+/// Says what came of a command about a run.
+pub(crate) fn say(
+    desk: &mut Desk,
+    run: RunId,
+    answer: &Answer,
+    said: impl FnOnce(&Run) -> String,
+) -> Outcome {
+    let again = match answer {
         Answer::Accepted => "",
         Answer::Already => " It was so already.",
-        Answer::Refused(rejection) => return Err(Report::of(Exit::Failed, &rejection).into()),
+        Answer::Refused(rejection) => return Err(Report::of(Exit::Failed, rejection).into()),
     };
     let reading = lookup::open(desk)?;
     let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;

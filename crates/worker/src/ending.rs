@@ -40,8 +40,9 @@ impl Ending {
         self.force_at = self.force_at.min(clock::monotonic() + grace);
     }
 
-    /// Does what is due to these processes and all that descend from them; gives the time until the next step.
-    pub(crate) fn step(&mut self, roots: impl Fn() -> Vec<Pid>) -> Duration {
+    /// Does what is due to these processes and all that descend from them; gives the time until the next step. Each
+    /// step asks for them anew, since a number may be another's by then.
+    pub(crate) fn step(&mut self, roots: impl Fn() -> Vec<Look>) -> Duration {
         let now = clock::monotonic();
         if now < self.force_at {
             if !self.warned {
@@ -63,7 +64,7 @@ impl Ending {
 
 /// Ends these and all that descends from them at once; says what that was. Holds everything first, so that nothing new is
 /// made while it is counted, and then ends it.
-pub(crate) fn force(roots: impl Fn() -> Vec<Pid>) -> HashSet<Process> {
+pub(crate) fn force(roots: impl Fn() -> Vec<Look>) -> HashSet<Process> {
     let mut held = HashSet::new();
     for _ in 0..HOLDS_MAX {
         let found = descent(roots());
@@ -81,36 +82,41 @@ pub(crate) fn force(roots: impl Fn() -> Vec<Pid>) -> HashSet<Process> {
     held
 }
 
-/// Whether a process is still there, and not only waits to be taken.
-pub(crate) fn is_alive(process: Process) -> bool {
-    Host::look_at(process.pid).is_some_and(|look| look.process == process && !look.over)
+/// Those of these that are still there, and don't only wait to be taken. What has the number of one that is gone is
+/// another process.
+pub(crate) fn alive<'a>(processes: impl IntoIterator<Item = &'a Process>) -> Vec<Look> {
+    let look =
+        |process: &Process| Host::look_at(process.pid).filter(|look| look.process == *process && !look.over);
+    processes.into_iter().filter_map(look).collect()
 }
 
 /// These processes and everything that descends from them, as far as it still lives.
-pub(crate) fn descent(roots: Vec<Pid>) -> Vec<Process> {
+pub(crate) fn descent(roots: Vec<Look>) -> Vec<Process> {
     looks_at_descent(roots).into_iter().map(|look| look.process).collect()
 }
 
 /// The same, with what the system says about each.
-pub(crate) fn looks_at_descent(roots: Vec<Pid>) -> Vec<Look> {
+pub(crate) fn looks_at_descent(roots: Vec<Look>) -> Vec<Look> {
     let mut found = looks_at_all(roots);
     found.retain(|look| !look.over);
     found
 }
 
 /// The same, those included that are over and wait to be taken.
-pub(crate) fn looks_at_all(roots: Vec<Pid>) -> Vec<Look> {
+pub(crate) fn looks_at_all(roots: Vec<Look>) -> Vec<Look> {
     let mut found = Vec::new();
     let mut known = HashSet::new();
     let mut to_visit = roots;
-    while let Some(pid) = to_visit.pop() {
-        if !known.insert(pid) {
-            continue;
-        }
-        if let Some(look) = Host::look_at(pid) {
+    while let Some(look) = to_visit.pop() {
+        if known.insert(look.process) {
+            to_visit.extend(look_at_children(look.process.pid));
             found.push(look);
-            to_visit.extend(Host::children(pid));
         }
     }
     found
+}
+
+/// The children of a process, those included that are over.
+pub(crate) fn look_at_children(pid: Pid) -> Vec<Look> {
+    Host::children(pid).into_iter().filter_map(Host::look_at).collect()
 }

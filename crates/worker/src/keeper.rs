@@ -11,9 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
+use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent, look_at_children};
 use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
-use crate::os::{Host, Os as _, Pid, Process, Signal, Waited};
+use crate::os::{Host, Look, Os as _, Pid, Process, Signal, Waited};
 use crate::wire::{FromKeeper, Message as _, ToKeeper};
 use crate::{clock, monitor};
 
@@ -121,11 +121,11 @@ impl KeeperProcess {
 }
 
 /// The children of this process that no keeper of it is: what a dead keeper left to it.
-pub(crate) fn left_to_this_process() -> Vec<Pid> {
+pub(crate) fn left_to_this_process() -> Vec<Look> {
     let known = KEEPERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_keeper = |pid: &Pid| known.contains(&pid.as_raw_nonzero().get().cast_unsigned());
-    let mut children = Host::children(rustix::process::getpid());
-    children.retain(|child| !is_keeper(child));
+    let is_keeper = |pid: Pid| known.contains(&pid.as_raw_nonzero().get().cast_unsigned());
+    let mut children = look_at_children(rustix::process::getpid());
+    children.retain(|child| !is_keeper(child.process.pid));
     children
 }
 
@@ -239,9 +239,10 @@ impl Keeper {
     }
 
     /// Children that are no monitors: what dead monitors left.
-    fn orphan_roots(&self) -> Vec<Pid> {
-        let children = Host::children(rustix::process::getpid());
-        children.into_iter().filter(|child| !self.monitors.contains(child)).collect()
+    fn orphan_roots(&self) -> Vec<Look> {
+        let mut children = look_at_children(rustix::process::getpid());
+        children.retain(|child| !self.monitors.contains(&child.process.pid));
+        children
     }
 
     /// Once the engine is gone monitors end by themselves; one that does not in time is ended, and its attempt

@@ -41,7 +41,7 @@ pub use report::{AttemptEnded, Captured, WorkerError, WorkerReport};
 pub use settings::{OUTPUT_BYTES_MAX, Settings};
 pub use settle::{EXTRACTS_BYTES_MAX, VALUE_BYTES_MAX, check_schema, settle, value_of};
 pub use supervise::{Blobs, Supervisor, Surroundings};
-pub use sweep::sweep;
+pub use sweep::{LeftBehind, sweep};
 
 /// Lets orphans come to this process, so that it can end what a dead keeper leaves. For the binary that is an engine;
 /// a library's host may have children of its own.

@@ -7,9 +7,9 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 use std::{fs, io};
 
-use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
+use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent, look_at_children};
 use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
-use crate::os::{Fault, Host, Launch, Os as _, Pid, Process, Signal, Starter, Step, Waited};
+use crate::os::{Fault, Host, Launch, Look, Os as _, Pid, Process, Signal, Starter, Step, Waited};
 use crate::wire::{Account, FromMonitor, Message as _, Order, Start, ToMonitor};
 
 /// Lives as a monitor, and ends the process when the engine is gone and nothing of it is left.
@@ -209,6 +209,6 @@ impl<'a> Watch<'a> {
     }
 }
 
-fn own_children() -> Vec<Pid> {
-    Host::children(rustix::process::getpid())
+fn own_children() -> Vec<Look> {
+    look_at_children(rustix::process::getpid())
 }

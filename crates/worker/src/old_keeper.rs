@@ -11,7 +11,7 @@ use std::time::Duration;
 use windlass_core::time::Span;
 
 use crate::clock;
-use crate::ending::{force, is_alive};
+use crate::ending::{alive, force};
 use crate::keeper::{NAME, lock_path};
 use crate::os::{Host, Os as _, Process, Signal};
 
@@ -106,10 +106,10 @@ pub fn wait_for_old_keeper(
         let until = clock::monotonic() + FORCE_WITHIN;
         let mut ended = HashSet::new();
         while clock::monotonic() < until {
-            ended.extend(force(|| holders(&lock).iter().map(|holder| holder.pid).collect()));
+            ended.extend(force(|| alive(&holders(&lock))));
             std::thread::sleep(TRY_AGAIN);
             // Keeper and monitors may be gone before the others are.
-            ended.retain(|process| is_alive(*process));
+            ended = alive(&ended).into_iter().map(|look| look.process).collect();
             if ended.is_empty() && is_free_within(&file, Duration::ZERO).map_err(failed)? {
                 return Ok(());
             }

@@ -5,47 +5,129 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use windlass_core::id::AttemptKey;
+use windlass_core::time::Span;
 
-use crate::ending::{Ending, GRACE_OF_LEFTOVERS};
+use crate::clock;
+use crate::ending::{Ending, GRACE_OF_LEFTOVERS, alive};
 use crate::environment::OWNERS_SEPARATOR;
 use crate::os::{Host, Os as _, Pid, Process};
 
 /// How often it is looked whether what is ended is over.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// What an earlier engine left and what does not end, whatever is done to it.
+#[derive(Debug, thiserror::Error)]
+#[error("process {pid} of attempt {key}, which an earlier engine left, is still there after {waited}")]
+pub struct LeftBehind {
+    /// The process.
+    pub pid: i32,
+    /// The attempt that it is marked as part of.
+    pub key: AttemptKey,
+    /// How long it was waited for.
+    pub waited: Span,
+}
+
 /// Ends every process whose mark names this home and an attempt that is not live; says how many of each attempt it
-/// ended. Looks again until it finds nothing twice in a row.
-pub fn sweep(home_id: &str, is_live: impl Fn(&AttemptKey) -> bool) -> BTreeMap<AttemptKey, u32> {
-    let mut ended: BTreeMap<AttemptKey, HashSet<Process>> = BTreeMap::new();
-    let mut empty_passes = 0;
-    while empty_passes < 2 {
-        let found = find(home_id, &is_live);
-        if found.is_empty() {
-            empty_passes += 1;
-            continue;
+/// ended. Looks again until it finds nothing twice in a row. `say` is told once, where there is something to wait for.
+pub fn sweep(
+    home_id: &str,
+    at_most: Span,
+    say: impl FnOnce(&str),
+    is_live: impl Fn(&AttemptKey) -> bool,
+) -> Result<BTreeMap<AttemptKey, u32>, LeftBehind> {
+    let mut sweep = Sweep::new(home_id);
+    let until = clock::monotonic() + clock::duration(at_most);
+    let mut say = Some(say);
+    while let Some(next_step) = sweep.step(&is_live) {
+        let Some((pid, key)) = sweep.first_left() else { continue };
+        if let Some(say) = say.take() {
+            say(&format!("waiting for process {pid} of attempt {key} to end"));
         }
-        empty_passes = 0;
-        for (process, key) in &found {
-            ended.entry(key.clone()).or_default().insert(*process);
+        if clock::monotonic() >= until {
+            return Err(LeftBehind { pid, key, waited: at_most });
         }
-        end(&found.into_iter().map(|(process, _)| process.pid).collect::<Vec<_>>());
+        std::thread::sleep(next_step);
     }
-    ended
-        .into_iter()
-        .map(|(key, processes)| (key, u32::try_from(processes.len()).unwrap_or(u32::MAX)))
-        .collect()
+    Ok(sweep.ended())
+}
+
+/// A sweep under way.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    home_id: String,
+    found: Vec<(Process, AttemptKey)>,
+    ending: Ending,
+    /// How often in a row nothing was found.
+    empty_passes: u32,
+    ended: BTreeMap<AttemptKey, HashSet<Process>>,
+}
+
+impl Sweep {
+    pub(crate) fn new(home_id: &str) -> Self {
+        Self {
+            home_id: home_id.to_owned(),
+            found: Vec::new(),
+            ending: Ending::new(GRACE_OF_LEFTOVERS),
+            empty_passes: 0,
+            ended: BTreeMap::new(),
+        }
+    }
+
+    /// Does what is due; none when nothing is left, else the time until the next step.
+    pub(crate) fn step(&mut self, is_live: &impl Fn(&AttemptKey) -> bool) -> Option<Duration> {
+        loop {
+            let left = || alive(self.found.iter().map(|(process, _)| process));
+            if !left().is_empty() {
+                let next_step = self.ending.step(left);
+                // Their parents take them, and tell nobody here: so it is looked again.
+                return Some(next_step.min(LOOK));
+            }
+            self.found = find(&self.home_id, is_live);
+            self.ending = Ending::new(GRACE_OF_LEFTOVERS);
+            if self.found.is_empty() {
+                self.empty_passes += 1;
+                if self.empty_passes == 2 {
+                    return None;
+                }
+            } else {
+                self.empty_passes = 0;
+            }
+            for (process, key) in &self.found {
+                self.ended.entry(key.clone()).or_default().insert(*process);
+            }
+        }
+    }
+
+    /// One that is still to end.
+    pub(crate) fn first_left(&self) -> Option<(i32, AttemptKey)> {
+        let (process, key) = self.found.iter().find(|(process, _)| !alive([process]).is_empty())?;
+        Some((process.pid.as_raw_nonzero().get(), key.clone()))
+    }
+
+    /// How many processes of each attempt were ended.
+    pub(crate) fn ended(&self) -> BTreeMap<AttemptKey, u32> {
+        let count = |processes: &HashSet<Process>| u32::try_from(processes.len()).unwrap_or(u32::MAX);
+        self.ended.iter().map(|(key, processes)| (key.clone(), count(processes))).collect()
+    }
 }
 
 fn find(home_id: &str, is_live: &impl Fn(&AttemptKey) -> bool) -> Vec<(Process, AttemptKey)> {
     let own = own_line();
     let others = Host::all().into_iter().filter(|pid| !own.contains(pid));
     let marked = others.filter_map(|pid| {
-        let marks = Host::variable(pid, "WINDLASS_OWNERS")?;
-        let key = last_of_home(&String::from_utf8_lossy(&marks), home_id)?;
+        key_of(pid, home_id)?;
         let look = Host::look_at(pid).filter(|look| !look.over)?;
+        // What was marked may be gone, and its number another's: that one is asked for its own mark.
+        let key = key_of(pid, home_id)?;
+        Host::look_at(pid).filter(|again| again.process == look.process)?;
         Some((look.process, key))
     });
     marked.filter(|(_, key)| !is_live(key)).collect()
+}
+
+/// The attempt of this home that a process is marked as part of.
+fn key_of(pid: Pid, home_id: &str) -> Option<AttemptKey> {
+    last_of_home(&String::from_utf8_lossy(&Host::variable(pid, "WINDLASS_OWNERS")?), home_id)
 }
 
 /// This process and those that it descends from: they are marked where a run starts another in the same home.
@@ -64,22 +146,22 @@ fn last_of_home(marks: &str, home_id: &str) -> Option<AttemptKey> {
     marks.rsplit(OWNERS_SEPARATOR).find_map(of_home)
 }
 
-fn end(pids: &[Pid]) {
-    let mut ending = Ending::new(GRACE_OF_LEFTOVERS);
-    let alive = || {
-        let lives = |pid: &Pid| Host::look_at(*pid).is_some_and(|look| !look.over);
-        pids.iter().copied().filter(lives).collect::<Vec<_>>()
-    };
-    while !alive().is_empty() {
-        let next_step = ending.step(alive);
-        // Their parents take them, and tell nobody here: so it is looked again.
-        std::thread::sleep(next_step.min(LOOK));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a process that nobody marked")]
+    fn what_has_the_number_of_one_that_is_gone_is_left_alone() {
+        let mut other = std::process::Command::new("sleep").arg("1000").spawn().expect("a process");
+        let look = Pid::from_raw(other.id().cast_signed()).and_then(Host::look_at).expect("it lives");
+        let gone = Process { began: look.process.began - 1, ..look.process };
+        let mut sweep = Sweep::new("a home that marked nothing");
+        sweep.found.push((gone, "aaaaaa/x/1".parse().expect("a key")));
+        while sweep.step(&|_| false).is_some() {}
+        assert_eq!(other.try_wait().expect("our child"), None);
+        other.kill().and_then(|()| other.wait()).expect("our child");
+    }
 
     #[test]
     fn the_innermost_mark_of_this_home_counts() {

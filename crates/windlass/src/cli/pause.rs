@@ -2,11 +2,13 @@
 
 use clap::Args;
 use windlass_core::id::RunId;
-use windlass_core::input::Ask;
+use windlass_core::input::{Answer, Ask, Rejection};
+use windlass_core::state::Run;
 
 use crate::desk::Desk;
 use crate::error::{Outcome, not_supported_yet};
 use crate::exit::Exit;
+use crate::render::plural::count;
 use crate::{lookup, steer};
 
 /// Start nothing new in a run; what runs comes to its end
@@ -37,9 +39,26 @@ impl Pause {
             return Ok(Exit::Done);
         }
         for run in runs {
-            let said = format!("Run {run} is paused; `windlass resume {run}` goes on.");
-            steer::carry_out(desk, run, Ask::Pause { run }, |_| said)?;
+            let answer = steer::send(desk, Ask::Pause { run })?;
+            // It came to its end after the look: there is nothing of it left to pause, and others are.
+            if self.run.is_none() && matches!(answer, Answer::Refused(Rejection::RunEnded(_))) {
+                desk.note(&format!("Run {run} has ended."));
+            } else {
+                steer::say(desk, run, &answer, said)?;
+            }
         }
         Ok(Exit::Done)
     }
+}
+
+/// Where a run stands that was asked to pause.
+fn said(run: &Run) -> String {
+    let id = run.id;
+    if run.has_paused() {
+        return format!("Run {id} is paused; `windlass resume {id}` goes on.");
+    }
+    let in_flight = count(run.in_flight(), "attempt");
+    format!(
+        "Run {id} is pausing: what is in flight comes to its end ({in_flight}); `windlass resume {id}` goes on."
+    )
 }

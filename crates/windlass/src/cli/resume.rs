@@ -133,6 +133,9 @@ fn go_on(
         for run in runs {
             let id = CommandId(format!("{}-{run}-{tries}", id.0).into());
             let command = Command { id, by: "cli".into(), ask: Ask::Resume { run: *run } };
+            if hosting.yes {
+                client.ask(&Request::Yes(*run))?;
+            }
             reply = client.ask(&Request::Command(command))?;
             if !matches!(reply, Reply::Answer(Answer::Accepted | Answer::Already)) {
                 break;
@@ -169,7 +172,11 @@ fn lead(
         }
     }
     let following = Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes);
-    if let ([run], true, None) = (runs, following.is_interactive(), &background) {
+    if hosting.yes {
+        for run in runs {
+            host.say_yes(*run);
+        }
+    } else if let ([run], true, None) = (runs, following.is_interactive(), &background) {
         host.ask_here(*run);
     }
     if let Some(side) = background {

@@ -165,7 +165,7 @@ fn start(
 ) -> Outcome {
     signals::catch()?;
     let options = opening::options(desk, config, Role::Engine, hosting.slots.unwrap_or_else(default_slots));
-    let asked = Request::Start(Box::new(new.clone()));
+    let asked = Request::Start { new: Box::new(new.clone()), yes: hosting.yes };
     match reaching::reach(desk, &options, &mut |client| client.ask(&asked))? {
         Reached::Here(engine) => {
             name_unfinished(desk, engine.state(), new);
@@ -204,13 +204,15 @@ fn lead(
     let command = new.command.clone();
     // An engine that was asked first may have taken the plan before it ended: then that run goes on here.
     let was_taken = host.handle.query(move |state| state.commands.contains_key(&command)).unwrap_or(false);
-    let Ok(run) = host.handle.start(new).map_err(|error| engine_failed(&error))? else {
+    let Ok(run) = host.handle.start(new, &|_| ()).map_err(|error| engine_failed(&error))? else {
         return host.ended_early();
     };
     if was_taken && host.submit(Ask::Resume { run }, "cli").is_err() {
         return host.ended_early();
     }
-    if following.is_interactive() && background.is_none() {
+    if hosting.yes {
+        host.say_yes(run);
+    } else if following.is_interactive() && background.is_none() {
         host.ask_here(run);
     }
     if let Some(side) = background {

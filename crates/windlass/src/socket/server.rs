@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use windlass_core::event::Output;
-use windlass_core::input::{Ask, Command};
+use windlass_core::id::RunId;
+use windlass_core::input::{Answer, Ask, Command};
 use windlass_engine::handle::Handle;
 
+use crate::door::Door;
 use crate::socket::wire::{self, Reply, Request};
 
 /// How often it is looked whether the socket is still in its place.
@@ -25,11 +27,22 @@ const CLIENTS_MAX: usize = 64;
 const CLIENT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Takes requests at a path from now on, until the process ends. The caller has the lock of the home: what lies at the
-/// path was left by another. `hosts` is whether plans of others are taken.
-pub(crate) fn serve(path: &Path, handle: Handle, hosts: bool) -> io::Result<()> {
+/// path was left by another.
+pub(crate) fn serve(path: &Path, host: Hosting) -> io::Result<()> {
     let bound = Bound::new(path)?;
-    thread::Builder::new().name("socket".into()).spawn(move || take(bound, &handle, hosts))?;
+    thread::Builder::new().name("socket".into()).spawn(move || take(bound, &host))?;
     Ok(())
+}
+
+/// The engine that is reached by a socket.
+#[derive(Clone)]
+pub(crate) struct Hosting {
+    /// The way to it.
+    pub(crate) handle: Handle,
+    /// Whose questions it answers.
+    pub(crate) door: Arc<Door>,
+    /// Whether plans of others are taken.
+    pub(crate) hosts: bool,
 }
 
 /// A listener and the file that leads to it.
@@ -105,7 +118,7 @@ impl Drop for Client {
     }
 }
 
-fn take(mut bound: Bound, handle: &Handle, hosts: bool) {
+fn take(mut bound: Bound, host: &Hosting) {
     let every = Timespec { tv_sec: LOOK_EVERY.as_secs().cast_signed(), tv_nsec: 0 };
     let clients = Arc::new(Clients::default());
     loop {
@@ -116,10 +129,10 @@ fn take(mut bound: Bound, handle: &Handle, hosts: bool) {
         poll(&mut waited_for, Some(&every)).unwrap_or_default();
         match bound.listener.accept() {
             Ok((stream, _)) => {
-                let (handle, client) = (handle.clone(), clients.admit());
+                let (host, client) = (host.clone(), clients.admit());
                 let serving = thread::Builder::new().name("socket client".into());
                 let conversing = move || {
-                    converse(stream, &handle, hosts);
+                    converse(stream, &host);
                     drop(client);
                 };
                 // Where no thread can be had the client sees a closed socket, and tries again.
@@ -146,11 +159,11 @@ fn is_of_the_client(error: &io::Error) -> bool {
 }
 
 /// Answers one client until it leaves, or until the engine has ended.
-fn converse(stream: UnixStream, handle: &Handle, hosts: bool) {
+fn converse(stream: UnixStream, host: &Hosting) {
     let Ok(mut to) = prepared(&stream) else { return };
     let mut from = BufReader::new(stream);
     while let Ok(Some(request)) = wire::read::<Request>(&mut from) {
-        let Some(reply) = answer(request, handle, hosts) else { return };
+        let Some(reply) = answer(request, host) else { return };
         if wire::write(&mut to, &reply).is_err() {
             return;
         }
@@ -166,7 +179,7 @@ fn prepared(stream: &UnixStream) -> io::Result<UnixStream> {
 }
 
 /// The reply to a request; none where the engine has ended: the client looks into the journal then.
-fn answer(request: Request, handle: &Handle, hosts: bool) -> Option<Reply> {
+fn answer(request: Request, host: &Hosting) -> Option<Reply> {
     if let Some(why) = request.refusal() {
         return Some(Reply::Refused(why));
     }
@@ -175,18 +188,35 @@ fn answer(request: Request, handle: &Handle, hosts: bool) -> Option<Reply> {
         Request::Command(command) if matches!(command.ask, Ask::SubmitPlan(_)) => {
             Some(Reply::Refused("a plan is handed over by `start`, not as a command".into()))
         }
-        Request::Command(command) if !has_bodies(&command, handle) => {
+        Request::Command(command) if !has_bodies(&command, &host.handle) => {
             Some(Reply::Refused("the output is a blob that this home does not have".into()))
         }
-        Request::Command(command) => handle.submit(command).ok().map(Reply::Answer),
-        Request::Start(_) if !hosts => Some(Reply::Refused(
+        Request::Command(command) => host.handle.submit(command).ok().map(Reply::Answer),
+        Request::Start { .. } if !host.hosts => Some(Reply::Refused(
             "the engine of this home was started with --no-host: it takes no other plans".into(),
         )),
-        Request::Start(new) => match handle.start(&new) {
-            Ok(Ok(run)) => Some(Reply::Started(run)),
+        Request::Yes(run) => {
+            host.door.answer_all(run, &host.handle);
+            Some(Reply::Answer(Answer::Accepted))
+        }
+        Request::Start { new, yes } => match host.handle.start(&new, &|run| host.name(run, yes)) {
+            Ok(Ok(run)) => {
+                // Where the plan was handed over before, the run is another than the one that was named.
+                host.name(run, yes);
+                Some(Reply::Started(run))
+            }
             Ok(Err(_)) => None,
             Err(error) => Some(Reply::Refused(error.to_string())),
         },
+    }
+}
+
+impl Hosting {
+    /// Hears the name of a run before it is made: it may ask at once, and an engine that nobody answers ends.
+    fn name(&self, run: RunId, yes: bool) {
+        if yes {
+            self.door.say_yes(run);
+        }
     }
 }
 

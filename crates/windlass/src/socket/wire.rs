@@ -21,7 +21,14 @@ pub(crate) enum Request {
     /// To carry out a command.
     Command(Command),
     /// To make a run of a plan, and to host it.
-    Start(Box<NewRun>),
+    Start {
+        /// The plan.
+        new: Box<NewRun>,
+        /// Whether its questions are answered with yes.
+        yes: bool,
+    },
+    /// To answer the questions of a run with yes.
+    Yes(RunId),
 }
 
 impl Request {
@@ -29,7 +36,8 @@ impl Request {
     pub(crate) fn refusal(&self) -> Option<String> {
         let (id, by) = match self {
             Self::Command(command) => (&command.id, &command.by),
-            Self::Start(new) => (&new.command, &new.by),
+            Self::Start { new, .. } => (&new.command, &new.by),
+            Self::Yes(_) => return None,
         };
         let is_long = id.0.len() > NAME_BYTES_MAX || by.len() > NAME_BYTES_MAX;
         is_long.then(|| {

@@ -1,10 +1,11 @@
 //! `kill -9` at any moment, then `resume`: nothing that was won is lost, and nothing that was done is done again.
-//! Each campaign kills at seeded moments: after so many lines of `--json`, each of which is a record made durable.
+//! Each campaign kills at seeded moments: after so many lines of `--json`, each of which is a record made durable. A
+//! closed gate keeps the run from ending first, so that every kill hits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -13,39 +14,52 @@ use tempfile::TempDir;
 /// How many records an uninterrupted run of the plan comes to, about.
 const RECORDS: u64 = 260;
 
-/// Fifty tasks of every kind that part of a plan may be, each of which leaves its key behind as a side effect.
+/// How many links of the chain have a gate, and how often a run is killed in front of one.
+const LINKS: u64 = 20;
+
+/// What a task does that leaves its key behind as a side effect.
+const WORK: &str = "echo \"$WINDLASS_KEY\" >> effects";
+
+/// The start of a task that stands still before it did anything, unless its gate is open.
+fn at_gate(name: &str) -> String {
+    format!("test -e open-{name} || exec sleep 1000; {WORK}")
+}
+
+/// Fifty tasks of every kind that part of a plan may be.
 fn plan() -> String {
     let mut tasks = String::new();
-    let mut task = |name: &str, more: &str| {
-        writeln!(tasks, "  {name}: {{ {more}, run: 'echo \"$WINDLASS_KEY\" >> effects' }}").expect("a text");
+    let mut task = |name: &str, more: &str, run: &str| {
+        writeln!(tasks, "  {name}: {{ {more}, run: '{run}' }}").expect("a text");
     };
-    for link in 0..14 {
+    for link in 0..LINKS {
         let needs = if link == 0 { "needs: []".to_owned() } else { format!("needs: [chain{}]", link - 1) };
-        task(&format!("chain{link}"), &needs);
+        let name = format!("chain{link}");
+        task(&name, &needs, &at_gate(&name));
     }
-    for wide in 0..10 {
-        task(&format!("wide{wide}"), "needs: []");
-        task(&format!("next{wide}"), &format!("needs: [wide{wide}, wide{}]", (wide + 1) % 10));
+    for wide in 0..7 {
+        task(&format!("wide{wide}"), "needs: []", WORK);
+        task(&format!("next{wide}"), &format!("needs: [wide{wide}, wide{}]", (wide + 1) % 7), WORK);
     }
-    task("any", "needs: [next0, next1, next2], join: any");
-    task("never", "needs: [wide0], when: false");
+    task("any", "needs: [next0, next1, next2], join: any", WORK);
+    task("never", "needs: [wide0], when: false", WORK);
+    let end = at_gate("end");
     format!(
         r#"version: 1
 goal: Fifty tasks with side effects
 concurrency: 4
 defaults: {{ retry: {{ losses_max: 1000 }} }}
 tasks:
-{tasks}  list: {{ run: 'echo "$WINDLASS_KEY" >> effects; echo "[0,1,2,3,4,5,6,7,8]"' }}
+{tasks}  list: {{ run: '{WORK}; echo "[0,1,2,3,4,5,6,7,8]"' }}
   fan:
     needs: [list]
     for_each: "{{{{ tasks.list.output }}}}"
     max_parallel: 3
-    run: 'echo "$WINDLASS_KEY" >> effects; echo "{{{{ item }}}}"'
+    run: '{WORK}; echo "{{{{ item }}}}"'
   flaky:
     retry: {{ max_attempts: 3, initial_interval: 1ms }}
-    run: 'echo "$WINDLASS_KEY" >> effects; test -e flag || {{ touch flag; exit 1; }}'
-  broken: {{ optional: true, run: 'echo "$WINDLASS_KEY" >> effects; exit 7' }}
-  end: {{ needs: [chain13, any, never, fan, flaky, broken], run: 'echo "$WINDLASS_KEY" >> effects; echo "{{{{ tasks.fan.output }}}}"' }}
+    run: '{WORK}; test -e flag || {{ touch flag; exit 1; }}'
+  broken: {{ optional: true, run: '{WORK}; exit 7' }}
+  end: {{ needs: [chain19, any, never, fan, flaky, broken], run: '{end}; echo "{{{{ tasks.fan.output }}}}"' }}
 "#
     )
 }
@@ -81,21 +95,39 @@ impl Site {
         command
     }
 
-    /// Runs a command to its end, or kills it after so many lines. True where it came to its end.
-    fn until(&self, args: &[&str], lines: Option<u64>) -> bool {
+    /// Lets tasks pass at this gate, from the next engine on.
+    fn open(&self, gate: &str) {
+        std::fs::write(self.work().join(format!("open-{gate}")), "").expect("a file");
+    }
+
+    /// Lets tasks pass at every gate but that before the end.
+    fn open_chain(&self) {
+        (0..LINKS).for_each(|link| self.open(&format!("chain{link}")));
+    }
+
+    /// Runs a command to its end.
+    fn to_its_end(&self, args: &[&str]) {
+        let ended = self.windlass(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let ended = ended.expect("the binary starts");
+        assert!(ended.code().is_some(), "{args:?}: {ended}");
+    }
+
+    /// Runs a command and kills it after so many lines, or when a task has started that waits at this closed gate, which
+    /// it will. The run is not over then.
+    fn kill(&self, args: &[&str], lines: u64, gate: &str) {
         let mut child = self.windlass(args).stderr(Stdio::null()).spawn().expect("the binary starts");
-        let mut output = BufReader::new(child.stdout.take().expect("its output"));
-        let mut line = String::new();
-        for _ in 0..lines.unwrap_or(u64::MAX) {
-            line.clear();
-            if output.read_line(&mut line).expect("a line") == 0 {
+        let mut output = BufReader::new(child.stdout.take().expect("its output")).lines();
+        for _ in 0..lines {
+            let line = output.next().expect("it can't end").expect("a line");
+            let record: Value = serde_json::from_str(&line).expect("a line of JSON");
+            if record["type"] == "attempt_started" && record["task"] == *gate {
                 break;
             }
         }
-        if lines.is_some() {
-            child.kill().expect("it can be killed");
-        }
-        child.wait().expect("it ends").code().is_some()
+        child.kill().expect("it can be killed");
+        child.wait().expect("it is over");
+        let shown = self.ask(&["show", "last", "--json"]);
+        assert!(shown[0]["run"]["ended_at"].is_null(), "it ended before it was killed");
     }
 
     fn ask(&self, args: &[&str]) -> Vec<Value> {
@@ -122,11 +154,6 @@ impl Site {
             serde_json::json!([task["id"], task["state"], task["output"], task["error"]["kind"]])
         });
         serde_json::json!({ "state": shown["run"]["state"], "tasks": kept.collect::<Vec<_>>() })
-    }
-
-    /// Whether a kill came before the end of the run.
-    fn is_unfinished(&self) -> bool {
-        self.ask(&["show", "last", "--json"])[0]["run"]["ended_at"].is_null()
     }
 
     /// One key a task is accepted, and every other key belongs to an attempt that the journal shows as over otherwise.
@@ -172,7 +199,9 @@ impl Site {
 
 fn uninterrupted() -> Value {
     let site = Site::new();
-    assert!(site.until(&["run", "plan.yaml", "--json"], None));
+    site.open_chain();
+    site.open("end");
+    site.to_its_end(&["run", "plan.yaml", "--json"]);
     site.is_exactly_once();
     site.outcome()
 }
@@ -187,29 +216,28 @@ fn moment(seed: u64, most: u64) -> u64 {
 
 fn killed_once(seeds: std::ops::Range<u64>) {
     let expected = uninterrupted();
-    let (mut hit, of) = (0, seeds.end - seeds.start);
     for seed in seeds {
         let site = Site::new();
-        site.until(&["run", "plan.yaml", "--json"], Some(moment(seed, RECORDS)));
-        hit += u64::from(site.is_unfinished());
-        assert!(site.until(&["resume", "--json"], None), "seed {seed}");
+        site.open_chain();
+        site.kill(&["run", "plan.yaml", "--json"], moment(seed, RECORDS), "end");
+        site.open("end");
+        site.to_its_end(&["resume", "--json"]);
         assert_eq!(site.outcome(), expected, "seed {seed}");
         site.is_exactly_once();
     }
-    assert!(2 * hit >= of, "only {hit} of {of} kills came before the end of the run");
 }
 
 fn killed_twenty_times(seed: u64) {
     let expected = uninterrupted();
     let site = Site::new();
-    site.until(&["run", "plan.yaml", "--json"], Some(moment(seed, 20)));
-    let mut hit = u64::from(site.is_unfinished());
-    for kill in 1..20 {
-        site.until(&["resume", "--json"], Some(moment(seed * 100 + kill, 24)));
-        hit += u64::from(site.is_unfinished());
+    for kill in 0..LINKS {
+        let arguments = if kill == 0 { &["run", "plan.yaml", "--json"][..] } else { &["resume", "--json"] };
+        let gate = format!("chain{kill}");
+        site.kill(arguments, moment(seed * 100 + kill, 24), &gate);
+        site.open(&gate);
     }
-    assert!(hit >= 5, "seed {seed}: only {hit} of 20 kills came before the end of the run");
-    assert!(site.until(&["resume", "--json"], None), "seed {seed}");
+    site.open("end");
+    site.to_its_end(&["resume", "--json"]);
     assert_eq!(site.outcome(), expected, "seed {seed}");
     site.is_exactly_once();
 }
@@ -244,8 +272,5 @@ fn killed_twenty_times_other_runs_still_end_as_if_nothing_had_happened() {
 
 #[test]
 fn the_plan_has_fifty_tasks() {
-    let site = Site::new();
-    assert!(site.until(&["run", "plan.yaml", "--json"], None));
-    let shown = site.ask(&["show", "last", "--json"]).remove(0);
-    assert_eq!(shown["tasks"].as_array().expect("tasks").len(), 50, "{}", Path::new("plan.yaml").display());
+    assert_eq!(uninterrupted()["tasks"].as_array().expect("tasks").len(), 50);
 }

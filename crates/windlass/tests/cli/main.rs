@@ -7,6 +7,7 @@ mod crash;
 mod desk;
 mod detach;
 mod doctor;
+mod full_disk;
 mod held;
 mod init;
 mod looks;
@@ -20,6 +21,7 @@ mod terminal;
 mod two;
 mod usage;
 mod values;
+mod yes;
 
 /// Compares a text with its snapshot; what differs from run to run is taken out.
 macro_rules! assert_shows {

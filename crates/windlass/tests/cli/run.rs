@@ -257,16 +257,6 @@ fn once_only_people_are_left_it_ends_with_3_and_the_line_to_answer_with() {
 }
 
 #[test]
-fn yes_answers_every_approval() {
-    let desk = Desk::with(
-        "tasks: { ok: { approval: \"Ship it?\" }, b: { needs: [ok], run: [echo, \"{{ tasks.ok.output.by }}\"] } }",
-    );
-    let done = desk.windlass(&["run", "plan.yaml", "--yes"]);
-    assert_eq!(done.code, Some(0), "{}", done.all());
-    assert_eq!(desk.json(&["show", "last", "b", "--json"])["tasks"][0]["output"], "cli --yes");
-}
-
-#[test]
 fn the_scripted_agent_needs_no_key() {
     let desk = Desk::with(
         "

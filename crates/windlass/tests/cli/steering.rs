@@ -48,11 +48,19 @@ fn a_paused_run_starts_nothing_new_and_its_host_ends() {
     let mut running = desk.start(&["run", "plan.yaml"]);
     let run = running.run();
     running.wait_for("started   a");
-    assert_eq!(desk.windlass(&["pause", &run]).code, Some(0));
+    let paused = desk.windlass(&["pause", &run]);
+    assert_eq!(paused.code, Some(0));
+    assert!(
+        paused.err.contains("is pausing: what is in flight comes to its end (1 attempt)"),
+        "{}",
+        paused.err
+    );
     running.wait_for("pausing");
     desk.open_gate("gate");
     let done = running.end();
     assert_eq!(done.code, Some(3), "{}", done.all());
+    let again = desk.windlass(&["pause", &run]);
+    assert!(again.err.contains("is paused;") && again.err.contains("so already"), "{}", again.err);
     assert_eq!(
         desk.json(&["show", &run, "--json"])["tasks"][0]["state"],
         "succeeded",
@@ -61,6 +69,30 @@ fn a_paused_run_starts_nothing_new_and_its_host_ends() {
     assert_eq!(desk.read("proof"), "");
     assert_eq!(desk.windlass(&["resume", &run]).code, Some(0));
     assert_eq!(desk.read("proof"), "b\n");
+}
+
+#[test]
+fn a_run_that_can_not_be_paused_keeps_no_other_from_it() {
+    let desk = Desk::with("tasks: { a: { run: cat gate, retry: { non_retryable: [lost] } } }");
+    desk.gate("gate");
+    desk.write("other.yaml", "tasks: { b: { run: cat gate } }");
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("started   a");
+    let mut guests = [desk.start(&["run", "other.yaml"]), desk.start(&["run", "plan.yaml"])];
+    guests[0].wait_for("started   b");
+    guests[1].wait_for("started   a");
+    host.signal(rustix::process::Signal::KILL);
+    host.end();
+    let other = guests[0].run();
+    for guest in guests {
+        guest.end();
+    }
+    // The two whose attempt was lost end as soon as the home is opened: there is nothing of them left to pause.
+    let paused = desk.windlass(&["pause"]);
+    assert_eq!(paused.code, Some(0), "{}", paused.all());
+    let runs = desk.json(&["ps", "--json"]);
+    let state = |run: &&Value| run["id"] == other.as_str() && run["state"] == "paused";
+    assert!(runs["runs"].as_array().expect("runs").iter().any(|run| state(&run)), "{runs}");
 }
 
 #[test]

@@ -213,17 +213,16 @@ impl Attempt {
         report
     }
 
-    /// Its end is somebody else's to tell: only the log is completed.
-    pub(super) fn abandoned(mut self, buffer: &mut [u8]) -> (AttemptKey, Fence) {
+    /// It has given all that it will give: nothing of it is listened to any more.
+    pub(super) fn close(&mut self, buffer: &mut [u8]) {
         self.drain(buffer);
         self.spool.clear(None);
-        (self.key, self.fence)
     }
 
     /// No end of it will be reported.
-    pub(super) fn lost(self, leftovers: u32, buffer: &mut [u8]) -> LostAttempt {
-        let (key, fence) = self.abandoned(buffer);
-        LostAttempt { key, fence, leftovers }
+    pub(super) fn lost(mut self, leftovers: u32, buffer: &mut [u8]) -> LostAttempt {
+        self.close(buffer);
+        LostAttempt { key: self.key, fence: self.fence, leftovers }
     }
 
     fn report(self, exit: Exit, error: Option<Failure>, usage: Usage) -> AttemptEnded {

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass_core::effect::Assignment;
-use windlass_core::event::LossReason;
 use windlass_core::failure::{ErrorKind, Failure};
-use windlass_core::id::{AttemptKey, Fence};
+use windlass_core::id::Fence;
 use windlass_core::input::LostAttempt;
 use windlass_core::time::Span;
 
@@ -26,7 +25,6 @@ use crate::keeper::was_to_be_keeper;
 use crate::os::{Host, Os as _, Pid, Signal};
 use crate::report::{AttemptEnded, WorkerError, WorkerReport};
 use crate::settings::Settings;
-use crate::sweep::sweep;
 
 /// What the poller names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +77,8 @@ pub(super) struct Driver {
     waiting: VecDeque<(Fence, Vec<u8>, Vec<Arc<OwnedFd>>)>,
     /// Attempts whose monitor is gone and whose processes the keeper is ending.
     pub(super) orphaned: Vec<(Pid, Fence)>,
-    /// Attempts that a keeper's death ended, until all that it left is gone.
-    pub(super) mourned: Vec<LostAttempt>,
+    /// Attempts that a keeper's death ended, until all that it left is gone, with what outlived each.
+    pub(super) mourned: Vec<(Attempt, u32)>,
     /// How many processes the kernel had ended for want of memory, at the last two measurements.
     pub(super) memory_kills: [u64; 2],
     pub(super) mourning_step: Option<Duration>,
@@ -244,7 +242,7 @@ impl Driver {
     /// An attempt could not be started after all.
     pub(super) fn fail(&mut self, fence: Fence, failure: Failure) {
         if let Some(attempt) = self.take(fence) {
-            let (key, fence) = attempt.abandoned(&mut self.buffer);
+            let LostAttempt { key, fence, .. } = attempt.lost(0, &mut self.buffer);
             self.ended(not_started(key, fence, failure));
         }
     }
@@ -266,35 +264,6 @@ impl Driver {
         let pools = self.pool.iter_mut().chain(self.mourning.as_mut().map(|mourning| &mut mourning.pool));
         for monitor in pools.filter_map(|pool| pool.of(fence)) {
             monitor.stop(grace);
-        }
-    }
-
-    /// Goes on with what a dead keeper left.
-    fn mourn(&mut self) {
-        let Some(mourning) = &mut self.mourning else { return };
-        self.mourning_step = mourning.step();
-        if self.mourning_step.is_some() {
-            return;
-        }
-        let Some(mourning) = self.mourning.take() else { return };
-        for (_, fence) in std::mem::take(&mut self.orphaned) {
-            let lost = self.take(fence).map(|one| one.lost(0, &mut self.buffer));
-            self.mourned.extend(lost);
-        }
-        let leftovers = mourning.leftovers();
-        let mut attempts = std::mem::take(&mut self.mourned);
-        // Whose of several the orphans were can't be told; they are counted once.
-        if let Some(first) = attempts.first_mut() {
-            first.leftovers += leftovers;
-        }
-        // What is in none of these places carries its mark.
-        let lost = |key: &AttemptKey| attempts.iter().any(|one| one.key == *key);
-        let swept = sweep(&self.settings.home_id, |key| !lost(key));
-        for one in &mut attempts {
-            one.leftovers += swept.get(&one.key).copied().unwrap_or(0);
-        }
-        if !attempts.is_empty() {
-            self.report(WorkerReport::Lost { attempts, reason: LossReason::KeeperDied });
         }
     }
 
@@ -323,7 +292,7 @@ impl Driver {
             pool.monitors.clear();
             if !pool.keeper.end_within(KEEPER_WITHIN) {
                 pool.keeper.signal(Signal::KILL);
-                self.mourning = Some(Mourning::new(pool));
+                self.mourning = Some(Mourning::new(pool, &self.settings.home_id));
             }
         }
         if let Some(mourning) = self.mourning {

@@ -7,7 +7,7 @@ use windlass_core::id::Fence;
 
 use super::driver::Driver;
 use crate::clock;
-use crate::ending::force;
+use crate::ending::{alive, force};
 use crate::os::{Host, Os as _, Process, Signal};
 
 /// How long after its grace an attempt that was told to end is looked at; a monitor that goes on needs less.
@@ -33,7 +33,7 @@ impl Driver {
             *due = now + OVERTIME;
             let monitor = monitors().find(|monitor| monitor.doing == Some(*fence));
             if let Some(monitor) = monitor.map(|monitor| monitor.process).filter(|one| is_held(*one)) {
-                force(|| vec![monitor.pid]);
+                force(|| alive([&monitor]));
                 self.attempts.entry(*fence).and_modify(|attempt| attempt.forced = true);
             }
         }

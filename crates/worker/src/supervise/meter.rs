@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ending::looks_at_all;
+use crate::ending::{look_at_children, looks_at_all};
 use crate::os::{Host, Os as _, Pid};
 
 /// A measurement.
@@ -20,7 +20,7 @@ pub(super) struct Measured {
 /// Measures what descends from a monitor. Memory is exact only above `of_interest`: shared pages are told apart by
 /// walking all of them, and as long as the sum with shared ones counted twice is below, nothing hangs on it.
 pub(super) fn measure(monitor: Pid, of_interest: u64) -> Measured {
-    let looks = looks_at_all(Host::children(monitor));
+    let looks = looks_at_all(look_at_children(monitor));
     let itself = Host::look_at(monitor);
     let taken = itself.map_or(Duration::ZERO, |look| look.cpu_of_children);
     // What the dead used counts until they are taken, and then as what was taken.

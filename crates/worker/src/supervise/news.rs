@@ -45,7 +45,7 @@ impl Driver {
             // Another one would fare no better, and be started for each attempt that waits.
             self.fail_waiting(&io::Error::other("its keeper ended as soon as it was started"));
         }
-        self.mourning = Some(Mourning::new(pool));
+        self.mourning = Some(Mourning::new(pool, &self.settings.home_id));
     }
 
     fn monitor_ready(&mut self, monitor: Pid, link: Option<OwnedFd>) {
@@ -111,12 +111,10 @@ impl Driver {
     }
 
     fn monitor_ended(&mut self, fence: Fence, account: &Account) {
-        let Some(attempt) = self.take(fence) else { return };
         if account.keeper_died {
-            // It is told of with the others, once everything that the keeper left is gone.
-            self.mourned.push(attempt.lost(account.leftovers, &mut self.buffer));
-            return;
+            return self.mourn_attempt(fence, account.leftovers);
         }
+        let Some(attempt) = self.take(fence) else { return };
         let killed = !attempt.stopped && libc::WIFSIGNALED(account.status);
         let by_kernel = killed && libc::WTERMSIG(account.status) == libc::SIGKILL && self.memory_ran_out();
         let report = attempt.ended(account, by_kernel, &mut self.buffer);

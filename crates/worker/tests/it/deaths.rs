@@ -1,6 +1,7 @@
 //! kill -9 of engine, keeper, monitor, and of several at once: nothing that they started lives on.
 
 use rustix::process::Signal;
+use windlass_core::id::AttemptKey;
 use windlass_core::time::Span;
 use windlass_worker::{sweep, wait_for_old_keeper};
 
@@ -150,12 +151,15 @@ fn the_sweep_finds_by_marks_what_outlived_all_of_them() {
     // It dies with its monitor, by the kernel's hand.
     main.wait();
     let key = "abcdef/t1/1".parse().expect("a key");
-    assert!(sweep(&engine.home_id, |live| *live == key).is_empty(), "a live attempt is left alone");
-    let swept = sweep(&engine.home_id, |_| false);
+    let sweep = |is_live: &dyn Fn(&AttemptKey) -> bool| {
+        sweep(&engine.home_id, Span::from_secs(60), |_| {}, is_live).expect("all of it ends")
+    };
+    assert!(sweep(&|live| *live == key).is_empty(), "a live attempt is left alone");
+    let swept = sweep(&|_| false);
     assert_eq!(swept.get(&key), Some(&2), "the daemon and the child");
     daemon.wait();
     child.wait();
-    assert!(sweep(&engine.home_id, |_| false).is_empty());
+    assert!(sweep(&|_| false).is_empty());
     wait_for_old_keeper(engine.home.path(), Span::from_secs(0), |_| {}).expect("its lock is free");
 }
 
@@ -165,4 +169,33 @@ fn an_engine_that_ends_in_order_leaves_nothing_either() {
     let (_roll, entered) = start(&mut engine, &word(5));
     engine.end();
     assert_all_gone(&entered, &word(5));
+}
+
+#[test]
+fn what_does_not_end_in_time_is_named_and_not_waited_for_longer() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let mut roll = Roll::new(folder.path());
+    let home_id = format!("deaf-{}", std::process::id());
+    let line = format!("trap '' TERM; {}; while :; do sleep 1000; done", roll.enter());
+    #[expect(clippy::disallowed_methods, reason = "what a dead engine may have left")]
+    let mut left = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .env("WINDLASS_OWNERS", format!("{home_id}|abcdef/t1/1"))
+        .spawn()
+        .expect("a process");
+    roll.next();
+    let mut said = String::new();
+    let still_there = sweep(&home_id, Span::from_ms(0), |what| said.push_str(what), |_| false);
+    assert_eq!(
+        still_there.expect_err("it takes no notice of a warning").to_string(),
+        format!(
+            "process {} of attempt abcdef/t1/1, which an earlier engine left, is still there after 0s",
+            left.id()
+        )
+    );
+    assert_eq!(said, format!("waiting for process {} of attempt abcdef/t1/1 to end", left.id()));
+    assert_eq!(left.try_wait().expect("our child"), None);
+    let swept = sweep(&home_id, Span::from_secs(60), |_| {}, |_| false).expect("force ends it");
+    assert!(swept.contains_key(&"abcdef/t1/1".parse().expect("a key")));
+    left.wait().expect("our child");
 }

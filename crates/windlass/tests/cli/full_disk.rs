@@ -1,0 +1,44 @@
+//! A home on a small disk that its own tasks fill: what runs comes to its end, nothing starts after it, and commands that
+//! steer still work. The disk is mounted in a namespace of its own, so nobody else sees it.
+
+use std::process::{Command, Output, Stdio};
+
+use crate::desk::Desk;
+
+/// Runs lines of a shell in which `$STATE` lies on a disk of 16 MiB, `windlass` is the binary, and the home wants 2 MiB in
+/// reserve.
+#[expect(clippy::disallowed_methods, reason = "tests start the built binary, here on a disk of its own")]
+fn on_a_small_disk(desk: &Desk, lines: &str) -> Output {
+    let sealed = desk.command(&[]);
+    let program = sealed.get_program().display().to_string();
+    let script = format!(
+        "set -e; mount -t tmpfs -o size=16m tmpfs \"$XDG_STATE_HOME\"; \
+         windlass() {{ '{program}' \"$@\" && echo code 0 || echo code $?; }}; {lines}"
+    );
+    let mut shell = Command::new("unshare");
+    shell.args(["-rm", "sh", "-c", &script]).current_dir(desk.work()).env_clear().stdin(Stdio::null());
+    shell.envs(sealed.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.env("WINDLASS_HOME_RESERVE", "2MiB");
+    shell.output().expect("it starts")
+}
+
+const FILLS: &str = "tasks: \
+    { fill: { run: \"head -c 99M /dev/zero > $XDG_STATE_HOME/full || true\" }, \
+      next: { needs: [fill], run: echo next > next } }";
+
+#[test]
+fn nothing_starts_on_a_disk_that_is_nearly_full_and_commands_still_work() {
+    let desk = Desk::with(FILLS);
+    desk.write("other.yaml", "tasks: { other: { run: echo other > next } }");
+    let output = on_a_small_disk(
+        &desk,
+        "windlass run plan.yaml; windlass run other.yaml; unset WINDLASS_HOME_MIN_FREE; windlass pause last; windlass doctor; \
+         windlass cancel last; windlass show last; windlass run plan.yaml",
+    );
+    let out = String::from_utf8_lossy(&output.stdout);
+    let all = format!("{out}\n--- err\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(desk.read("next"), "", "{all}");
+    let codes: Vec<&str> = out.lines().filter_map(|line| line.strip_prefix("code ")).collect();
+    assert_eq!(codes, ["4", "4", "0", "4", "0", "0", "4"], "{all}");
+    assert!(out.contains("cancelled"), "{all}");
+}
