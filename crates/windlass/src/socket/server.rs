@@ -19,8 +19,10 @@ use windlass_engine::handle::Handle;
 use crate::door::Door;
 use crate::socket::wire::{self, Reply, Request};
 
-/// How often it is looked whether the socket is still in its place.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether the socket is still in its place: much oftener than others give it up.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long it is waited for a client to leave.
+const LEAVES_WITHIN: Duration = Duration::from_secs(5);
 /// How many clients are talked to at once; others wait in the kernel's queue.
 const CLIENTS_MAX: usize = 64;
 /// How long a client may take over a request or over taking its reply.
@@ -104,7 +106,7 @@ impl Clients {
 
     /// Waits while `holds`, until a client leaves, but not for ever.
     fn wait_while(&self, holds: impl Fn(&Count) -> bool) {
-        let waited = self.one_left.wait_timeout_while(self.count(), LOOK_EVERY, |count| holds(count));
+        let waited = self.one_left.wait_timeout_while(self.count(), LEAVES_WITHIN, |count| holds(count));
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
