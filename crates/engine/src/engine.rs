@@ -144,15 +144,24 @@ impl Engine {
         &self.lock
     }
 
-    /// Turns until the face says that it is done, or a drain is over. `is_done` is asked after each turn.
-    pub fn run(mut self, mut is_done: impl FnMut(&State) -> bool) -> Result<(), EngineError> {
+    /// Turns until the face says that it is done, or a drain is over. `is_done` is asked after each turn, and `at_end`
+    /// is called last of all, while the home is still this engine's.
+    pub fn run(
+        mut self,
+        mut is_done: impl FnMut(&State) -> bool,
+        at_end: impl FnOnce(),
+    ) -> Result<(), EngineError> {
         let ended = self.turn_until(&mut is_done);
         self.hands.rest();
-        ended?;
-        if self.core.state().head.0 - self.snapshot_at.0 >= SNAPSHOT_AT_END_MIN {
+        let long_since = self.core.state().head.0 - self.snapshot_at.0 >= SNAPSHOT_AT_END_MIN;
+        if ended.is_ok() && long_since {
             self.save_snapshot();
         }
-        Ok(self.journal.close()?)
+        let Self { journal, lock, .. } = self;
+        let closed = ended.and_then(|()| Ok(journal.close()?));
+        at_end();
+        drop(lock);
+        closed
     }
 
     fn turn_until(&mut self, is_done: &mut dyn FnMut(&State) -> bool) -> Result<(), EngineError> {

@@ -15,7 +15,8 @@ use crate::door::Door;
 use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::news::News;
-use crate::{signals, socket, steer};
+use crate::socket::{self, Served};
+use crate::{signals, steer};
 
 /// An engine on its own thread.
 pub(crate) struct Host {
@@ -39,18 +40,18 @@ impl Host {
         let (to_news, news) = mpsc::channel();
         signals::drain(handle.clone(), to_news.clone());
         let door = Arc::new(Door::default());
-        if let Some(socket) = socket {
-            let served = socket::serve(
-                &socket,
-                socket::Hosting { handle: handle.clone(), door: Arc::clone(&door), hosts },
-            );
+        let hosting = socket::Hosting { handle: handle.clone(), door: Arc::clone(&door), hosts };
+        let served = socket.map(|socket| socket::serve(&socket, hosting)).transpose();
+        let served =
             served.map_err(|error| failed("the socket for other terminals could not be made", &error))?;
-        }
         let batches = handle.subscribe();
         let (watched, asked) = (Arc::clone(&door), Arc::clone(&door));
         let turning = thread::Builder::new()
             .name("engine".into())
-            .spawn(move || engine.run(|state| watched.lets_out(state)))
+            .spawn(move || {
+                let close = || served.iter().for_each(Served::close);
+                engine.run(|state| watched.lets_out(state), close)
+            })
             .map_err(|error| failed("no thread could be had", &error))?;
         let (to, answering) = (to_news.clone(), handle.clone());
         let passing = move || {

@@ -124,7 +124,7 @@ fn ask_here(engine: Engine, command: Command) -> Result<Answer, EngineError> {
         handle.query(|_| ()).unwrap_or_default();
         answer
     });
-    engine.run(move |_| is_answered.load(Ordering::Acquire))?;
+    engine.run(move |_| is_answered.load(Ordering::Acquire), || ())?;
     let answer = asking.join().expect("asking does not panic");
     Ok(answer.expect("an engine that ends well has answered all that it took"))
 }

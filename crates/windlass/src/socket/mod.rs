@@ -8,5 +8,5 @@ mod wire;
 
 pub(crate) use client::{Client, Lost};
 pub(crate) use place::path_for;
-pub(crate) use server::{Hosting, serve};
+pub(crate) use server::{Hosting, Served, serve};
 pub(crate) use wire::{Reply, Request};

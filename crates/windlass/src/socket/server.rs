@@ -28,12 +28,56 @@ const CLIENTS_MAX: usize = 64;
 /// How long a client may take over a request or over taking its reply.
 const CLIENT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Takes requests at a path from now on, until the process ends. The caller has the lock of the home: what lies at the
+/// Takes requests at a path from now on, until [`Served::close`]. The caller has the lock of the home: what lies at the
 /// path was left by another.
-pub(crate) fn serve(path: &Path, host: Hosting) -> io::Result<()> {
+pub(crate) fn serve(path: &Path, host: Hosting) -> io::Result<Served> {
     let bound = Bound::new(path)?;
-    thread::Builder::new().name("socket".into()).spawn(move || take(bound, &host))?;
-    Ok(())
+    let served = Served { path: path.to_owned(), identity: Arc::new(Mutex::new(Some(bound.identity))) };
+    let place = served.clone();
+    thread::Builder::new().name("socket".into()).spawn(move || take(bound, &place, &host))?;
+    Ok(served)
+}
+
+/// A path that leads to this process.
+#[derive(Clone)]
+pub(crate) struct Served {
+    path: PathBuf,
+    /// What lies there; none once it was closed.
+    identity: Arc<Mutex<Option<Identity>>>,
+}
+
+/// The device of a file, and its number there.
+type Identity = (u64, u64);
+
+impl Served {
+    fn identity(&self) -> MutexGuard<'_, Option<Identity>> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes nothing more, and removes the path. The caller still has the lock of the home: what another process binds
+    /// there comes later.
+    pub(crate) fn close(&self) {
+        let ours = self.identity().take();
+        if ours.is_some() && identity(&self.path).ok() == ours {
+            // One that can't be removed leads to nobody, and the next engine tries again.
+            fs::remove_file(&self.path).unwrap_or_default();
+        }
+    }
+
+    /// Binds the path anew where it leads here no more; false once it was closed.
+    fn keep(&self, bound: &mut Bound) -> bool {
+        let mut ours = self.identity();
+        if ours.is_none() {
+            return false;
+        }
+        if identity(&self.path).ok() != *ours
+            && let Ok(anew) = Bound::new(&self.path)
+        {
+            *ours = Some(anew.identity);
+            *bound = anew;
+        }
+        true
+    }
 }
 
 /// The engine that is reached by a socket.
@@ -49,9 +93,8 @@ pub(crate) struct Hosting {
 
 /// A listener and the file that leads to it.
 struct Bound {
-    path: PathBuf,
     listener: UnixListener,
-    identity: (u64, u64),
+    identity: Identity,
 }
 
 impl Bound {
@@ -63,16 +106,11 @@ impl Bound {
         let listener = UnixListener::bind(path)?;
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
-        Ok(Self { path: path.to_owned(), listener, identity: identity(path)? })
-    }
-
-    /// Whether the path still leads here.
-    fn is_in_place(&self) -> bool {
-        identity(&self.path).is_ok_and(|found| found == self.identity)
+        Ok(Self { listener, identity: identity(path)? })
     }
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+fn identity(path: &Path) -> io::Result<Identity> {
     let found = fs::symlink_metadata(path)?;
     Ok((found.dev(), found.ino()))
 }
@@ -120,7 +158,7 @@ impl Drop for Client {
     }
 }
 
-fn take(mut bound: Bound, host: &Hosting) {
+fn take(mut bound: Bound, served: &Served, host: &Hosting) {
     let every = Timespec { tv_sec: LOOK_EVERY.as_secs().cast_signed(), tv_nsec: 0 };
     let clients = Arc::new(Clients::default());
     loop {
@@ -147,10 +185,8 @@ fn take(mut bound: Bound, host: &Hosting) {
             // somebody leaves.
             Err(_) => clients.wait_while(|count| count.left == left),
         }
-        if !bound.is_in_place()
-            && let Ok(anew) = Bound::new(&bound.path)
-        {
-            bound = anew;
+        if !served.keep(&mut bound) {
+            return;
         }
     }
 }

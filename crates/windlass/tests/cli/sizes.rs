@@ -44,7 +44,8 @@ fn a_command_that_no_record_can_hold_is_refused_and_the_engine_goes_on() {
     let pause = json!({ "pause": { "run": run } });
     let reading = Reading::open(&desk.home()).expect("a home");
     let plan = &reading.state().runs.values().next().expect("a run").plan;
-    let new = json!({ "command": "3", "by": "test", "plan": **plan, "folder": long, "env": {}, "source": "-" });
+    let new =
+        json!({ "command": "3", "by": "test", "plan": **plan, "folder": long, "env": {}, "source": "-" });
     let start = json!({ "start": { "new": new, "yes": false } });
     let settle =
         json!({ "settle": { "run": run, "task": "a", "answer": "done", "output": { "value": long } } });

@@ -145,6 +145,22 @@ fn a_socket_that_was_removed_is_bound_anew() {
 }
 
 #[test]
+fn an_engine_that_ends_in_order_leaves_no_socket() {
+    let desk = two();
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("started   a");
+    let socket = desk.socket();
+    std::fs::remove_file(&socket).expect("ours");
+    let handed_over = desk.start(&["run", "second.yaml"]);
+    desk.open_gate("second");
+    assert_eq!(handed_over.end().code, Some(0));
+    assert!(socket.exists(), "it was bound anew");
+    desk.open_gate("gate");
+    assert_eq!(host.end().code, Some(0));
+    assert!(!socket.exists());
+}
+
+#[test]
 fn an_engine_that_does_not_answer_is_named_with_its_pid() {
     let desk = two();
     let mut host = desk.start(&["run", "plan.yaml"]);
