@@ -6,12 +6,14 @@ use std::io::{self, BufRead as _};
 use std::sync::mpsc::Sender;
 use std::thread;
 
+use serde_json::Value;
 use windlass_core::event::{ApprovalAnswer, Event, Record};
 use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Ask};
+use windlass_engine::reading::Reading;
 
 use crate::desk::Desk;
-use crate::error::{Failed, Outcome};
+use crate::error::{Failed, Outcome, engine_failed};
 use crate::news::News;
 use crate::question::{self, Question};
 use crate::teller::Teller;
@@ -37,6 +39,8 @@ pub(crate) struct Asking {
     questions: VecDeque<(RunId, Question)>,
     /// Whether somebody reads what is typed.
     hears: bool,
+    /// The home, once something of it was to be shown with a question: from then on only what is new is read.
+    home: Option<Reading>,
 }
 
 impl Asking {
@@ -47,7 +51,7 @@ impl Asking {
             false if !is_json && Desk::is_interactive() => Manner::Here,
             false => Manner::Nowhere,
         };
-        Self { manner, questions: VecDeque::new(), hears: false }
+        Self { manner, questions: VecDeque::new(), hears: false, home: None }
     }
 
     /// Whether questions are answered: at this terminal, or with yes.
@@ -60,51 +64,54 @@ impl Asking {
         self.manner == Manner::Here
     }
 
-    /// Sees what happened: questions that were answered elsewhere, and the runs that ask something new.
-    pub(crate) fn see(&mut self, batch: &[Record], teller: &mut Teller) -> Vec<RunId> {
-        let followed: Vec<RunId> = teller.runs().collect();
-        let (mut asking, before) = (Vec::new(), self.questions.len());
-        for record in batch {
-            if let Event::ApprovalGiven { task, id, .. } = &record.event {
-                self.questions.retain(|(_, asked)| asked.id != *id || asked.task != *task);
-            }
-            if let Event::ApprovalRequested { run, .. } = record.event {
-                asking.extend(followed.contains(&run).then_some(run));
-            }
+    /// Takes up what is asked already.
+    pub(crate) fn begin(&mut self, open: Vec<(RunId, Question)>, desk: &Desk, teller: &mut Teller) {
+        if self.is_here() {
+            self.questions.extend(open);
+            self.put_next(None, desk, teller);
         }
-        if self.questions.len() < before && self.is_here() {
-            self.put(teller);
-        }
-        asking
     }
 
-    /// Takes up what these runs ask. What is shown with a question may lie in blobs: it is read from the home.
-    pub(crate) fn look(&mut self, runs: &[RunId], desk: &Desk, teller: &mut Teller, to_news: &Sender<News>) {
-        if runs.is_empty() || !self.is_here() {
+    /// Sees what happened: what is asked, and what was answered or has ended elsewhere.
+    pub(crate) fn see(&mut self, batch: &[Record], desk: &Desk, teller: &mut Teller) {
+        if !self.is_here() {
             return;
         }
-        let Ok(reading) = lookup::open(desk) else { return };
-        let was_idle = self.questions.is_empty();
-        for id in runs {
-            let Some(run) = reading.state().run(*id) else { continue };
-            let open =
-                Question::all(run, &mut |digest| output::of_blob(&reading, digest).unwrap_or_default());
-            for asked in open {
-                if self.questions.iter().all(|(_, known)| known.id != asked.id) {
-                    self.questions.push_back((*id, asked));
+        let followed: Vec<RunId> = teller.runs().collect();
+        let stood = self.questions.front().map(|(_, asked)| asked.id.clone());
+        for record in batch {
+            if let Some((run, asked)) = Question::begun(&record.event) {
+                if followed.contains(&run) && self.questions.iter().all(|(_, known)| known.id != asked.id) {
+                    // Where something has changed that belongs to a question, it is asked anew.
+                    self.questions.retain(|(of, known)| *of != run || known.task != asked.task);
+                    self.questions.push_back((run, asked));
                 }
+            } else if let Event::ApprovalGiven { run, task, .. } | Event::TaskCancelled { run, task } =
+                &record.event
+            {
+                self.questions.retain(|(of, known)| of != run || known.task != *task);
             }
         }
-        if was_idle && !self.questions.is_empty() {
-            self.listen(to_news);
-            self.put(teller);
+        self.put_next(stood.as_deref(), desk, teller);
+    }
+
+    /// Puts the question whose turn it is, unless it is the one that stands there.
+    fn put_next(&mut self, stood: Option<&str>, desk: &Desk, teller: &mut Teller) {
+        if self.questions.front().map(|(_, asked)| asked.id.as_str()) != stood {
+            self.put(desk, teller);
         }
     }
 
-    fn put(&self, teller: &mut Teller) {
+    fn put(&mut self, desk: &Desk, teller: &mut Teller) {
         teller.answered();
-        if let Some((_, asked)) = self.questions.front() {
-            teller.print(&asked.lines());
+        if let Some((run, asked)) = self.questions.front() {
+            let lines = shown(&mut self.home, desk, *run, asked).unwrap_or_else(|_| {
+                let mut lines = asked.lines(None, &mut |_| Value::Null);
+                let more = format!("windlass show {run} {}", asked.task);
+                lines.push(format!("  What belongs to it can't be read here; `{more}` has it, perhaps."));
+                lines
+            });
+            teller.print(&lines);
             teller.ask(question::PROMPT);
         }
     }
@@ -124,7 +131,7 @@ impl Asking {
             teller.answered();
             say(teller, ask_engine(desk, ask));
         }
-        self.put(teller);
+        self.put(desk, teller);
     }
 
     /// Nobody can answer here any more: questions stay open, and `approve` answers them.
@@ -134,9 +141,9 @@ impl Asking {
         teller.answered();
     }
 
-    /// Reads what is typed, on a thread of its own: a line may come at any time, or never.
-    fn listen(&mut self, to_news: &Sender<News>) {
-        if std::mem::replace(&mut self.hears, true) {
+    /// Reads what is typed, where it may be an answer, on a thread of its own: a line may come at any time, or never.
+    pub(crate) fn listen(&mut self, to_news: &Sender<News>) {
+        if self.questions.is_empty() || std::mem::replace(&mut self.hears, true) {
             return;
         }
         let to_news = to_news.clone();
@@ -152,6 +159,22 @@ impl Asking {
         // Without a thread nobody is asked here; `approve` answers from elsewhere.
         drop(thread::Builder::new().name("stdin".into()).spawn(hearing));
     }
+}
+
+/// What is shown of a question, with what belongs to it.
+fn shown(home: &mut Option<Reading>, desk: &Desk, run: RunId, asked: &Question) -> Outcome<Vec<String>> {
+    if asked.stands_alone() {
+        return Ok(asked.lines(None, &mut |_| Value::Null));
+    }
+    let reading: &Reading = match home {
+        Some(reading) => {
+            reading.catch_up(&mut |_, _| {}).map_err(|error| engine_failed(&error))?;
+            reading
+        }
+        None => home.insert(lookup::open(desk)?),
+    };
+    let mut read = |digest| output::of_blob(reading, digest).unwrap_or_default();
+    Ok(asked.lines(reading.state().run(run), &mut read))
 }
 
 fn approval(run: RunId, asked: &Question, answer: ApprovalAnswer) -> Ask {

@@ -113,7 +113,7 @@ fn result(run: &Run, task: &Task) -> Option<String> {
 /// The lines that help next.
 pub(crate) fn next_steps(run: &Run, alive: bool) -> Vec<String> {
     let id = run.id;
-    let questions = Question::all(run, &mut |_| serde_json::Value::Null);
+    let questions = Question::all(run);
     let mut steps: Vec<String> = questions
         .iter()
         .map(|asked| format!("windlass approve {id} {} --id {}", asked.task, asked.id))

@@ -23,6 +23,7 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::news::News;
 use crate::progress::Progress;
+use crate::question::Question;
 use crate::teller::Teller;
 use crate::{closing, lookup, signals, steer};
 
@@ -65,10 +66,9 @@ impl Following {
     pub(crate) fn host(mut self, desk: &mut Desk, host: &Host, runs: &[RunId]) -> Outcome {
         let wanted = runs.to_vec();
         let begun = host.handle.query(move |state| begun(state, &wanted)).unwrap_or_default();
-        for (run, progress, goal) in begun {
-            self.teller.follow(run, progress, &goal);
-        }
-        self.asking.look(runs, desk, &mut self.teller, &host.to_news);
+        let questions = self.follow(begun);
+        self.asking.begin(questions, desk, &mut self.teller);
+        self.asking.listen(&host.to_news);
         host.open_door();
         let (mut signalled, mut signals_seen) = (None, 0);
         let end = loop {
@@ -104,17 +104,25 @@ impl Following {
         let (to_news, news) = mpsc::channel();
         signals::detach(to_news.clone());
         let mut reading = lookup::open(desk)?;
-        let begun = begun(reading.state(), &[run]);
-        for (run, progress, goal) in begun {
-            self.teller.follow(run, progress, &goal);
-        }
+        let questions = self.follow(begun(reading.state(), &[run]));
         if whole {
             self.tell_the_past(&mut reading, run)?;
         }
-        self.asking.look(&[run], desk, &mut self.teller, &to_news);
+        self.asking.begin(questions, desk, &mut self.teller);
+        self.asking.listen(&to_news);
         watch(reading, run, self.asking.is_answered(), to_news.clone())?;
         let end = self.attend(desk, &news, &to_news);
         self.conclude(desk, &[run], &end)
+    }
+
+    /// Follows runs from here on. Gives what they ask.
+    fn follow(&mut self, begun: Vec<Begun>) -> Vec<(RunId, Question)> {
+        let mut questions = Vec::new();
+        for Begun { run, progress, goal, asks } in begun {
+            self.teller.follow(run, progress, &goal);
+            questions.extend(asks.into_iter().map(|asked| (run, asked)));
+        }
+        questions
     }
 
     fn tell_the_past(&mut self, reading: &mut Reading, run: RunId) -> Outcome<()> {
@@ -148,8 +156,8 @@ impl Following {
     /// Tells what happened, and takes up the questions in it.
     fn hear(&mut self, batch: &[Record], desk: &Desk, to_news: &Sender<News>) {
         self.teller.tell(batch);
-        let runs = self.asking.see(batch, &mut self.teller);
-        self.asking.look(&runs, desk, &mut self.teller, to_news);
+        self.asking.see(batch, desk, &mut self.teller);
+        self.asking.listen(to_news);
     }
 
     fn word(&mut self, word: &str, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
@@ -235,10 +243,23 @@ impl Following {
     }
 }
 
-/// How far the runs are that are followed from here on, and what they are for.
-fn begun(state: &State, runs: &[RunId]) -> Vec<(RunId, Progress, String)> {
+/// A run that is followed from here on: how far it is, what it is for, and what it asks.
+struct Begun {
+    run: RunId,
+    progress: Progress,
+    goal: String,
+    asks: Vec<Question>,
+}
+
+fn begun(state: &State, runs: &[RunId]) -> Vec<Begun> {
     let runs = runs.iter().filter_map(|id| state.run(*id));
-    runs.map(|run| (run.id, Progress::of(run, clock::now()), run.plan.goal.clone())).collect()
+    runs.map(|run| Begun {
+        run: run.id,
+        progress: Progress::of(run, clock::now()),
+        goal: run.plan.goal.clone(),
+        asks: Question::all(run),
+    })
+    .collect()
 }
 
 /// Of two codes the one that says more.

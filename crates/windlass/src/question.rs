@@ -4,9 +4,9 @@
 use std::io;
 
 use serde_json::Value;
-use windlass_core::event::ApprovalAnswer;
-use windlass_core::id::{Digest, TaskId};
-use windlass_core::state::{Run, TaskIx};
+use windlass_core::event::{ApprovalAnswer, Event};
+use windlass_core::id::{Digest, RunId, TaskId};
+use windlass_core::state::{Run, Task};
 use windlass_core::view;
 
 use crate::desk::Desk;
@@ -19,7 +19,7 @@ use crate::render::text;
 /// How much of each output is shown.
 const LINES_MAX: usize = 40;
 
-/// An open question, and what belongs to it.
+/// An open question.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     /// The task that asks.
@@ -27,34 +27,43 @@ pub(crate) struct Question {
     /// The id that the answer names.
     pub(crate) id: String,
     text: String,
-    shown: Vec<(TaskId, Value)>,
+    /// The tasks whose outputs belong to it.
+    shows: Vec<TaskId>,
 }
 
 impl Question {
     /// What a task asks now, if it asks anything.
-    pub(crate) fn of(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -> Option<Self> {
-        let task = run.task(ix);
+    pub(crate) fn of(task: &Task) -> Option<Self> {
         let asked = task.approval_open()?;
-        let shown = asked.digests.keys().filter_map(|id| {
-            let other = run.task(*run.names.get(id)?);
-            Some((id.clone(), view::output(run, other, read)))
-        });
-        let shown = shown.collect();
-        Some(Self { task: task.id.clone(), id: asked.id.clone(), text: asked.text.clone(), shown })
+        let shows = asked.digests.keys().cloned().collect();
+        Some(Self { task: task.id.clone(), id: asked.id.clone(), text: asked.text.clone(), shows })
+    }
+
+    /// What a task has begun to ask, and in which run.
+    pub(crate) fn begun(event: &Event) -> Option<(RunId, Self)> {
+        let Event::ApprovalRequested { run, task, id, text, digests, .. } = event else { return None };
+        let shows = digests.keys().cloned().collect();
+        Some((*run, Self { task: task.clone(), id: id.clone(), text: text.clone(), shows }))
     }
 
     /// All open questions of a run.
-    pub(crate) fn all(run: &Run, read: &mut dyn FnMut(Digest) -> Value) -> Vec<Self> {
-        view::in_order(run).filter_map(|ix| Self::of(run, ix, read)).collect()
+    pub(crate) fn all(run: &Run) -> Vec<Self> {
+        view::in_order(run).filter_map(|ix| Self::of(run.task(ix))).collect()
     }
 
-    /// What is shown before the answer.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    /// Whether it can be shown without a look at what other tasks gave.
+    pub(crate) fn stands_alone(&self) -> bool {
+        self.shows.is_empty()
+    }
+
+    /// What is shown before the answer; `run` is none where nothing of it is needed.
+    pub(crate) fn lines(&self, run: Option<&Run>, read: &mut dyn FnMut(Digest) -> Value) -> Vec<String> {
         let mut lines = vec![format!("{} asks:", paint(BOLD, self.task.as_str()))];
         lines.extend(self.text.lines().map(|line| format!("  {}", text::plain(line))));
-        for (task, output) in &self.shown {
+        for task in &self.shows {
+            let Some((run, ix)) = run.and_then(|run| Some((run, *run.names.get(task)?))) else { continue };
             lines.push(format!("{} gave:", paint(BOLD, task.as_str())));
-            let whole = output::for_people(output);
+            let whole = output::for_people(&view::output(run, run.task(ix), read));
             lines.extend(whole.lines().take(LINES_MAX).map(|line| format!("  {}", text::plain(line))));
             let more = whole.lines().count().saturating_sub(LINES_MAX);
             if more > 0 {

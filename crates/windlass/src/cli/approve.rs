@@ -35,15 +35,13 @@ impl Approve {
         let (approval, answer) = match self.id {
             Some(id) => (id, if self.deny { ApprovalAnswer::Denied } else { ApprovalAnswer::Approved }),
             None if Desk::is_interactive() => {
-                let asked = {
-                    let reading = lookup::open(desk)?;
-                    let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
-                    let ix = lookup::task(run, task.as_str())?;
-                    Question::of(run, ix, &mut |digest| output::of_blob(&reading, digest).unwrap_or_default())
-                };
+                let reading = lookup::open(desk)?;
+                let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
+                let asked = Question::of(run.task(lookup::task(run, task.as_str())?));
                 let asked =
                     asked.ok_or_else(|| Report::new(Exit::Failed, format!("task {task} asks nothing")))?;
-                desk.lines(asked.lines())?;
+                let mut read = |digest| output::of_blob(&reading, digest).unwrap_or_default();
+                desk.lines(asked.lines(Some(run), &mut read))?;
                 let answer = if self.deny { ApprovalAnswer::Denied } else { question::ask(desk)? };
                 (asked.id, answer)
             }

@@ -116,17 +116,22 @@ impl Desk {
     }
 
     /// Runs the binary to its end as somebody to whom the rights of files apply: root is above them.
-    #[expect(clippy::disallowed_methods, reason = "tests start the built binary, here with less rights")]
     pub(crate) fn without_privileges(&self, arguments: &[&str]) -> Done {
+        Done::of(&self.unprivileged(arguments).output().expect("it starts"))
+    }
+
+    /// The binary as such a one starts it.
+    #[expect(clippy::disallowed_methods, reason = "tests start the built binary, here with less rights")]
+    pub(crate) fn unprivileged(&self, arguments: &[&str]) -> Command {
         let sealed = self.command(arguments);
         if !rustix::process::geteuid().is_root() {
-            return self.windlass(arguments);
+            return sealed;
         }
         let mut command = Command::new("setpriv");
         command.arg("--bounding-set=-dac_override,-dac_read_search").arg(sealed.get_program());
         command.args(arguments).current_dir(self.work()).env_clear().stdin(Stdio::null());
         command.envs(sealed.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Done::of(&command.output().expect("it starts"))
+        command
     }
 
     /// The JSON document that a command prints.

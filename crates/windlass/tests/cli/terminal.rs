@@ -1,8 +1,9 @@
 //! What a person sees who sits at a terminal, and how they answer there.
 
-use std::fs::File;
+use std::fs::{self, File, Permissions};
 use std::io::{Read as _, Write as _};
-use std::process::Child;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -18,6 +19,10 @@ struct Seat {
 
 impl Seat {
     fn new(desk: &Desk, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::of(desk.command(arguments), environment)
+    }
+
+    fn of(mut command: Command, environment: &[(&str, &str)]) -> Self {
         let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal can be had");
         grantpt(&screen).expect("it is ours");
         unlockpt(&screen).expect("it is ours");
@@ -25,7 +30,6 @@ impl Seat {
             .expect("it has a size");
         let name = ptsname(&screen, Vec::new()).expect("it has a name").into_string().expect("text");
         let open = || File::options().read(true).write(true).open(&name).expect("it is there");
-        let mut command = desk.command(arguments);
         command.env("TERM", "xterm").envs(environment.iter().copied());
         let child = command.stdin(open()).stdout(open()).stderr(open()).spawn().expect("it starts");
         Self { child, screen: File::from(screen), seen: String::new() }
@@ -96,6 +100,29 @@ fn without_an_answer_at_the_terminal_the_question_stays_open() {
     let (code, seen) = seat.end();
     assert_eq!(code, Some(3));
     assert!(seen.contains("windlass approve"), "{seen}");
+}
+
+#[test]
+fn asking_at_the_terminal_needs_nothing_but_the_question() {
+    let desk = Desk::with(
+        "tasks: { a: { run: cat gate }, ok: { needs: [a], approval: \"Ship it?\" }, b: { needs: [ok], run: cat hold } }",
+    );
+    desk.gate("gate");
+    desk.gate("hold");
+    let mut seat = Seat::of(desk.unprivileged(&["run", "plan.yaml"]), &[]);
+    seat.wait_for("1 running");
+    let head = desk.home().join("head");
+    let rights = |mode| fs::set_permissions(&head, Permissions::from_mode(mode)).expect("it is ours");
+    // Nobody can open the journal but who has it open already.
+    rights(0o000);
+    desk.open_gate("gate");
+    seat.wait_for("Ship it?");
+    seat.wait_for("approve? [y]es, [n]o: ");
+    seat.type_in("y\n");
+    seat.wait_for("1 running");
+    rights(0o600);
+    desk.open_gate("hold");
+    assert_eq!(seat.end().0, Some(0));
 }
 
 #[test]
