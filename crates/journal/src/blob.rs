@@ -14,9 +14,12 @@ use windlass_core::id::Digest;
 use crate::error::is_storage_full;
 use crate::home::sync_folder;
 use crate::planted::{Bug, is_planted};
+use crate::unfinished;
 
 /// Where half-written blobs are, within the folder.
 const UNFINISHED: &str = "unfinished";
+/// How their names begin.
+const PREFIX: &str = ".blob-";
 /// How many digests are remembered as durable before the memory starts anew.
 const REMEMBERED_MAX: usize = 1 << 16;
 
@@ -61,7 +64,7 @@ impl FolderBlobs {
     pub fn writer(&self) -> Result<BlobWriter<'_>, BlobError> {
         let folder = self.folder.join(UNFINISHED);
         self.make_folder(&folder)?;
-        let file = NamedTempFile::new_in(&folder).map_err(BlobError::io("write to", &folder))?;
+        let file = unfinished::begin(&folder, PREFIX).map_err(BlobError::io("write to", &folder))?;
         Ok(BlobWriter { blobs: self, file, hasher: blake3::Hasher::new(), bytes: 0 })
     }
 
@@ -103,18 +106,9 @@ impl FolderBlobs {
         Ok(found)
     }
 
-    /// Removes what was half-written when an engine died. Only for the one who holds the lock of the home.
-    pub fn sweep_unfinished(&self) -> Result<(), BlobError> {
-        for entry in entries(&self.folder.join(UNFINISHED))? {
-            let path = entry.path();
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(BlobError::io("remove", &path)(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+    /// Removes what was half-written when a process died.
+    pub(crate) fn sweep_unfinished(&self) {
+        unfinished::sweep(&self.folder.join(UNFINISHED), "");
     }
 
     /// Gives a written file its name and makes that durable. What lies there already is only kept if it is sound.

@@ -11,9 +11,12 @@ use std::path::{Path, PathBuf};
 use windlass_core::id::{Epoch, Seq};
 
 use crate::chain::{Head, Link};
+use crate::unfinished;
 
 /// Its name within the home.
 pub const NAME: &str = "head";
+/// How the name of one begins that is being made.
+const UNFINISHED: &str = ".head-";
 
 const MAGIC: &[u8; 8] = b"WLHEAD01";
 const SLOT_BYTES: usize = 136;
@@ -136,11 +139,16 @@ pub(crate) fn create(home: &Path, id: HomeId, head: Head) -> io::Result<()> {
         let start = usize::try_from(offset).expect("a small number");
         bytes[start..start + SLOT_BYTES].copy_from_slice(&Slot { home: id, head, counter }.to_bytes());
     }
-    let mut file = tempfile::Builder::new().prefix(".head-").tempfile_in(home)?;
+    let mut file = unfinished::begin(home, UNFINISHED)?;
     file.write_all(&bytes)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(home.join(NAME))?;
     File::open(home)?.sync_all()
+}
+
+/// Removes what was half-written when an engine died.
+pub(crate) fn sweep_unfinished(home: &Path) {
+    unfinished::sweep(home, UNFINISHED);
 }
 
 /// The head of a home whose journal is open for writing.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::blob::FolderBlobs;
 use crate::error::{ANOTHER_HOME, is_storage_full};
-use crate::{head, os, store};
+use crate::{head, os, snapshot, store};
 
 /// The file that takes up the reserve.
 const RESERVE_NAME: &str = "reserve";
@@ -83,6 +83,13 @@ impl Home {
     /// Whether less than twice the reserve is free: runs pause then, while there is room to say so. Cheap.
     pub fn is_low(&self) -> io::Result<bool> {
         Ok(self.free()? < self.settings.reserve.saturating_mul(2))
+    }
+
+    /// Removes what was half-written when an engine died: for the one who holds the lock, and found the journal sound.
+    pub(crate) fn sweep_unfinished(&self) {
+        self.blobs.sweep_unfinished();
+        snapshot::sweep_unfinished(&self.path);
+        head::sweep_unfinished(&self.path);
     }
 
     /// Gives the reserve up. Says whether there was one. The next opening makes it anew.

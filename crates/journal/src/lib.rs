@@ -33,6 +33,7 @@ pub mod snapshot;
 pub mod sqlite;
 mod store;
 pub mod suite;
+mod unfinished;
 
 pub use chain::Head;
 pub use journal::Journal;

@@ -12,12 +12,15 @@ use windlass_core::id::{Digest, Seq};
 use crate::chain::Link;
 use crate::planted::{Bug, is_planted};
 use crate::store::Store;
+use crate::unfinished;
 
 /// The layout of what is around the state.
 const FORMAT: u32 = 1;
 /// How many are kept: the newest, and one before it in case that is damaged.
 const KEPT: usize = 2;
 const FOLDER: &str = "snapshots";
+/// How the name of one begins that is being written.
+const UNFINISHED: &str = ".unfinished-";
 /// A header longer than this is no header.
 const HEADER_BYTES_MAX: u64 = 4096;
 
@@ -67,6 +70,11 @@ pub fn list(home: &Path) -> Vec<(Header, PathBuf)> {
     found
 }
 
+/// Removes what was half-written when an engine died.
+pub(crate) fn sweep_unfinished(home: &Path) {
+    unfinished::sweep(&home.join(FOLDER), UNFINISHED);
+}
+
 /// Writes one and removes those that are not needed any more.
 pub(crate) fn save(home: &Path, header: &Header, bytes: &[u8]) -> io::Result<()> {
     let folder = home.join(FOLDER);
@@ -74,7 +82,7 @@ pub(crate) fn save(home: &Path, header: &Header, bytes: &[u8]) -> io::Result<()>
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    let mut file = tempfile::Builder::new().prefix(".unfinished-").tempfile_in(&folder)?;
+    let mut file = unfinished::begin(&folder, UNFINISHED)?;
     let mut line = serde_json::to_vec(header).expect("a header is plain data");
     line.push(b'\n');
     file.write_all(&line)?;

@@ -1,5 +1,6 @@
-//! The journal of a home in SQLite: the default. A batch is one transaction, synced; then the head is written. Nothing on
-//! the disk changes before the first append. Never: going on after a failed write, or syncing a second time after it.
+//! The journal of a home in SQLite: the default. A batch is one transaction, synced; then the head is written. An opening
+//! removes what was left half-written, and nothing else on the disk changes before the first append.
+//! Never: going on after a failed write, or syncing a second time after it.
 
 use std::fs::File;
 use std::io;
@@ -67,6 +68,7 @@ impl SqliteJournal {
         store::demand_version()?;
         let path = home.path();
         let examined = examine(path, Depth::SinceSnapshot(build))?.sound(path)?;
+        home.sweep_unfinished();
         let random_failed = JournalError::io("read random numbers for", path);
         let salts = Salts::new(os::random().map_err(random_failed)?);
         let home_id = match examined.home_id {

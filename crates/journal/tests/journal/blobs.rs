@@ -67,13 +67,27 @@ fn what_was_left_half_written_is_swept_and_never_listed() {
     let half = place.path().join("blobs/unfinished/half");
     fs::write(&half, b"bo").unwrap();
     assert_eq!(blobs.list().unwrap(), [(Digest::of(b"body"), 4)]);
-    blobs.sweep_unfinished().unwrap();
-    assert!(!half.exists());
     let mut writer = blobs.writer().unwrap();
     writer.write_all(b"given up").unwrap();
     drop(writer);
+    assert_eq!(fs::read_dir(place.path().join("blobs/unfinished")).unwrap().count(), 1);
+    place.open("build").unwrap();
     assert_eq!(fs::read_dir(place.path().join("blobs/unfinished")).unwrap().count(), 0);
-    FolderBlobs::new(&place.path().join("none")).sweep_unfinished().unwrap();
+    assert_eq!(blobs.list().unwrap(), [(Digest::of(b"body"), 4)]);
+}
+
+#[test]
+fn what_is_being_written_while_an_engine_opens_its_home_is_not_swept() {
+    let place = Place::new();
+    // As another process does, which needs no lock for it.
+    let others = FolderBlobs::new(&place.path().join("blobs"));
+    let home = place.home();
+    let mut writer = others.writer().unwrap();
+    writer.write_all(b"bit by ").unwrap();
+    place.open("build").unwrap();
+    writer.write_all(b"bit").unwrap();
+    let (digest, _) = writer.finish().unwrap();
+    assert_eq!(home.blobs().get(digest).unwrap(), b"bit by bit");
 }
 
 #[test]

@@ -90,3 +90,24 @@ fn the_same_home_has_one_id_for_ever_and_another_has_another() {
     assert_ne!(other.open("build").unwrap().home_id(), id);
     assert_eq!(id.to_string().len(), 32);
 }
+
+#[test]
+fn what_an_engine_that_died_left_half_written_goes_with_the_next_opening() {
+    let place = Place::new();
+    let mut journal = place.open("build").unwrap();
+    journal.append(Epoch(1), Seq(0), &[started(1, 1)]).unwrap();
+    journal.save_snapshot(Seq(1), b"state").unwrap();
+    drop(journal);
+    for name in [".head-abc123", "snapshots/.unfinished-abc123"] {
+        fs::write(place.path().join(name), "half").unwrap();
+    }
+    let names = |folder: &str| {
+        let entries = fs::read_dir(place.path().join(folder)).unwrap().map(Result::unwrap);
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    let journal = place.open("build").unwrap();
+    assert!(names("").iter().all(|name| !name.starts_with('.')), "{:?}", names(""));
+    assert_eq!(names("snapshots").len(), 1);
+    drop(journal);
+    assert!(place.path().join("head").exists());
+}
