@@ -111,7 +111,8 @@ impl FolderBlobs {
         unfinished::sweep(&self.folder.join(UNFINISHED), "");
     }
 
-    /// Gives a written file its name and makes that durable. What lies there already is only kept if it is sound.
+    /// Gives a written file its name and makes that durable. It takes the place of what lies there already, which has the
+    /// same content or is damaged.
     fn keep(&self, file: NamedTempFile, digest: Digest) -> Result<(), BlobError> {
         let path = self.path(digest);
         let shard = path.parent().expect("a blob lies in a shard").to_owned();
