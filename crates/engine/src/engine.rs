@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use windlass_core::decide::Stamp;
 use windlass_core::event::{LossReason, Role};
-use windlass_core::id::{Epoch, Fence, Seq};
+use windlass_core::id::{Epoch, Fence};
 use windlass_core::input::{Answer, Ask, Command, Input, LostAttempt, Rejection, Report};
 use windlass_core::machine::task::Phase;
 use windlass_core::react::pending;
@@ -28,6 +28,7 @@ use crate::handle::{Handle, random};
 use crate::hands::Hands;
 use crate::inbox::{Message, Question};
 use crate::recover;
+use crate::snapshots::Snapshots;
 use crate::turn::{Letter, Outside as _, turn};
 
 /// How many letters a turn takes in.
@@ -38,10 +39,6 @@ const TURN_BYTES_MAX: usize = 2 << 20;
 const CLOCKS_EVERY: Duration = Duration::from_secs(1);
 /// How often the home and the list of live attempts are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// After how many records a snapshot is worth its while, at least.
-const SNAPSHOT_RECORDS_MIN: u64 = 20_000;
-/// After how many records a snapshot is worth its while at the orderly end.
-const SNAPSHOT_AT_END_MIN: u64 = 1_000;
 /// What a command needs of the disk at most, to open a journal and to add to it.
 const COMMAND_BYTES: u64 = 1 << 20;
 /// How long an old keeper may take to end what it has: the grace of a stop, and some.
@@ -87,7 +84,7 @@ pub struct Engine {
     disk_low: bool,
     looked: Duration,
     doubted: BTreeSet<Fence>,
-    snapshot_at: Seq,
+    snapshots: Snapshots,
 }
 
 impl Engine {
@@ -110,7 +107,7 @@ impl Engine {
         }
         let (sender, inbox) = mpsc::channel();
         let blobs = home.blobs();
-        let snapshot_at = state.head;
+        let snapshots = Snapshots::from(state.head);
         Ok(Self {
             hands: Hands::new(sender.clone(), Arc::clone(&blobs), swept),
             handle: Handle { inbox: sender, blobs },
@@ -120,7 +117,7 @@ impl Engine {
             disk_low: false,
             looked: clock::awake(),
             doubted: BTreeSet::new(),
-            snapshot_at,
+            snapshots,
             options,
             home,
             lock,
@@ -153,8 +150,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let ended = self.turn_until(&mut is_done);
         self.hands.rest();
-        let long_since = self.core.state().head.0 - self.snapshot_at.0 >= SNAPSHOT_AT_END_MIN;
-        if ended.is_ok() && long_since {
+        if ended.is_ok() && self.snapshots.is_due_at_end(self.core.state().head) {
             self.save_snapshot();
         }
         let Self { journal, lock, .. } = self;
@@ -219,7 +215,7 @@ impl Engine {
         self.draining |= letters.iter().any(drains);
         let more = turn(&mut self.core, &mut self.journal, letters, stamp, &mut self.hands)?;
         self.journal.rest()?;
-        if self.core.state().head.0 - self.snapshot_at.0 > SNAPSHOT_RECORDS_MIN.max(self.snapshot_at.0 / 2) {
+        if self.snapshots.is_due(self.core.state().head) {
             self.save_snapshot();
         }
         Ok(more)
@@ -228,11 +224,8 @@ impl Engine {
     /// Keeps the state, so that the next start need not replay all. A failure costs nothing but time.
     fn save_snapshot(&mut self) {
         let head = self.core.state().head;
-        if head > self.snapshot_at
-            && self.journal.save_snapshot(head, &recover::snapshot(self.core.state())).is_ok()
-        {
-            self.snapshot_at = head;
-        }
+        let saved = self.journal.save_snapshot(head, &recover::snapshot(self.core.state()));
+        self.snapshots.tried(head, saved.is_ok());
     }
 
     fn inbox_is_quiet(&mut self) -> bool {

@@ -19,6 +19,7 @@ mod hands;
 mod inbox;
 pub mod reading;
 pub mod recover;
+mod snapshots;
 pub mod turn;
 
 pub use windlass_journal::home::HomeSettings;
