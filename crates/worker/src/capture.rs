@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::failure::{ErrorKind, Failure};
 
+use crate::private;
 use crate::report::Captured;
 
 /// The longest output that is kept in memory and handed over within the report.
@@ -48,7 +49,7 @@ impl Capture {
     fn write_to_file(&mut self, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.spool {
             Some(file) => file,
-            None => self.spool.insert(File::create(&self.spool_path)?),
+            None => self.spool.insert(private::options().write(true).truncate(true).open(&self.spool_path)?),
         };
         file.write_all(&std::mem::take(&mut self.inline))?;
         file.write_all(bytes)

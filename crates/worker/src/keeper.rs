@@ -2,7 +2,6 @@
 //! binary, started under that name. Never: threads, or any descriptor but its link, its lock and its signals.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
@@ -15,7 +14,7 @@ use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent, look_at_children};
 use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
 use crate::os::{Host, Look, Os as _, Pid, Process, Signal, Waited};
 use crate::wire::{FromKeeper, Message as _, ToKeeper};
-use crate::{clock, monitor};
+use crate::{clock, monitor, private};
 
 /// The name under which this binary is a keeper; the names of monitors begin with it.
 pub(crate) const NAME: &str = "pawl";
@@ -138,7 +137,7 @@ fn keep(home: &Path) -> io::Result<()> {
     let link = Link::from(Host::detach()?);
     let _ = rustix::thread::set_name(c"pawl");
     let signals = Host::signals()?;
-    let lock = File::options().create(true).truncate(false).write(true).open(lock_path(home))?;
+    let lock = private::options().truncate(false).write(true).open(lock_path(home))?;
     lock.lock_shared()?;
     let own = rustix::process::getpid();
     let mut keeper =

@@ -12,6 +12,7 @@ use windlass_core::failure::{ErrorKind, Failure};
 use super::script::{Step, parse};
 use super::scripted::{NAME, NOTES, Note};
 use crate::os::{Host, Os as _};
+use crate::private;
 
 /// Becomes the scripted agent if this process was started as one, and returns otherwise. To be called at the start of
 /// `main`, beside [`crate::run_if_keeper`].
@@ -192,7 +193,7 @@ fn flood(bytes: u64) -> io::Result<()> {
 fn note(note: &Note) {
     let path = variable(NOTES);
     let line = serde_json::to_string(note).expect("notes are plain data");
-    let file = File::options().create(true).append(true).open(path);
+    let file = private::options().append(true).open(path);
     if let Err(error) = file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes())) {
         complain(&format!("no word could be left for Windlass: {error}"));
     }

@@ -15,6 +15,7 @@ use windlass_core::time::Time;
 
 use super::read::cut_notice;
 use super::{Stream, part_path};
+use crate::private;
 
 /// How much of a log is kept, in bytes of what was printed.
 #[derive(Clone, Copy, Debug)]
@@ -264,9 +265,9 @@ impl LogWriter {
         if self.file.is_none() {
             let path = part_path(&self.path, self.part);
             if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
+                private::make_folder(folder)?;
             }
-            self.file = Some(File::options().create(true).append(true).open(path)?);
+            self.file = Some(private::options().append(true).open(path)?);
         }
         self.file.as_mut().map_or(Ok(()), |file| file.write_all(&self.records))
     }

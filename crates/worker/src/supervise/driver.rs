@@ -23,6 +23,7 @@ use super::{Order, Orders, Surroundings};
 use crate::clock;
 use crate::keeper::was_to_be_keeper;
 use crate::os::{Host, Os as _, Pid, Signal};
+use crate::private;
 use crate::report::{AttemptEnded, WorkerError, WorkerReport};
 use crate::settings::Settings;
 
@@ -99,7 +100,7 @@ impl Driver {
         // What lies in the spool belongs to attempts of an engine that is gone, and so are they.
         drop(fs::remove_dir_all(settings.spool()));
         for folder in [settings.spool(), settings.home.join("logs")] {
-            let made = fs::create_dir_all(&folder);
+            let made = private::make_folder(&folder);
             made.map_err(|source| WorkerError::Folder { path: folder, source })?;
         }
         let system = |what| move |source| WorkerError::System { what, source };

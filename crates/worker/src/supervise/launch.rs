@@ -1,6 +1,6 @@
 //! Making an attempt ready to be started: program, variables, streams. Never: starting it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::link::MESSAGE_BYTES_MAX;
 use crate::os::{Host, Os as _};
 use crate::settings::Settings;
 use crate::wire::{StartBytes, start_in_file};
-use crate::{fault, program};
+use crate::{fault, private, program};
 
 /// A prompt up to this size lies in memory, a longer one in a file without a name.
 const PROMPT_BYTES_IN_MEMORY: u64 = 1 << 20;
@@ -89,7 +89,9 @@ fn lay_out(
     );
     if let Some(feedback) = &assignment.feedback {
         let path = spool.feedback();
-        fs::write(&path, feedback).map_err(|error| not_made("its feedback could not be written", &error))?;
+        let file = private::options().write(true).truncate(true).open(&path);
+        let written = file.and_then(|mut file| file.write_all(feedback.as_bytes()));
+        written.map_err(|error| not_made("its feedback could not be written", &error))?;
         env.insert("WINDLASS_FEEDBACK".to_owned(), path.display().to_string());
     }
     env.extend(recipe.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));

@@ -245,3 +245,29 @@ fn an_attempt_that_is_over_leaves_nothing_in_the_spool() {
     assert_eq!(stage.ended().exit, Exit::NotStarted);
     assert_eq!(spooled(&stage), Vec::<String>::new());
 }
+
+#[test]
+fn what_attempts_print_and_are_told_is_for_nobody_else() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let go = roll.pipe("go");
+    let waits = format!("head -c 100000 /dev/zero; {}; read x < {go}", roll.enter());
+    let mut assignment = stage.assignment(Program::Shell(waits));
+    assignment.feedback = Some("what was wrong".to_owned());
+    let fence = stage.start(assignment);
+    roll.next();
+    let look = |path: std::path::PathBuf, mode: u32| {
+        assert_eq!(fs::metadata(&path).expect("it is there").mode() & 0o777, mode, "{}", path.display());
+    };
+    look(stage.path("keeper.lock"), 0o600);
+    look(stage.path("spool").join(format!("{fence}.feedback")), 0o600);
+    roll.write("go");
+    let Captured::Spooled(output, _) = stage.ended().captured else { panic!("it is large") };
+    look(output, 0o600);
+    look(log::path(stage.home.path(), &"abcdef/t1/1".parse().expect("a key")), 0o600);
+    for folder in ["spool", "logs", "logs/abcdef"] {
+        look(stage.path(folder), 0o700);
+    }
+}
