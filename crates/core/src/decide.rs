@@ -191,14 +191,7 @@ fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: 
     let task = run.task(ix);
     let unknown = task.blocked == Some(BlockedOn::Outcome);
     if !unknown {
-        let same = match answer {
-            Settlement::Done => task.phase == task::Phase::Succeeded,
-            Settlement::Failed => {
-                task.error.as_ref().is_some_and(|error| error.kind == ErrorKind::OutcomeUnknown)
-            }
-        };
-        let why = "only a task that is blocked because its outcome is unknown can be settled";
-        return if same { Decision::already() } else { Decision::refused(wrong_state(task, why)) };
+        return settled_before(task, answer, output);
     }
     let (id, by) = (&command.id, &command.by);
     let answered = Event::TaskUnblocked {
@@ -224,6 +217,21 @@ fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: 
         }
     };
     Decision::accepted(vec![answered, then])
+}
+
+/// What is said of a task whose outcome is known: the same answer again is ok.
+fn settled_before(task: &Task, answer: Settlement, output: &Output) -> Decision {
+    let succeeded = answer == Settlement::Done && task.phase == task::Phase::Succeeded;
+    let known = |error: &Failure| error.kind == ErrorKind::OutcomeUnknown;
+    let failed = answer == Settlement::Failed && task.error.as_ref().is_some_and(known);
+    let is_same = task.output.value == output.value && task.output.blob == output.blob;
+    let why = match succeeded {
+        true if is_same => return Decision::already(),
+        true => "it was done before, with another output",
+        false if failed => return Decision::already(),
+        false => "only a task that is blocked because its outcome is unknown can be settled",
+    };
+    Decision::refused(wrong_state(task, why))
 }
 
 /// An answer to an approval.

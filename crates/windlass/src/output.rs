@@ -45,6 +45,17 @@ pub(crate) fn given(path: &Path, wanted: &Settle, home: &Path) -> Outcome<Output
     Ok(output)
 }
 
+/// What a task gave of which a person says no more than that it is done: null, where that fits.
+pub(crate) fn none(wanted: &Settle) -> Outcome<Output> {
+    let unbound = Settle { extracts: Vec::new(), ..wanted.clone() };
+    let output = settle(b"null", false, &unbound).map_err(|failure| {
+        Report::usage("without an output the task gave null, which does not fit it")
+            .cause(failure.message)
+            .hint("give what it gave with --output FILE".to_owned())
+    })?;
+    Ok(output)
+}
+
 /// A value as people read it: a text as it is, anything else as indented JSON.
 pub(crate) fn for_people(value: &Value) -> String {
     match value.as_str() {

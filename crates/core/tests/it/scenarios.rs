@@ -223,7 +223,8 @@ impl Story {
             other => panic!("settled as {other}?"),
         };
         let task = args.task(0).expect("a task");
-        self.ask(Ask::Settle { run: args.run(), task, answer, output: Output::default() })
+        let value = args.named("output").map_or(serde_json::Value::Null, Into::into);
+        self.ask(Ask::Settle { run: args.run(), task, answer, output: Output { value, ..Output::default() } })
     }
 
     fn approve(&mut self, args: &Args, yes: bool) -> String {

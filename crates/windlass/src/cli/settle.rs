@@ -35,8 +35,9 @@ impl Settle {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
         let (run, task) = steer::find_task(desk, &self.run, &self.task)?;
         let output = match &self.output {
-            None => Output::default(),
             Some(path) => output::given(path, &wanted(desk, run, &task)?, &desk.place.home)?,
+            None if self.done => output::none(&wanted(desk, run, &task)?)?,
+            None => Output::default(),
         };
         let (answer, word) =
             if self.done { (Settlement::Done, "done") } else { (Settlement::Failed, "failed") };

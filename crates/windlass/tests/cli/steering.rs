@@ -260,6 +260,41 @@ fn an_output_that_is_too_large_to_be_kept_or_used_is_refused_and_settles_nothing
 }
 
 #[test]
+fn a_task_is_settled_once_and_another_output_is_refused() {
+    let desk =
+        Desk::with("tasks: { a: { run: \"kill -9 $$\", rerun: never }, ok: { approval: \"Go on?\" } }");
+    assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(3));
+    desk.write("output", "\"it was\"");
+    desk.write("other", "\"it was not\"");
+    let settle = |more: &[&str]| desk.windlass(&[&["settle", "last", "a", "--done"], more].concat());
+    assert_eq!(settle(&["--output", "output"]).code, Some(0));
+    let same = settle(&["--output", "output"]);
+    assert_eq!(same.code, Some(0), "{}", same.all());
+    assert!(same.err.contains("It was so already."), "{}", same.err);
+    for more in [&["--output", "other"][..], &[]] {
+        let other = settle(more);
+        assert_eq!(other.code, Some(1), "{}", other.all());
+        assert!(other.err.contains("with another output"), "{}", other.err);
+    }
+    assert_eq!(desk.json(&["show", "last", "a", "--json"])["tasks"][0]["output"], "it was");
+}
+
+#[test]
+fn what_is_settled_without_an_output_gave_null_and_null_must_fit() {
+    let desk = Desk::with(
+        "tasks: { a: { run: \"kill -9 $$\", rerun: never, output: { schema: { type: object } } }, b: { run: \"kill -9 $$\", rerun: never } }",
+    );
+    assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(3));
+    let refused = desk.windlass(&["settle", "last", "a", "--done"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.all());
+    assert!(refused.err.contains("--output"), "{}", refused.err);
+    assert_eq!(desk.json(&["show", "last", "a", "--json"])["tasks"][0]["state"], "blocked");
+    assert_eq!(desk.windlass(&["settle", "last", "b", "--done"]).code, Some(0));
+    desk.write("output", "{}");
+    assert_eq!(desk.windlass(&["settle", "last", "a", "--done", "--output", "output"]).code, Some(0));
+}
+
+#[test]
 fn an_unknown_outcome_is_settled_as_failed() {
     let (desk, run) = unknown();
     assert_eq!(desk.windlass(&["settle", &run, "a"]).code, Some(2), "done or failed");
