@@ -202,7 +202,8 @@ fn lead(
 ) -> Outcome {
     let following = Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes);
     let command = new.command.clone();
-    // An engine that was asked first may have taken the plan before it ended: then that run goes on here.
+    // An engine that was asked first may have taken the plan before it ended: then that run goes on here
+    // (docs/design/two-terminals.md).
     let was_taken = host.handle.query(move |state| state.commands.contains_key(&command)).unwrap_or(false);
     let Ok(run) = host.handle.start(new, &|_| ()).map_err(|error| engine_failed(&error))? else {
         return host.ended_early();

@@ -2,12 +2,18 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use windlass_core::event::Role;
+use windlass_engine::HomeSettings;
+use windlass_engine::engine::{Engine, Options};
+use windlass_engine::handle::NewRun;
 use windlass_engine::reading::Reading;
 
 use crate::desk::Desk;
@@ -246,6 +252,52 @@ fn a_plan_that_meets_an_ending_engine_is_run_once_that_has_ended() {
     let second = second.end();
     assert_eq!(second.code, Some(0), "{}", second.all());
     assert_eq!(desk.read("got"), "go\n");
+}
+
+/// An engine that takes a plan, and is gone before it has said so: what it took is in the journal.
+fn take_and_be_gone(listener: &UnixListener, engine: Engine) {
+    let handle = engine.handle();
+    let gone = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&gone);
+    let turning = std::thread::spawn(move || engine.run(|_| told.load(Ordering::Acquire), || ()));
+    let (stream, _) = listener.accept().expect("somebody asks");
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).expect("a request");
+    let mut request: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let new: NewRun = serde_json::from_value(request["start"]["new"].take()).expect("a plan");
+    handle.start(&new, &|_| ()).expect("it can be kept").expect("it is taken");
+    gone.store(true, Ordering::Release);
+    handle.query(|_| ()).unwrap_or_default();
+    turning.join().expect("no panic").expect("it ends well");
+    drop(stream);
+}
+
+#[test]
+fn a_plan_that_an_engine_took_before_it_was_gone_is_run_by_who_asked() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    desk.write("second.yaml", "tasks: { b: { run: echo b >> proof } }");
+    let first = desk.windlass(&["run", "plan.yaml"]).run();
+    let path = desk.work().join("socket");
+    let listener = UnixListener::bind(&path).expect("a socket");
+    let options = Options {
+        home: desk.home(),
+        home_settings: HomeSettings { reserve: 0, min_free: 0, force: false },
+        slots: 1,
+        role: Role::Command,
+        socket: Some(path),
+        owners: None,
+        keeper: None,
+        subreaper: false,
+    };
+    let engine = Engine::open(options, &mut |_| ()).expect("nobody has it");
+    let second = desk.start(&["run", "second.yaml"]);
+    take_and_be_gone(&listener, engine);
+    let second = second.end();
+    assert_eq!(second.code, Some(0), "{}", second.all());
+    assert_eq!(desk.read("proof"), "b\n", "once");
+    let runs = desk.json(&["ps", "--json"]);
+    let ids = [&runs["runs"][0]["id"], &runs["runs"][1]["id"], &runs["runs"][2]["id"]];
+    assert_eq!(ids, [&second.run().into(), &first.into(), &serde_json::Value::Null]);
 }
 
 #[test]

@@ -4,8 +4,8 @@
 //! each other says how many bytes of text lie before it.
 //!
 //! Past its limit a log takes so much in a second and no more: the rest of the second is still read, and dropped
-//! but for its end. It is not held back, since a program that waits for its reader looks like one that hangs, and one
-//! that means to print 10 GB would be at it for hours. Never: failing an attempt because its log can't be written.
+//! but for its end. Why it is not held back is in docs/design/logs.md.
+//! Never: failing an attempt because its log can't be written.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
