@@ -1,4 +1,4 @@
-//! What a few tests need of the machine besides a compiler. The tests of the worker use this file too.
+//! What a few tests need of the machine besides a compiler. The tests of the worker and of the binary use this file too.
 //! Never: passing without it, unless a person said so.
 
 use std::process::{Command, Stdio};

@@ -11,6 +11,8 @@ mod full_disk;
 mod held;
 mod init;
 mod looks;
+#[path = "../../../journal/tests/journal/needs.rs"]
+mod needs;
 mod resume;
 mod run;
 mod schema;
