@@ -11,6 +11,7 @@
 
 pub mod arrows;
 mod children;
+pub mod critical;
 pub mod decide;
 pub mod effect;
 pub mod event;
