@@ -12,6 +12,7 @@ mod error;
 mod exit;
 mod failures;
 mod following;
+mod graph;
 mod home;
 mod host;
 mod lookup;
@@ -28,6 +29,8 @@ mod render;
 mod screen;
 mod signals;
 mod socket;
+#[cfg(test)]
+mod staged;
 mod steer;
 mod surroundings;
 mod teller;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use windlass_core::plan::{Join, Plan, Task, Work, graph};
+use windlass_core::plan::{Join, Plan, Task, graph};
 
 use crate::config::Config;
 use crate::desk::Desk;
@@ -14,7 +14,7 @@ use crate::plan_file::{PlanFile, inputs};
 use crate::render::plural::count;
 use crate::render::style::{DIM, OK, paint};
 use crate::render::table::Table;
-use crate::render::text;
+use crate::render::{text, work};
 
 /// Check a plan, and say what would start, in order
 #[derive(Args, Debug)]
@@ -95,15 +95,7 @@ fn overview(plan: &Plan, levels: &[Vec<usize>]) -> Vec<String> {
 
 /// What a task does, in a line.
 fn does(task: &Task) -> String {
-    let what = match &task.work {
-        Work::Prompt { agent, prompt } => format!("{agent}: {}", text::first_line(prompt.0.as_str())),
-        Work::Argv(words) => {
-            let words: Vec<&str> = words.iter().map(|word| word.0.as_str()).collect();
-            text::first_line(&words.join(" "))
-        }
-        Work::Shell(line) => text::first_line(line.0.as_str()),
-        Work::Approval { text: asked, .. } => format!("a person: {}", text::first_line(asked.0.as_str())),
-    };
+    let what = work::what(&task.work);
     let each = if task.for_each.is_some() { "for each item: " } else { "" };
     let when = if task.when.is_some() { "if its `when` is true: " } else { "" };
     format!("{when}{each}{what}")

@@ -6,6 +6,7 @@ mod check;
 mod dlq;
 mod doctor;
 mod events;
+mod graph;
 mod init;
 mod logs;
 mod pause;
@@ -49,6 +50,7 @@ pub(crate) struct PlaceOptions {
 enum Verb {
     Init(init::Init),
     Check(check::Check),
+    Graph(graph::Graph),
     Run(run::Run),
     Resume(resume::Resume),
     Pause(pause::Pause),
@@ -71,6 +73,7 @@ impl Cli {
         match self.verb {
             Verb::Init(verb) => verb.carry_out(desk),
             Verb::Check(verb) => verb.carry_out(desk),
+            Verb::Graph(verb) => verb.carry_out(desk),
             Verb::Run(verb) => verb.carry_out(desk),
             Verb::Resume(verb) => verb.carry_out(desk),
             Verb::Pause(verb) => verb.carry_out(desk),

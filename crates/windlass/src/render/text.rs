@@ -59,6 +59,20 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     kept
 }
 
+/// A text broken after a mark into lines of so many columns, the later ones indented.
+pub(crate) fn wrap(text: &str, columns: usize, indent: usize, mark: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in text.split_inclusive(&format!("{mark} ")) {
+        let line = lines.last().expect("there is one");
+        if !line.trim().is_empty() && width(line) + width(part.trim_end()) > columns {
+            lines.push(" ".repeat(indent));
+        }
+        let line = lines.last_mut().expect("there is one");
+        line.push_str(part);
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +82,12 @@ mod tests {
         assert_eq!(plain("a\u{1b}[31mb\tc\r"), "a\\u{1b}[31mb c\\u{d}");
         assert_eq!(plain("\u{202e}x"), "\\u{202e}x");
         assert_eq!(plain("日本 é"), "日本 é");
+    }
+
+    #[test]
+    fn what_is_too_long_is_broken_after_its_marks() {
+        assert_eq!(wrap("a, bb, ccc, d", 6, 2, ","), ["a, bb,", "  ccc,", "  d"]);
+        assert_eq!(wrap("aaaaaaaa, b", 4, 0, ","), ["aaaaaaaa,", "b"]);
     }
 
     #[test]

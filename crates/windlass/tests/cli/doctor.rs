@@ -55,9 +55,15 @@ fn damaged() -> Desk {
 fn a_damaged_journal_is_code_4_everywhere_and_nothing_is_changed() {
     let desk = damaged();
     let before = fs::read(desk.home().join("journal.db")).expect("it is there");
-    for arguments in
-        [&["run", "plan.yaml"][..], &["resume"], &["ps"], &["show"], &["doctor"], &["cancel", "last"]]
-    {
+    for arguments in [
+        &["run", "plan.yaml"][..],
+        &["resume"],
+        &["ps"],
+        &["show"],
+        &["graph", "last"],
+        &["doctor"],
+        &["cancel", "last"],
+    ] {
         let done = desk.windlass(arguments);
         assert_eq!(done.code, Some(4), "{arguments:?}: {}", done.all());
     }

@@ -8,6 +8,7 @@ mod desk;
 mod detach;
 mod doctor;
 mod full_disk;
+mod graph;
 mod held;
 mod init;
 mod looks;

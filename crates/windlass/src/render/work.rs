@@ -1,0 +1,18 @@
+//! What a task does, in a line. Never: its state.
+
+use windlass_core::plan::Work;
+
+use crate::render::text;
+
+/// What a task does: who is asked what, or which command runs.
+pub(crate) fn what(work: &Work) -> String {
+    match work {
+        Work::Prompt { agent, prompt } => format!("{agent}: {}", text::first_line(prompt.0.as_str())),
+        Work::Argv(words) => {
+            let words: Vec<&str> = words.iter().map(|word| word.0.as_str()).collect();
+            text::first_line(&words.join(" "))
+        }
+        Work::Shell(line) => text::first_line(line.0.as_str()),
+        Work::Approval { text: asked, .. } => format!("a person: {}", text::first_line(asked.0.as_str())),
+    }
+}
