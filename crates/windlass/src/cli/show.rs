@@ -3,7 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
-use windlass_core::id::Digest;
+use windlass_core::critical;
+use windlass_core::id::{Digest, TaskId};
 use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::{Span, Time};
@@ -18,8 +19,8 @@ use crate::exit::Exit;
 use crate::render::plural::{self, count};
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::table::{Cell, Table};
-use crate::render::{story, text, time};
-use crate::{lookup, output};
+use crate::render::{story, text, time, timeline};
+use crate::{lookup, output, screen};
 
 /// How much of an output is shown where nobody asked for that task alone.
 const OUTPUT_COLUMNS: usize = 60;
@@ -54,6 +55,14 @@ struct RunDocument {
     #[serde(flatten)]
     view: RunView,
     summary: Summary,
+    critical_path: PathDocument,
+}
+
+/// The chain of tasks that took longest.
+#[derive(Serialize)]
+struct PathDocument {
+    tasks: Vec<TaskId>,
+    took_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -120,8 +129,18 @@ impl Show {
             .iter()
             .map(|ix| TaskDocument { view: view::task_view(run, *ix, &mut read), waits: whys(*ix) });
         let tasks: Vec<TaskDocument> = tasks.collect();
+        // What was in flight in a dead engine is measured until the last that was heard of it.
+        let now = if alive { clock::now() } else { state.now };
+        let path = critical::of_run(run, now);
         let document = Document {
-            run: RunDocument { view: view::run_view(state, run, alive), summary: view::summary(state, run) },
+            run: RunDocument {
+                view: view::run_view(state, run, alive),
+                summary: view::summary(state, run),
+                critical_path: PathDocument {
+                    tasks: path.tasks.iter().map(|ix| run.task(*ix).id.clone()).collect(),
+                    took_ms: path.length.ms,
+                },
+            },
             waits: self
                 .why
                 .then(|| tasks.iter().flat_map(|task| task.waits.iter().flatten().cloned()).collect()),
@@ -132,7 +151,8 @@ impl Show {
         } else if only.is_some() {
             desk.lines(in_full(&document, run))?;
         } else {
-            desk.lines(overview(&document, state, run))?;
+            let timeline = timeline::lines(run, &path, now, screen::columns());
+            desk.lines(overview(&document, state, run, timeline))?;
         }
         match unreadable {
             Some(report) => Err(report.into()),
@@ -141,7 +161,7 @@ impl Show {
     }
 }
 
-fn overview(document: &Document, state: &State, run: &Run) -> Vec<String> {
+fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>) -> Vec<String> {
     let mut lines = head(&document.run, state);
     lines.push(String::new());
     let mut table = Table::with_head(["TASK", "STATE", "ATTEMPTS", "TOOK", "WHAT"]);
@@ -157,6 +177,10 @@ fn overview(document: &Document, state: &State, run: &Run) -> Vec<String> {
         ]);
     }
     lines.extend(table.lines());
+    if document.waits.is_none() && !timeline.is_empty() {
+        lines.push(String::new());
+        lines.extend(timeline);
+    }
     let open = run.open();
     if open > 0 && document.waits.is_none() {
         lines.push(String::new());

@@ -1,5 +1,6 @@
 //! How things look: reports, tables, times, numbers of things. Never: what is shown (that is the commands' business).
 
+mod axis;
 pub(crate) mod log;
 pub(crate) mod plural;
 pub(crate) mod report;
@@ -9,4 +10,5 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod time;
+pub(crate) mod timeline;
 pub(crate) mod work;

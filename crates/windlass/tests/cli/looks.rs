@@ -61,7 +61,43 @@ tasks:
     assert!(
         attempt["started_at"].is_string() && attempt["ended_at"].is_string() && attempt["usage"].is_object()
     );
-    assert_shows!(desk, desk.windlass(&["show", &run]).all());
+    let shown = desk.windlass(&["show", &run]).all();
+    let (table, timeline) = shown.split_once("\n\nTIMELINE").expect("there is one");
+    assert_shows!(desk, table);
+    assert!(timeline.contains("each.1") && timeline.contains("█ succeeded"), "{timeline}");
+    assert!(timeline.contains("┃ critical path, ") && timeline.contains("list → each → each."), "{timeline}");
+    let path = &show["run"]["critical_path"];
+    assert_eq!((&path["tasks"][0], path["tasks"].as_array().map(Vec::len)), (&json!("list"), Some(4)));
+    assert!(path["took_ms"].is_u64());
+}
+
+#[test]
+fn retries_and_attempts_in_flight_stand_in_the_timeline() {
+    let desk = Desk::with(
+        "
+tasks:
+  again: { run: \"test $WINDLASS_ATTEMPT = 2\", retry: { max_attempts: 2, initial_interval: 1ms } }
+  on: { needs: [again], run: cat gate }
+",
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   on");
+    let shown = desk.windlass(&["show", "last"]).out;
+    for part in ["▒", "▶", "2 attempts", "▒ failed", "▶ running", "· before it is tried again"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    desk.open_gate("gate");
+    assert_eq!(running.end().code, Some(0));
+    assert!(!desk.windlass(&["show", "last", "--why"]).out.contains("TIMELINE"), "that is about waits");
+}
+
+#[test]
+fn without_attempts_there_is_no_timeline() {
+    let desk = Desk::with("tasks: { ask: { approval: \"Ship it?\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    assert!(!desk.windlass(&["show", "last"]).out.contains("TIMELINE"));
+    assert_eq!(desk.json(&["show", "last", "--json"])["run"]["critical_path"]["tasks"], json!([]));
 }
 
 #[test]

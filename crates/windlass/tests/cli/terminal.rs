@@ -146,6 +146,26 @@ fn no_color_leaves_the_display_and_takes_the_colours() {
 }
 
 #[test]
+fn a_timeline_and_a_tree_fit_the_terminal() {
+    let desk = Desk::with(
+        "
+tasks:
+  a-task-with-a-name-that-is-longer-than-many-others: { run: \"true\" }
+  b: { needs: [a-task-with-a-name-that-is-longer-than-many-others], run: echo something or other that is long }
+  c: { needs: [b, a-task-with-a-name-that-is-longer-than-many-others], run: \"true\" }
+",
+    );
+    desk.windlass(&["run", "plan.yaml"]);
+    for arguments in [&["show", "last"][..], &["graph", "last"], &["graph", "plan.yaml"]] {
+        let (code, seen) = Seat::new(&desk, arguments, &[("NO_COLOR", "1")]).end();
+        assert_eq!(code, Some(0));
+        let drawn = seen.split_once("TIMELINE").map_or(seen.as_str(), |(_, timeline)| timeline);
+        let wide = drawn.lines().map(str::trim_end).find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None, "{seen}");
+    }
+}
+
+#[test]
 fn lines_of_logs_are_cut_to_the_width_of_the_terminal() {
     let desk = Desk::with("tasks: { a: { run: \"printf '%0300d\\\\n' 7; exit 1\" } }");
     let (_, seen) = Seat::new(&desk, &["run", "plan.yaml"], &[("NO_COLOR", "1")]).end();
