@@ -1,6 +1,7 @@
 //! `windlass graph`.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::json;
@@ -86,6 +87,21 @@ fn the_ending_of_the_output_file_says_how_it_is_drawn() {
         desk.windlass(&["graph", "plan.yaml", "--format", format, "-o", "b.txt"]);
         assert_eq!(desk.read("b.txt"), done.out, "what is asked for goes before the ending");
     }
+}
+
+/// `REWRITE=1` draws it anew.
+#[test]
+fn the_picture_in_the_readme_is_what_is_drawn() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let picture = root.join("docs/pictures/quickstart.svg");
+    let mut command = Desk::new().command(&["graph", "examples/quickstart/plan.yaml", "--format", "svg"]);
+    let drawn = command.current_dir(&root).output().expect("it starts").stdout;
+    let drawn = String::from_utf8(drawn).expect("text");
+    if std::env::var_os("REWRITE").is_some() {
+        std::fs::create_dir_all(picture.parent().expect("a folder")).expect("it can be made");
+        std::fs::write(&picture, &drawn).expect("it can be written");
+    }
+    assert!(std::fs::read_to_string(&picture).is_ok_and(|kept| kept == drawn), "REWRITE=1 draws it anew");
 }
 
 #[test]
