@@ -310,6 +310,8 @@ impl Engine {
         }
         self.looked = awake;
         self.journal.check()?;
+        // It is tried again at the next look.
+        self.home.restore_reserve().unwrap_or_default();
         if let Some(lost) = self.compare_lists() {
             letters.push(letter(Input::Report(lost))?);
         }

@@ -92,7 +92,17 @@ impl Home {
         head::sweep_unfinished(&self.path);
     }
 
-    /// Gives the reserve up. Says whether there was one. The next opening makes it anew.
+    /// Makes the reserve anew where it was spent and there is room again: so much that the disk is not low with it.
+    pub fn restore_reserve(&self) -> Result<(), HomeError> {
+        let wanted = self.settings.reserve;
+        if reserved(&self.path) >= wanted {
+            return Ok(());
+        }
+        let free = self.free().map_err(HomeError::io("look at the disk of", &self.path))?;
+        if free < wanted.saturating_mul(3) { Ok(()) } else { self.make_reserve() }
+    }
+
+    /// Gives the reserve up. Says whether there was one. Once there is room, or with the next opening, it is made anew.
     pub fn release_reserve(&self) -> io::Result<bool> {
         match fs::remove_file(self.reserve_path()) {
             Ok(()) => Ok(true),
@@ -123,7 +133,11 @@ impl Home {
         }
         let mut file =
             File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-        os::preallocate(&mut file, bytes).map_err(failed)
+        os::preallocate(&mut file, bytes).map_err(|error| {
+            // A part of it would be in the way of everybody else.
+            self.release_reserve().unwrap_or_default();
+            failed(error)
+        })
     }
 }
 

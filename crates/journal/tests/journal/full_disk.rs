@@ -91,11 +91,16 @@ fn the_reserve_carries_the_batch_that_meets_a_full_disk() {
     assert!(matches!(error, JournalError::DiskFull { .. }), "{error:?}");
     assert!(error.hint().is_some());
     assert!(last > 20, "the reserve was used: {last}");
-    assert!(!home.path().join("reserve").exists());
+    let reserve = home.path().join("reserve");
+    assert!(!reserve.exists());
+    home.restore_reserve().unwrap();
+    assert!(!reserve.exists(), "there is no room for it");
     let refused = journal.append(Epoch(1), Seq(last), &[succeeded(last + 1, 1.into())]);
     assert!(matches!(refused, Err(JournalError::Poisoned)));
     drop(journal);
     fs::remove_file(filler).unwrap();
+    home.restore_reserve().unwrap();
+    assert!(!home.is_low().unwrap() || !reserve.exists(), "it does not take what is wanted free");
 
     let (_, mut journal) = open(&disk, 0);
     let all = all_after(&mut journal, 0).unwrap();

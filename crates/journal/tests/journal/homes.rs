@@ -75,6 +75,9 @@ fn the_reserve_takes_up_space_until_it_is_released() {
     assert!(home.release_reserve().unwrap());
     assert!(!reserve.exists());
     assert!(!home.release_reserve().unwrap(), "there is none any more");
+    home.restore_reserve().unwrap();
+    assert_eq!(fs::metadata(&reserve).unwrap().len(), 1 << 20);
+    home.release_reserve().unwrap();
     Home::open_or_create(&place.path(), SMALL).unwrap();
     assert!(reserve.exists(), "the next opening makes it anew");
     Home::open_or_create(&place.path(), HomeSettings { reserve: 0, ..SMALL }).unwrap();

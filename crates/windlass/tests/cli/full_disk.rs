@@ -46,3 +46,19 @@ fn nothing_starts_on_a_disk_that_is_nearly_full_and_commands_still_work() {
     assert_eq!(codes, ["4", "4", "0", "4", "0", "0", "4"], "{all}");
     assert!(out.contains("cancelled"), "{all}");
 }
+
+/// It fills the disk while another task ends, which costs the reserve, makes room again, and looks for the reserve.
+const MAKES_ROOM: &str = "tasks: \
+    { other: { run: \"until test -e full; do sleep 0.1; done\" }, \
+      fill: { run: \"head -c 99M /dev/zero > $XDG_STATE_HOME/full; touch full; \
+                    while test -e $WINDLASS_HOME/reserve; do sleep 0.1; done; rm $XDG_STATE_HOME/full; \
+                    for i in $(seq 300); do test -e $WINDLASS_HOME/reserve && touch again && exit; sleep 0.1; done\" } }";
+
+#[test]
+fn a_reserve_that_was_spent_is_made_again_once_there_is_room() {
+    let desk = Desk::with(MAKES_ROOM);
+    let output = on_a_small_disk(&desk, "windlass run plan.yaml");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(desk.work().join("full").exists(), "{told}");
+    assert!(desk.work().join("again").exists(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+}
