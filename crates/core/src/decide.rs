@@ -53,16 +53,16 @@ impl Decision {
     }
 }
 
-/// What a command comes to. One that was carried out is not carried out again.
-pub fn command(state: &State, command: &Command) -> Decision {
-    let decision = weighed(state, command);
+/// What a command comes to that arrived at this time. One that was carried out is not carried out again.
+pub fn command(state: &State, command: &Command, now: Time) -> Decision {
+    let decision = weighed(state, command, now);
     match decision.events.iter().find(|event| size::too_large(event)) {
         Some(_) => Decision::refused(Rejection::TooLarge),
         None => decision,
     }
 }
 
-fn weighed(state: &State, command: &Command) -> Decision {
+fn weighed(state: &State, command: &Command, now: Time) -> Decision {
     if state.commands.contains_key(&command.id) && !is_planted(Bug::RepeatedCommand) {
         return Decision::accepted(Vec::new());
     }
@@ -80,8 +80,8 @@ fn weighed(state: &State, command: &Command) -> Decision {
             on_task(state, *run, task, |run, ix| settle(run, ix, command, *answer, output))
         }
         Ask::Approve { run, task, approval, answer, text } => {
-            let given = Given { approval, answer: *answer, by, text };
-            on_task(state, *run, task, |run, ix| approve(state, run, ix, id, &given))
+            let given = Given { approval, answer: *answer, by, text, now };
+            on_task(state, *run, task, |run, ix| approve(run, ix, id, &given))
         }
         Ask::DropDeadLetter { run, task } => on_task(state, *run, task, |run, ix| drop_letter(run, ix, id)),
         Ask::Drain { at_once } => Decision::accepted(drain(state, *at_once)),
@@ -240,9 +240,10 @@ struct Given<'a> {
     answer: ApprovalAnswer,
     by: &'a str,
     text: &'a str,
+    now: Time,
 }
 
-fn approve(state: &State, run: &Run, ix: TaskIx, command: &CommandId, given: &Given<'_>) -> Decision {
+fn approve(run: &Run, ix: TaskIx, command: &CommandId, given: &Given<'_>) -> Decision {
     let task = run.task(ix);
     let Some(asked) = &task.approval else {
         return Decision::refused(wrong_state(task, "nobody is asked to approve it"));
@@ -269,7 +270,7 @@ fn approve(state: &State, run: &Run, ix: TaskIx, command: &CommandId, given: &Gi
     };
     let then = if given.answer == ApprovalAnswer::Approved {
         let text = beginning(given.text, REMARK_BYTES_MAX);
-        let value = serde_json::json!({ "by": given.by, "at": state.now, "text": text });
+        let value = serde_json::json!({ "by": given.by, "at": given.now, "text": text });
         let output = Some(Output { value, ..Output::default() });
         Event::TaskSucceeded { run: run.id, task: task.id.clone(), attempt: None, fence: None, output }
     } else {

@@ -64,7 +64,7 @@ impl Core {
         let stamp = if set_back { stamp } else { self.not_before(stamp) };
         let (events, answer) = match input {
             Input::Command(command) => {
-                let decision = decide::command(&self.state, command);
+                let decision = decide::command(&self.state, command, stamp.now);
                 (decision.events, Some(decision.answer))
             }
             Input::Report(report) => (decide::report(&self.state, report), None),
