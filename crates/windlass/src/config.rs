@@ -8,7 +8,7 @@ use windlass_core::plan::settings::Settings;
 use windlass_engine::HomeSettings;
 
 use crate::desk::Desk;
-use crate::error::{FileErrors, Outcome, Report};
+use crate::error::{Failed, FileErrors, Outcome, Report};
 use crate::home::{Place, SETTINGS_FILE};
 use crate::regular;
 use crate::surroundings::Surroundings;
@@ -20,22 +20,47 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     /// How much room the home wants.
     pub(crate) home: HomeSettings,
+    /// What could not be taken, and was passed over.
+    pub(crate) passed_over: Vec<Failed>,
 }
 
 impl Config {
     /// Reads the files and the environment. What is wrong with a file is an error, as with a plan.
     pub(crate) fn load(desk: &mut Desk) -> Outcome<Self> {
-        let mut settings = Settings::default();
+        let mut config = Self::gather(desk);
+        if config.passed_over.is_empty() { Ok(config) } else { Err(config.passed_over.swap_remove(0)) }
+    }
+
+    /// The same for what must not hang on settings, as a brake: what is wrong with them is said and passed over.
+    pub(crate) fn load_what_can_be(desk: &mut Desk) -> Self {
+        let config = Self::gather(desk);
+        config.say_what_is_passed_over(desk);
+        config
+    }
+
+    pub(crate) fn say_what_is_passed_over(&self, desk: &mut Desk) {
+        for (what, hint) in self.passed_over.iter().filter_map(Failed::in_short) {
+            desk.warn(&format!("settings are passed over: {what}"), hint.as_deref());
+        }
+    }
+
+    /// All layers that can be read.
+    pub(crate) fn gather(desk: &mut Desk) -> Self {
+        let (mut settings, mut passed_over) = (Settings::default(), Vec::new());
         for path in files(&desk.place, &desk.surroundings) {
-            if let Some((layer, warnings)) = read(&path)? {
-                for warning in &warnings {
-                    desk.warn(&warning.message, Some(&warning.hint));
+            match read(&path) {
+                Ok(None) => {}
+                Ok(Some((layer, warnings))) => {
+                    for warning in &warnings {
+                        desk.warn(&warning.message, Some(&warning.hint));
+                    }
+                    settings = layer.over(&settings);
                 }
-                settings = layer.over(&settings);
+                Err(failed) => passed_over.push(failed),
             }
         }
-        let home = home_settings(&settings, &desk.surroundings)?;
-        Ok(Self { settings, home })
+        let home = home_settings(&settings, &desk.surroundings, &mut passed_over);
+        Self { settings, home, passed_over }
     }
 }
 
@@ -67,23 +92,27 @@ fn read(path: &Path) -> Outcome<Option<Layer>> {
 }
 
 /// The environment's words over those of the files.
-fn home_settings(settings: &Settings, surroundings: &Surroundings) -> Outcome<HomeSettings> {
+fn home_settings(
+    settings: &Settings,
+    surroundings: &Surroundings,
+    passed_over: &mut Vec<Failed>,
+) -> HomeSettings {
     let built_in = HomeSettings::default();
-    let size = |name: &str, file: Option<u64>, otherwise: u64| -> Outcome<u64> {
-        match surroundings.text(name) {
-            None => Ok(file.unwrap_or(otherwise)),
-            Some(text) => size_of(text).ok_or_else(|| {
-                Report::usage(format!("{name} is `{text}`, which is no size"))
-                    .hint("write a number of bytes, or one with its unit as in `64MiB`".to_owned())
-                    .into()
-            }),
+    let mut size = |name: &str, file: Option<u64>, otherwise: u64| {
+        let text = surroundings.text(name);
+        let said = text.and_then(size_of);
+        if let (Some(text), None) = (text, said) {
+            let report = Report::usage(format!("{name} is `{text}`, which is no size"));
+            let hint = "write a number of bytes, or one with its unit as in `64MiB`".to_owned();
+            passed_over.push(report.hint(hint).into());
         }
+        said.or(file).unwrap_or(otherwise)
     };
-    Ok(HomeSettings {
-        reserve: size("WINDLASS_HOME_RESERVE", settings.home.reserve_bytes, built_in.reserve)?,
-        min_free: size("WINDLASS_HOME_MIN_FREE", settings.home.min_free_bytes, built_in.min_free)?,
+    HomeSettings {
+        reserve: size("WINDLASS_HOME_RESERVE", settings.home.reserve_bytes, built_in.reserve),
+        min_free: size("WINDLASS_HOME_MIN_FREE", settings.home.min_free_bytes, built_in.min_free),
         force: surroundings.text("WINDLASS_FORCE_HOME") == Some("1"),
-    })
+    }
 }
 
 /// A number of bytes, or a size as the files write it.

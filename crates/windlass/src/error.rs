@@ -58,6 +58,27 @@ impl From<FileErrors> for Failed {
     }
 }
 
+impl Failed {
+    /// What happened in a line, and what to do about it; none where nobody is to be told.
+    pub(crate) fn in_short(&self) -> Option<(String, Option<String>)> {
+        match self {
+            Self::Report(report) => {
+                let parts: Vec<&str> =
+                    std::iter::once(&report.message).chain(&report.causes).map(String::as_str).collect();
+                Some((parts.join(": "), report.hint.clone()))
+            }
+            Self::File(errors) => {
+                let first = errors.diagnostics.first()?;
+                let place = first.at.map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
+                let more = errors.diagnostics.len() - 1;
+                let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+                Some((format!("{}{place}: {}{more}", first.file, first.message), Some(first.hint.clone())))
+            }
+            Self::ClosedPipe => None,
+        }
+    }
+}
+
 impl Report {
     /// A report of nothing but what happened.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {

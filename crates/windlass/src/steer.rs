@@ -100,7 +100,7 @@ pub(crate) fn new_id() -> Outcome<CommandId> {
 /// Carries a command out. Its id makes trying again harmless.
 pub(crate) fn send(desk: &mut Desk, ask: Ask) -> Outcome<Answer> {
     let command = Command { id: new_id()?, by: "cli".into(), ask };
-    let config = Config::load(desk)?;
+    let config = Config::load_what_can_be(desk);
     let options = opening::options(desk, &config, Role::Command, 1);
     let reached =
         reaching::reach(desk, &options, &mut |client| client.ask(&Request::Command(command.clone())))?;

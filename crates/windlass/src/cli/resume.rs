@@ -50,7 +50,7 @@ impl Resume {
         if self.budget.is_some() {
             return Err(not_supported_yet("`resume --budget`"));
         }
-        let config = Config::load(desk)?;
+        let config = Config::load_what_can_be(desk);
         let runs = match self.subject(desk, &config)? {
             Subject::Runs(runs) => runs,
             Subject::Nothing(exit) => return Ok(exit),
@@ -200,7 +200,7 @@ fn attend(desk: &mut Desk, runs: &[RunId], hosting: &Hosting, background: Option
 
 /// A run carries its plan; its file may have changed since.
 fn say_if_the_plan_differs(desk: &mut Desk, config: &Config, run: &Run) {
-    if run.source == "-" {
+    if run.source == "-" || !config.passed_over.is_empty() {
         return;
     }
     let texts =

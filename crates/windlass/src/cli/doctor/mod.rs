@@ -15,7 +15,7 @@ use windlass_worker::machine;
 
 use crate::config::{Config, files};
 use crate::desk::Desk;
-use crate::error::{Outcome, Report, engine_failed, not_supported_yet};
+use crate::error::{Failed, Outcome, Report, engine_failed, not_supported_yet};
 use crate::exit::Exit;
 use crate::render::plural::{bytes, count};
 use crate::render::style::{ERROR, HINT, OK, WARNING, paint};
@@ -87,14 +87,16 @@ impl Doctor {
         if self.why_slow {
             return Err(not_supported_yet("`doctor --why-slow`"));
         }
-        let config = Config::load(desk)?;
+        if self.accept_loss {
+            let config = Config::load_what_can_be(desk);
+            return loss::accept(desk, &config);
+        }
+        let config = Config::gather(desk);
         if self.config {
             return say_config(desk, &config, self.json);
         }
-        if self.accept_loss {
-            return loss::accept(desk, &config);
-        }
         let mut findings = store::store(desk, &config);
+        findings.extend(settings(&config));
         findings.extend(agents(desk, &config));
         findings.extend(this_machine(desk, &config));
         findings.push(environment(desk));
@@ -132,6 +134,12 @@ fn print(desk: &mut Desk, findings: &[Finding]) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// What is wrong with the settings.
+fn settings(config: &Config) -> impl Iterator<Item = Finding> {
+    let in_short = config.passed_over.iter().filter_map(Failed::in_short);
+    in_short.map(|(what, hint)| Finding::new("settings", Health::Wrong, what).hint(hint))
 }
 
 /// Whether the programs of the agents in the settings are there.
@@ -226,7 +234,7 @@ fn say_config(desk: &mut Desk, config: &Config, json: bool) -> Outcome {
             })
             .collect();
         desk.json(&serde_json::json!({ "settings": values }))?;
-        return Ok(Exit::Done);
+        return Ok(said(desk, config));
     }
     let mut table = Table::default();
     table.row([
@@ -247,5 +255,11 @@ fn say_config(desk: &mut Desk, config: &Config, json: bool) -> Outcome {
         let there = if path.exists() { "read" } else { "not there" };
         desk.note(&format!("{} ({there})", path.display()));
     }
-    Ok(Exit::Done)
+    Ok(said(desk, config))
+}
+
+/// The code after all was said, what is wrong at the end.
+fn said(desk: &mut Desk, config: &Config) -> Exit {
+    config.say_what_is_passed_over(desk);
+    if config.passed_over.is_empty() { Exit::Done } else { Exit::Failed }
 }
