@@ -220,6 +220,7 @@ impl ORun {
             Expansion::Items(items) => items.len(),
             Expansion::Round(_) => 1,
             Expansion::Replicas(count) => usize::try_from(*count).expect("few"),
+            Expansion::Plan { .. } => unreachable!("no draft has sub-plans"),
         };
         self.tasks[ix].is_expanded = true;
         self.tasks[ix].life.began = true;

@@ -1,11 +1,11 @@
 //! What becomes of a parent: the children that it gets, which of them is taken, and how it ends. Never: the attempts of
 //! a child (`judge.rs`).
 
-use crate::event::{Event, Expansion};
+use crate::event::{Event, Expansion, SkipReason};
 use crate::failure::{ErrorKind, Failure};
 use crate::judge;
 use crate::machine::task::Phase;
-use crate::plan::Repeat;
+use crate::plan::{Repeat, Work, inputs};
 use crate::planted::{Bug, is_planted};
 use crate::policy::select;
 use crate::render::View;
@@ -29,8 +29,39 @@ pub(crate) fn first(run: &Run, task: &Task, view: &View<'_>) -> Result<Expansion
             let count = spec.replicas.map_or(0, |replicas| replicas.count);
             within_caps(run, count).map(|()| Expansion::Replicas(count))
         }
+        Form::Plan => plan(run, task, view),
         Form::Work => unreachable!("it is no parent"),
     }
+}
+
+/// The inputs of the plan that a task is, each of its type.
+fn plan(run: &Run, task: &Task, view: &View<'_>) -> Result<Expansion, Failure> {
+    let Work::Plan(sub) = &run.spec(task).work else { unreachable!("it is a plan") };
+    let tasks = u32::try_from(sub.plan.tasks.len()).unwrap_or(u32::MAX);
+    within_caps(run, tasks)?;
+    let mut inputs = sub.plan.inputs.clone();
+    for (name, written) in &sub.inputs {
+        let value = template::evaluate_within(written, view)?;
+        let kind = sub.types.get(name).map_or("", String::as_str);
+        if !inputs::is(&value, kind) {
+            let message = format!(
+                "the input `{name}` of its plan is to be of type {kind}, not {}",
+                shortened(&value.to_string())
+            );
+            return Err(Failure::new(ErrorKind::Expression, message)
+                .hint("one `{{ … }}` and nothing beside it keeps its type"));
+        }
+        inputs.insert(name.clone(), value);
+    }
+    let bytes = size::of(&inputs);
+    if bytes > ITEMS_BYTES_MAX {
+        let message = format!(
+            "the inputs of its plan are {bytes} bytes of JSON, over the {ITEMS_BYTES_MAX} that are kept"
+        );
+        return Err(Failure::new(ErrorKind::InvalidOutput, message)
+            .hint("let the inputs be names, and the tasks read the rest themselves"));
+    }
+    Ok(Expansion::Plan { tasks, inputs })
 }
 
 fn items(run: &Run, task: &Task, view: &View<'_>) -> Result<Vec<serde_json::Value>, Failure> {
@@ -118,6 +149,7 @@ pub(crate) fn close(run: &Run, ix: TaskIx) -> Event {
             dead(run, task, error)
         }
         (Form::Rounds, _) => next_round(run, ix),
+        (Form::Plan, _) => close_plan(run, task),
         (Form::List | Form::Replicas | Form::Work, _) => close_list(run, task),
     }
 }
@@ -129,6 +161,24 @@ fn close_list(run: &Run, task: &Task) -> Event {
         return succeeded(run, task);
     }
     dead(run, task, failed(run, task, "children"))
+}
+
+/// A sub-plan succeeds as a run does: when no required task of it has failed.
+fn close_plan(run: &Run, task: &Task) -> Event {
+    let fails = |ix: &TaskIx| {
+        let child = run.task(*ix);
+        let upstream = matches!(child.skipped, Some((SkipReason::Upstream, _)));
+        let has_failed = has_failed(child) || (child.phase == Phase::Skipped && upstream);
+        has_failed && !run.spec(child).optional
+    };
+    match task.children.iter().find(|ix| fails(ix)) {
+        Some(first) => {
+            let first = run.task(*first);
+            let message = format!("{} of its plan is {}", first.id, first.phase.name());
+            dead(run, task, because_of(run, first, message))
+        }
+        None => succeeded(run, task),
+    }
 }
 
 /// After a round: the end of all rounds, or the next one.
@@ -174,6 +224,10 @@ fn failed(run: &Run, task: &Task, called: &str) -> Failure {
     let first = failed.next().expect("one failed");
     let count = failed.count() + 1;
     let message = format!("{count} of its {} {called} failed, {} first", task.children.len(), first.id);
+    because_of(run, first, message)
+}
+
+fn because_of(run: &Run, first: &Task, message: String) -> Failure {
     Failure::new(ErrorKind::Children, message)
         .cause(first.id.to_string())
         .hint(format!("`windlass retry {} {}` requeues a child, and this task with it", run.id, first.id))
@@ -184,6 +238,9 @@ fn has_failed(child: &Task) -> bool {
 }
 
 fn succeeded(run: &Run, task: &Task) -> Event {
+    if run.candidates(task).is_some() {
+        return judge::passed(run, task, None);
+    }
     Event::TaskSucceeded { run: run.id, task: task.id.clone(), attempt: None, fence: None, output: None }
 }
 

@@ -399,6 +399,13 @@ pub enum Expansion {
     Round(u32),
     /// So many that do the same.
     Replicas(u32),
+    /// The tasks of its plan.
+    Plan {
+        /// How many there are.
+        tasks: u32,
+        /// The values of its inputs.
+        inputs: BTreeMap<String, serde_json::Value>,
+    },
 }
 
 /// What a person said about an outcome that only a person can know.

@@ -7,6 +7,7 @@ use crate::event::{BlockedOn, Event, Hydrated, LossReason, PauseReason, Record, 
 use crate::failure::Retried;
 use crate::id::{RunId, Seq, TaskId};
 use crate::machine::{attempt, run, task};
+use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
 use crate::state::{Active, Approval, Attempt, Pause, Run, State, Task, TaskIx, Wait};
 use crate::time::{Span, Time};
@@ -142,6 +143,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         host: state.epoch,
         cancelled: false,
         active: Active::default(),
+        scopes: Vec::new(),
         tasks: Vec::new(),
         names: std::collections::BTreeMap::new(),
         queue: crate::queue::Queue::default(),
@@ -159,7 +161,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
     if state.role == Some(Role::Engine) {
         run.active.start(moment.alive);
     }
-    run.plant(moment, &mut state.fresh);
+    run.begin(moment, &mut state.fresh);
     state.unfinished.insert(id);
     state.runs.insert(id, run);
 }
@@ -202,28 +204,37 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
 }
 
 impl Run {
-    /// Makes the tasks of the plan, and those ready that need nothing.
-    fn plant(&mut self, moment: Moment, fresh: &mut Fresh) {
+    /// Makes the tasks of the run's own plan, and those ready that need nothing.
+    fn begin(&mut self, moment: Moment, fresh: &mut Fresh) {
         let plan = Arc::clone(&self.plan);
-        for (spec, planned) in plan.tasks.iter().enumerate() {
-            let ix = TaskIx::from_len(spec);
-            let mut task = Task::new(planned.id.clone(), ix.0, 0, moment);
-            let agent = self.agent_of(&task).cloned();
-            let most = agent.as_ref().and_then(|name| plan.agents.get(name)?.concurrency);
-            task.lane = self.queue.lane_of(agent.as_ref(), most);
-            self.names.insert(planned.id.clone(), ix);
-            self.tasks.push(task);
-        }
-        for (spec, planned) in plan.tasks.iter().enumerate() {
-            for need in &planned.needs {
-                self.tasks[*need].dependants.push(TaskIx::from_len(spec));
-            }
-        }
+        self.plant(&plan, 0, None, moment);
         self.count
             .insert(task::Phase::Waiting, u32::try_from(plan.tasks.len()).expect("capped at a million"));
         for (spec, planned) in plan.tasks.iter().enumerate() {
             if planned.needs.is_empty() {
                 self.take(TaskIx::from_len(spec), task::Fact::JoinMet, moment, fresh);
+            }
+        }
+    }
+
+    /// Makes the tasks of a plan.
+    pub(crate) fn plant(&mut self, plan: &Plan, scope: u32, parent: Option<TaskIx>, moment: Moment) {
+        let first = self.tasks.len();
+        for (number, planned) in (0..).zip(&plan.tasks) {
+            let ix = TaskIx::from_len(self.tasks.len());
+            let id =
+                parent.map_or_else(|| planned.id.clone(), |parent| self.task(parent).id.inside(&planned.id));
+            let mut task = Task::new(id.clone(), number, 0, moment);
+            (task.scope, task.parent) = (scope, parent.map(|parent| (parent, number)));
+            let agent = self.agent_of(&task).cloned();
+            let most = agent.as_ref().and_then(|name| plan.agents.get(name)?.concurrency);
+            task.lane = self.queue.lane_of(agent.as_ref(), most);
+            self.names.insert(id, ix);
+            self.tasks.push(task);
+        }
+        for (spec, planned) in plan.tasks.iter().enumerate() {
+            for need in &planned.needs {
+                self.tasks[first + *need].dependants.push(TaskIx::from_len(first + spec));
             }
         }
     }
@@ -491,6 +502,7 @@ impl Task {
     pub(crate) fn new(id: TaskId, spec: u32, lane: u32, moment: Moment) -> Self {
         Self {
             id,
+            scope: 0,
             spec,
             layer: 0,
             parent: None,

@@ -206,14 +206,14 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     }
     match &spec.work {
         Work::Approval { .. } => question(state, run, ix, stamp),
-        Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) => Vec::new(),
+        Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) | Work::Plan(_) => Vec::new(),
     }
 }
 
 /// The digests of what is shown with a question, as it is now.
 fn shown(run: &Run, task: &Task) -> BTreeMap<TaskId, Digest> {
     let Work::Approval { show, .. } = &run.spec(task).work else { unreachable!("only approvals ask") };
-    let shown = show.iter().map(|place| run.task(TaskIx::from_len(*place)));
+    let shown = show.iter().map(|place| run.task(run.beside(task, *place)));
     let digest =
         |task: &Task| Digest::of(&serde_json::to_vec(&run.given(task)).expect("outputs are plain data"));
     shown.map(|task| (task.id.clone(), digest(task))).collect()

@@ -1,13 +1,19 @@
 //! How the tree of a run grows: parents get children, one of several replicas is taken, what has ended begins anew.
 //! Never: choosing (`children.rs`, `requeue.rs`).
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
 use crate::event::{Event, Expansion, Record};
 use crate::failure::Failure;
 use crate::machine::task::{Fact, Phase};
+use crate::plan::{SubPlan, Work};
 use crate::planted::{Bug, is_planted};
 use crate::state::{Choice, Run, Task, TaskIx};
 use crate::transition::{Fresh, Moment};
-use crate::tree::Form;
+use crate::tree::{Form, Scope};
 
 impl Run {
     /// What the events of parents change. False where the event is none of those.
@@ -42,6 +48,7 @@ impl Run {
             }
             Expansion::Round(_) => self.bear(ix, number, moment),
             Expansion::Replicas(count) => (0..*count).for_each(|number| self.bear(ix, number, moment)),
+            Expansion::Plan { inputs, .. } => self.plant_plan(ix, inputs, moment),
         }
         let count = u32::try_from(self.tasks.len() - first).expect("capped");
         let children = (first..self.tasks.len()).map(TaskIx::from_len);
@@ -52,15 +59,29 @@ impl Run {
         self.take(ix, Fact::Expanded, moment, fresh);
         *self.count.entry(Phase::Waiting).or_default() += count;
         for child in children {
-            self.take(child, Fact::JoinMet, moment, fresh);
+            if self.needs(self.task(child)).next().is_none() {
+                self.take(child, Fact::JoinMet, moment, fresh);
+            }
         }
+    }
+
+    /// Makes the tasks of the plan that a task is, in a scope of their own.
+    fn plant_plan(&mut self, ix: TaskIx, inputs: &BTreeMap<String, Value>, moment: Moment) {
+        let first = TaskIx::from_len(self.tasks.len());
+        self.scopes.push(Scope { parent: ix, first, inputs: inputs.clone() });
+        let scope = u32::try_from(self.scopes.len()).expect("fewer than tasks");
+        let Work::Plan(SubPlan { plan, .. }) = &self.spec(self.task(ix)).work else {
+            unreachable!("only a plan becomes its tasks");
+        };
+        let plan = Arc::clone(plan);
+        self.plant(&plan, scope, Some(ix), moment);
     }
 
     /// Makes a child, in the lane of its parent.
     fn bear(&mut self, parent: TaskIx, number: u32, moment: Moment) {
         let of = self.task(parent);
         let mut task = Task::new(of.id.child(number), of.spec, of.lane, moment);
-        task.layer = of.layer + 1;
+        (task.scope, task.layer) = (of.scope, of.layer + 1);
         task.parent = Some((parent, number));
         self.names.insert(task.id.clone(), TaskIx::from_len(self.tasks.len()));
         self.tasks.push(task);

@@ -153,6 +153,12 @@ impl TaskId {
         Self(format!("{self}.{index}").into())
     }
 
+    /// The task of this name in the sub-plan that this one is: `fix/check`.
+    #[must_use]
+    pub fn inside(&self, name: &Self) -> Self {
+        Self(format!("{self}/{name}").into())
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -59,16 +59,16 @@ impl View<'_> {
 
 impl Scope for View<'_> {
     fn input(&self, name: &str) -> Option<&Value> {
-        self.run.plan.inputs.get(name)
+        self.run.inputs_of(self.task).get(name)
     }
 
     fn inputs(&self) -> &BTreeMap<String, Value> {
-        &self.run.plan.inputs
+        self.run.inputs_of(self.task)
     }
 
     fn task(&self, name: &str) -> Option<TaskSeen<'_>> {
-        let task = self.run.named(name)?;
-        if task.spec == self.task.spec {
+        let task = self.run.named(self.task, name)?;
+        if task.spec == self.task.spec && task.scope == self.task.scope {
             return Some(self.round_before());
         }
         let id = &task.id;
@@ -94,7 +94,7 @@ impl Scope for View<'_> {
     }
 
     fn plan_dir(&self) -> &str {
-        &self.run.plan.dir
+        &self.run.plan_of(self.task).dir
     }
 
     fn run_id(&self) -> &str {
@@ -114,7 +114,7 @@ impl Scope for View<'_> {
 fn program(run: &Run, view: &View<'_>) -> Result<Program, Failure> {
     match &run.spec(view.task).work {
         Work::Prompt { agent, prompt } => Ok(Program::Agent {
-            agent: run.plan.agents[agent].clone(),
+            agent: run.plan_of(view.task).agents[agent].clone(),
             name: agent.to_string(),
             prompt: prompt.render_prompt(view)?,
         }),
@@ -123,7 +123,7 @@ fn program(run: &Run, view: &View<'_>) -> Result<Program, Failure> {
             Ok(Program::Argv(words?))
         }
         Work::Shell(line) => Ok(Program::Shell(line.render_shell(view)?)),
-        Work::Approval { .. } => unreachable!("an approval has no attempts"),
+        Work::Approval { .. } | Work::Plan(_) => unreachable!("neither has attempts"),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::planted::{Bug, is_planted};
 use crate::policy::{join, retry};
 use crate::queue::Queue;
 use crate::time::{Span, Time};
+use crate::tree::Scope;
 
 /// The place of a task in [`Run::tasks`]: the plan's tasks in its order, then children as they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -110,6 +111,8 @@ pub struct Run {
     pub cancelled: bool,
     /// The clock that its bounds are measured by.
     pub active: Active,
+    /// The plans of tasks that are plans themselves, as they came.
+    pub scopes: Vec<Scope>,
     /// All tasks.
     pub tasks: Vec<Task>,
     /// Their places by name.
@@ -162,7 +165,9 @@ pub struct Active {
 pub struct Task {
     /// Its name.
     pub id: TaskId,
-    /// Its place in the plan; children of lists have that of their parent.
+    /// The scope that it belongs to: 0 for the run's own plan, else one more than the place among [`Run::scopes`].
+    pub scope: u32,
+    /// Its place in the plan of its scope; children of lists have that of their parent.
     pub spec: u32,
     /// How many of the modifiers that make children it has behind it: none for a node of the plan.
     pub layer: u8,

@@ -1,15 +1,30 @@
 //! Where a task stands in the tree of its run: what the plan says of it, what it needs, what it becomes when its turn
 //! comes, and whose child it is. Never: moving a task (`transition.rs`).
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::BlockedOn;
 use crate::id::{AgentName, TaskId};
 use crate::machine::task::Phase;
-use crate::plan::{self, Select, Work};
+use crate::plan::{self, Plan, Select, Work};
 use crate::policy::select::{self, Vote};
 use crate::state::{Choice, Run, Task, TaskIx};
 use crate::template::OutputSeen;
+
+/// A plan that a task of a run is itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The task.
+    pub parent: TaskIx,
+    /// The place of its first task; the others follow in the order of the plan.
+    pub first: TaskIx,
+    /// The values of its inputs.
+    pub inputs: BTreeMap<String, Value>,
+}
 
 /// What a task becomes when its turn comes. A task of several modifiers takes them one after the other, each child
 /// with those that are left.
@@ -21,20 +36,49 @@ pub enum Form {
     Rounds,
     /// Children that do the same.
     Replicas,
+    /// The tasks of a plan of its own.
+    Plan,
     /// An attempt, or a question.
     Work,
 }
 
 impl Run {
+    /// The sub-plan that a task belongs to; none in the run's own plan.
+    fn scope(&self, task: &Task) -> Option<&Scope> {
+        let number = usize::try_from(task.scope).expect("32 bits fit");
+        Some(&self.scopes[number.checked_sub(1)?])
+    }
+
+    /// The plan that a task is written in.
+    pub fn plan_of(&self, task: &Task) -> &Arc<Plan> {
+        let Some(scope) = self.scope(task) else { return &self.plan };
+        match &self.spec(self.task(scope.parent)).work {
+            Work::Plan(sub) => &sub.plan,
+            Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) | Work::Approval { .. } => {
+                unreachable!("a scope belongs to a task that is a plan")
+            }
+        }
+    }
+
+    /// The values of the inputs that the texts of a task see.
+    pub fn inputs_of(&self, task: &Task) -> &BTreeMap<String, Value> {
+        self.scope(task).map_or(&self.plan.inputs, |scope| &scope.inputs)
+    }
+
     /// The plan's text of a task; a child of a list has that of its parent.
     pub fn spec(&self, task: &Task) -> &plan::Task {
-        &self.plan.tasks[usize::try_from(task.spec).expect("32 bits fit")]
+        &self.plan_of(task).tasks[usize::try_from(task.spec).expect("32 bits fit")]
+    }
+
+    /// The task that stands at this place of the plan in which a task is written.
+    pub fn beside(&self, task: &Task, place: usize) -> TaskIx {
+        TaskIx::from_len(self.scope(task).map_or(0, |scope| scope.first.at()) + place)
     }
 
     /// The tasks that a task waits for. A child of a list has none: its parent waited.
-    pub fn needs(&self, task: &Task) -> impl Iterator<Item = TaskIx> + Clone {
+    pub fn needs<'a>(&'a self, task: &'a Task) -> impl Iterator<Item = TaskIx> + Clone + 'a {
         let needs = if task.is_node() { self.spec(task).needs.as_slice() } else { &[] };
-        needs.iter().map(|place| TaskIx::from_len(*place))
+        needs.iter().map(move |place| self.beside(task, *place))
     }
 
     /// What a task becomes when its turn comes.
@@ -44,6 +88,7 @@ impl Run {
             (spec.for_each.is_some(), Form::List),
             (spec.repeat.is_some(), Form::Rounds),
             (spec.replicas.is_some(), Form::Replicas),
+            (matches!(spec.work, Work::Plan(_)), Form::Plan),
         ];
         let mut layers = layers.into_iter().filter(|(is_there, _)| *is_there).map(|(_, form)| form);
         layers.nth(usize::from(task.layer)).unwrap_or(Form::Work)
@@ -63,13 +108,17 @@ impl Run {
     pub fn agent_of(&self, task: &Task) -> Option<&AgentName> {
         match &self.spec(task).work {
             Work::Prompt { agent, .. } => Some(agent),
-            Work::Argv(_) | Work::Shell(_) | Work::Approval { .. } => None,
+            Work::Argv(_) | Work::Shell(_) | Work::Approval { .. } | Work::Plan(_) => None,
         }
     }
 
-    /// The task that templates call by this name.
-    pub fn named(&self, name: &str) -> Option<&Task> {
-        let id: TaskId = name.parse().ok()?;
+    /// The task that the templates of a task call by this name.
+    pub fn named(&self, task: &Task, name: &str) -> Option<&Task> {
+        let name: TaskId = name.parse().ok()?;
+        let id = match self.scope(task) {
+            None => name,
+            Some(scope) => self.task(scope.parent).id.inside(&name),
+        };
         self.names.get(&id).map(|ix| self.task(*ix))
     }
 
@@ -117,6 +166,11 @@ impl Run {
             (Form::Work, _) => OutputSeen::One(&task.output),
             (Form::Rounds, _) => task.children.last().map_or(OutputSeen::Null, |last| child(*last)),
             (Form::Replicas, Some(Choice::Taken(taken))) => child(taken),
+            (Form::Plan, _) => {
+                let tasks = self.spec(task).work.sub_plan().into_iter().flat_map(|plan| &plan.tasks);
+                let children = tasks.zip(&task.children);
+                OutputSeen::Map(children.map(|(spec, ix)| (spec.id.as_str(), child(*ix))).collect())
+            }
             (Form::List | Form::Replicas, _) => {
                 OutputSeen::List(task.children.iter().map(|ix| child(*ix)).collect())
             }
@@ -138,7 +192,8 @@ impl Run {
     pub fn item<'a>(&'a self, task: &'a Task) -> Option<&'a Value> {
         let mut child = task;
         while !child.is_node() {
-            let parent = self.task(child.parent?.0);
+            let (parent, _) = child.parent?;
+            let parent = self.task(parent);
             if self.form(parent) == Form::List {
                 return Some(&child.item);
             }

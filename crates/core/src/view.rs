@@ -264,6 +264,9 @@ fn whole(given: &OutputSeen<'_>, read: &mut dyn FnMut(Digest) -> Value) -> Value
         OutputSeen::Null => Value::Null,
         OutputSeen::One(Output { value, blob, .. }) => blob.map_or_else(|| value.clone(), read),
         OutputSeen::List(items) => items.iter().map(|item| whole(item, read)).collect(),
+        OutputSeen::Map(fields) => {
+            fields.iter().map(|(name, seen)| ((*name).to_owned(), whole(seen, read))).collect()
+        }
     }
 }
 

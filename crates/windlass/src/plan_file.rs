@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use windlass_core::plan::file::{FILE_BYTES_MAX, Loaded, Options, Source, load};
+use windlass_core::plan::file::{FILE_BYTES_MAX, Loaded, Options, PlanText, Source, load};
 
 use crate::config::Config;
 use crate::desk::Desk;
@@ -69,6 +69,8 @@ impl PlanFile {
             git_repository: desk.place.folder.ancestors().any(|folder| folder.join(".git").exists()),
             inputs_may_be_missing,
             check_schema: Some(&windlass_worker::check_schema),
+            read: Some(&read_sub_plan),
+            ..Options::default()
         };
         let source = Source { name: &self.shown, text: &self.bytes, format: None };
         load(&source, &config.settings, inputs, &options)
@@ -81,6 +83,18 @@ impl PlanFile {
         // That nobody can hear a warning is no failure.
         render::report::print_diagnostics(&mut to, &loaded.warnings, &self.text()).unwrap_or_default();
     }
+}
+
+/// Reads the file of a sub-plan, from the folder of the plan that names it.
+fn read_sub_plan(dir: &str, file: &str) -> Result<PlanText, String> {
+    let path = Path::new(dir).join(file);
+    let bytes = regular::read(&path, FILE_BYTES_MAX as u64 + 1).map_err(|error| error.to_string())?;
+    let whole = path.canonicalize().map_err(|error| error.to_string())?;
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| format!("the path {} is not UTF-8", path.display()))
+    };
+    let dir = text(whole.parent().unwrap_or(Path::new("/")))?;
+    Ok(PlanText { name: text(&whole)?, bytes, dir })
 }
 
 /// The inputs that were given as `name=value`.

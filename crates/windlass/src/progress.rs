@@ -10,6 +10,7 @@ use windlass_core::machine::task::Phase;
 use windlass_core::plan::Plan;
 use windlass_core::state::{Run, TaskIx};
 use windlass_core::time::{Span, Time};
+use windlass_core::tree::Form;
 
 /// How far a run is.
 #[derive(Clone, Debug)]
@@ -68,6 +69,9 @@ impl Progress {
             if task.parent.is_some() {
                 progress.children.insert(task.id.clone());
             }
+            if run.form(task) == Form::Plan && !task.children.is_empty() {
+                progress.children.insert(task.id.child(0));
+            }
             if let Some(attempt) = task.live_attempt() {
                 progress.running.insert(task.id.clone(), (attempt.number, attempt.started));
             }
@@ -115,6 +119,13 @@ impl Progress {
             // What is told may be in the state that this began with: nothing is counted twice.
             Event::TaskExpanded { task, into, .. } => {
                 let numbers = match into {
+                    // Its tasks have names of their own; that it has them is noted once, by its first number.
+                    Expansion::Plan { tasks, .. } => {
+                        if self.children.insert(task.child(0)) {
+                            self.tasks += usize::try_from(*tasks).unwrap_or(usize::MAX);
+                        }
+                        0..0
+                    }
                     Expansion::Items(items) => 0..u32::try_from(items.len()).unwrap_or(u32::MAX),
                     Expansion::Round(number) => *number..*number + 1,
                     Expansion::Replicas(count) => 0..*count,

@@ -28,6 +28,7 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         Event::TaskExpanded { into, .. } => {
             let count = match into {
                 Expansion::Replicas(count) => usize::try_from(*count).expect("few"),
+                Expansion::Plan { tasks, .. } => usize::try_from(*tasks).expect("few"),
                 Expansion::Round(_) | Expansion::Items(_) => 1,
             };
             demand(has_room(run, count), NAME, || format!("{} has {into:?}, over the cap on tasks", task.id))

@@ -43,6 +43,8 @@ fn expanded(run: &ORun, task: &OTask, into: &Expansion) -> Verdict {
             let is_next = usize::try_from(*number) == Ok(task.children.len());
             form == Form::Rounds && is_next && family::after_round(run, task) == After::Another
         }
+        // No draft has sub-plans.
+        Expansion::Plan { .. } => false,
         Expansion::Replicas(count) => {
             let drafted = run.draft(task).replicas.map(|(count, _)| count);
             form == Form::Replicas && task.children.is_empty() && drafted == Some(*count)

@@ -138,6 +138,7 @@ impl Phase {
 
             (Self::Expanded,   Fact::Expanded)       => Self::Expanded,
             (Self::Expanded,   Fact::Accepted)       => Self::Succeeded,
+            (Self::Expanded,   Fact::Passed)         => Self::Blocked,
             (Self::Expanded,   Fact::Died)           => Self::Dead,
             (Self::Expanded,   Fact::Cancelled)      => Self::Cancelled,
 

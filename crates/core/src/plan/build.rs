@@ -2,6 +2,7 @@
 //! have found wrong is passed over here without a word. Never: reporting a wrong type a second time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -9,16 +10,19 @@ use super::agents::AgentLayer;
 use super::check::{Names, Owner, Spot, Templates};
 use super::conform::Missing;
 use super::diagnostic::{Code, Findings, Mark};
+use super::file::Options;
 use super::language::{TASK, WORKS};
 use super::layers::{Defaults, count};
 use super::node::{Entry, Node, Tree};
+use super::settings::Settings;
+use super::subplans;
 use super::tasks::{self, Needs};
 use super::{Agent, ForEach, Items, Limits, Repeat, Replicas, Select, Task, Work};
 use crate::id::{AgentName, TaskId};
 use crate::template::{Template, nearest};
 
 /// The keys that make children of a task.
-const MODIFIERS: [&str; 3] = ["for_each", "repeat", "replicas"];
+const MODIFIERS: [&str; 4] = ["for_each", "repeat", "replicas", "plan"];
 
 /// What tasks are made from.
 pub(super) struct Ground<'g> {
@@ -27,6 +31,8 @@ pub(super) struct Ground<'g> {
     pub(super) agents: BTreeMap<String, (AgentLayer, Option<Mark>)>,
     pub(super) inputs: &'g BTreeMap<String, Value>,
     pub(super) limits: Limits,
+    pub(super) settings: &'g Settings,
+    pub(super) options: &'g Options<'g>,
 }
 
 /// What came of it.
@@ -68,6 +74,10 @@ pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut F
     }
     if built.tasks.len() == entries.len() {
         for (place, task) in built.tasks.iter_mut().enumerate() {
+            let lists = task.lists();
+            if let (Work::Plan(sub), Some(used)) = (&mut task.work, templates.uses(place)) {
+                subplans::demand(Arc::make_mut(&mut sub.plan), used, lists);
+            }
             task.extracts = templates.pointers(place, task.lists());
             if task.replicas.is_some_and(|replicas| replicas.select == Select::Majority) {
                 // What is voted on is needed whole.
@@ -147,6 +157,7 @@ impl Builder<'_, '_> {
             ("when", Spot::Before),
             ("for_each", Spot::Before),
             ("repeat", Spot::Between),
+            ("inputs", Spot::Between),
             ("approval", Spot::Shown),
             ("prompt", Spot::Prompt),
             ("run", Spot::Attempt),
@@ -193,8 +204,27 @@ impl Builder<'_, '_> {
             }
             "run" => self.run(&work.value),
             "approval" => self.approval(&work.value, owner),
+            "plan" => self.sub_plan(entry, &work.value, owner),
             _ => None,
         }
+    }
+
+    fn sub_plan(&mut self, entry: &Entry<'_>, file: &Node<'_>, owner: Owner<'_>) -> Option<Work> {
+        if let Some(most) = entry.value.get("max_parallel") {
+            self.miss("`max_parallel` of sub-plans", &entry.key, most.at);
+        }
+        let votes = entry.value.get("select").filter(|select| select.text() == Some("majority"));
+        if let Some(select) = votes {
+            self.miss("`select: majority` of sub-plans", &entry.key, select.at);
+        }
+        if file.get("manager").is_some() {
+            self.miss("`plan` by a manager", &entry.key, file.at);
+            return None;
+        }
+        let level = self.ground.options.around.map_or(1, |around| around.level);
+        let makers = MODIFIERS.iter().filter(|key| entry.value.get(key).is_some()).count();
+        let site = subplans::Site { owner: owner.name, node: &entry.value, file, level: level + makers };
+        subplans::read(&site, self.ground, self.findings).map(Work::Plan)
     }
 
     /// A text that must not be empty.
@@ -300,7 +330,8 @@ impl Builder<'_, '_> {
     fn check_depth(&mut self, node: &Node<'_>, owner: Owner<'_>) {
         let makers = node.entries().iter().filter(|entry| MODIFIERS.contains(&entry.key.as_ref()));
         let makers: Vec<&Entry<'_>> = makers.collect();
-        let (level, depth) = (makers.len() + 1, self.ground.limits.depth);
+        let above = self.ground.options.around.map_or(1, |around| around.level);
+        let (level, depth) = (makers.len() + above, self.ground.limits.depth);
         if let Some(last) = makers.last().filter(|_| level > depth as usize) {
             let message =
                 format!("the children of `{}` are level {level}, and limits.depth is {depth}", owner.name);

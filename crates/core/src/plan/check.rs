@@ -236,6 +236,11 @@ impl<'n> Templates<'n> {
         }
     }
 
+    /// What templates use of a task.
+    pub(super) fn uses(&self, task: usize) -> Option<&TaskUse> {
+        self.uses.get(&task)
+    }
+
     /// The parts of a task's output that templates name; `lists` is in how many lists an attempt's output is.
     pub(super) fn pointers(&self, task: usize, lists: usize) -> Vec<String> {
         self.uses.get(&task).map_or_else(Vec::new, |used| used.pointers(lists).into_iter().collect())

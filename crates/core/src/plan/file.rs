@@ -8,13 +8,16 @@ use super::agents::AgentLayer;
 use super::build::{self, Built, Ground};
 use super::conform::{conform, report_missing};
 use super::diagnostic::{Code, Diagnostic, Findings, Mark};
+use super::inputs::Declared;
 use super::language::PLAN;
 use super::layers::{Defaults, LimitsLayer, count};
 use super::node::{Entry, Node, Tree};
 use super::settings::Settings;
+use super::subplans;
 use super::{Plan, inputs, secrets, source, tasks};
 
 pub use super::source::{FILE_BYTES_MAX, Format, Source};
+pub use super::subplans::Around;
 
 /// What else is known when a plan is read.
 #[derive(Clone, Copy, Default)]
@@ -27,6 +30,24 @@ pub struct Options<'o> {
     pub inputs_may_be_missing: bool,
     /// Compiles an `output.schema`: patterns and references are looked at only there.
     pub check_schema: Option<&'o CheckSchema>,
+    /// Reads the files of sub-plans. Without it a plan has none.
+    pub read: Option<&'o ReadPlan<'o>>,
+    /// What is around a plan that is itself a sub-plan; only this module makes one.
+    pub around: Option<&'o Around<'o>>,
+}
+
+/// Reads the file of a sub-plan, by the folder of the plan that names it and the name; or says why it can't.
+pub type ReadPlan<'r> = dyn Fn(&str, &str) -> Result<PlanText, String> + 'r;
+
+/// A file that was read.
+#[derive(Clone, Debug)]
+pub struct PlanText {
+    /// What tells it from other files.
+    pub name: String,
+    /// What stands in it.
+    pub bytes: Vec<u8>,
+    /// The folder that paths in it are relative to.
+    pub dir: String,
 }
 
 /// Compiles a JSON Schema, or says what is wrong with it.
@@ -39,6 +60,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// What is not wrong, and worth a word.
     pub warnings: Vec<Diagnostic>,
+    /// Its inputs.
+    pub(super) declared: BTreeMap<String, Declared>,
 }
 
 const EMPTY_HINT: &str =
@@ -64,7 +87,7 @@ pub fn load(
     let failed = findings.has_errors();
     let diagnostics = findings.finish(source.name, text.unwrap_or(""), source.skipped());
     match plan {
-        Some(plan) if !failed => Ok(Loaded { plan, warnings: diagnostics }),
+        Some((plan, declared)) if !failed => Ok(Loaded { plan, warnings: diagnostics, declared }),
         Some(_) | None => Err(diagnostics),
     }
 }
@@ -78,12 +101,13 @@ struct Reading<'r> {
 }
 
 impl Reading<'_> {
-    fn plan(&mut self, root: &Node<'_>) -> Option<Plan> {
+    fn plan(&mut self, root: &Node<'_>) -> Option<(Plan, BTreeMap<String, Declared>)> {
         if self.is_empty(root) {
             return None;
         }
         let limits = root.get("limits").map(LimitsLayer::read).unwrap_or_default();
-        let limits = limits.over(&self.settings.limits).settle();
+        let own = limits.over(&self.settings.limits).settle();
+        let limits = self.options.around.map_or(own, |around| around.limits);
         let entries = root.get("tasks").map(Node::entries).unwrap_or_default();
         if entries.len() > limits.tasks as usize {
             self.too_many(root, entries.len(), limits.tasks);
@@ -99,14 +123,17 @@ impl Reading<'_> {
             agents: self.agents(root),
             inputs: &values,
             limits,
+            settings: self.settings,
+            options: self.options,
         };
+        subplans::warn_unused(root, self.options, self.findings);
         let built = build::build(entries, &ground, self.findings);
         for (feature, places) in &built.missing {
             missing.entry(feature.clone()).or_default().extend(places.iter().cloned());
         }
         report_missing(&missing, self.findings);
         self.look_over(root, entries, &built);
-        Some(Plan {
+        let plan = Plan {
             goal: root.get("goal").and_then(Node::text).unwrap_or_default().to_owned(),
             agents: built.agents,
             limits,
@@ -114,7 +141,8 @@ impl Reading<'_> {
             inputs: values,
             dir: self.options.dir.to_owned(),
             tasks: built.tasks,
-        })
+        };
+        Some((plan, inputs::declared(root.get("inputs"))))
     }
 
     /// Reports a plan in which there is nothing.

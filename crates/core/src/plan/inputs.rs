@@ -19,6 +19,25 @@ fn is_name(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// An input as its declaration says.
+#[derive(Clone, Debug)]
+pub(super) struct Declared {
+    /// Its type.
+    pub(super) kind: String,
+    /// Whether it has a default.
+    pub(super) has_default: bool,
+}
+
+/// The declarations of inputs.
+pub(super) fn declared(node: Option<&Node<'_>>) -> BTreeMap<String, Declared> {
+    let entries = node.map(Node::entries).unwrap_or_default();
+    let declared = entries.iter().map(|entry| {
+        let kind = entry.value.get("type").and_then(Node::text).unwrap_or_default().to_owned();
+        (entry.key.clone().into_owned(), Declared { kind, has_default: entry.value.get("default").is_some() })
+    });
+    declared.collect()
+}
+
 /// The values of all inputs: those given, by the declared type, and the defaults of the others.
 pub(super) fn read(
     declared: Option<&Node<'_>>,
@@ -100,7 +119,8 @@ fn parse(text: &str, kind: &str) -> Option<Value> {
     is(&value, kind).then_some(value)
 }
 
-fn is(value: &Value, kind: &str) -> bool {
+/// Whether a value is of a type.
+pub(crate) fn is(value: &Value, kind: &str) -> bool {
     match kind {
         "boolean" => value.is_boolean(),
         "number" => value.is_number(),

@@ -56,8 +56,8 @@ pub(super) static TASK: Shape = Shape {
     fields: &[
         key("prompt", Template, "What an agent is asked."),
         key("run", COMMAND, "A command: a list is a program with its arguments, a text goes through the shell."),
-        later("plan", Either(&[Template, Of(&MANAGED)]), "A sub-plan: a file, or a manager that writes it."),
-        later("inputs", Map(&Any), "The inputs of the sub-plan."),
+        key("plan", Either(&[Text, Of(&MANAGED)]), "A sub-plan: a file, from the folder of the plan, or a manager that writes it."),
+        key("inputs", Map(&Any), "The inputs of the sub-plan."),
         key("approval", Either(&[Template, Of(&APPROVAL)]), "What a person is asked to say yes or no to."),
         later("emit", Of(&EMIT), "A message for those who wait for its topic."),
         later("wait_for", Of(&WAIT), "A topic, a moment or a length of time to wait for."),

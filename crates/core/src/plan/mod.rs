@@ -9,7 +9,7 @@ pub mod diagnostic;
 pub mod file;
 mod gates;
 pub mod graph;
-mod inputs;
+pub(crate) mod inputs;
 mod json;
 mod json_schema;
 mod language;
@@ -21,11 +21,13 @@ pub mod settings;
 mod shape;
 mod sizes;
 mod source;
+mod subplans;
 mod tasks;
 mod toml;
 mod yaml;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +119,21 @@ pub enum Work {
         /// The tasks whose outputs are shown, as places in [`Plan::tasks`].
         show: Vec<usize>,
     },
+    /// A plan of its own, whose tasks are the children.
+    Plan(SubPlan),
+}
+
+/// A plan within a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubPlan {
+    /// Its file, as the plan around it names it.
+    pub file: String,
+    /// What is executed. Its `inputs` are the defaults.
+    pub plan: Arc<Plan>,
+    /// The type of each of its inputs.
+    pub types: BTreeMap<String, String>,
+    /// What the task gives it instead of the defaults; texts are templates.
+    pub inputs: BTreeMap<String, serde_json::Value>,
 }
 
 /// How many dependencies must have succeeded before a task is ready.
@@ -177,6 +194,16 @@ pub enum Select {
     Majority,
     /// All are needed, and none is chosen.
     All,
+}
+
+impl Work {
+    /// The plan that it is, if it is one.
+    pub fn sub_plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Plan(sub) => Some(&sub.plan),
+            Self::Prompt { .. } | Self::Argv(_) | Self::Shell(_) | Self::Approval { .. } => None,
+        }
+    }
 }
 
 impl Task {

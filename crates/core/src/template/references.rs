@@ -27,6 +27,21 @@ pub struct TaskUse {
 }
 
 impl TaskUse {
+    /// What is used of a task of this name in a sub-plan, whose output is in so many lists.
+    #[must_use]
+    pub fn inside(&self, lists: usize, name: &str) -> Self {
+        let behind = |path: &Vec<Step>| match path.get(lists) {
+            Some(Step::Key(key)) if key != name => None,
+            Some(Step::Key(_) | Step::Any) => Some(path[lists + 1..].to_vec()),
+            None => Some(Vec::new()),
+        };
+        // What takes the output as a whole takes that of each task.
+        let whole = self.shown.iter().filter(|path| path.len() <= lists).map(|_| Vec::new());
+        let parts = self.parts.iter().filter_map(behind).chain(whole).collect();
+        let shown = self.shown.iter().filter(|path| path.len() > lists).filter_map(behind).collect();
+        Self { state: self.state, parts, shown }
+    }
+
     /// The JSON pointers to cut out of what an attempt of the task gives, which is in so many lists of its output.
     /// Those within others are left out; the empty one is the whole.
     pub fn pointers(&self, lists: usize) -> BTreeSet<String> {

@@ -61,6 +61,13 @@ pub enum OutputSeen<'a> {
     One(&'a Output),
     /// Those of its children, in order.
     List(Vec<OutputSeen<'a>>),
+    /// Those of the tasks of a sub-plan, by their names.
+    #[serde(serialize_with = "as_map")]
+    Map(Vec<(&'a str, OutputSeen<'a>)>),
+}
+
+fn as_map<S: serde::Serializer>(fields: &[(&str, OutputSeen<'_>)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(fields.iter().map(|(name, output)| (name, output)))
 }
 
 /// The name under which the formatter finds what it needs; no template can write it.
@@ -114,6 +121,10 @@ fn output((task, used): (&str, &TaskUse), seen: &OutputSeen<'_>, lists: usize, s
             let item = |seen: &OutputSeen<'_>| output((task, used), seen, lists + 1, sink);
             Live::from(items.iter().map(item).collect::<Vec<_>>())
         }
+        OutputSeen::Map(fields) => Live::from_pairs(fields.iter().map(|(name, seen)| {
+            let inside = used.inside(lists, name);
+            ((*name).to_owned(), output((task, &inside), seen, 0, sink))
+        })),
     }
 }
 

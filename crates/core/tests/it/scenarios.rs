@@ -16,7 +16,7 @@ use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use windlass_core::input::{Answer, Ask, Command, Ended, Input, LostAttempt, Report, Submission};
 use windlass_core::plan::Plan;
-use windlass_core::plan::file::{Options, Source, load};
+use windlass_core::plan::file::{Options, PlanText, Source, load};
 use windlass_core::plan::settings::Settings;
 use windlass_core::react::{pending, react};
 use windlass_core::state::State;
@@ -30,6 +30,8 @@ struct Story {
     now: Time,
     slots: u32,
     plan: Option<Arc<Plan>>,
+    /// The files of sub-plans.
+    files: BTreeMap<String, String>,
     asked: Vec<Command>,
 }
 
@@ -41,6 +43,7 @@ impl Story {
             now: Time::from_ms(1_700_000_000_000),
             slots: 4,
             plan: None,
+            files: BTreeMap::new(),
             asked: Vec::new(),
         }
     }
@@ -118,6 +121,10 @@ impl Story {
     fn tell(&mut self, directive: &str, args: &Args, input: &str) -> String {
         let run = args.run();
         match directive {
+            "file" => {
+                self.files.insert(args.word(0).to_owned(), input.to_owned());
+                "ok\n".into()
+            }
             "plan" => self.read(input),
             "slots" => {
                 self.slots = args.word(0).parse().expect("a number");
@@ -169,7 +176,12 @@ impl Story {
 
     fn read(&mut self, text: &str) -> String {
         let source = Source { name: "plan.yaml", text: text.as_bytes(), format: None };
-        match load(&source, &Settings::default(), &BTreeMap::new(), &Options::default()) {
+        let read = |dir: &str, file: &str| {
+            let text = self.files.get(file).ok_or("there is no such file")?;
+            Ok(PlanText { name: file.to_owned(), bytes: text.clone().into_bytes(), dir: dir.to_owned() })
+        };
+        let options = Options { read: Some(&read), ..Options::default() };
+        match load(&source, &Settings::default(), &BTreeMap::new(), &options) {
             Ok(loaded) => {
                 self.plan = Some(Arc::new(loaded.plan));
                 "ok\n".into()
@@ -279,6 +291,9 @@ fn event(event: &Event, now: Time) -> String {
             }
             Expansion::Round(number) => format!(" round {number}"),
             Expansion::Replicas(count) => format!(" replicas {count}"),
+            Expansion::Plan { tasks, inputs } => {
+                format!(" plan of {tasks}, {}", serde_json::to_string(inputs).expect("JSON"))
+            }
         },
         Event::ResultSelected { child, error, .. } => {
             let child = child.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);

@@ -96,9 +96,12 @@ fn overview(plan: &Plan, levels: &[Vec<usize>]) -> Vec<String> {
 /// What a task does, in a line.
 fn does(task: &Task) -> String {
     let what = work::what(&task.work);
-    let each = if task.for_each.is_some() { "for each item: " } else { "" };
-    let when = if task.when.is_some() { "if its `when` is true: " } else { "" };
-    format!("{when}{each}{what}")
+    let when = task.when.as_ref().map(|_| "if its `when` is true: ".to_owned());
+    let each = task.for_each.as_ref().map(|_| "for each item: ".to_owned());
+    let rounds =
+        task.repeat.as_ref().map(|repeat| format!("{} at most: ", count(u64::from(repeat.max), "round")));
+    let replicas = task.replicas.map(|replicas| format!("{}: ", count(u64::from(replicas.count), "replica")));
+    [when, each, rounds, replicas, Some(what)].into_iter().flatten().collect()
 }
 
 fn after(plan: &Plan, task: &Task) -> String {

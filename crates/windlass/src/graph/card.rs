@@ -163,7 +163,7 @@ pub(super) fn sign_at(to: &mut String, tone: Tone, (x, y): (i64, i64)) {
 /// Draws the outline of a kind of task.
 pub(super) fn shape(to: &mut String, kind: Kind, class: &str, (x, y, wide, high): (i64, i64, i64, i64)) {
     match kind {
-        Kind::Command | Kind::Prompt | Kind::Fold => {
+        Kind::Command | Kind::Prompt | Kind::Plan | Kind::Fold => {
             let round = if kind == Kind::Prompt { (high / 2).min(16) } else { 3 };
             write!(
                 to,

@@ -27,6 +27,7 @@ pub(crate) fn draw(graph: &Graph) -> String {
             _ if node.is_parent() => "box3d",
             Kind::Command | Kind::Prompt | Kind::Fold => "box",
             Kind::Approval => "hexagon",
+            Kind::Plan => "box3d",
         };
         let rounded = if node.kind == Kind::Prompt && !node.is_parent() { ",rounded" } else { "" };
         let dashed = if node.optional { ",dashed" } else { "" };

@@ -26,6 +26,7 @@ fn task(graph: &Graph, node: &Node) -> Value {
         Kind::Command => "run",
         Kind::Prompt => "prompt",
         Kind::Approval => "approval",
+        Kind::Plan => "plan",
         Kind::Fold => "several",
     };
     let mut task = json!({

@@ -52,6 +52,7 @@ fn shape(node: &Node) -> (&'static str, &'static str) {
         Kind::Command | Kind::Fold => ("[", "]"),
         Kind::Prompt => ("(", ")"),
         Kind::Approval => ("{{", "}}"),
+        Kind::Plan => ("[[", "]]"),
     }
 }
 

@@ -63,6 +63,8 @@ pub(crate) enum Kind {
     Prompt,
     /// A question to a person.
     Approval,
+    /// A plan of its own.
+    Plan,
     /// Several tasks drawn as one, since there are too many.
     Fold,
 }
@@ -230,6 +232,7 @@ impl Node {
             Work::Argv(_) | Work::Shell(_) => Kind::Command,
             Work::Prompt { .. } => Kind::Prompt,
             Work::Approval { .. } => Kind::Approval,
+            Work::Plan(_) => Kind::Plan,
         };
         let condition = |when: &str| {
             let bare = when.trim().strip_prefix("{{").and_then(|when| when.strip_suffix("}}"));

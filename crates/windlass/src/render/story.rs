@@ -92,6 +92,7 @@ fn expansion(into: &Expansion) -> String {
         Expansion::Items(items) if items.len() == 1 => "into 1 child".into(),
         Expansion::Items(items) => format!("into {} children", items.len()),
         Expansion::Round(number) => format!("into round {number}"),
+        Expansion::Plan { tasks, .. } => format!("into {} of its plan", count(u64::from(*tasks), "task")),
         Expansion::Replicas(number) => format!("into {}", count(u64::from(*number), "replica")),
     }
 }

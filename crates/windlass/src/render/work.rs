@@ -2,6 +2,7 @@
 
 use windlass_core::plan::Work;
 
+use crate::render::plural::count;
 use crate::render::text;
 
 /// What a task does: who is asked what, or which command runs.
@@ -13,6 +14,7 @@ pub(crate) fn what(work: &Work) -> String {
             text::first_line(&words.join(" "))
         }
         Work::Shell(line) => text::first_line(line.0.as_str()),
+        Work::Plan(sub) => format!("plan {}: {}", sub.file, count(sub.plan.tasks.len() as u64, "task")),
         Work::Approval { text: asked, .. } => format!("a person: {}", text::first_line(asked.0.as_str())),
     }
 }

@@ -65,7 +65,9 @@ impl Desk {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.work().join(name), text).expect("the work folder can be written");
+        let path = self.work().join(name);
+        fs::create_dir_all(path.parent().expect("it has a folder")).expect("the work folder can be written");
+        fs::write(path, text).expect("the work folder can be written");
     }
 
     pub(crate) fn read(&self, name: &str) -> String {

@@ -21,6 +21,7 @@ mod schema;
 mod signals;
 mod sizes;
 mod steering;
+mod subplans;
 mod terminal;
 mod two;
 mod usage;

@@ -1,0 +1,56 @@
+//! Plans within plans, as a user meets them.
+
+use crate::desk::Desk;
+
+const OUTER: &str = r#"
+tasks:
+  part:
+    for_each: [left, right]
+    plan: parts/one.yaml
+    inputs: { name: "{{ item }}" }
+  sum: { needs: [part], run: "echo {{ tasks.part.output[0].make }} {{ tasks.part.output[1].make }} > proof" }
+"#;
+
+const INNER: &str = r#"
+version: 1
+inputs: { name: { type: string } }
+tasks:
+  make: { run: "echo {{ inputs.name }} in $(basename {{ plan.dir }})" }
+"#;
+
+fn desk() -> Desk {
+    let desk = Desk::with(OUTER);
+    desk.write("parts/one.yaml", INNER);
+    desk
+}
+
+#[test]
+fn the_tasks_of_a_sub_plan_run_under_ids_of_their_own_and_give_an_object() {
+    let desk = desk();
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.read("proof"), "left in parts right in parts\n");
+    let show = desk.json(&["show", "last", "--json"]);
+    let tasks = show["tasks"].as_array().expect("a list");
+    let ids: Vec<&str> = tasks.iter().filter_map(|task| task["id"].as_str()).collect();
+    assert_eq!(ids, ["part", "part.0", "part.0/make", "part.1", "part.1/make", "sum"]);
+    assert_eq!(tasks[1]["output"]["make"], "left in parts");
+    assert_eq!(desk.windlass(&["logs", "last", "part.1/make"]).code, Some(0));
+}
+
+#[test]
+fn what_is_wrong_with_a_sub_plan_is_told_where_it_is_named_and_nothing_starts() {
+    let desk = desk();
+    desk.write("parts/one.yaml", "version: 1\ntasks: { make: { runs: \"true\" } }\n");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(2), "{}", done.all());
+    assert!(done.err.contains("parts/one.yaml:2:18"), "{}", done.err);
+    desk.write("plan.yaml", "version: 1\ntasks: { a: { plan: parts/one.yaml } }\n");
+    desk.write("parts/one.yaml", "version: 1\ntasks: { again: { plan: ../plan.yaml } }\n");
+    let circle = desk.windlass(&["check", "plan.yaml"]);
+    assert_eq!(circle.code, Some(2), "{}", circle.all());
+    assert!(circle.err.contains("is a sub-plan of itself"), "{}", circle.err);
+    desk.write("plan.yaml", "version: 1\ntasks: { a: { plan: nowhere.yaml } }\n");
+    let missing = desk.windlass(&["check", "plan.yaml"]);
+    assert!(missing.err.contains("the sub-plan `nowhere.yaml` can't be read"), "{}", missing.err);
+}
