@@ -65,6 +65,7 @@ impl PlanFile {
             Report::usage(format!("the folder of the plan, {}, is not UTF-8", self.dir.display()))
         })?;
         let options = Options {
+            file: &self.name,
             dir,
             git_repository: desk.place.folder.ancestors().any(|folder| folder.join(".git").exists()),
             inputs_may_be_missing,

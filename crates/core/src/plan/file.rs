@@ -22,6 +22,8 @@ pub use super::subplans::Around;
 /// What else is known when a plan is read.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'o> {
+    /// What tells the plan's file from others, as [`PlanText::name`] does; empty where it is none.
+    pub file: &'o str,
     /// The folder of the plan's file, for `{{ plan.dir }}`.
     pub dir: &'o str,
     /// Whether the run's folder is a git repository; then prompts that say nothing of their workspace are warned of.

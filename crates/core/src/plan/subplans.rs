@@ -78,7 +78,8 @@ pub(super) fn read(site: &Site<'_>, ground: &Ground<'_>, findings: &mut Findings
             return None;
         }
     };
-    let mut files = ground.options.around.map(|around| around.files.clone()).unwrap_or_default();
+    let mut files =
+        ground.options.around.map_or_else(|| vec![ground.options.file], |around| around.files.clone());
     if files.contains(&text.name.as_str()) {
         let message = format!("`{file}` is a sub-plan of itself");
         let hint = "a plan that goes on until something holds is `repeat`".to_owned();
@@ -101,7 +102,12 @@ pub(super) fn read(site: &Site<'_>, ground: &Ground<'_>, findings: &mut Findings
             let more =
                 if errors.len() > 1 { format!(" (and {} more)", errors.len() - 1) } else { String::new() };
             let message = format!("the sub-plan `{file}` is no good: {file}{at}: {}{more}", first.message);
-            let hint = format!("{}; `windlass check` of that file shows all", first.hint);
+            let whole = "`windlass check` of that file shows all";
+            let hint = if first.hint.ends_with(whole) {
+                first.hint.clone()
+            } else {
+                format!("{}; {whole}", first.hint)
+            };
             findings.error(Code::BadValue, site.file.at, message, Some(hint));
             None
         }
