@@ -82,7 +82,7 @@ fn inside(run: &Run, parent: &Task, lengths: &[u64]) -> (Vec<TaskIx>, u64) {
         (Form::Replicas, Some(Choice::Taken(taken))) if takes_first(run, parent) => {
             (vec![taken], lengths[taken.at()])
         }
-        (Form::List | Form::Replicas | Form::Work, _) => among(run, &parent.children, lengths),
+        (Form::List | Form::Replicas | Form::Plan | Form::Work, _) => among(run, &parent.children, lengths),
     }
 }
 
