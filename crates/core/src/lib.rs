@@ -15,6 +15,7 @@ pub mod critical;
 pub mod decide;
 pub mod effect;
 pub mod event;
+mod event_kinds;
 pub mod event_schema;
 pub mod evolve;
 pub mod failure;

@@ -1,0 +1,161 @@
+//! What each kind of event belongs to, and what it is called on the wire. Never: a field that only some events have.
+
+use crate::event::Event;
+use crate::id::{RunId, TaskId};
+
+impl Event {
+    /// The run it belongs to, unless it belongs to the home.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::EngineStarted { .. } | Self::ClockJumped { .. } | Self::JournalRepaired { .. } => None,
+            Self::RunCreated { run, .. }
+            | Self::PauseRequested { run, .. }
+            | Self::RunPaused { run, .. }
+            | Self::RunResumed { run, .. }
+            | Self::RunFinished { run, .. }
+            | Self::RunReopened { run, .. }
+            | Self::TaskExpanded { run, .. }
+            | Self::ResultSelected { run, .. }
+            | Self::AttemptStarted { run, .. }
+            | Self::StopRequested { run, .. }
+            | Self::AttemptFinished { run, .. }
+            | Self::AttemptLost { run, .. }
+            | Self::AttemptReaped { run, .. }
+            | Self::ExtractsRecorded { run, .. }
+            | Self::ResultIgnored { run, .. }
+            | Self::RetryScheduled { run, .. }
+            | Self::TimerFired { run, .. }
+            | Self::TaskBlocked { run, .. }
+            | Self::TaskUnblocked { run, .. }
+            | Self::TaskSucceeded { run, .. }
+            | Self::TaskSkipped { run, .. }
+            | Self::TaskUnskipped { run, .. }
+            | Self::TaskDead { run, .. }
+            | Self::TaskRequeued { run, .. }
+            | Self::DeadLetterDropped { run, .. }
+            | Self::CancelRequested { run, .. }
+            | Self::TaskCancelled { run, .. }
+            | Self::ApprovalRequested { run, .. }
+            | Self::ApprovalGiven { run, .. } => Some(*run),
+        }
+    }
+
+    /// The task it belongs to.
+    pub fn task(&self) -> Option<&TaskId> {
+        match self {
+            Self::TaskExpanded { task, .. }
+            | Self::ResultSelected { task, .. }
+            | Self::AttemptStarted { task, .. }
+            | Self::StopRequested { task, .. }
+            | Self::AttemptFinished { task, .. }
+            | Self::AttemptLost { task, .. }
+            | Self::AttemptReaped { task, .. }
+            | Self::ExtractsRecorded { task, .. }
+            | Self::ResultIgnored { task, .. }
+            | Self::RetryScheduled { task, .. }
+            | Self::TimerFired { task, .. }
+            | Self::TaskBlocked { task, .. }
+            | Self::TaskUnblocked { task, .. }
+            | Self::TaskSucceeded { task, .. }
+            | Self::TaskSkipped { task, .. }
+            | Self::TaskUnskipped { task, .. }
+            | Self::TaskDead { task, .. }
+            | Self::TaskRequeued { task, .. }
+            | Self::DeadLetterDropped { task, .. }
+            | Self::TaskCancelled { task, .. }
+            | Self::ApprovalRequested { task, .. }
+            | Self::ApprovalGiven { task, .. } => Some(task),
+            Self::CancelRequested { task, .. } => task.as_ref(),
+            Self::EngineStarted { .. }
+            | Self::ClockJumped { .. }
+            | Self::JournalRepaired { .. }
+            | Self::RunCreated { .. }
+            | Self::PauseRequested { .. }
+            | Self::RunPaused { .. }
+            | Self::RunResumed { .. }
+            | Self::RunFinished { .. }
+            | Self::RunReopened { .. } => None,
+        }
+    }
+
+    /// The number of the attempt it belongs to.
+    pub fn attempt(&self) -> Option<u32> {
+        match self {
+            Self::AttemptStarted { attempt, .. }
+            | Self::StopRequested { attempt, .. }
+            | Self::AttemptFinished { attempt, .. }
+            | Self::AttemptLost { attempt, .. }
+            | Self::AttemptReaped { attempt, .. }
+            | Self::ExtractsRecorded { attempt, .. }
+            | Self::ResultIgnored { attempt, .. }
+            | Self::RetryScheduled { attempt, .. } => Some(*attempt),
+            Self::TaskSucceeded { attempt, .. } | Self::TaskDead { attempt, .. } => *attempt,
+            Self::EngineStarted { .. }
+            | Self::ClockJumped { .. }
+            | Self::JournalRepaired { .. }
+            | Self::RunCreated { .. }
+            | Self::PauseRequested { .. }
+            | Self::RunPaused { .. }
+            | Self::RunResumed { .. }
+            | Self::RunFinished { .. }
+            | Self::RunReopened { .. }
+            | Self::TaskExpanded { .. }
+            | Self::ResultSelected { .. }
+            | Self::TimerFired { .. }
+            | Self::TaskBlocked { .. }
+            | Self::TaskUnblocked { .. }
+            | Self::TaskSkipped { .. }
+            | Self::TaskUnskipped { .. }
+            | Self::TaskRequeued { .. }
+            | Self::DeadLetterDropped { .. }
+            | Self::CancelRequested { .. }
+            | Self::TaskCancelled { .. }
+            | Self::ApprovalRequested { .. }
+            | Self::ApprovalGiven { .. } => None,
+        }
+    }
+
+    /// Its name on the wire.
+    #[rustfmt::skip]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::EngineStarted { .. } => "engine_started",
+            Self::ClockJumped { .. } => "clock_jumped",
+            Self::JournalRepaired { .. } => "journal_repaired",
+            Self::RunCreated { .. } => "run_created",
+            Self::PauseRequested { .. } => "pause_requested",
+            Self::RunPaused { .. } => "run_paused",
+            Self::RunResumed { .. } => "run_resumed",
+            Self::RunFinished { .. } => "run_finished",
+            Self::RunReopened { .. } => "run_reopened",
+            Self::TaskExpanded { .. } => "task_expanded",
+            Self::ResultSelected { .. } => "result_selected",
+            Self::AttemptStarted { .. } => "attempt_started",
+            Self::StopRequested { .. } => "stop_requested",
+            Self::AttemptFinished { .. } => "attempt_finished",
+            Self::AttemptLost { .. } => "attempt_lost",
+            Self::AttemptReaped { .. } => "attempt_reaped",
+            Self::ExtractsRecorded { .. } => "extracts_recorded",
+            Self::ResultIgnored { .. } => "result_ignored",
+            Self::RetryScheduled { .. } => "retry_scheduled",
+            Self::TimerFired { .. } => "timer_fired",
+            Self::TaskBlocked { .. } => "task_blocked",
+            Self::TaskUnblocked { .. } => "task_unblocked",
+            Self::TaskSucceeded { .. } => "task_succeeded",
+            Self::TaskSkipped { .. } => "task_skipped",
+            Self::TaskUnskipped { .. } => "task_unskipped",
+            Self::TaskDead { .. } => "task_dead",
+            Self::TaskRequeued { .. } => "task_requeued",
+            Self::DeadLetterDropped { .. } => "dead_letter_dropped",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::TaskCancelled { .. } => "task_cancelled",
+            Self::ApprovalRequested { .. } => "approval_requested",
+            Self::ApprovalGiven { .. } => "approval_given",
+        }
+    }
+
+    /// The version of its fields. A journal with a newer one is refused.
+    pub const fn version(&self) -> u32 {
+        1
+    }
+}
