@@ -1,7 +1,7 @@
 //! What becomes of a parent: the children that it gets, which of them is taken, and how it ends. Never: the attempts of
 //! a child (`judge.rs`).
 
-use crate::event::{Event, Expansion, SkipReason};
+use crate::event::{Event, Expansion};
 use crate::failure::{ErrorKind, Failure};
 use crate::judge;
 use crate::machine::task::Phase;
@@ -53,14 +53,7 @@ fn plan(run: &Run, task: &Task, view: &View<'_>) -> Result<Expansion, Failure> {
         }
         inputs.insert(name.clone(), value);
     }
-    let bytes = size::of(&inputs);
-    if bytes > ITEMS_BYTES_MAX {
-        let message = format!(
-            "the inputs of its plan are {bytes} bytes of JSON, over the {ITEMS_BYTES_MAX} that are kept"
-        );
-        return Err(Failure::new(ErrorKind::InvalidOutput, message)
-            .hint("let the inputs be names, and the tasks read the rest themselves"));
-    }
+    is_kept(&inputs, "the inputs of its plan", "inputs")?;
     Ok(Expansion::Plan { tasks, inputs })
 }
 
@@ -69,19 +62,25 @@ fn items(run: &Run, task: &Task, view: &View<'_>) -> Result<Vec<serde_json::Valu
     let items = template::items(&each.items, view)?;
     let limits = run.plan.limits;
     let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-    let over = |message: String| Failure::new(ErrorKind::InvalidOutput, message);
     if count > limits.fan_out && !is_planted(Bug::CapsIgnored) {
         let message = format!("for_each over {count} items is over the fan_out of {}", limits.fan_out);
-        return Err(over(message).hint("raise `limits.fan_out` in the plan, or make the list shorter"));
+        return Err(Failure::new(ErrorKind::InvalidOutput, message)
+            .hint("raise `limits.fan_out` in the plan, or make the list shorter"));
     }
     within_caps(run, count)?;
-    let bytes = size::of(&items);
-    if bytes > ITEMS_BYTES_MAX {
-        let message =
-            format!("its items are {bytes} bytes of JSON, over the {ITEMS_BYTES_MAX} that are kept");
-        return Err(over(message).hint("let the items be names, and the tasks read the rest themselves"));
-    }
+    is_kept(&items, "its items", "items")?;
     Ok(items)
+}
+
+/// What a parent hands to its children is small enough for its event.
+fn is_kept(values: &impl serde::Serialize, what: &str, they: &str) -> Result<(), Failure> {
+    let bytes = size::of(values);
+    if bytes <= ITEMS_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("{what} are {bytes} bytes of JSON, over the {ITEMS_BYTES_MAX} that are kept");
+    Err(Failure::new(ErrorKind::InvalidOutput, message)
+        .hint(format!("let the {they} be names, and the tasks read the rest themselves")))
 }
 
 /// So many children more are within the cap on tasks.
@@ -143,10 +142,10 @@ pub(crate) fn close(run: &Run, ix: TaskIx) -> Event {
         return Event::TaskCancelled { run: run.id, task: task.id.clone() };
     }
     match (run.form(task), task.choice) {
-        (Form::Replicas, Some(Choice::Taken(_))) => succeeded(run, task),
+        (Form::Replicas, Some(Choice::Taken(_))) => judge::well(run, task),
         (Form::Replicas, Some(Choice::None)) => {
             let error = task.error.clone().expect("the choice said why");
-            dead(run, task, error)
+            judge::dead(run, task, None, error)
         }
         (Form::Rounds, _) => next_round(run, ix),
         (Form::Plan, _) => close_plan(run, task),
@@ -158,26 +157,20 @@ fn close_list(run: &Run, task: &Task) -> Event {
     let fails = task.children.iter().any(|child| has_failed(run.task(*child)));
     let excused = run.form(task) == Form::List && run.spec(task).optional;
     if !fails || excused {
-        return succeeded(run, task);
+        return judge::well(run, task);
     }
-    dead(run, task, failed(run, task, "children"))
+    judge::dead(run, task, None, failed(run, task, "children"))
 }
 
 /// A sub-plan succeeds as a run does: when no required task of it has failed.
 fn close_plan(run: &Run, task: &Task) -> Event {
-    let fails = |ix: &TaskIx| {
-        let child = run.task(*ix);
-        let upstream = matches!(child.skipped, Some((SkipReason::Upstream, _)));
-        let has_failed = has_failed(child) || (child.phase == Phase::Skipped && upstream);
-        has_failed && !run.spec(child).optional
-    };
-    match task.children.iter().find(|ix| fails(ix)) {
+    match task.children.iter().find(|ix| run.fails(**ix, run.task(**ix).phase)) {
         Some(first) => {
             let first = run.task(*first);
             let message = format!("{} of its plan is {}", first.id, first.phase.name());
-            dead(run, task, because_of(run, first, message))
+            judge::dead(run, task, None, because_of(run, first, message))
         }
-        None => succeeded(run, task),
+        None => judge::well(run, task),
     }
 }
 
@@ -192,28 +185,29 @@ fn next_round(run: &Run, ix: TaskIx) -> Event {
             let into = Expansion::Round(rounds);
             Event::TaskExpanded { run: run.id, task: task.id.clone(), into }
         }
-        Err(failure) => dead(run, task, failure),
+        Err(failure) => judge::dead(run, task, None, failure),
     };
     if behind == 0 {
         return another();
     }
     if task.children.last().is_some_and(|last| has_failed(run.task(*last))) {
-        return dead(run, task, failed(run, task, "rounds"));
+        return judge::dead(run, task, None, failed(run, task, "rounds"));
     }
     let is_over = until.as_ref().map_or(Ok(behind >= *max), |until| until.truth(&View::between(run, ix)));
     match is_over {
-        Ok(true) => succeeded(run, task),
+        Ok(true) => judge::well(run, task),
         Ok(false) if behind >= *max => {
             let message = format!("its `until` does not hold after {max} rounds");
-            dead(
+            judge::dead(
                 run,
                 task,
+                None,
                 Failure::new(ErrorKind::InvalidOutput, message)
                     .hint("look at the last round's output; raise `max`, or mend the condition"),
             )
         }
         Ok(false) => another(),
-        Err(failure) => dead(run, task, failure),
+        Err(failure) => judge::dead(run, task, None, failure),
     }
 }
 
@@ -235,23 +229,4 @@ fn because_of(run: &Run, first: &Task, message: String) -> Failure {
 
 fn has_failed(child: &Task) -> bool {
     matches!(child.phase, Phase::Dead | Phase::Cancelled)
-}
-
-fn succeeded(run: &Run, task: &Task) -> Event {
-    if run.candidates(task).is_some() {
-        return judge::passed(run, task, None);
-    }
-    Event::TaskSucceeded { run: run.id, task: task.id.clone(), attempt: None, fence: None, output: None }
-}
-
-/// A parent fails. What failed because of its children is theirs; what it failed by itself leaves a dead letter.
-fn dead(run: &Run, task: &Task, error: Failure) -> Event {
-    let dead_letter = error.kind != ErrorKind::Children;
-    Event::TaskDead {
-        run: run.id,
-        task: task.id.clone(),
-        attempt: None,
-        error: error.recorded(),
-        dead_letter,
-    }
 }

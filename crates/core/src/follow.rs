@@ -309,9 +309,8 @@ fn finish(run: &Run) -> Option<Event> {
 /// A pause is told once what was in flight at its request is over.
 fn come_to_rest(run: &Run) -> Option<Event> {
     let (reason, _) = run.pauses.iter().find(|(_, pause)| !pause.told)?;
-    let in_flight = [Phase::Running, Phase::Stopping, Phase::Gating].map(|phase| run.in_phase(phase));
-    (in_flight == [0; 3] || is_planted(Bug::PauseToldEarly))
-        .then_some(Event::RunPaused { run: run.id, reason: *reason })
+    let is_over = run.in_flight() == 0 && run.in_phase(Phase::Gating) == 0;
+    (is_over || is_planted(Bug::PauseToldEarly)).then_some(Event::RunPaused { run: run.id, reason: *reason })
 }
 
 /// Nothing is left but tasks that wait for each other. A valid plan never comes to this.

@@ -34,7 +34,6 @@ impl Run {
 
     fn expand(&mut self, ix: TaskIx, into: &Expansion, moment: Moment, fresh: &mut Fresh) {
         let first = self.tasks.len();
-        let number = u32::try_from(self.task(ix).children.len()).expect("capped");
         match into {
             Expansion::Items(items) => {
                 let parent = self.task(ix);
@@ -46,7 +45,7 @@ impl Run {
                     (child.lane, child.item) = (lane, item.clone());
                 }
             }
-            Expansion::Round(_) => self.bear(ix, number, moment),
+            Expansion::Round(number) => self.bear(ix, *number, moment),
             Expansion::Replicas(count) => (0..*count).for_each(|number| self.bear(ix, number, moment)),
             Expansion::Plan { inputs, .. } => self.plant_plan(ix, inputs, moment),
         }

@@ -22,10 +22,7 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
         return Event::TaskCancelled { run: id, task: name };
     }
     let Some((failure, wait)) = failure(attempt) else {
-        if run.candidates(task).is_some() {
-            return passed(run, task, None);
-        }
-        return accepted(run, task);
+        return well(run, task);
     };
     let spec = run.spec(task);
     if spec.rerun == Rerun::Never && !ended_by_itself(attempt) {
@@ -63,6 +60,11 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
     }
 }
 
+/// What follows a good result: it is accepted, unless a choice among replicas comes first.
+pub(crate) fn well(run: &Run, task: &Task) -> Event {
+    if run.candidates(task).is_some() { passed(run, task, None) } else { accepted(run, task) }
+}
+
 /// The acceptance of what a task's newest attempt gave.
 pub(crate) fn accepted(run: &Run, task: &Task) -> Event {
     // What a person passed has no attempt that did.
@@ -84,13 +86,9 @@ pub(crate) fn passed(run: &Run, task: &Task, output: Option<Output>) -> Event {
 
 /// The end of a task for good. `attempt` is the one that it died of, where it died of one.
 pub(crate) fn dead(run: &Run, task: &Task, attempt: Option<u32>, error: Failure) -> Event {
-    Event::TaskDead {
-        run: run.id,
-        task: task.id.clone(),
-        attempt,
-        error: error.recorded(),
-        dead_letter: true,
-    }
+    // What failed because of its children is theirs; what it died of by itself, whatever that calls itself, is its own.
+    let dead_letter = attempt.is_some() || error.kind != ErrorKind::Children;
+    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error: error.recorded(), dead_letter }
 }
 
 /// The failure of a task whose attempts together took too long.
