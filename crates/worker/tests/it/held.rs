@@ -9,6 +9,7 @@ use windlass_core::failure::ErrorKind;
 use windlass_core::time::Span;
 use windlass_worker::wait_for_old_keeper;
 
+use crate::limits::ends_in_its_own_way;
 use crate::stage::Stage;
 use crate::watched::{Engine, Held, Roll, alive_with};
 
@@ -42,16 +43,7 @@ fn an_attempt_that_holds_its_monitor_for_ever_is_ended_by_force() {
 
 #[test]
 fn an_attempt_that_held_its_monitor_may_still_end_in_its_own_way() {
-    let mut stage = Stage::new();
-    let mut roll = Roll::new(stage.home.path());
-    let enter = roll.enter();
-    let trap = "trap 'echo cleaned; exit 7' TERM";
-    let fence = stage.shell(&format!("{trap}; kill -STOP $PPID; {enter}; while :; do sleep 0.01; done"));
-    roll.next();
-    stage.supervisor.stop(fence, Span::from_secs(60));
-    let ended = stage.ended();
-    assert_eq!(ended.exit, Exit::Code(7));
-    assert_eq!(crate::stage::text(&ended.captured), "cleaned\n");
+    ends_in_its_own_way("kill -STOP $PPID;");
 }
 
 #[test]

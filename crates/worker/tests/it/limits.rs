@@ -80,11 +80,16 @@ fn what_an_attempt_used_is_counted_over_all_its_processes() {
 
 #[test]
 fn a_polite_stop_lets_a_program_end_in_its_own_way() {
+    ends_in_its_own_way("");
+}
+
+/// A program that cleans up when it is asked to end does so, and with its own exit. `before` is what it does first.
+pub(crate) fn ends_in_its_own_way(before: &str) {
     let mut stage = Stage::new();
     let mut roll = Roll::new(stage.home.path());
     let enter = roll.enter();
-    let fence =
-        stage.shell(&format!("trap 'echo cleaned; exit 7' TERM; {enter}; while :; do sleep 0.01; done"));
+    let trap = "trap 'echo cleaned; exit 7' TERM";
+    let fence = stage.shell(&format!("{trap}; {before} {enter}; while :; do sleep 0.01; done"));
     roll.next();
     stage.supervisor.stop(fence, Span::from_secs(60));
     let ended = stage.ended();
