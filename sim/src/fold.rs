@@ -10,6 +10,7 @@ use windlass_core::time::Time;
 
 use crate::family::{self, Choice, Form};
 use crate::invariants::attempts::failure;
+use crate::invariants::commands::command_of;
 use crate::oracle::{Due, End, Life, Live, OAttempt, ORun, OTask, Oracle, Question};
 use crate::process;
 
@@ -19,6 +20,7 @@ impl Oracle {
         self.seq = record.seq;
         self.at = record.at;
         self.met_full_disk = self.meets_full_disk(record);
+        self.commands.extend(command_of(&record.event).cloned());
         match &record.event {
             Event::EngineStarted { epoch, role, .. } => {
                 self.epoch = *epoch;
@@ -28,8 +30,7 @@ impl Oracle {
                 self.runs.values_mut().for_each(|run| run.stand(now));
             }
             Event::ClockJumped { by_ms, .. } => self.steps_ms += by_ms,
-            Event::RunCreated { run, command, .. } => {
-                self.commands.insert(command.clone());
+            Event::RunCreated { run, .. } => {
                 self.create(*run);
                 self.runs.get_mut(run).expect("it was created").note_conditions();
             }
@@ -72,14 +73,12 @@ impl Oracle {
         let (epoch, role, worked) = (self.epoch, self.role, self.worked);
         let run = self.runs.get_mut(&id).expect("it was created");
         match &record.event {
-            Event::PauseRequested { reason, command, .. } => {
-                self.commands.extend(command.clone());
+            Event::PauseRequested { reason, .. } => {
                 run.pauses.entry(*reason).or_insert(false);
                 run.stand(worked);
             }
             Event::RunPaused { reason, .. } => drop(run.pauses.insert(*reason, true)),
-            Event::RunResumed { command, .. } => {
-                self.commands.extend(command.clone());
+            Event::RunResumed { .. } => {
                 run.pauses.clear();
                 run.host = epoch;
                 run.works_since = (role == Some(Role::Engine)).then_some(run.works_since.unwrap_or(worked));
@@ -93,8 +92,7 @@ impl Oracle {
                 run.outcome = Some(*outcome);
                 run.stand(worked);
             }
-            Event::CancelRequested { task, command, .. } => {
-                self.commands.insert(command.clone());
+            Event::CancelRequested { task, .. } => {
                 run.wish(task.as_ref());
             }
             other => {
@@ -151,8 +149,7 @@ impl Oracle {
                 let given = output.as_ref().map(|output| output.value.clone());
                 run.succeed(ix, given, &|attempt| AttemptKey { run: id, task: name.clone(), attempt }, seed);
             }
-            Event::TaskRequeued { command, .. } => {
-                self.commands.extend(command.clone());
+            Event::TaskRequeued { .. } => {
                 let task = &mut run.tasks[ix];
                 (task.end, task.life, task.deaths_in_row) = (None, Life::default(), 0);
                 (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
@@ -162,13 +159,10 @@ impl Oracle {
                 // Nobody wishes the whole run to end any more: a task of it goes on.
                 run.cancelled = false;
             }
-            Event::TaskUnblocked { command, answer, .. } => {
-                self.commands.insert(command.clone());
+            Event::TaskUnblocked { answer, .. } => {
                 run.tasks[ix].life.settled_as = Some(*answer);
             }
-            Event::DeadLetterDropped { command, .. } => drop(self.commands.insert(command.clone())),
-            Event::ApprovalGiven { command, answer, .. } => {
-                self.commands.extend(command.clone());
+            Event::ApprovalGiven { answer, .. } => {
                 let question = run.tasks[ix].question.as_mut();
                 question.expect("it was asked").answer = Some(*answer);
             }

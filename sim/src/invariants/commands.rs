@@ -17,7 +17,7 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
 }
 
 /// The command that an event carries out.
-fn command_of(event: &Event) -> Option<&CommandId> {
+pub(crate) fn command_of(event: &Event) -> Option<&CommandId> {
     match event {
         Event::RunCreated { command, .. }
         | Event::CancelRequested { command, .. }
