@@ -12,6 +12,7 @@ use windlass_core::machine::task::Phase;
 use windlass_core::react::pending;
 use windlass_core::time::Time;
 use windlass_core::turn::Core;
+use windlass_engine::clock::Clock;
 use windlass_engine::recover;
 use windlass_engine::turn::{Letter, turn};
 use windlass_journal::Journal as _;
@@ -19,7 +20,6 @@ use windlass_journal::memory::{Fault, MemoryJournal};
 
 use crate::broken::{Broken, Verdict, broken, demand};
 use crate::case::CrashAt;
-use crate::clocks::Known;
 use crate::hands::Hands;
 use crate::queue::Item;
 use crate::world::World;
@@ -35,7 +35,7 @@ pub(crate) struct Engine {
     pub(crate) role: Role,
     pub(crate) core: Core,
     pub(crate) journal: MemoryJournal,
-    known: Known,
+    clock: Clock,
     /// When it turns without a letter.
     pub(crate) wakes_at: Option<u64>,
     pub(crate) draining: bool,
@@ -61,12 +61,13 @@ impl World {
         // Each start may give another number of slots.
         let slots = if self.random.chance(800) { self.case.slots } else { self.random.within(1, 8) };
         self.checker.oracle.slots = slots;
+        let (clock, set_back) = Clock::start(state.now, self.clocks.shown());
         self.engine = Some(Engine {
             number: self.engines,
             role,
             core: Core::new(state, slots),
             journal,
-            known: Known::start(&self.clocks),
+            clock,
             wakes_at: None,
             draining: false,
             doubted: BTreeSet::new(),
@@ -75,7 +76,7 @@ impl World {
         self.engine.as_mut().expect("it has just opened").core.bound_turns(most);
         let started = Report::EngineStarted { epoch, role, build: BUILD.into() };
         let mut letters = vec![(Input::Report(started), None)];
-        letters.extend(self.set_back().map(|report| (Input::Report(report), None)));
+        letters.extend(set_back.map(|jump| (Input::Report(jump.into()), None)));
         self.turn(letters)?;
         let Some(engine) = &self.engine else { return Ok(()) };
         let orders = pending(engine.core.state());
@@ -92,13 +93,6 @@ impl World {
     /// How many records a turn of this opening may come to: mostly as many as in earnest, and sometimes far fewer.
     fn turns_most(&mut self) -> usize {
         if self.case.short_turns { usize::try_from(self.random.within(1, 12)).expect("small") } else { 4096 }
-    }
-
-    /// The wall clock shows a time before the last record: it was set back while no engine lived.
-    fn set_back(&self) -> Option<Report> {
-        let engine = self.engine.as_ref()?;
-        let by_ms = engine.known.now(&self.clocks).ms - engine.core.state().now.ms;
-        (by_ms < 0).then_some(Report::ClockJumped { by_ms, suspended_ms: 0 })
     }
 
     /// What became of the attempts of earlier openings: they died with their engine. Large outputs are settled again.
@@ -150,8 +144,9 @@ impl World {
             Some((CrashAt::Rest, _)) | None => None,
         };
         let engine = self.engine.as_mut().expect("only a live engine turns");
-        let jumped = engine.known.compare(&self.clocks).map(|report| (Input::Report(report), None));
-        let now = engine.known.now(&self.clocks);
+        let shown = self.clocks.shown();
+        let jumped = engine.clock.compare(shown).map(|jump| (Input::Report(jump.into()), None));
+        let now = engine.clock.now(shown);
         self.checker.oracle.now = now;
         let letters: Vec<(Input, Option<u64>)> = jumped.into_iter().chain(letters).collect();
         self.trace.turn(self.step, now, &letters);
@@ -203,7 +198,7 @@ impl World {
     fn set_wake(&mut self, more: bool) {
         let engine = self.engine.as_mut().expect("it has just turned");
         let due = engine.core.state().next_due();
-        let now = engine.known.now(&self.clocks);
+        let now = engine.clock.now(self.clocks.shown());
         let awake = self.clocks.awake;
         engine.wakes_at = if more { Some(awake) } else { due.map(|due| awake + due.since(now).ms) };
     }

@@ -19,6 +19,7 @@ impl Oracle {
     pub(crate) fn take(&mut self, record: &Record) {
         self.seq = record.seq;
         self.at = record.at;
+        self.record_boot = self.boot;
         self.met_full_disk = self.meets_full_disk(record);
         self.commands.extend(command_of(&record.event).cloned());
         match &record.event {

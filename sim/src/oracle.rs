@@ -40,6 +40,8 @@ pub(crate) struct Oracle {
     /// What the world's clocks show: since boot, and awake with an engine alive.
     pub(crate) boot: u64,
     pub(crate) worked: u64,
+    /// What the first of them showed when the newest record was written.
+    pub(crate) record_boot: u64,
     /// The time of the turn.
     pub(crate) now: Time,
     /// The run that has just met a full disk.
@@ -268,6 +270,7 @@ impl Oracle {
             unseen_steps: 0,
             drift_ms: 0,
             boot: 0,
+            record_boot: 0,
             now: Time::default(),
             met_full_disk: None,
             worked: 0,

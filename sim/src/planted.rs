@@ -66,6 +66,7 @@ impl Planted {
             Bug::CapsIgnored                => &["24 caps"],
             Bug::OptionalFails              => &["18 final is final"],
             Bug::TimeFalls                  => &["1 order"],
+            Bug::TimeStands                 => &["1 order"],
             Bug::TextsFollow                => &["13 effects settle"],
             Bug::RepeatedCommand            => &["3.1 once"],
         }

@@ -73,6 +73,8 @@ bugs! {
     OptionalFails = "optional-fails-the-run",
     /// A record has the time that its letter was received at, whatever came before.
     TimeFalls = "time-falls",
+    /// Where the wall clock was set back a little, time stands until it has caught up.
+    TimeStands = "time-stands",
     /// An attempt's texts follow what other tasks do.
     TextsFollow = "texts-follow-the-present",
     /// A command is carried out whenever it comes.

@@ -22,7 +22,7 @@ use windlass_journal::home::{Home, HomeSettings};
 use windlass_journal::lock::Lock;
 use windlass_journal::sqlite::SqliteJournal;
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, Jump};
 use crate::error::EngineError;
 use crate::handle::{Handle, random};
 use crate::hands::Hands;
@@ -80,6 +80,8 @@ pub struct Engine {
     handle: Handle,
     inbox: Receiver<Message>,
     clock: Clock,
+    /// The wall clock was set back while no engine was alive.
+    set_back: Option<Jump>,
     draining: bool,
     disk_low: bool,
     looked: Duration,
@@ -108,11 +110,13 @@ impl Engine {
         let (sender, inbox) = mpsc::channel();
         let blobs = home.blobs();
         let snapshots = Snapshots::from(state.head);
+        let (clock, set_back) = Clock::start(state.now, clock::shown());
         Ok(Self {
             hands: Hands::new(sender.clone(), Arc::clone(&blobs), swept),
             handle: Handle { inbox: sender, blobs },
             core: Core::new(state, options.slots),
-            clock: Clock::start(),
+            clock,
+            set_back,
             draining: false,
             disk_low: false,
             looked: clock::awake(),
@@ -194,23 +198,20 @@ impl Engine {
     fn begin(&mut self) -> Result<bool, EngineError> {
         let epoch = Epoch(self.journal.head().epoch.0 + 1);
         let (role, build) = (self.options.role, BUILD.to_owned());
-        let started = letter(Input::Report(Report::EngineStarted { epoch, role, build }))?;
-        let mut first = vec![started];
-        // A clock that was set back while no engine was alive: waits go on from what it shows.
-        let behind = clock::now().ms - self.core.state().now.ms;
-        if behind < 0 {
-            first.push(letter(Input::Report(Report::ClockJumped { by_ms: behind, suspended_ms: 0 }))?);
-        }
+        let first = [Report::EngineStarted { epoch, role, build }].into_iter();
+        // Where it was set back waits go on from what it shows.
+        let first = first.chain(self.set_back.take().map(Report::from));
+        let first = first.map(|report| self.letter(Input::Report(report))).collect::<Result<_, _>>()?;
         self.turn(first)?;
         for effect in pending(self.core.state()) {
             self.hands.perform(effect);
         }
-        let learned = self.hands.learn().map(|report| letter(Input::Report(report))).transpose()?;
+        let learned = self.hands.learn().map(|report| self.letter(Input::Report(report))).transpose()?;
         self.turn(learned.into_iter().collect())
     }
 
     fn turn(&mut self, letters: Vec<Letter<SyncSender<Answer>>>) -> Result<bool, EngineError> {
-        let stamp = stamp()?;
+        let stamp = self.stamp()?;
         let drains = |letter: &Letter<_>| matches!(&letter.input, Input::Command(command) if matches!(command.ask, Ask::Drain { .. }));
         self.draining |= letters.iter().any(drains);
         let more = turn(&mut self.core, &mut self.journal, letters, stamp, &mut self.hands)?;
@@ -226,6 +227,14 @@ impl Engine {
         let head = self.core.state().head;
         let saved = self.journal.save_snapshot(head, &recover::snapshot(self.core.state()));
         self.snapshots.tried(head, saved.is_ok());
+    }
+
+    fn letter(&mut self, input: Input) -> Result<Letter<SyncSender<Answer>>, EngineError> {
+        Ok(Letter { input, stamp: self.stamp()?, reply: None })
+    }
+
+    fn stamp(&mut self) -> Result<Stamp, EngineError> {
+        Ok(Stamp { now: self.clock.now(clock::shown()), seed: random()? })
     }
 
     fn inbox_is_quiet(&mut self) -> bool {
@@ -244,8 +253,8 @@ impl Engine {
         let mut mail = Mail::default();
         let mut next = if more { None } else { self.wait() };
         // Before anything is stamped: what came while the machine slept or the clock was set is judged after that.
-        if let Some(jumped) = self.clock.compare() {
-            mail.letters.push(letter(Input::Report(jumped))?);
+        if let Some(jumped) = self.clock.compare(clock::shown()) {
+            mail.letters.push(self.letter(Input::Report(jumped.into()))?);
         }
         self.look_at_disk(&mut mail.letters)?;
         while let Some(message) = next.take().or_else(|| self.inbox.try_recv().ok()) {
@@ -256,11 +265,12 @@ impl Engine {
                 }
                 Message::Command(command, reply) => {
                     self.draining |= matches!(command.ask, Ask::Drain { .. });
-                    mail.letters.push(Letter { reply: Some(reply), ..letter(Input::Command(*command))? });
+                    mail.letters
+                        .push(Letter { reply: Some(reply), ..self.letter(Input::Command(*command))? });
                 }
                 Message::Report(report) => {
                     mail.bytes += carried(&report);
-                    mail.letters.push(letter(Input::Report(report))?);
+                    mail.letters.push(self.letter(Input::Report(report))?);
                 }
                 Message::Query(question) => mail.questions.push(question),
                 Message::Subscribe(subscriber) => self.hands.subscribe(subscriber),
@@ -272,15 +282,16 @@ impl Engine {
         }
         if self.disk_low {
             // Runs that came with this mail, or were to go on, are paused as well.
-            mail.letters.push(letter(Input::Report(Report::DiskLow { low: true }))?);
+            mail.letters.push(self.letter(Input::Report(Report::DiskLow { low: true }))?);
         }
         self.look_around(&mut mail.letters)?;
         Ok(mail)
     }
 
-    fn wait(&self) -> Option<Message> {
+    fn wait(&mut self) -> Option<Message> {
+        let now = self.clock.now(clock::shown());
         let state = self.core.state();
-        let due = state.next_due().map(|due| Duration::from_millis(due.since(clock::now()).ms));
+        let due = state.next_due().map(|due| Duration::from_millis(due.since(now).ms));
         let longest = match due {
             Some(due) => due.min(CLOCKS_EVERY),
             None if state.live.is_empty() => LOOK_EVERY,
@@ -297,7 +308,7 @@ impl Engine {
         if low || (self.disk_low && clock::awake().saturating_sub(self.looked) >= LOOK_EVERY) {
             self.disk_low = low;
             self.core.hold_starts(low);
-            letters.push(letter(Input::Report(Report::DiskLow { low }))?);
+            letters.push(self.letter(Input::Report(Report::DiskLow { low }))?);
         }
         Ok(())
     }
@@ -313,7 +324,7 @@ impl Engine {
         // It is tried again at the next look.
         self.home.restore_reserve().unwrap_or_default();
         if let Some(lost) = self.compare_lists() {
-            letters.push(letter(Input::Report(lost))?);
+            letters.push(self.letter(Input::Report(lost))?);
         }
         Ok(())
     }
@@ -385,12 +396,4 @@ fn carried(report: &Report) -> usize {
         | Report::ClockJumped { .. }
         | Report::DiskLow { .. } => 0,
     }
-}
-
-fn letter(input: Input) -> Result<Letter<SyncSender<Answer>>, EngineError> {
-    Ok(Letter { input, stamp: stamp()?, reply: None })
-}
-
-fn stamp() -> Result<Stamp, EngineError> {
-    Ok(Stamp { now: clock::now(), seed: random()? })
 }
