@@ -164,6 +164,7 @@ fn task(number: usize, needs: &[usize]) -> Task {
         },
         rerun: Rerun::Safe,
         optional: false,
+        cancel_rest: false,
         output_schema: None,
         extracts: Vec::new(),
         env: BTreeMap::new(),

@@ -40,6 +40,9 @@ pub(crate) struct TaskDraft {
     /// 0 is all.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) join: u32,
+    /// Whether what its join is met without is cancelled.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) cancel_rest: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) when: Option<When>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -335,6 +338,9 @@ impl TaskDraft {
             0 => {}
             1 => drop(task.insert("join".into(), json!("any"))),
             number => drop(task.insert("join".into(), json!(number))),
+        }
+        if self.cancel_rest && self.join > 0 {
+            task.insert("cancel_rest".into(), json!(true));
         }
         if let Some(when) = &self.when {
             task.insert("when".into(), when.written());

@@ -33,14 +33,20 @@ impl Oracle {
             Event::ClockJumped { by_ms, .. } => self.steps_ms += by_ms,
             Event::RunCreated { run, .. } => {
                 self.create(*run);
-                self.runs.get_mut(run).expect("it was created").note_conditions();
+                self.note(*run);
             }
             other => {
                 let Some(run) = other.run() else { return };
                 self.take_of_run(run, record);
-                self.runs.get_mut(&run).expect("it was created").note_conditions();
+                self.note(run);
             }
         }
+    }
+
+    fn note(&mut self, run: RunId) {
+        let run = self.runs.get_mut(&run).expect("it was created");
+        run.note_conditions();
+        run.note_rest();
     }
 
     fn meets_full_disk(&self, record: &Record) -> Option<RunId> {
@@ -93,8 +99,11 @@ impl Oracle {
                 run.outcome = Some(*outcome);
                 run.stand(worked);
             }
-            Event::CancelRequested { task, .. } => {
+            Event::CancelRequested { task, cause, .. } => {
                 run.wish(task.as_ref());
+                if let (Some(task), Some(_)) = (task, cause) {
+                    run.tasks[run.names[task]].life.is_spared = true;
+                }
             }
             other => {
                 let task = other.task().expect("the rest belongs to tasks").clone();
@@ -207,6 +216,7 @@ impl ORun {
         for ix in meant {
             let task = &mut self.tasks[ix];
             task.life.cancel_wished |= task.end.is_none();
+            task.life.spared_for = None;
         }
     }
 

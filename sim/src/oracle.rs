@@ -134,6 +134,12 @@ pub(crate) struct Life {
     pub(crate) asked_at: u64,
     /// No attempt follows: the last failure was final.
     pub(crate) gave_up: bool,
+    /// Its join is met, and what it was met without is known.
+    pub(crate) rest_known: bool,
+    /// The task that is to have it cancelled, since its join was met.
+    pub(crate) spared_for: Option<usize>,
+    /// It was cancelled for that.
+    pub(crate) is_spared: bool,
 }
 
 /// When the next attempt may start.
@@ -215,6 +221,25 @@ impl ORun {
                 continue;
             }
             self.tasks[ix].life.held = joins::condition(self, self.draft(&self.tasks[ix])) == Ok(true);
+        }
+    }
+
+    /// Notes what is to be cancelled, since the join of a task that says so has just been met.
+    pub(crate) fn note_rest(&mut self) {
+        for ix in 0..self.plan.tasks.len() {
+            let task = &self.tasks[ix];
+            if !self.draft(task).cancel_rest || task.life.began || task.end.is_some() {
+                continue;
+            }
+            let is_met = joins::standing(self, task) == Standing::Met;
+            let is_news = is_met && !task.life.rest_known;
+            self.tasks[ix].life.rest_known = is_met;
+            for need in self.spec(&self.tasks[ix]).needs.clone() {
+                let need = &mut self.tasks[need];
+                if is_news && need.end.is_none() && !need.life.cancel_wished {
+                    need.life.spared_for.get_or_insert(ix);
+                }
+            }
         }
     }
 

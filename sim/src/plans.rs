@@ -72,6 +72,7 @@ fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskD
     if !is_approval {
         children(random, mood, &mut task);
     }
+    task.cancel_rest = task.join > 0 && random.chance(400);
     task.refs = refs(random, &task, draft);
     task.in_env = random.chance(150) && !is_approval;
     task.in_folder = random.chance(100) && !is_approval;

@@ -68,6 +68,8 @@ impl Planted {
             Bug::TimeFalls                  => &["1 order"],
             Bug::TimeStands                 => &["1 order"],
             Bug::TextsFollow                => &["13 effects settle"],
+            Bug::RestGoesOn                 => &["5.1 rest"],
+            Bug::RestFails                  => &["7 dependencies", "18 final is final"],
             Bug::RepeatedCommand            => &["3.1 once"],
         }
     }

@@ -184,7 +184,8 @@ impl Shrinking {
     }
 }
 
-const SIMPLER: [fn(&mut TaskDraft); 20] = [
+const SIMPLER: [fn(&mut TaskDraft); 21] = [
+    |task| task.cancel_rest = false,
     |task| task.in_env = false,
     |task| task.in_folder = false,
     |task| task.when = None,

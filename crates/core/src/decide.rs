@@ -170,8 +170,7 @@ fn cancel_run(run: &Run, command: &CommandId, by: &str) -> Decision {
     if run.phase == run::Phase::Finished {
         return Decision::refused(Rejection::RunEnded(run.id));
     }
-    let wish = Event::CancelRequested { run: run.id, task: None, command: command.clone(), by: by.into() };
-    Decision::accepted(vec![wish])
+    Decision::accepted(vec![wish_of(run, None, command, by)])
 }
 
 fn cancel_task(run: &Run, ix: TaskIx, command: &CommandId, by: &str) -> Decision {
@@ -182,9 +181,12 @@ fn cancel_task(run: &Run, ix: TaskIx, command: &CommandId, by: &str) -> Decision
     if task.phase.is_final() {
         return Decision::refused(wrong_state(task, "it is final: cancel came too late"));
     }
-    let task = Some(task.id.clone());
-    let wish = Event::CancelRequested { run: run.id, task, command: command.clone(), by: by.into() };
-    Decision::accepted(vec![wish])
+    Decision::accepted(vec![wish_of(run, Some(task.id.clone()), command, by)])
+}
+
+fn wish_of(run: &Run, task: Option<TaskId>, command: &CommandId, by: &str) -> Event {
+    let command = Some(command.clone());
+    Event::CancelRequested { run: run.id, task, command, by: by.into(), cause: None }
 }
 
 fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: &Output) -> Decision {

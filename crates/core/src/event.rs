@@ -201,8 +201,16 @@ pub enum Event {
     /// A person gave the dead letter up.
     DeadLetterDropped { run: RunId, task: TaskId, command: CommandId },
 
-    /// Somebody wishes the run (no task) or a task to end.
-    CancelRequested { run: RunId, task: Option<TaskId>, command: CommandId, by: String },
+    /// Somebody wishes the run (no task) or a task to end; or the join of `cause` was met, which wants the rest of what it
+    /// needs cancelled.
+    CancelRequested {
+        run: RunId,
+        task: Option<TaskId>,
+        command: Option<CommandId>,
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<TaskId>,
+    },
     /// The task ended by that wish; nothing of it is left.
     TaskCancelled { run: RunId, task: TaskId },
 

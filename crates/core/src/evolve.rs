@@ -109,10 +109,9 @@ fn start_engine(state: &mut State, epoch: crate::id::Epoch, role: Role, moment: 
 #[expect(clippy::wildcard_enum_match_arm, reason = "no other event answers a command")]
 fn note_command(state: &mut State, record: &Record) {
     let command = match &record.event {
+        Event::TaskUnblocked { command, .. } | Event::DeadLetterDropped { command, .. } => Some(command),
         Event::CancelRequested { command, .. }
-        | Event::TaskUnblocked { command, .. }
-        | Event::DeadLetterDropped { command, .. } => Some(command),
-        Event::PauseRequested { command, .. }
+        | Event::PauseRequested { command, .. }
         | Event::RunResumed { command, .. }
         | Event::TaskRequeued { command, .. }
         | Event::ApprovalGiven { command, .. } => command.as_ref(),
@@ -157,6 +156,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         to_cancel: std::collections::BTreeSet::new(),
         to_close: std::collections::BTreeSet::new(),
         to_select: std::collections::BTreeSet::new(),
+        to_spare: std::collections::BTreeMap::new(),
     };
     if state.role == Some(Role::Engine) {
         run.active.start(moment.alive);
@@ -189,7 +189,7 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
             run.pauses.clear();
             (run.ended, run.outcome) = (Some(moment.at), Some(*outcome));
         }
-        Event::CancelRequested { task, .. } => run.wish_cancel(task.as_ref()),
+        Event::CancelRequested { task, cause, .. } => run.wish_cancel(task.as_ref(), cause.as_ref()),
         other => {
             let task = other.task().expect("what is left belongs to a task");
             let ix = *run.names.get(task).expect("the task exists");
@@ -263,13 +263,17 @@ impl Run {
         }
     }
 
-    fn wish_cancel(&mut self, task: Option<&TaskId>) {
+    fn wish_cancel(&mut self, task: Option<&TaskId>, cause: Option<&TaskId>) {
         let wished: Vec<TaskIx> = match task {
             None => {
                 self.cancelled = true;
                 (0..self.tasks.len()).map(TaskIx::from_len).collect()
             }
-            Some(name) => self.family(self.names[name]),
+            Some(name) => {
+                let ix = self.names[name];
+                self.tasks[ix.at()].spared_by = cause.cloned();
+                self.family(ix)
+            }
         };
         for ix in wished {
             self.wish_end(ix);
@@ -283,6 +287,7 @@ impl Run {
             return;
         }
         task.cancel_wished = true;
+        self.to_spare.remove(&ix);
         // What is being stopped or judged, or has children, comes to its end by itself and meets the wish there.
         let waits = [task::Phase::Stopping, task::Phase::Gating, task::Phase::Expanded].contains(&task.phase);
         if !waits {
@@ -525,6 +530,7 @@ impl Task {
             dead_letter: false,
             skipped: None,
             cancel_wished: false,
+            spared_by: None,
             approval: None,
             blocked: None,
             passed_at: Seq(0),

@@ -80,6 +80,9 @@ fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
     if let Some(ix) = run.to_judge.first() {
         return Some(judged(state, run, *ix, stamp));
     }
+    if let Some((ix, cause)) = run.to_spare.first_key_value() {
+        return Some(vec![spare(run, run.task(*ix), run.task(*cause))]);
+    }
     if let Some(ix) = run.to_cancel.first() {
         return Some(vec![cancel(run, run.task(*ix))]);
     }
@@ -101,8 +104,17 @@ fn judged(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     std::iter::once(event).chain((met_full_disk && state.is_active(run)).then(pause)).collect()
 }
 
+/// The wish that a task ends, since what needed it has enough.
+fn spare(run: &Run, task: &Task, cause: &Task) -> Event {
+    let (task, cause) = (Some(task.id.clone()), Some(cause.id.clone()));
+    Event::CancelRequested { run: run.id, task, command: None, by: "windlass".into(), cause }
+}
+
 fn cancel(run: &Run, task: &Task) -> Event {
     match task.live_attempt() {
+        Some(attempt) if let Some(other) = &task.spared_by => {
+            stop(run, task, attempt, StopWhy::Cancel, &format!("the join of {other} was met without it"))
+        }
         Some(attempt) if run.candidates(task).is_some_and(|parent| parent.choice.is_some()) => {
             stop(run, task, attempt, StopWhy::LostRace, "the choice among the replicas was made without it")
         }

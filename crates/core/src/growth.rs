@@ -118,6 +118,7 @@ impl Run {
         self.take(ix, fact, moment, fresh);
         let task = &mut self.tasks[ix.at()];
         (task.error, task.dead_letter, task.skipped) = (None, false, None);
+        task.spared_by = None;
         task.output = crate::event::Output::default();
     }
 

@@ -77,6 +77,10 @@ bugs! {
     TimeStands = "time-stands",
     /// An attempt's texts follow what other tasks do.
     TextsFollow = "texts-follow-the-present",
+    /// What a task does not need any more goes on.
+    RestGoesOn = "the-rest-goes-on",
+    /// What was cancelled since it was not needed any more counts as failed.
+    RestFails = "the-rest-fails",
     /// A command is carried out whenever it comes.
     RepeatedCommand = "repeated-command-carried-out",
 }

@@ -140,6 +140,9 @@ pub struct Run {
     pub to_close: BTreeSet<TaskIx>,
     /// Parents for whose replicas the choice has become certain.
     pub to_select: BTreeSet<TaskIx>,
+    /// Tasks that are to end since the join of another was met without them, each with that other.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub to_spare: BTreeMap<TaskIx, TaskIx>,
 }
 
 /// A reason to start nothing new.
@@ -212,6 +215,9 @@ pub struct Task {
     pub skipped: Option<(SkipReason, Option<TaskId>)>,
     /// Whether somebody wished it to end.
     pub cancel_wished: bool,
+    /// The task whose join was met without it, where it was cancelled for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spared_by: Option<TaskId>,
     /// What a person is, or was, asked.
     pub approval: Option<Approval>,
     /// What it waits for, while it is blocked.

@@ -8,7 +8,7 @@ use crate::machine::task::{Fact, Phase};
 use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing, Tally};
 use crate::policy::select;
-use crate::state::{Run, TaskIx};
+use crate::state::{Run, Task, TaskIx};
 use crate::time::{Span, Time};
 
 /// Where and when the record that moves a task stands.
@@ -152,6 +152,7 @@ impl Run {
     /// A task has become final: its bounds end, and those who count on it are told.
     fn end(&mut self, ix: TaskIx, to: Phase, moment: Moment, fresh: &mut Fresh) {
         self.to_cancel.remove(&ix);
+        self.to_spare.remove(&ix);
         self.end_bound(ix);
         if self.counts_as_failed(ix, to) {
             self.failed += 1;
@@ -270,10 +271,29 @@ impl Run {
     fn look_at_join(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
         match self.standing(ix) {
             Standing::Open => {}
-            Standing::Met => self.take(ix, Fact::JoinMet, moment, fresh),
+            Standing::Met => {
+                self.note_rest(ix);
+                self.take(ix, Fact::JoinMet, moment, fresh);
+            }
             Standing::AllSkipped | Standing::Impossible => {
                 self.to_skip.insert(ix);
             }
+        }
+    }
+
+    /// Notes what is not needed any more, now that the join of a task is met.
+    fn note_rest(&mut self, ix: TaskIx) {
+        let task = self.task(ix);
+        if !self.spec(task).cancel_rest || is_planted(Bug::RestGoesOn) {
+            return;
+        }
+        let is_open = |need: &TaskIx| {
+            let need = self.task(*need);
+            !need.phase.is_final() && !need.cancel_wished
+        };
+        let rest: Vec<TaskIx> = self.needs(task).filter(is_open).collect();
+        for need in rest {
+            self.to_spare.entry(need).or_insert(ix);
         }
     }
 
@@ -299,7 +319,7 @@ impl Run {
     /// How a task ended, as its dependants count it; none while it is not final.
     pub(crate) fn ending(&self, ix: TaskIx) -> Option<Ending> {
         let task = self.task(ix);
-        let optional = self.spec(task).optional;
+        let optional = self.is_excused(task);
         match task.phase {
             Phase::Succeeded => Some(Ending::Succeeded),
             Phase::Skipped if matches!(task.skipped, Some((SkipReason::When, _))) => {
@@ -329,6 +349,11 @@ impl Run {
         let skipped_by_when = matches!(task.skipped, Some((SkipReason::When, _)));
         let fails =
             matches!(phase, Phase::Dead | Phase::Cancelled) || (phase == Phase::Skipped && !skipped_by_when);
-        fails && (!self.spec(task).optional || is_planted(Bug::OptionalFails))
+        fails && (!self.is_excused(task) || is_planted(Bug::OptionalFails))
+    }
+
+    /// Whether the run goes on without a task that failed: it is optional, or was cancelled since it is not needed any more.
+    pub(crate) fn is_excused(&self, task: &Task) -> bool {
+        self.spec(task).optional || (task.spared_by.is_some() && !is_planted(Bug::RestFails))
     }
 }

@@ -135,6 +135,9 @@ pub struct TaskView {
     /// Why it was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkippedView>,
+    /// The task whose join was met without it, where it is cancelled for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spared_by: Option<TaskId>,
     /// What a person is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalView>,
@@ -242,6 +245,7 @@ pub fn task_view(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -
         truncated: task.output.truncated,
         error: task.error.as_ref().map(FailureView::from),
         skipped: skipped(run, task),
+        spared_by: task.spared_by.clone(),
         approval: question,
     }
 }

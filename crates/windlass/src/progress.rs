@@ -31,6 +31,8 @@ pub(crate) struct Progress {
     blocked: BTreeSet<TaskId>,
     /// The tasks that were skipped by a `when`.
     skipped: BTreeSet<TaskId>,
+    /// The tasks that are cancelled since they are not needed any more.
+    spared: BTreeSet<TaskId>,
     /// What is executed.
     plan: Arc<Plan>,
     /// The places of its tasks.
@@ -51,6 +53,7 @@ impl Progress {
             backing_off: BTreeSet::new(),
             blocked: BTreeSet::new(),
             skipped: BTreeSet::new(),
+            spared: BTreeSet::new(),
             plan: Arc::clone(&run.plan),
             places: run.names.clone(),
             since: now,
@@ -59,8 +62,11 @@ impl Progress {
             if matches!(task.skipped, Some((SkipReason::When, _))) {
                 progress.skipped.insert(task.id.clone());
             }
+            if task.spared_by.is_some() {
+                progress.spared.insert(task.id.clone());
+            }
             if task.phase.is_final() {
-                progress.finals.insert(task.id.clone(), is_failure(task.phase));
+                progress.end(&task.id, is_failure(task.phase));
             } else if task.phase == Phase::BackingOff {
                 progress.backing_off.insert(task.id.clone());
             } else if task.phase == Phase::Blocked && task.blocked != Some(BlockedOn::Select) {
@@ -157,8 +163,12 @@ impl Progress {
             }
             Event::TaskSucceeded { task, .. } => self.end(task, false),
             Event::TaskDead { task, .. } | Event::TaskCancelled { task, .. } => self.end(task, true),
+            Event::CancelRequested { task: Some(task), cause: Some(_), .. } => {
+                self.spared.insert(task.clone());
+            }
             Event::TaskUnskipped { task, .. } | Event::TaskRequeued { task, .. } => {
                 self.finals.remove(task);
+                self.spared.remove(task);
                 self.skipped.remove(task);
                 self.blocked.remove(task);
             }
@@ -169,7 +179,7 @@ impl Progress {
     fn end(&mut self, task: &TaskId, failed: bool) {
         self.backing_off.remove(task);
         self.blocked.remove(task);
-        self.finals.insert(task.clone(), failed);
+        self.finals.insert(task.clone(), failed && !self.spared.contains(task));
     }
 }
 

@@ -20,10 +20,10 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
 pub(crate) fn command_of(event: &Event) -> Option<&CommandId> {
     match event {
         Event::RunCreated { command, .. }
-        | Event::CancelRequested { command, .. }
         | Event::TaskUnblocked { command, .. }
         | Event::DeadLetterDropped { command, .. } => Some(command),
-        Event::PauseRequested { command, .. }
+        Event::CancelRequested { command, .. }
+        | Event::PauseRequested { command, .. }
         | Event::RunResumed { command, .. }
         | Event::TaskRequeued { command, .. }
         | Event::ApprovalGiven { command, .. } => command.as_ref(),

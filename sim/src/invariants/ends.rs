@@ -5,6 +5,7 @@ use windlass_core::event::{Event, Record, RunOutcome};
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
+use crate::invariants::joins;
 use crate::oracle::{End, ORun, OTask, Oracle};
 
 const NAME: &str = "18 final is final";
@@ -43,7 +44,7 @@ fn outcome_of(run: &ORun) -> RunOutcome {
     let any = |is: &dyn Fn(&OTask) -> bool| run.tasks.iter().any(is);
     let fails = |task: &OTask| {
         let failed = matches!(task.end, Some(End::Dead | End::Cancelled | End::Upstream));
-        failed && task.parent.is_none() && !run.spec(task).optional
+        failed && task.parent.is_none() && !joins::is_excused(run, task)
     };
     if run.cancelled && any(&|task| task.end == Some(End::Cancelled)) {
         RunOutcome::Cancelled

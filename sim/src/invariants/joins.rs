@@ -29,7 +29,7 @@ pub(crate) fn standing(run: &ORun, task: &OTask) -> Standing {
     let spec = run.spec(task);
     let needs: Vec<&OTask> = spec.needs.iter().map(|need| &run.tasks[*need]).collect();
     let count = |is: &dyn Fn(End, bool) -> bool| {
-        let ended = |need: &&&OTask| need.end.is_some_and(|end| is(end, run.spec(need).optional));
+        let ended = |need: &&&OTask| need.end.is_some_and(|end| is(end, is_excused(run, need)));
         needs.iter().filter(ended).count()
     };
     let failed = |end: End| matches!(end, End::Dead | End::Cancelled);
@@ -54,6 +54,11 @@ pub(crate) fn standing(run: &ORun, task: &OTask) -> Standing {
             }
         }
     }
+}
+
+/// Whether the run goes on without a task that failed.
+pub(crate) fn is_excused(run: &ORun, task: &OTask) -> bool {
+    run.spec(task).optional || (task.end == Some(End::Cancelled) && task.life.is_spared)
 }
 
 /// What a task that has just become ready comes to, where that is not an attempt.

@@ -16,6 +16,7 @@ pub(crate) mod joins;
 pub(crate) mod limits;
 pub(crate) mod order;
 pub(crate) mod pause;
+pub(crate) mod rest;
 pub(crate) mod usage;
 pub(crate) mod wake;
 pub(crate) mod winner;
@@ -27,12 +28,13 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 16] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 17] = [
     order::of_record,
     commands::of_record,
     winner::of_record,
     fences::of_record,
     cancel::of_record,
+    rest::of_record,
     attempts::of_record,
     due::of_record,
     joins::of_record,
@@ -54,6 +56,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
 pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     joins::at_rest(oracle, state)?;
     pause::at_rest(oracle)?;
+    rest::at_rest(oracle)?;
     children::at_rest(oracle)?;
     wake::at_rest(oracle, state)
 }

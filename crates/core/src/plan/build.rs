@@ -121,6 +121,7 @@ impl Builder<'_, '_> {
             self.built.anywhere.push((entry.key.clone().into_owned(), entry.at));
         }
         let join = tasks::join(node, &needs, self.findings);
+        let cancel_rest = tasks::cancel_rest(node, join, self.findings);
         let when = tasks::condition("when", node.get("when"), self.findings);
         tasks::check_dir(node, self.findings);
         tasks::check_variables(node, self.findings);
@@ -140,7 +141,8 @@ impl Builder<'_, '_> {
             retry: layer.retry.settle(is_prompt),
             timeout: layer.timeout.settle(is_prompt, node.get("approval").is_some()),
             rerun: layer.rerun.unwrap_or_default(),
-            optional: matches!(node.get("optional").map(|node| &node.tree), Some(Tree::Bool(true))),
+            optional: tasks::is_true(node.get("optional")),
+            cancel_rest,
             output_schema: node.get("output").and_then(|output| output.get("schema")).map(Node::json),
             env: layer.env,
             pass: layer.pass.unwrap_or_default(),

@@ -86,7 +86,7 @@ pub(super) static TASK: Shape = Shape {
         key("optional", Truth, "Whether the run may succeed without it."),
         key("rerun", Word(&["safe", "never"]), "Whether an attempt of unknown outcome may simply be repeated."),
         later("commit", Word(&["auto", "require"]), "Who commits what it leaves in its worktree."),
-        later("cancel_rest", Truth, "Whether the other needs are cancelled once the join is met."),
+        key("cancel_rest", Truth, "Whether the other needs are cancelled once the join is met."),
         later("touches", TEXTS, "The files that it will change, as globs."),
         later("setup", COMMAND, "A command that prepares its worktree."),
         later("copy", TEXTS, "Ignored files to copy into its worktree."),

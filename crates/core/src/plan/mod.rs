@@ -82,6 +82,9 @@ pub struct Task {
     pub rerun: Rerun,
     /// Whether the run may succeed without it.
     pub optional: bool,
+    /// Whether what it needs is cancelled once its join is met without that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_rest: bool,
     /// The JSON Schema that its output must hold against.
     pub output_schema: Option<serde_json::Value>,
     /// The parts of its output (of each child's, where it has children) whose content templates of other tasks need,

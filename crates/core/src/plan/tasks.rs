@@ -101,6 +101,23 @@ pub(super) fn join(node: &Node<'_>, needs: &Needs, findings: &mut Findings) -> J
     Join::AtLeast(wanted)
 }
 
+/// Whether a flag is set.
+pub(super) fn is_true(node: Option<&Node<'_>>) -> bool {
+    matches!(node.map(|node| &node.tree), Some(Tree::Bool(true)))
+}
+
+/// Whether what a join was met without is cancelled.
+pub(super) fn cancel_rest(node: &Node<'_>, join: Join, findings: &mut Findings) -> bool {
+    let wanted = is_true(node.get("cancel_rest"));
+    let place = node.entries().iter().find(|entry| entry.key == "cancel_rest");
+    if let (true, Join::All, Some(entry)) = (wanted, join, place) {
+        let hint = "say how many are enough, as in `join: any`, or leave `cancel_rest` out".to_owned();
+        let message = "`cancel_rest` says something only beside a `join` that does not wait for all";
+        findings.error(Code::BadValue, entry.at, message, Some(hint));
+    }
+    wanted
+}
+
 /// A condition, as a template.
 pub(super) fn condition(key: &str, node: Option<&Node<'_>>, findings: &mut Findings) -> Option<Template> {
     let node = node?;

@@ -276,6 +276,9 @@ fn what(task: &TaskDocument) -> String {
     if let Some(skipped) = &view.skipped {
         return story::skipped(skipped.cause.as_ref(), skipped.with_its_needs);
     }
+    if let Some(other) = &view.spared_by {
+        return story::spared(other);
+    }
     match &view.output {
         Value::Null if view.truncated => "its output was too long to be kept".into(),
         Value::Null => String::new(),
@@ -322,6 +325,9 @@ fn in_full(document: &Document, run: &Run) -> Vec<String> {
         if let Some(skipped) = &view.skipped {
             let why = story::skipped(skipped.cause.as_ref(), skipped.with_its_needs);
             table.row(["  skipped".into(), why.into()]);
+        }
+        if let Some(other) = &view.spared_by {
+            table.row(["  cancelled".into(), story::spared(other).into()]);
         }
         if let Some(asked) = &view.approval {
             table.row(["  asks".into(), text::first_line(&asked.text).into()]);

@@ -72,6 +72,7 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         Event::TaskDead { error, .. } => (ERROR, "dead", failure(error)),
         Event::TaskCancelled { .. } => (ERROR, "cancelled", String::new()),
         Event::TaskRequeued { .. } => (HINT, "requeued", String::new()),
+        Event::CancelRequested { cause: Some(cause), .. } => (DIM, "cancel", spared(cause)),
         Event::CancelRequested { task: None, by, .. } => (WARNING, "cancel", format!("asked for by {by}")),
         Event::PauseRequested { reason, .. } => (WARNING, "pausing", pause(*reason).into()),
         Event::RunPaused { reason, .. } => (WARNING, "paused", pause(*reason).into()),
@@ -109,6 +110,11 @@ pub(crate) fn skipped(cause: Option<&TaskId>, with_its_needs: bool) -> String {
         None if with_its_needs => "all that it needs was skipped by `when`".into(),
         None => "its `when` is false".into(),
     }
+}
+
+/// Why a task was cancelled by no person.
+pub(crate) fn spared(cause: &TaskId) -> String {
+    format!("not needed any more: the join of {cause} was met without it")
 }
 
 const fn answer_word(answer: windlass_core::event::ApprovalAnswer) -> &'static str {

@@ -23,6 +23,7 @@ mod sizes;
 mod steering;
 mod subplans;
 mod terminal;
+mod turns;
 mod two;
 mod usage;
 mod values;
