@@ -36,6 +36,11 @@ impl Reading {
         Ok(reading)
     }
 
+    /// Which home it is, as attempts are marked; none where there is nothing yet.
+    pub fn home_id(&self) -> Option<String> {
+        self.reader.home_id().map(|id| id.to_string())
+    }
+
     /// The state as of the last look.
     pub fn state(&self) -> &State {
         &self.state

@@ -16,6 +16,7 @@ mod graph;
 mod home;
 mod host;
 mod lookup;
+mod nested;
 mod news;
 mod opening;
 mod output;

@@ -32,7 +32,7 @@ pub const LET_THROUGH: [&str; 21] = [
 ];
 
 /// What parts the marks of the runs around a process.
-pub const OWNERS_SEPARATOR: char = ',';
+const OWNERS_SEPARATOR: char = ',';
 
 /// The variables of these surroundings that attempts may get at all: the list above, and what some task of the plan
 /// lets through by its `pass`.
@@ -108,6 +108,12 @@ pub(crate) fn owners(around: Option<&str>, home_id: &str, key: &AttemptKey) -> S
     }
 }
 
+/// The innermost attempt of a home in a list of marks.
+pub fn innermost_of(home_id: &str, marks: &str) -> Option<AttemptKey> {
+    let of_home = |mark: &str| mark.strip_prefix(home_id)?.strip_prefix('|')?.parse().ok();
+    marks.rsplit(OWNERS_SEPARATOR).find_map(of_home)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +134,14 @@ mod tests {
         let key: AttemptKey = "abcdef/fix/2".parse().expect("a key");
         assert_eq!(owners(None, "h1", &key), "h1|abcdef/fix/2");
         assert_eq!(owners(Some("h0|zzzzzz/t/1"), "h1", &key), "h0|zzzzzz/t/1,h1|abcdef/fix/2");
+    }
+
+    #[test]
+    fn the_innermost_mark_of_a_home_counts() {
+        let marks = "h1|aaaaaa/x/1,h2|bbbbbb/y/2,h1|cccccc/z/3,h10|dddddd/w/4";
+        assert_eq!(innermost_of("h1", marks), "cccccc/z/3".parse().ok());
+        assert_eq!(innermost_of("h2", marks), "bbbbbb/y/2".parse().ok());
+        assert_eq!(innermost_of("h3", marks), None);
     }
 
     #[test]

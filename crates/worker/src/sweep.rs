@@ -9,7 +9,7 @@ use windlass_core::time::Span;
 
 use crate::clock;
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, alive};
-use crate::environment::OWNERS_SEPARATOR;
+use crate::environment::innermost_of;
 use crate::os::{Host, Os as _, Pid, Process};
 
 /// How often it is looked whether what is ended is over.
@@ -127,7 +127,7 @@ fn find(home_id: &str, is_live: &impl Fn(&AttemptKey) -> bool) -> Vec<(Process, 
 
 /// The attempt of this home that a process is marked as part of.
 fn key_of(pid: Pid, home_id: &str) -> Option<AttemptKey> {
-    last_of_home(&String::from_utf8_lossy(&Host::variable(pid, "WINDLASS_OWNERS")?), home_id)
+    innermost_of(home_id, &String::from_utf8_lossy(&Host::variable(pid, "WINDLASS_OWNERS")?))
 }
 
 /// This process and those that it descends from: they are marked where a run starts another in the same home.
@@ -138,12 +138,6 @@ fn own_line() -> HashSet<Pid> {
         next = Host::look_at(pid).filter(|look| look.parent > 0).and_then(|look| Pid::from_raw(look.parent));
     }
     line
-}
-
-/// The innermost attempt of this home in a list of marks.
-fn last_of_home(marks: &str, home_id: &str) -> Option<AttemptKey> {
-    let of_home = |mark: &str| mark.strip_prefix(home_id)?.strip_prefix('|')?.parse().ok();
-    marks.rsplit(OWNERS_SEPARATOR).find_map(of_home)
 }
 
 #[cfg(test)]
@@ -161,13 +155,5 @@ mod tests {
         while sweep.step(&|_| false).is_some() {}
         assert_eq!(other.try_wait().expect("our child"), None);
         other.kill().and_then(|()| other.wait()).expect("our child");
-    }
-
-    #[test]
-    fn the_innermost_mark_of_this_home_counts() {
-        let marks = "h1|aaaaaa/x/1,h2|bbbbbb/y/2,h1|cccccc/z/3,h10|dddddd/w/4";
-        assert_eq!(last_of_home(marks, "h1"), "cccccc/z/3".parse().ok());
-        assert_eq!(last_of_home(marks, "h2"), "bbbbbb/y/2".parse().ok());
-        assert_eq!(last_of_home(marks, "h3"), None);
     }
 }

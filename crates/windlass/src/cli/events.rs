@@ -13,9 +13,9 @@ use windlass_engine::reading::{Reading, wire_line};
 use crate::desk::Desk;
 use crate::error::{Failed, Outcome, engine_failed};
 use crate::exit::Exit;
-use crate::lookup;
 use crate::render::style::{DIM, paint};
 use crate::render::{text, time};
+use crate::{lookup, nested};
 
 /// Print what happened in a run, record by record
 #[derive(Args, Debug)]
@@ -35,6 +35,9 @@ impl Events {
         let mut reading = lookup::open(desk)?;
         let run = lookup::run(reading.state(), &self.run)?;
         let (id, created) = (run.id, run.created.0);
+        if self.follow && !is_over(reading.state(), id) {
+            nested::refuse_to_follow(desk, &reading)?;
+        }
         let mut printer = Printer { desk, run: id, json: self.json, failed: None };
         let before = Seq(created.0.saturating_sub(1));
         reading

@@ -15,9 +15,9 @@ use windlass_worker::log::{self, Follower, LogLine, Stream};
 use crate::desk::Desk;
 use crate::error::{Failed, Outcome, Report, engine_failed};
 use crate::exit::Exit;
-use crate::lookup;
 use crate::render;
 use crate::render::style::{DIM, paint};
+use crate::{lookup, nested};
 
 /// How long a log is watched before the journal is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -65,6 +65,9 @@ impl Logs {
             let message = format!("task {} has no attempt {number}", task.id);
             let hint = format!("`windlass show {} {}` lists its attempts", run.id, task.id);
             return Err(Report::usage(message).hint(hint).into());
+        }
+        if self.follow && !subject.is_final(reading.state()) {
+            nested::refuse_to_follow(desk, &reading)?;
         }
         let mut printer = Printer { desk, raw: self.raw, json: self.json };
         if self.follow {

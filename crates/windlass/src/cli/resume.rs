@@ -23,7 +23,7 @@ use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Client, Reply, Request};
 use crate::teller::Teller;
-use crate::{closing, lookup, opening, signals, steer};
+use crate::{closing, lookup, nested, opening, signals, steer};
 
 /// Go on with a run, or with every run that was interrupted
 #[derive(Args, Debug)]
@@ -50,6 +50,7 @@ impl Resume {
         if self.budget.is_some() {
             return Err(not_supported_yet("`resume --budget`"));
         }
+        nested::refuse(desk, "go on with a run")?;
         let config = Config::load_what_can_be(desk);
         let runs = match self.subject(desk, &config)? {
             Subject::Runs(runs) => runs,

@@ -19,13 +19,13 @@ use crate::error::{Outcome, Report, engine_failed, not_supported_yet};
 use crate::exit::Exit;
 use crate::following::Following;
 use crate::host::Host;
-use crate::opening::{OWNERS, default_slots};
+use crate::opening::default_slots;
 use crate::plan_file::{PlanFile, inputs};
 use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Reply, Request};
 use crate::teller::Teller;
-use crate::{lookup, opening, signals, steer};
+use crate::{lookup, nested, opening, signals, steer};
 
 /// Run a plan, and follow it to its end
 #[derive(Args, Debug)]
@@ -81,7 +81,7 @@ impl Run {
             let hint = "`windlass run plan.yaml`; `windlass init` writes a first plan".to_owned();
             return Err(Report::usage("there is no plan to run").hint(hint).into());
         };
-        refuse_nested(desk)?;
+        nested::refuse(desk, "start another run")?;
         let config = Config::load(desk)?;
         refuse_home_inside(desk, &config)?;
         let given = inputs(&self.inputs)?;
@@ -104,17 +104,6 @@ impl Run {
             (self.bus.is_some(), "`run --bus`"),
         ]
     }
-}
-
-/// Part of a run in part one can't start runs: they would be children of a task, under its caps.
-fn refuse_nested(desk: &Desk) -> Outcome<()> {
-    if desk.surroundings.text(OWNERS).is_none() {
-        return Ok(());
-    }
-    let report = Report::new(Exit::Failed, "a task of a run can't start another run")
-        .cause(format!("{OWNERS} is set: this is called from within an attempt"))
-        .hint("nested runs are not supported yet; write the work as tasks of the plan".to_owned());
-    Err(report.into())
 }
 
 /// A home that tasks could remove while it is written is none, but for those who say that they take the risk.

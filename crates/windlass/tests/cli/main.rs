@@ -15,6 +15,7 @@ mod init;
 mod looks;
 #[path = "../../../journal/tests/journal/needs.rs"]
 mod needs;
+mod nested;
 mod resume;
 mod run;
 mod schema;

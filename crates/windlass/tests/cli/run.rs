@@ -277,19 +277,6 @@ tasks:
 }
 
 #[test]
-fn a_task_can_not_start_another_run() {
-    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
-    let output = desk
-        .command(&["run", "plan.yaml"])
-        .env("WINDLASS_OWNERS", "h|abcdef/a/1")
-        .output()
-        .expect("it starts");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("nested runs are not supported yet"));
-    assert!(!desk.has_home());
-}
-
-#[test]
 fn a_home_inside_the_folder_is_refused_and_nothing_is_made() {
     let desk = Desk::with("tasks: { a: { run: touch proof } }");
     std::os::unix::fs::symlink(desk.work(), desk.work().with_file_name("link")).expect("a link can be made");
