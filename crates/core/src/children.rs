@@ -197,7 +197,8 @@ fn next_round(run: &Run, ix: TaskIx) -> Event {
     match is_over {
         Ok(true) => judge::well(run, task),
         Ok(false) if behind >= *max => {
-            let message = format!("its `until` does not hold after {max} rounds");
+            let rounds = if *max == 1 { "round" } else { "rounds" };
+            let message = format!("its `until` does not hold after {max} {rounds}");
             judge::dead(
                 run,
                 task,

@@ -123,8 +123,10 @@ pub(crate) fn next_steps(run: &Run, alive: bool) -> Vec<String> {
     steps.extend(unknown.map(|task| format!("windlass settle {id} {} --done (or --failed)", task.id)));
     let is_over = run.phase == RunPhase::Finished;
     if is_over && run.outcome == Some(RunOutcome::Failed) {
-        let first = failures::dead(run).into_iter().find(|task| !run.spec(task).optional);
-        steps.extend(first.map(|task| format!("windlass retry {id} {}, then windlass resume {id}", task.id)));
+        steps.extend(
+            failures::first(run)
+                .map(|task| format!("windlass retry {id} {}, then windlass resume {id}", task.id)),
+        );
     }
     if !is_over && !alive {
         steps.push(format!("windlass resume {id}"));

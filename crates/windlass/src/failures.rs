@@ -6,7 +6,7 @@ use std::path::Path;
 
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::machine::task::Phase;
-use windlass_core::state::{Attempt, Run, Task};
+use windlass_core::state::{Attempt, Run, Task, TaskIx};
 use windlass_core::view;
 use windlass_worker::log;
 
@@ -22,13 +22,30 @@ const ATTEMPTS_MAX: usize = 10;
 /// How many dead tasks are named.
 const TASKS_MAX: usize = 10;
 
-/// The tasks that failed by themselves. What made the run fail comes before what it went on without.
+/// The tasks that failed. What made the run fail comes before what it went on without, and what failed by itself before
+/// the parents that failed because of it.
 pub(crate) fn dead(run: &Run) -> Vec<&Task> {
-    let tasks = view::in_order(run).map(|ix| run.task(ix));
-    let mut dead: Vec<&Task> =
-        tasks.filter(|task| task.phase == Phase::Dead && task.children.is_empty()).collect();
-    dead.sort_by_key(|task| run.spec(task).optional);
-    dead
+    let dead = view::in_order(run).filter(|ix| run.task(*ix).phase == Phase::Dead);
+    let mut dead: Vec<(bool, &Task)> = dead.map(|ix| (is_excused(run, ix), run.task(ix))).collect();
+    dead.sort_by_key(|(is_excused, task)| (*is_excused, is_because_of_children(task)));
+    dead.into_iter().map(|(_, task)| task).collect()
+}
+
+/// The first failure that the run failed of.
+pub(crate) fn first(run: &Run) -> Option<&Task> {
+    let is_fault = |task: &&Task| run.names.get(&task.id).is_some_and(|ix| !is_excused(run, *ix));
+    dead(run).into_iter().next().filter(is_fault)
+}
+
+/// Whether a run goes on without a task, or a parent around it has succeeded all the same.
+fn is_excused(run: &Run, ix: TaskIx) -> bool {
+    let optional = |ix: TaskIx| run.spec(run.task(ix)).optional;
+    let mut around = run.around(ix);
+    optional(ix) || around.any(|parent| optional(parent) || run.task(parent).phase == Phase::Succeeded)
+}
+
+fn is_because_of_children(task: &Task) -> bool {
+    task.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Children)
 }
 
 /// What is said of all that failed.
@@ -74,7 +91,9 @@ fn head(run: &Run, task: &Task) -> Vec<String> {
     let optional = if run.spec(task).optional { " (optional)" } else { "" };
     let mut lines =
         vec![format!("{} {}{optional}: {why}", paint(ERROR, "failed:"), paint(BOLD, task.id.as_str()))];
-    if let Some(hint) = task.error.as_ref().and_then(|error| error.hint.as_deref()) {
+    // What to do about children stands beside them.
+    let error = task.error.as_ref().filter(|_| !is_because_of_children(task));
+    if let Some(hint) = error.and_then(|error| error.hint.as_deref()) {
         lines.push(format!("  {} {}", paint(HINT, "hint:"), text::first_line(hint)));
     }
     lines
@@ -101,8 +120,14 @@ impl<'r> Failed<'r> {
 
     fn in_a_line(&self, columns: usize) -> String {
         let is_last = self.task.last_attempt().is_some_and(|last| last.number == self.attempt.number);
-        let word = if is_last { "failed:" } else { "retried:" };
-        let task = format!("{}, attempt {}", self.task.id, self.attempt.number);
+        let (word, after) = if !is_last {
+            ("retried:", "")
+        } else if self.task.phase == Phase::Cancelled {
+            ("cancelled:", "after ")
+        } else {
+            ("failed:", "")
+        };
+        let task = format!("{}, {after}attempt {}", self.task.id, self.attempt.number);
         let before = word.len() + 1 + text::width(&task) + 2;
         let why = text::fit(&story::failure(&self.why), columns.saturating_sub(before));
         format!("{} {}: {why}", paint(WARNING, word), paint(BOLD, &task))

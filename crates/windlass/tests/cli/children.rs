@@ -1,5 +1,6 @@
 //! Rounds and replicas, as a user meets them.
 
+use crate::assert_shows;
 use crate::desk::{Desk, is_alive};
 
 fn task<'a>(show: &'a serde_json::Value, id: &str) -> &'a serde_json::Value {
@@ -61,4 +62,59 @@ tasks:
     let ids: Vec<&str> =
         show["tasks"].as_array().expect("a list").iter().filter_map(|task| task["id"].as_str()).collect();
     assert_eq!(ids, ["grow", "grow.0", "grow.1", "grow.2", "after"]);
+}
+
+#[test]
+fn the_summary_names_parents_that_failed_after_what_they_failed_of() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  list: { for_each: [1, 2], run: "test {{ item }} = 1" }
+  vote: { replicas: 2, select: majority, run: "echo {{ index }}" }
+  sub: { plan: sub.yaml }
+  grow: { repeat: { until: "{{ false }}", max: 1 }, run: "true" }
+concurrency: 1
+"#,
+    );
+    desk.write("sub.yaml", "tasks: { no: { run: \"exit 3\" } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let (_, summary) = done.out.split_once("\n\n").expect("a summary");
+    assert_shows!(desk, summary);
+}
+
+#[test]
+fn a_replica_that_failed_beside_the_one_that_was_taken_is_named_last_and_not_to_be_retried() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  race: { replicas: 2, run: "test {{ index }} = 1" }
+  bad: { needs: [race], run: "exit 3" }
+concurrency: 1
+"#,
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let places = ["failed: bad: exit", "failed: race.0: exit"].map(|line| done.out.find(line));
+    assert!(places[0].is_some() && places[0] < places[1], "{}", done.out);
+    assert!(done.out.contains(&format!("hint: windlass retry {} bad,", done.run())), "{}", done.out);
+}
+
+#[test]
+fn an_attempt_of_a_task_that_was_cancelled_is_not_said_to_be_what_failed() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  flaky: { run: "exit 3", retry: { max_attempts: 3, initial_interval: 1000s, jitter: none } }
+  b: { run: cat gate }
+"#,
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("retrying  flaky");
+    desk.windlass(&["cancel", "last", "flaky"]);
+    desk.open_gate("gate");
+    let done = running.end();
+    assert!(done.out.contains("\ncancelled: flaky, after attempt 1: exit: "), "{}", done.out);
+    assert!(!done.out.contains("failed: flaky"), "{}", done.out);
 }
