@@ -63,9 +63,9 @@ pub fn evolve(state: &mut State, record: &Record) {
 /// Whether a record belongs to a run whose plan is gone: without it none of the run's events can be taken in. The home
 /// and its other runs go on.
 fn is_of_lost(state: &mut State, record: &Record) -> bool {
-    if let Event::RunCreated { run, command, plan, hydrated: Hydrated(None), .. } = &record.event {
+    if let Event::RunCreated { run, command, hydrated: Hydrated(None), .. } = &record.event {
         state.commands.insert(command.clone(), record.seq);
-        state.lost.insert(*run, *plan);
+        state.lost.insert(*run, record.seq);
     }
     record.event.run().is_some_and(|run| state.lost.contains_key(&run))
 }

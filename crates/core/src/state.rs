@@ -51,9 +51,10 @@ pub struct State {
     pub clock: Clock,
     /// All runs.
     pub runs: BTreeMap<RunId, Run>,
-    /// Those whose plan could not be handed over, with its digest: nothing can be said of them, and nothing done.
+    /// Those whose plan could not be handed over, with where they were created: nothing can be said of them, and nothing
+    /// done.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub lost: BTreeMap<RunId, Digest>,
+    pub lost: BTreeMap<RunId, Seq>,
     /// Those that have not finished.
     pub unfinished: BTreeSet<RunId>,
     /// The attempts that hold a slot.

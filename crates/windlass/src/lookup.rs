@@ -1,6 +1,6 @@
 //! Finds what a person means: runs by the start of their id or by `last`, tasks by name. Never: guessing between two.
 
-use windlass_core::id::TaskId;
+use windlass_core::id::{RunId, TaskId};
 use windlass_core::input::Rejection;
 use windlass_core::machine::run::Phase;
 use windlass_core::state::{Run, State, TaskIx};
@@ -16,34 +16,52 @@ pub(crate) fn open(desk: &Desk) -> Outcome<Reading> {
     Reading::open(&desk.place.home).map_err(|error| engine_failed(&error).into())
 }
 
-/// The run that a text means.
+/// The run that a text means: also one that is lost is meant, and then there is nothing to give.
 pub(crate) fn run<'a>(state: &'a State, name: &str) -> Outcome<&'a Run> {
-    if name == "last" {
-        let newest = view::newest_first(state).into_iter().next();
-        return newest.ok_or_else(|| no_runs().into());
+    if name.is_empty() {
+        let hint = "name a run by its id, the start of it, or `last`; `windlass ps` lists them".to_owned();
+        return Err(Report::usage("the run is an empty text").hint(hint).into());
     }
-    let meant: Vec<&Run> = state.runs.values().filter(|run| run.id.as_str().starts_with(name)).collect();
+    let meant: Vec<RunId> = match name {
+        "last" => last(state).into_iter().collect(),
+        start => every(state).filter(|id| id.as_str().starts_with(start)).collect(),
+    };
     match meant.as_slice() {
-        [] if !name.is_empty()
-            && let Some(id) = state.lost.keys().find(|id| id.as_str().starts_with(name)) =>
-        {
-            let message = Rejection::RunLost(*id).to_string();
-            Err(Report::environment(message).hint("`windlass doctor` names the blob".to_owned()).into())
-        }
-        [run] if !name.is_empty() => Ok(run),
-        [] if state.runs.is_empty() => Err(no_runs().into()),
+        [id] => state.run(*id).ok_or_else(|| is_lost(*id).into()),
+        [] if every(state).next().is_none() => Err(no_runs().into()),
         [] => {
-            let ids = state.runs.keys().map(windlass_core::id::RunId::as_str);
+            let ids = state.runs.keys().map(RunId::as_str);
             let near = nearest(name, ids).map(|id| format!("did you mean `{id}`?"));
             let hint = near.unwrap_or_else(|| "`windlass ps` lists the runs of this project".into());
             Err(Report::usage(format!("there is no run `{name}` in this home")).hint(hint).into())
         }
         several => {
-            let ids: Vec<&str> = several.iter().map(|run| run.id.as_str()).take(8).collect();
+            let ids: Vec<&str> = several.iter().map(RunId::as_str).take(8).collect();
             let message = format!("`{name}` could be {} runs", several.len());
             Err(Report::usage(message).hint(format!("say more of its id: {}", list(&ids))).into())
         }
     }
+}
+
+/// The ids of all runs, also of those that are lost.
+fn every(state: &State) -> impl Iterator<Item = RunId> {
+    state.runs.keys().chain(state.lost.keys()).copied()
+}
+
+/// The newest run, which may be one that is lost.
+fn last(state: &State) -> Option<RunId> {
+    let lost = state.lost.iter().map(|(id, created)| (*created, *id));
+    state.runs.values().map(|run| (run.created.0, run.id)).chain(lost).max().map(|(_, id)| id)
+}
+
+/// What is said where there is no run to begin with: that all are lost, or that there are none.
+pub(crate) fn none_left(state: &State) -> Report {
+    last(state).map_or_else(no_runs, is_lost)
+}
+
+fn is_lost(run: RunId) -> Report {
+    let hint = "`windlass doctor` names the blob, and what else is lost".to_owned();
+    Report::environment(Rejection::RunLost(run).to_string()).hint(hint)
 }
 
 /// The task that a text means.

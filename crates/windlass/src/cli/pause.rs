@@ -30,6 +30,9 @@ impl Pause {
             let reading = lookup::open(desk)?;
             let state = reading.state();
             match &self.run {
+                None if state.runs.is_empty() && !state.lost.is_empty() => {
+                    return Err(lookup::none_left(state).into());
+                }
                 Some(name) => vec![lookup::run(state, name)?.id],
                 None => lookup::unfinished(state).into_iter().map(|run| run.id).collect(),
             }

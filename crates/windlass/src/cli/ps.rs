@@ -8,6 +8,7 @@ use windlass_core::input::Rejection;
 use windlass_core::time::Time;
 use windlass_core::view::{self, RunState, RunView};
 use windlass_engine::clock;
+use windlass_engine::error::EngineError;
 use windlass_engine::reading::Reading;
 
 use crate::desk::Desk;
@@ -40,12 +41,13 @@ struct Row {
 
 impl Ps {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
-        let mut rows = Vec::new();
+        let (mut rows, mut lost) = (Vec::new(), 0);
         let mut exit = Exit::Done;
         if self.all {
             for home in every_home(desk)? {
                 match rows_of(desk, &home) {
-                    Ok(found) => {
+                    Ok((found, lost_here)) => {
+                        lost += lost_here;
                         rows.extend(found.into_iter().map(|run| Row { run, home: Some(home.clone()) }));
                     }
                     Err(error) => {
@@ -57,10 +59,14 @@ impl Ps {
             rows.sort_by_key(|row| std::cmp::Reverse(row.run.started_at));
         } else {
             let found = rows_of(desk, &desk.place.home.clone()).map_err(|error| engine_failed(&error))?;
+            let (found, lost_here) = found;
+            lost += lost_here;
             rows.extend(found.into_iter().map(|run| Row { run, home: None }));
         }
         if self.json {
             desk.json(&serde_json::json!({ "runs": rows }))?;
+        } else if rows.is_empty() && lost > 0 {
+            desk.note("There is no other run.");
         } else if rows.is_empty() {
             desk.note("There are no runs yet: `windlass run PLAN` starts one.");
         } else {
@@ -70,14 +76,15 @@ impl Ps {
     }
 }
 
-/// The runs of a home; those that can't be read are named beside them.
-fn rows_of(desk: &mut Desk, home: &Path) -> Result<Vec<RunView>, windlass_engine::error::EngineError> {
+/// The runs of a home, and how many can't be read, which are named beside them.
+fn rows_of(desk: &mut Desk, home: &Path) -> Result<(Vec<RunView>, usize), EngineError> {
     let reading = Reading::open(home)?;
     let (state, alive) = (reading.state(), reading.is_live()?);
     for run in state.lost.keys() {
         desk.warn(&Rejection::RunLost(*run).to_string(), Some("`windlass doctor` names the blob"));
     }
-    Ok(view::newest_first(state).into_iter().map(|run| view::run_view(state, run, alive)).collect())
+    let views = view::newest_first(state).into_iter().map(|run| view::run_view(state, run, alive));
+    Ok((views.collect(), state.lost.len()))
 }
 
 /// The user's homes, and the one asked about wherever it lies.

@@ -76,7 +76,7 @@ impl Resume {
             return Ok(Subject::Runs(vec![run.id]));
         }
         if state.runs.is_empty() {
-            return Err(lookup::no_runs().into());
+            return Err(lookup::none_left(state).into());
         }
         let (left, meant): (Vec<&Run>, Vec<&Run>) =
             lookup::unfinished(state).into_iter().partition(|run| is_a_persons(run));

@@ -174,6 +174,32 @@ fn a_run_whose_plan_is_gone_is_lost_alone() {
 }
 
 #[test]
+fn where_the_last_run_is_lost_nothing_takes_another_for_it_or_says_that_there_is_none() {
+    let desk = Desk::with("goal: an old one\ntasks: { a: { run: \"true\" } }");
+    let old = desk.windlass(&["run", "plan.yaml"]).run();
+    desk.write("plan.yaml", "goal: the last one\ntasks: { a: { run: \"true\" } }");
+    let lost = desk.windlass(&["run", "plan.yaml"]).run();
+    without_plan(&desk, "the last one");
+    let says = |arguments: &[&str], part: &str| {
+        let done = desk.windlass(arguments);
+        assert_eq!(done.code, Some(4), "{arguments:?}: {}", done.all());
+        assert!(done.err.contains(part), "{arguments:?}: {}", done.all());
+    };
+    let about_last =
+        [&["resume", "last"][..], &["show", "last"], &["show"], &["cancel", "last"], &["pause", "last"]];
+    for arguments in about_last {
+        says(arguments, &format!("run {lost} can't be read: its plan is gone"));
+    }
+    assert_eq!(desk.windlass(&["show", &old]).code, Some(0), "the other is there");
+    without_plan(&desk, "an old one");
+    for arguments in about_last.into_iter().chain([&["resume"][..], &["pause"]]) {
+        says(arguments, &format!("run {lost} can't be read: its plan is gone"));
+    }
+    let listed = desk.windlass(&["ps"]);
+    assert!(!listed.err.contains("no runs yet"), "{}", listed.all());
+}
+
+#[test]
 fn what_was_accepted_once_and_is_lost_anew_is_wrong_again() {
     let plan = "goal: first of all\ntasks: { a: { run: \"true\" } }";
     let desk = Desk::with(plan);
