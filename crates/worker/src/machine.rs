@@ -14,6 +14,7 @@ pub enum Containment {
 
 /// Facts about this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that a machine has or has not")]
 pub struct Machine {
     /// What is reached here.
     pub containment: Containment,
@@ -21,6 +22,8 @@ pub struct Machine {
     pub has_pidfd: bool,
     /// Whether the kernel lists the children of a process (else all processes are looked through).
     pub has_children_file: bool,
+    /// Whether the marks of processes can be read: those of a dead engine are found by them.
+    pub reads_marks: bool,
     /// Whether this process could put attempts into control groups of their own; that is not used yet.
     pub has_delegated_cgroup: bool,
     /// How many files may be open at once: now, and at most.

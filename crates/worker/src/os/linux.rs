@@ -281,6 +281,7 @@ impl Os for Linux {
             containment: if subreaper { Containment::Descent } else { Containment::Marks },
             has_pidfd: rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).is_ok(),
             has_children_file: proc::has_children_file(),
+            reads_marks: proc::reads_marks(),
             has_delegated_cgroup: proc::is_cgroup_delegated(),
             descriptors_max: (
                 descriptors.current.unwrap_or(u64::MAX),

@@ -135,6 +135,11 @@ fn holds_lock(pid: Pid, path: &Path) -> bool {
     })
 }
 
+/// Whether the environment of a process can be read.
+pub(super) fn reads_marks() -> bool {
+    read(rustix::process::getpid(), "environ").is_some()
+}
+
 /// Whether this process may make groups of its own in the unified hierarchy.
 pub(super) fn is_cgroup_delegated() -> bool {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();

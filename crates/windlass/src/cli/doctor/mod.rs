@@ -1,6 +1,7 @@
 //! `windlass doctor`: looks at the store, the lock, the agents and the machine, and says how to mend what is not well.
 //! Never: mending anything by itself; `--accept-loss` is a person's word.
 
+mod clean_up;
 mod loss;
 mod store;
 
@@ -181,7 +182,7 @@ fn agents(desk: &Desk, config: &Config) -> Vec<Finding> {
 /// What this machine offers.
 fn this_machine(desk: &Desk, config: &Config) -> Vec<Finding> {
     let machine = machine();
-    let mut findings = vec![Finding::new("machine", Health::Ok, machine.containment.in_words())];
+    let mut findings = clean_up::findings(&machine);
     let (files, most) = machine.descriptors_max;
     let enough = files >= 1024;
     let health = if enough { Health::Ok } else { Health::Remark };
