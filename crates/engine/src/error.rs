@@ -4,7 +4,7 @@ use std::path::Path;
 
 use windlass_core::input::Rejection;
 pub use windlass_journal::error::ANOTHER_HOME;
-use windlass_journal::error::{BlobError, HomeError, JournalError, LockError};
+use windlass_journal::error::{BlobError, HomeError, JournalError, LockError, NotSynced};
 use windlass_worker::{LeftBehind, OldKeeperError, WorkerError};
 
 /// A failure, in most cases one after which the engine's process must end. What it had acknowledged is in the journal.
@@ -59,6 +59,7 @@ impl EngineError {
                 Some("wait until it is done, or use another home with --home".into())
             }
             Self::Lock(LockError::Io { .. }) => Some(ANOTHER_HOME.into()),
+            Self::Blob(BlobError::NotSynced(_)) => Some(NotSynced::HINT.into()),
             Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
             Self::OldKeeper(error) => error.hint().map(str::to_owned),
             Self::LeftBehind(left) => Some(format!(

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 use windlass_core::id::Digest;
 
-use crate::error::is_storage_full;
+use crate::error::{NotSynced, Unsynced, is_storage_full};
 use crate::home::sync_folder;
 use crate::planted::{Bug, is_planted};
 use crate::unfinished;
@@ -118,11 +118,11 @@ impl FolderBlobs {
         let shard = path.parent().expect("a blob lies in a shard").to_owned();
         self.make_folder(&shard)?;
         if !is_planted(Bug::BlobNotSynced) {
-            file.as_file().sync_all().map_err(BlobError::io("sync", file.path()))?;
+            file.as_file().sync_all().map_err(NotSynced::of(Unsynced::Blob, file.path()))?;
         }
         file.persist(&path).map_err(|error| BlobError::io("name", &path)(error.error))?;
         if !is_planted(Bug::FolderNotSynced) {
-            sync_folder(&shard).map_err(BlobError::io("sync", &shard))?;
+            sync_folder(&shard).map_err(NotSynced::of(Unsynced::Names, &shard))?;
         }
         self.remember(digest);
         Ok(())
@@ -157,7 +157,7 @@ impl FolderBlobs {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(BlobError::io("make", folder)(error));
             }
-            _ => sync_folder(above).map_err(BlobError::io("sync", above))?,
+            _ => sync_folder(above).map_err(NotSynced::of(Unsynced::Names, above))?,
         }
         self.durable().folders.insert(folder.to_owned());
         Ok(())
@@ -299,6 +299,9 @@ pub enum BlobError {
         /// What the system said.
         source: io::Error,
     },
+    /// The disk did not make durable what was written.
+    #[error(transparent)]
+    NotSynced(#[from] NotSynced),
 }
 
 impl BlobError {
@@ -307,7 +310,7 @@ impl BlobError {
         move |source| Self::Io { doing, path, source }
     }
 
-    /// Whether it is for lack of space.
+    /// Whether it is for lack of space. A sync that says so has failed like any other.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_storage_full(source))
     }

@@ -15,6 +15,47 @@ use crate::store;
 /// The way out where a home can't be made, read or written.
 pub const ANOTHER_HOME: &str = "the home must be a folder that its user can write to: mend that, or choose another with --home or WINDLASS_HOME";
 
+/// The disk did not make durable what was written: whether it is there nobody can say before a fresh start, and to sync
+/// again would prove nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} could not be made durable: {path} was not synced")]
+pub struct NotSynced {
+    /// What may be gone after a power cut.
+    pub what: Unsynced,
+    /// What was to be synced.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// What was not made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsynced {
+    /// Records, in the store or its log.
+    #[error("the newest records")]
+    Records,
+    /// The file that says where the journal ends.
+    #[error("where the journal ends")]
+    Head,
+    /// A body that an event is about to name.
+    #[error("an output or a plan")]
+    Blob,
+    /// That a file has its name.
+    #[error("the names of files")]
+    Names,
+}
+
+impl NotSynced {
+    pub(crate) fn of(what: Unsynced, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self { what, path, source }
+    }
+
+    /// What to do about it.
+    pub const HINT: &str = "the disk may be failing, or full: look at it (`dmesg` has its errors), then start again; what \
+        was acknowledged is checked at the start, and `windlass doctor` looks all of it through";
+}
+
 /// A failure of the journal. After a failed append the journal is [`JournalError::Poisoned`] for good: only a fresh
 /// opening can say what is on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -22,13 +63,16 @@ pub enum JournalError {
     /// The operating system refused something.
     #[error("could not {doing} {path}")]
     Io {
-        /// What was tried: «write», «sync».
+        /// What was tried.
         doing: &'static str,
         /// On what.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
+    /// The disk did not make durable what was written.
+    #[error(transparent)]
+    NotSynced(#[from] NotSynced),
     /// SQLite refused something.
     #[error("could not {doing} the journal {path}")]
     Store {
@@ -134,13 +178,19 @@ impl JournalError {
 
     pub(crate) fn store(doing: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Store { doing, path, source }
+        move |source| {
+            if store::says_not_synced(&source) {
+                return NotSynced { what: Unsynced::Records, path, source: io::Error::other(source) }.into();
+            }
+            Self::Store { doing, path, source }
+        }
     }
 
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Damaged(damage) => damage.hint(),
+            Self::NotSynced(_) | Self::Blob(BlobError::NotSynced(_)) => NotSynced::HINT.into(),
             Self::Foreign { build, .. } => format!("use Windlass {build} or newer for this home"),
             Self::Layout { .. } => "use the newer Windlass that made it".into(),
             Self::Superseded { .. } => {

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use windlass_core::id::{Epoch, Seq};
 
 use crate::chain::{Head, Link};
+use crate::error::{JournalError, NotSynced, Unsynced};
+use crate::home::sync_folder;
 use crate::unfinished;
 
 /// Its name within the home.
@@ -133,17 +135,21 @@ pub fn home_id(home: &Path) -> Option<HomeId> {
 }
 
 /// Makes a head, durable before this returns. Fails if there is one.
-pub(crate) fn create(home: &Path, id: HomeId, head: Head) -> io::Result<()> {
+pub(crate) fn create(home: &Path, id: HomeId, head: Head) -> Result<(), JournalError> {
+    let path = path(home);
     let mut bytes = vec![0; FILE_BYTES];
     for (counter, offset) in (0..).zip(SLOT_OFFSETS) {
         let start = usize::try_from(offset).expect("a small number");
         bytes[start..start + SLOT_BYTES].copy_from_slice(&Slot { home: id, head, counter }.to_bytes());
     }
-    let mut file = unfinished::begin(home, UNFINISHED)?;
-    file.write_all(&bytes)?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(home.join(NAME))?;
-    File::open(home)?.sync_all()
+    let begun = unfinished::begin(home, UNFINISHED).and_then(|mut file| {
+        file.write_all(&bytes)?;
+        Ok(file)
+    });
+    let file = begun.map_err(JournalError::io("make", &path))?;
+    file.as_file().sync_all().map_err(NotSynced::of(Unsynced::Head, &path))?;
+    file.persist_noclobber(&path).map_err(|error| JournalError::io("make", &path)(error.error))?;
+    Ok(sync_folder(home).map_err(NotSynced::of(Unsynced::Names, home))?)
 }
 
 /// Removes what was half-written when an engine died.

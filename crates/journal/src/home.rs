@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::blob::FolderBlobs;
-use crate::error::{ANOTHER_HOME, is_storage_full};
+use crate::error::{ANOTHER_HOME, NotSynced, Unsynced, is_storage_full};
 use crate::{head, os, snapshot, store};
 
 /// The file that takes up the reserve.
@@ -171,7 +171,7 @@ fn make_private(path: &Path) -> Result<PathBuf, HomeError> {
     }
     if is_new {
         let parent = path.parent().unwrap_or(&path);
-        sync_folder(parent).map_err(HomeError::io("sync", parent))?;
+        sync_folder(parent).map_err(NotSynced::of(Unsynced::Names, parent))?;
     }
     Ok(path)
 }
@@ -212,6 +212,9 @@ pub enum HomeError {
         /// What is asked for.
         needed: u64,
     },
+    /// The disk did not make durable what was written.
+    #[error(transparent)]
+    NotSynced(#[from] NotSynced),
     /// Somebody else owns it.
     #[error("{path} belongs to another user")]
     NotOurs {
@@ -240,6 +243,7 @@ impl HomeError {
                 Some("free some space, or choose another disk with --home")
             }
             Self::Io { .. } => Some(ANOTHER_HOME),
+            Self::NotSynced(_) => Some(NotSynced::HINT),
         }
     }
 }

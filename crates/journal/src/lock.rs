@@ -3,7 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -78,12 +78,6 @@ impl Lock {
             self.file.set_len(text.len() as u64)
         };
         write().map_err(LockError::io("write", &self.path))
-    }
-
-    /// Whether the lock at the home's path is still this one: someone may have removed the file by force.
-    pub fn is_in_place(&self) -> bool {
-        let ours = self.file.metadata().map(|file| (file.dev(), file.ino()));
-        matches!((ours, os::identity(&self.path)), (Ok(ours), Ok(found)) if ours == found)
     }
 }
 

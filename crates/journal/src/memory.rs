@@ -75,18 +75,6 @@ impl MemoryStore {
         Self { disk: Arc::new(Mutex::new(self.disk().clone())), blobs: self.blobs.branch() }
     }
 
-    /// A disk of its own as it was when the journal ended at this place.
-    #[must_use]
-    pub fn branch_at(&self, seq: Seq) -> Self {
-        let branch = self.branch();
-        let mut disk = branch.disk();
-        disk.rows.truncate(index(seq));
-        disk.snapshots.retain(|(header, _)| header.seq <= seq);
-        disk.said = disk.head();
-        drop(disk);
-        branch
-    }
-
     /// Lets an append fail.
     pub fn arm(&self, fault: Fault) {
         self.disk().fault = Some(fault);

@@ -1,7 +1,6 @@
 //! How a record is written: as stored bytes, which never change once written, and as a line of `events --json`.
 //! Never: the chain around the bytes (that is `chain.rs`).
 
-use serde::de::IntoDeserializer;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,11 +72,6 @@ pub fn decode(seq: Seq, bytes: &[u8], build: impl FnOnce() -> String) -> Result<
     }
 }
 
-/// Whether an event of this name is known to this build.
-pub fn is_known(name: &str) -> bool {
-    !matches!(Event::deserialize(name.into_deserializer()), Err(Probe::UnknownVariant))
-}
-
 /// The name and version of an event that could not be read as a whole.
 fn outline(bytes: &[u8]) -> (String, u32) {
     #[derive(Default, Deserialize)]
@@ -90,31 +84,6 @@ fn outline(bytes: &[u8]) -> (String, u32) {
     let outline: Outline = serde_json::from_slice(bytes).unwrap_or_default();
     let name = outline.event.as_object().and_then(|tagged| tagged.keys().next().cloned());
     (name.unwrap_or_else(|| "?".into()), outline.v)
-}
-
-/// Tells an unknown name from everything else that can be wrong with an event.
-#[derive(Debug)]
-enum Probe {
-    UnknownVariant,
-    Other,
-}
-
-impl std::fmt::Display for Probe {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if matches!(self, Self::UnknownVariant) { "unknown variant" } else { "other" })
-    }
-}
-
-impl std::error::Error for Probe {}
-
-impl serde::de::Error for Probe {
-    fn custom<T: std::fmt::Display>(_: T) -> Self {
-        Self::Other
-    }
-
-    fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
-        Self::UnknownVariant
-    }
 }
 
 /// The deepest nesting of a JSON text.

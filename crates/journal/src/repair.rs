@@ -191,7 +191,7 @@ impl Renewal<'_> {
         for path in [store::wal_path(&unfinished), store::shm_path(&unfinished)] {
             remove(&path).map_err(failed)?;
         }
-        head::create(&unfinished, self.id, end).map_err(failed)?;
+        head::create(&unfinished, self.id, end)?;
         let report = serde_json::to_vec(repair).expect("a report is plain data");
         let write = || {
             fs::write(unfinished.join(REPORT), report)?;

@@ -36,7 +36,9 @@ impl Plans {
         let bytes = match blobs.get(*plan) {
             Ok(bytes) => bytes,
             Err(BlobError::Missing(_) | BlobError::Damaged(_)) => return Ok(()),
-            Err(error @ BlobError::Io { .. }) => return Err(PlanFault::Blob(error)),
+            Err(error @ (BlobError::Io { .. } | BlobError::NotSynced(_))) => {
+                return Err(PlanFault::Blob(error));
+            }
         };
         let read = Arc::new(serde_json::from_slice::<Plan>(&bytes).map_err(PlanFault::Foreign)?);
         hydrated.0 = Some(Arc::clone(&read));

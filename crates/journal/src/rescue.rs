@@ -72,7 +72,7 @@ fn fill(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
     let end = copy.tip().map_err(io::Error::other)?;
     drop(copy);
     File::open(&path)?.sync_all()?;
-    head::create(to, lost.home_id, end)?;
+    head::create(to, lost.home_id, end).map_err(io::Error::other)?;
     sync_folder(to.parent().unwrap_or(to))
 }
 

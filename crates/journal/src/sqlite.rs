@@ -13,7 +13,7 @@ use windlass_core::id::{Digest, Epoch, Seq};
 use windlass_core::plan::Plan;
 
 use crate::chain::{Follower, Head, Salts, Sealed};
-use crate::error::{JournalError, is_storage_full};
+use crate::error::{JournalError, NotSynced, Unsynced, is_storage_full};
 use crate::head::{self, HeadFile, HomeId};
 use crate::home::{Home, sync_folder};
 use crate::journal::Journal;
@@ -107,7 +107,10 @@ impl SqliteJournal {
         match self.writing.take() {
             Some(writing) if !self.is_poisoned => {
                 writing.store.settle_all()?;
-                writing.head.sync().map_err(JournalError::io("sync", &head::path(self.home.path())))
+                Ok(writing
+                    .head
+                    .sync()
+                    .map_err(NotSynced::of(Unsynced::Head, &head::path(self.home.path())))?)
             }
             _ => Ok(()),
         }
@@ -156,7 +159,7 @@ impl SqliteJournal {
         if let JournalError::Store { source, .. } = error {
             return store::says_full(source, || self.home.free().unwrap_or(u64::MAX));
         }
-        matches!(error, JournalError::Io { doing, source, .. } if *doing != "sync" && is_storage_full(source))
+        matches!(error, JournalError::Io { source, .. } if is_storage_full(source))
     }
 
     fn full_or(&self, error: JournalError) -> JournalError {
@@ -176,8 +179,8 @@ impl SqliteJournal {
         let head_path = head::path(home);
         let mut head = HeadFile::open(home).map_err(JournalError::io("open", &head_path))?;
         head.write(self.head).map_err(JournalError::io("write", &head_path))?;
-        head.sync().map_err(JournalError::io("sync", &head_path))?;
-        sync_folder(home).map_err(JournalError::io("sync", home))?;
+        head.sync().map_err(NotSynced::of(Unsynced::Head, &head_path))?;
+        sync_folder(home).map_err(NotSynced::of(Unsynced::Names, home))?;
         let folder = File::open(home).map_err(JournalError::io("open", home))?;
         let mut placed = [path, store::wal_path(home), head_path].map(|path| (path, (0, 0)));
         for (path, identity) in &mut placed {
@@ -241,7 +244,7 @@ impl SqliteJournal {
             }
             Err(error) => return Err(writing.store.failed("checkpoint")(error)),
         }
-        writing.head.sync().map_err(JournalError::io("sync", &head::path(self.home.path())))
+        Ok(writing.head.sync().map_err(NotSynced::of(Unsynced::Head, &head::path(self.home.path())))?)
     }
 
     /// Compares the files in their places with those that are written.
@@ -378,6 +381,6 @@ fn says_gone(error: &io::Error) -> bool {
 fn make_head(home: &Home) -> Result<HomeId, JournalError> {
     let path = home.path();
     let id = HomeId(os::random().map_err(JournalError::io("read random numbers for", path))?);
-    head::create(path, id, Head::default()).map_err(JournalError::io("make", &head::path(path)))?;
+    head::create(path, id, Head::default())?;
     Ok(id)
 }

@@ -286,6 +286,14 @@ pub(crate) fn says_refused(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code().is_some_and(|code| refused.contains(&code))
 }
 
+/// Whether an error says that a sync has failed.
+pub(crate) fn says_not_synced(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
+    error
+        .sqlite_error()
+        .is_some_and(|failure| [SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC].contains(&failure.extended_code))
+}
+
 /// Whether an error of writing says that the disk is full. From a sync the same answer means failure: what was written
 /// before it may be gone. `free` is what the disk has left, in bytes.
 pub(crate) fn says_full(error: &rusqlite::Error, free: impl FnOnce() -> u64) -> bool {

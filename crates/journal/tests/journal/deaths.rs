@@ -20,7 +20,7 @@ const BATCH: u64 = 3;
 #[test]
 fn an_engine_that_appends_until_it_is_killed() {
     let Some(home) = std::env::var_os(HOME) else { return };
-    let mut journal = open_at(Path::new(&home), BUILD).unwrap();
+    let mut journal = open_at(Path::new(&home), BUILD).unwrap_or_else(|failed| panic!("{failed}"));
     all_after(&mut journal, 0).unwrap();
     let (mut seq, epoch) = (journal.head().seq.0, journal.head().epoch.0 + 1);
     let mut out = std::io::stdout();
@@ -28,7 +28,7 @@ fn an_engine_that_appends_until_it_is_killed() {
         if let Err(failed) = journal.append(Epoch(epoch), Seq(first - 1), records) {
             let again = journal.append(Epoch(epoch), Seq(first - 1), records);
             assert!(matches!(again, Err(JournalError::Poisoned)), "{again:?}");
-            panic!("{failed:?}");
+            panic!("{failed}");
         }
         journal.rest().unwrap();
         writeln!(out, "durable {}", journal.head().seq).and_then(|()| out.flush()).unwrap();
@@ -45,7 +45,7 @@ fn an_engine_that_appends_until_it_is_killed() {
 /// The engine, about to be started with a home.
 fn engine(place: &Place, mut starter: Command) -> Command {
     let arguments = ["--exact", "deaths::an_engine_that_appends_until_it_is_killed", "--nocapture"];
-    starter.args(arguments).env(HOME, place.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+    starter.args(arguments).env(HOME, place.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
     starter
 }
 
@@ -103,6 +103,18 @@ fn when_a_sync_fails_nothing_more_is_called_durable_and_nothing_is_synced_again(
     assert!(failed("fsync") + failed("fdatasync") > 15, "each sync of the first appends was failed");
 }
 
+/// Whether the engine said what was not made durable by this call.
+fn is_named(said: &str, failed: &str) -> bool {
+    let what = [
+        ("/journal.db", "the newest records"),
+        ("/home/head>", "where the journal ends"),
+        ("/home/.", "where the journal ends"),
+    ];
+    let what =
+        what.iter().find(|(path, _)| failed.contains(path)).map_or("the names of files", |(_, what)| what);
+    said.contains(&format!("{what} could not be made durable"))
+}
+
 /// Lets one sync of an engine fail. Says whether there was such a one.
 fn fail_a_sync(call: &str, nth: usize) -> bool {
     let place = Place::new();
@@ -115,11 +127,15 @@ fn fail_a_sync(call: &str, nth: usize) -> bool {
     let lines = BufReader::new(engine.stdout.take().unwrap()).lines().map_while(Result::ok);
     let known = lines.filter_map(|line| durable(&line)).take(10).last().unwrap_or(0);
     // An engine that goes on is told so by a closed pipe.
-    assert!(!engine.wait().unwrap().success());
+    let ended = engine.wait_with_output().unwrap();
+    assert!(!ended.status.success());
     let log = std::fs::read_to_string(log).unwrap();
     let Some((before, after)) = log.split_once("(INJECTED)") else { return false };
     let is_quiet = !after.contains("sync(") || is_of_the_making(before);
     assert!(is_quiet, "nothing is synced after {call} {nth} has failed: {log}");
+    let (said, (_, failed)) =
+        (String::from_utf8_lossy(&ended.stderr), before.rsplit_once('\n').unwrap_or(("", before)));
+    assert!(is_named(&said, failed) || is_of_the_making(before), "{failed}: {said}");
     let mut journal = place.open(BUILD).unwrap();
     let all = all_after(&mut journal, 0).unwrap();
     assert!(all.len() as u64 >= known, "{call} {nth}: {} records, {known} were durable", all.len());

@@ -75,14 +75,3 @@ fn those_who_look_do_not_keep_an_engine_out() {
     });
     assert!(taken);
 }
-
-#[test]
-fn a_lock_that_was_removed_by_force_is_noticed() {
-    let place = Place::new();
-    let lock = Lock::take(place.home().path(), None).unwrap();
-    assert!(lock.is_in_place());
-    fs::remove_file(place.path().join(lock::NAME)).unwrap();
-    assert!(!lock.is_in_place());
-    let _second = Lock::take(&place.path(), None).unwrap();
-    assert!(!lock.is_in_place());
-}

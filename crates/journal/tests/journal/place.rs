@@ -37,7 +37,7 @@ impl Place {
 
 pub(crate) fn home_at(path: &Path) -> Home {
     let settings = HomeSettings { reserve: 64 << 10, min_free: 0, force: false };
-    Home::open_or_create(path, settings).unwrap()
+    Home::open_or_create(path, settings).unwrap_or_else(|failed| panic!("{failed}"))
 }
 
 pub(crate) fn open_at(path: &Path, build: &str) -> Result<SqliteJournal, JournalError> {

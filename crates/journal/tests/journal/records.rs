@@ -18,7 +18,6 @@ fn every_event_is_read_and_written_as_it_always_was() {
         let mut written = Vec::new();
         record::encode(&read, &mut written).unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), line);
-        assert!(record::is_known(read.event.name()));
         names.insert(read.event.name());
     }
     assert_eq!(names.len(), NAMED, "give the new event a line in golden.jsonl, and count it in NAMED");
@@ -120,7 +119,6 @@ fn what_a_newer_build_wrote_is_refused_by_its_name() {
         assert_eq!((named.as_str(), *version), (kind, v));
         assert!(said.to_string().contains("was written by Windlass 9.9.9"), "{said}");
     }
-    assert!(!record::is_known("foo_happened"));
 }
 
 #[test]
