@@ -14,7 +14,7 @@ use super::layers::{Defaults, LimitsLayer, count};
 use super::node::{Entry, Node, Tree};
 use super::settings::Settings;
 use super::subplans;
-use super::{Plan, inputs, secrets, source, tasks};
+use super::{Plan, inputs, json_schema, secrets, source, tasks};
 
 pub use super::source::{FILE_BYTES_MAX, Format, Source};
 pub use super::subplans::Around;
@@ -186,6 +186,21 @@ impl Reading<'_> {
         agents
     }
 
+    /// Reports the schemas whose structure is right, and that can't be compiled all the same.
+    fn compile_schemas(&mut self, entries: &[Entry<'_>]) {
+        let Some(check) = self.options.check_schema else { return };
+        let schemas = entries.iter().filter_map(|entry| entry.value.get("output")?.get("schema"));
+        for schema in schemas.filter(|schema| json_schema::is_sound(schema)) {
+            if self.findings.is_full() {
+                return;
+            }
+            if let Err(error) = check(&schema.json()) {
+                let message = format!("bad JSON Schema: {error}");
+                self.findings.error(Code::BadSchema, schema.at, message, None);
+            }
+        }
+    }
+
     /// What concerns more than one part of a task: schemas, secrets, workspaces.
     fn look_over(&mut self, root: &Node<'_>, entries: &[Entry<'_>], built: &Built) {
         let agents = root.get("agents").map(Node::entries).unwrap_or_default();
@@ -197,18 +212,7 @@ impl Reading<'_> {
             tasks::check_variables(defaults, self.findings);
             tasks::check_dir(defaults, self.findings);
         }
-        if let Some(check) = self.options.check_schema.filter(|_| !self.findings.has_errors()) {
-            for schema in entries.iter().filter_map(|entry| entry.value.get("output")?.get("schema")) {
-                if let Err(error) = check(&schema.json()) {
-                    self.findings.error(
-                        Code::BadSchema,
-                        schema.at,
-                        format!("bad JSON Schema: {error}"),
-                        None,
-                    );
-                }
-            }
-        }
+        self.compile_schemas(entries);
         if let (true, Some((_, at))) = (self.options.git_repository, built.anywhere.first()) {
             let names: Vec<&str> = built.anywhere.iter().map(|(name, _)| name.as_str()).take(5).collect();
             let more = built.anywhere.len().saturating_sub(5);

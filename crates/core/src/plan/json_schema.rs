@@ -22,6 +22,13 @@ pub(super) fn check(node: &Node<'_>, findings: &mut Findings) {
     }
 }
 
+/// Whether there is nothing to report of a schema.
+pub(super) fn is_sound(node: &Node<'_>) -> bool {
+    let mut findings = Findings::default();
+    check(node, &mut findings);
+    !findings.has_errors()
+}
+
 fn wrong(findings: &mut Findings, node: &Node<'_>, message: String, hint: Option<String>) {
     findings.error(Code::BadSchema, node.at, message, hint);
 }

@@ -40,6 +40,23 @@ tasks:
 }
 
 #[test]
+fn schemas_that_can_not_be_compiled_are_shown_with_the_other_errors_and_once_each() {
+    let desk = Desk::with(
+        r##"
+tasks:
+  build: { rum: make }
+  pattern: { run: x, output: { schema: { type: string, pattern: "(" } } }
+  kind: { run: x, output: { schema: { type: objekt, pattern: "(" } } }
+  far: { run: x, output: { schema: { $ref: "#/$defs/none" } } }
+  test: { needs: [biuld], run: make test }
+"##,
+    );
+    let done = desk.windlass(&["check", "plan.yaml"]);
+    assert_eq!(done.code, Some(2));
+    assert_shows!(desk, done.all());
+}
+
+#[test]
 fn a_plan_may_come_from_standard_input() {
     let desk = Desk::new();
     let mut child = desk
