@@ -176,7 +176,7 @@ pub(crate) fn settle(blob: Digest, extracts: &[String], blobs: &MemoryBlobs) -> 
     let bytes = blobs.get(blob).expect("it was put before its digest was said");
     let value: Value = serde_json::from_slice(&bytes).expect("it was written as JSON");
     let cut = extracts.iter().filter_map(|pointer| Some((pointer.clone(), value.pointer(pointer)?.clone())));
-    Output { value: Value::Null, blob: Some(blob), extracts: cut.collect(), truncated: false }
+    Output { value: Value::Null, blob: Some(blob), extracts: cut.collect(), ..Output::default() }
 }
 
 /// The words of a driver that stops an attempt.

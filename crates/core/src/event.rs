@@ -331,6 +331,9 @@ pub struct Output {
     /// Whether more was printed than is kept; the value is null then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// How the value was written, where it is a number that JSON writes otherwise: `1.10`. In a text it reads so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
 }
 
 impl Output {

@@ -126,6 +126,9 @@ pub struct TaskView {
     pub attempts: Vec<AttemptView>,
     /// What it gave; null while it has not succeeded.
     pub output: Value,
+    /// How what it gave was written, where it is a number that JSON writes otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// Whether more was printed than is kept as output.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -242,6 +245,10 @@ pub fn task_view(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -
         item: task.item.clone(),
         attempts: task.attempts.iter().map(attempt_view).collect(),
         output: output(run, task, read),
+        written: match run.given(task) {
+            OutputSeen::One(output) => output.written.clone(),
+            OutputSeen::Null | OutputSeen::List(_) | OutputSeen::Map(_) => None,
+        },
         truncated: task.output.truncated,
         error: task.error.as_ref().map(FailureView::from),
         skipped: skipped(run, task),

@@ -15,6 +15,8 @@ pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 /// The most that all named parts of a value may be together, with their names.
 pub const EXTRACTS_BYTES_MAX: usize = 224 * 1024;
 
+/// The longest number that is kept as it was written.
+const WRITTEN_BYTES_MAX: usize = 1024;
 /// How many violations of a schema a message names.
 const VIOLATIONS_MAX: usize = 5;
 /// The longest account of one violation, in characters.
@@ -32,7 +34,7 @@ pub fn settle(bytes: &[u8], truncated: bool, settle: &Settle) -> Result<Output, 
     }
     let length = json(&value).len();
     if length <= VALUE_BYTES_MAX {
-        return Ok(Output { value, ..Output::default() });
+        return Ok(Output { written: written(bytes, &value), value, ..Output::default() });
     }
     let blob = Some(Digest::of(bytes));
     Ok(Output { blob, extracts: cut(&value, &settle.extracts)?, ..Output::default() })
@@ -46,6 +48,12 @@ fn settle_truncated(settle: &Settle) -> Result<Output, Failure> {
     let message = format!("the output is longer than what is kept, so {who} not met");
     Err(Failure::new(ErrorKind::InvalidOutput, message)
         .hint("print the answer alone, or write it into the file named by WINDLASS_OUTPUT"))
+}
+
+/// How a number was written, where JSON writes it otherwise: `1.10` may be a version, and a long number a name.
+fn written(bytes: &[u8], value: &Value) -> Option<String> {
+    let text = str::from_utf8(bytes).ok().filter(|_| value.is_number())?.trim();
+    (text.len() <= WRITTEN_BYTES_MAX && text != json(value)).then(|| text.to_owned())
 }
 
 /// What an output is as a value: JSON where it is JSON, else text without its last newline.
@@ -162,6 +170,23 @@ mod tests {
         assert_eq!(plain(b""), json!(""));
         assert_eq!(plain(b"\n"), json!(""));
         assert_eq!(plain(b"caf\xe9"), json!("caf\u{fffd}"));
+    }
+
+    #[test]
+    fn a_number_that_json_writes_otherwise_is_kept_as_it_was_written() {
+        let settled = |bytes: &[u8]| settle(bytes, false, &Settle::default()).expect("an output");
+        for text in ["1.10", "12345678901234567890123", "1e5", "-0.0e0"] {
+            let output = settled(format!(" {text}\n").as_bytes());
+            assert_eq!((output.value.is_number(), output.written.as_deref()), (true, Some(text)));
+        }
+        for text in ["1.5", "7\n", "\"1.10\"", "[1.10]", "v1.10"] {
+            assert_eq!(settled(text.as_bytes()).written, None, "{text}");
+        }
+        assert_eq!(
+            settled(format!("1.{}", "0".repeat(2000)).as_bytes()).written,
+            None,
+            "no number is so long"
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The one environment in which all templates are rendered, and the ways to render. Never: a filter or function that
 //! reaches outside or does not give the same each time.
 
+use std::borrow::Cow;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use minijinja::{AutoEscape, Environment, Error, ErrorKind as Kind, Output, State, UndefinedBehavior};
@@ -10,7 +12,7 @@ use serde_json::Value;
 
 use super::reader;
 use super::references::References;
-use super::scope::{self, SINK, Scope};
+use super::scope::{self, SINK, Scope, WRITTEN};
 use super::syntax::{self, Source};
 use super::values::{self, Kept, Large, MARK, MARK_END, Mode, Raw, Sink};
 use super::{Place, TEXT_BYTES_MAX, TemplateError, shell};
@@ -107,26 +109,30 @@ impl<'a> Render<'a> {
     }
 
     fn text(&self, scope: &dyn Scope) -> Result<String, Failure> {
-        let template = environment().template_from_named_str("template", self.source.text());
-        let context = scope::context(&self.references, scope, &self.sink);
+        let written = scope::written(&self.references, scope);
+        let source = with_written(self.source.text(), &written);
+        let template = environment().template_from_named_str("template", &source);
+        let written = written.iter().map(|(_, text)| Live::from(*text));
+        let context = scope::context(&self.references, scope, &self.sink, written.collect());
         let mut bounded = Bounded(Vec::new());
         let rendered =
             template.and_then(|template| template.render_captured_to(context, &mut bounded).map(|_| ()));
-        rendered.map_err(|error| self.failure(&error, 0))?;
+        rendered.map_err(|error| self.failure(&error, &source, 0))?;
         self.complete()?;
         Ok(String::from_utf8(bounded.0).expect("the engine writes text"))
     }
 
-    fn value(&self, at: std::ops::Range<usize>, scope: &dyn Scope) -> Result<Value, Failure> {
-        let (start, expression) = (at.start, &self.source.text()[at]);
-        let context = scope::context(&self.references, scope, &self.sink);
+    fn value(&self, at: Range<usize>, scope: &dyn Scope) -> Result<Value, Failure> {
+        let (start, source) = (at.start, self.source.text());
+        let expression = &source[at];
+        let context = scope::context(&self.references, scope, &self.sink, Vec::new());
         let value = environment().compile_expression(expression).and_then(|compiled| compiled.eval(context));
-        let value = value.map_err(|error| self.failure(&error, start))?;
+        let value = value.map_err(|error| self.failure(&error, source, start))?;
         if value.kind() == ValueKind::Undefined {
             self.complete()?;
             return Err(undefined(expression.trim()));
         }
-        let value = values::json(&value).map_err(|error| self.failure(&error, start))?;
+        let value = values::json(&value).map_err(|error| self.failure(&error, source, start))?;
         self.complete()?;
         Ok(value)
     }
@@ -149,13 +155,12 @@ impl<'a> Render<'a> {
         })
     }
 
-    /// An error of the engine in our words. `start` is where what it looked at begins in the source.
+    /// An error of the engine in our words. `start` is where what it looked at begins in the text that it was given.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the engine's kinds are many, and it will get more")]
-    fn failure(&self, error: &Error, start: usize) -> Failure {
+    fn failure(&self, error: &Error, text: &str, start: usize) -> Failure {
         if let Err(missing) = self.complete() {
             return missing;
         }
-        let text = self.source.text();
         let place = error.range().map(|range| range.start + start..range.end + start);
         let place = place.and_then(|range| text.get(range)).map(str::trim).filter(|part| !part.is_empty());
         let detail = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
@@ -172,6 +177,15 @@ impl<'a> Render<'a> {
             }
         }
     }
+}
+
+/// The source in which outputs that are to read as they were written are taken from where their texts are.
+fn with_written<'s>(source: &'s str, written: &[(Range<usize>, &str)]) -> Cow<'s, str> {
+    let mut text = Cow::Borrowed(source);
+    for (place, (range, _)) in written.iter().enumerate().rev() {
+        text.to_mut().replace_range(range.clone(), &format!("tasks['{WRITTEN}'][{place}]"));
+    }
+    text
 }
 
 fn undefined(what: &str) -> Failure {

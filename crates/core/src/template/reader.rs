@@ -6,7 +6,7 @@ use minijinja::machinery::{Span, ast};
 use minijinja::value::ValueKind;
 
 use super::names::{FILTERS, FUNCTIONS, TESTS, VARIABLES, nearest};
-use super::references::{Name, References, Step, Use};
+use super::references::{InText, Name, References, Step, Use};
 use super::shell::Line;
 use super::syntax::Source;
 use super::{Place, TemplateError};
@@ -139,7 +139,10 @@ impl<'t> Reader<'t> {
     fn statement(&mut self, statement: &ast::Stmt<'t>) {
         match statement {
             ast::Stmt::Template(template) => template.children.iter().for_each(|child| self.statement(child)),
-            ast::Stmt::EmitExpr(emit) => self.emit(&emit.expr),
+            ast::Stmt::EmitExpr(emit) => {
+                self.in_text(&emit.expr);
+                self.emit(&emit.expr);
+            }
             ast::Stmt::EmitRaw(_) | ast::Stmt::Continue(_) | ast::Stmt::Break(_) => {}
             ast::Stmt::ForLoop(walk) => self.walk(walk),
             ast::Stmt::IfCond(condition) => {
@@ -237,6 +240,30 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Notes the outputs that become text as they are.
+    fn in_text(&mut self, expression: &ast::Expr<'t>) {
+        match expression {
+            ast::Expr::Filter(filter) if ["raw", "default", "d"].contains(&filter.name) => {
+                filter.expr.iter().for_each(|inner| self.in_text(inner));
+            }
+            ast::Expr::IfExpr(choice) => {
+                self.in_text(&choice.true_expr);
+                choice.false_expr.iter().for_each(|other| self.in_text(other));
+            }
+            ast::Expr::GetAttr(_) | ast::Expr::GetItem(_) => {
+                let Some(chain) = chain(expression).filter(|chain| self.local(chain.root).is_none()) else {
+                    return;
+                };
+                if let (Some((task, path)), Some((_, span))) = (self.output_part(&chain), chain.steps.last())
+                {
+                    let range = span.start_offset as usize..span.end_offset as usize;
+                    self.found.in_text.push(InText { task, path, range });
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn arguments(&mut self, arguments: &[ast::CallArg<'t>]) {
         for argument in arguments {
             match argument {
@@ -266,6 +293,10 @@ impl<'t> Reader<'t> {
             }
             ast::Expr::UnaryOp(operation) => self.expression(&operation.expr),
             ast::Expr::BinOp(operation) => {
+                if matches!(operation.op, ast::BinOpKind::Concat) {
+                    self.in_text(&operation.left);
+                    self.in_text(&operation.right);
+                }
                 self.expression(&operation.left);
                 self.expression(&operation.right);
             }
@@ -280,6 +311,9 @@ impl<'t> Reader<'t> {
             }
             ast::Expr::Filter(filter) => {
                 self.known(filter.name, "filter", &FILTERS, filter.span());
+                if filter.name == "string" {
+                    filter.expr.iter().for_each(|inner| self.in_text(inner));
+                }
                 filter.expr.iter().for_each(|inner| self.expression(inner));
                 self.arguments(&filter.args);
             }

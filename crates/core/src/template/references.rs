@@ -106,6 +106,17 @@ pub struct Use {
     pub range: Range<usize>,
 }
 
+/// An output, or the output of a child, that stands in a text by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct InText {
+    /// The task.
+    pub(super) task: String,
+    /// The steps to the child.
+    pub(super) path: Vec<Step>,
+    /// Where, in bytes of the source that the engine is given.
+    pub(super) range: Range<usize>,
+}
+
 /// All that a template refers to.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each name that is there or not")]
@@ -130,6 +141,8 @@ pub struct References {
     pub run_id: bool,
     /// Whether it keeps rendered text in variables or passes it through filters.
     pub captures: bool,
+    /// The outputs that stand in a text by themselves.
+    pub(super) in_text: Vec<InText>,
     /// Every use with its place, in order.
     pub uses: Vec<Use>,
     /// What is wrong whatever the plan is: unknown variables, filters, tests.

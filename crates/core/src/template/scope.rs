@@ -2,6 +2,7 @@
 //! million tasks).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::Value as Live;
@@ -9,7 +10,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::references::{References, TaskUse};
+use super::references::{InText, References, Step, TaskUse};
 use super::values::{self, Large, Sink};
 use crate::event::Output;
 
@@ -73,8 +74,43 @@ fn as_map<S: serde::Serializer>(fields: &[(&str, OutputSeen<'_>)], to: S) -> Res
 /// The name under which the formatter finds what it needs; no template can write it.
 pub(super) const SINK: &str = "\u{1}sink";
 
+/// Where among the tasks the texts of outputs are that read as they were written; no task has such a name.
+pub(super) const WRITTEN: &str = "\u{1}written";
+
+/// The outputs that a template puts into a text and that read there as they were written: where in its source they
+/// stand, in order, and their texts.
+pub(super) fn written<'a>(references: &References, scope: &'a dyn Scope) -> Vec<(Range<usize>, &'a str)> {
+    let text = |found: &InText| {
+        let written = as_written(scope.task(&found.task)?.output, &found.path)?;
+        Some((found.range.clone(), written))
+    };
+    let mut written: Vec<_> = references.in_text.iter().filter_map(text).collect();
+    written.sort_unstable_by_key(|(range, _)| range.start);
+    written.dedup();
+    written
+}
+
+/// How an output, or that of a child, was written, where its value does not say it.
+fn as_written<'a>(seen: OutputSeen<'a>, path: &[Step]) -> Option<&'a str> {
+    match (seen, path) {
+        (OutputSeen::One(output), []) => output.written.as_deref(),
+        (OutputSeen::List(items), [Step::Key(place), rest @ ..]) => {
+            as_written(items.into_iter().nth(place.parse().ok()?)?, rest)
+        }
+        (OutputSeen::Map(fields), [Step::Key(name), rest @ ..]) => {
+            as_written(fields.into_iter().find(|(field, _)| field == name)?.1, rest)
+        }
+        _ => None,
+    }
+}
+
 /// The variables that a template names, and no others.
-pub(super) fn context(references: &References, scope: &dyn Scope, sink: &Arc<Sink>) -> Live {
+pub(super) fn context(
+    references: &References,
+    scope: &dyn Scope,
+    sink: &Arc<Sink>,
+    written: Vec<Live>,
+) -> Live {
     let mut names: BTreeMap<&'static str, Live> = BTreeMap::new();
     names.insert(SINK, Live::from_dyn_object(Arc::clone(sink)));
     if references.every_input {
@@ -89,7 +125,8 @@ pub(super) fn context(references: &References, scope: &dyn Scope, sink: &Arc<Sin
             let output = output((name, used), &seen.output, 0, sink);
             Some((name.clone(), Live::from_pairs([("output", output), ("state", Live::from(seen.state))])))
         };
-        names.insert("tasks", Live::from_pairs(references.tasks.iter().filter_map(task)));
+        let written = (WRITTEN.to_owned(), Live::from(written));
+        names.insert("tasks", Live::from_pairs(references.tasks.iter().filter_map(task).chain([written])));
     }
     if references.plan_dir {
         names.insert("plan", Live::from_pairs([("dir", Live::from(scope.plan_dir()))]));

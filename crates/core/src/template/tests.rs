@@ -14,6 +14,7 @@ struct Seen {
     large: Output,
     small: Output,
     children: Vec<Output>,
+    version: Output,
 }
 
 impl Seen {
@@ -41,8 +42,14 @@ impl Seen {
             large: large.clone(),
             small: one(json!({"places": [{"file": "a.rs"}, {"file": "b.rs"}]})),
             children: vec![one(json!({"n": 1})), large],
+            version: written(1.1, "1.10"),
         }
     }
+}
+
+/// A number that was printed in another way than JSON writes it.
+fn written(value: f64, as_text: &str) -> Output {
+    Output { value: value.into(), written: Some(as_text.to_owned()), ..Output::default() }
 }
 
 impl Scope for Seen {
@@ -56,6 +63,8 @@ impl Scope for Seen {
         let output = match name {
             "large" => OutputSeen::One(&self.large),
             "small" | "with-dash" => OutputSeen::One(&self.small),
+            "version" | "the-version" => OutputSeen::One(&self.version),
+            "versions" => OutputSeen::List(vec![OutputSeen::Null, OutputSeen::One(&self.version)]),
             "skipped" => OutputSeen::Null,
             "parent" => OutputSeen::List(self.children.iter().map(OutputSeen::One).collect()),
             _ => return None,
@@ -105,6 +114,30 @@ fn values_become_text_as_json_writes_them_and_null_is_empty() {
     );
     assert_eq!(text("{{ inputs.list | join(' ') }}"), Ok("1 two  true 2.5".into()));
     assert_eq!(text("{{ 1.0 }} {{ 1e300 }} {{ inputs.on | string }}"), Ok("1.0 1e+300 true".into()));
+}
+
+#[test]
+fn a_number_reads_in_a_text_as_it_was_printed_and_is_reckoned_with_as_a_number() {
+    for (source, becomes) in [
+        ("{{ tasks.version.output }}", "1.10"),
+        ("v{{tasks.the-version.output}}, {{ tasks['version'].output }}!", "v1.10, 1.10!"),
+        ("{{ 'v' ~ tasks.version.output ~ '-' ~ inputs.count }}", "v1.10-3"),
+        ("{{ 1 ~ tasks.version.output ~ tasks.version.output ~ 2 }}", "11.101.102"),
+        ("{{ (tasks.version.output) | string | length }} {{ tasks.version.output | raw }}", "4 1.10"),
+        ("{{ tasks.version.output if inputs.on else 'none' }}", "1.10"),
+        ("{{ tasks.version.output | default('none') }}", "1.10"),
+        ("{{ tasks.versions.output[1] }}", "1.10"),
+        ("{{ tasks.version.output + 1 }} {{ tasks.version.output > 1 }}", "2.1 true"),
+        ("{% set tasks = {'version': {'output': 2}} %}{{ tasks.version.output }}", "2"),
+        ("{% if tasks.version.output == 1.1 %}{{ tasks.version.output }}{% endif %}", "1.10"),
+    ] {
+        assert_eq!(text(source).as_deref(), Ok(becomes), "{source}");
+    }
+    assert_eq!(value("{{ tasks.version.output }}"), Ok(json!(1.1)), "alone it keeps its type");
+    let shell = Template("echo {{ tasks.version.output }}".into()).render_shell(&Seen::new());
+    assert_eq!(shell.map_err(|failure| failure.message).as_deref(), Ok("echo '1.10'"));
+    let failed = text("{{ tasks.version.output }} {{ tasks.version.output.x }}").expect_err("undefined");
+    assert_eq!(failed, "`tasks.version.output.x` is undefined");
 }
 
 #[test]

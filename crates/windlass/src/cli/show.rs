@@ -279,6 +279,9 @@ fn what(task: &TaskDocument) -> String {
     if let Some(other) = &view.spared_by {
         return story::spared(other);
     }
+    if let Some(written) = &view.written {
+        return text::fit(written, OUTPUT_COLUMNS);
+    }
     match &view.output {
         Value::Null if view.truncated => "its output was too long to be kept".into(),
         Value::Null => String::new(),
@@ -339,7 +342,7 @@ fn in_full(document: &Document, run: &Run) -> Vec<String> {
         lines.extend(view.attempts.iter().map(attempt_line));
         if !view.output.is_null() {
             lines.push("  output".into());
-            let shown = output::for_people(&view.output);
+            let shown = view.written.clone().unwrap_or_else(|| output::for_people(&view.output));
             lines.extend(shown.lines().map(|line| format!("    {}", text::plain(line))));
         }
         if view.state == Phase::Dead.name() {

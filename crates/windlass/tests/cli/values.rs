@@ -1,7 +1,40 @@
 //! What becomes of values between tasks: from one's output into another's line of shell.
 //! Never: a value that is run.
 
+use serde_json::Value;
+
 use crate::desk::Desk;
+
+#[test]
+fn a_number_reads_as_it_was_printed_wherever_it_is_put_into_a_text() {
+    let desk = Desk::with(
+        r#"
+agents: { scribe: { adapter: command, program: cat } }
+tasks:
+  version: { run: echo 1.10 }
+  serial: { run: echo 12345678901234567890123 }
+  shell: { needs: [version, serial], run: "printf %s {{ tasks.version.output }}/{{ tasks.serial.output }}" }
+  list: { needs: [version], run: [printf, "%s", "v{{ tasks.version.output }}"] }
+  alone: { needs: [version], run: [printf, "v%s", "{{ tasks.version.output }}"] }
+  env: { needs: [serial], env: { SERIAL: "{{ tasks.serial.output }}" }, run: "printf %s \"s$SERIAL\"" }
+  prompt: { needs: [version], agent: scribe, prompt: "version {{ tasks.version.output }}" }
+  counts: { needs: [version], when: "{{ tasks.version.output < 2 }}", run: echo yes }
+"#,
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let shown = desk.json(&["show", "last", "--json"]);
+    let outputs: Vec<&Value> =
+        shown["tasks"].as_array().expect("tasks").iter().map(|task| &task["output"]).collect();
+    assert_eq!(
+        outputs[2..].iter().map(|output| output.as_str().unwrap_or_default()).collect::<Vec<_>>(),
+        ["1.10/12345678901234567890123", "v1.10", "v1.10", "s12345678901234567890123", "version 1.10", "yes"]
+    );
+    assert_eq!(*outputs[0], serde_json::json!(1.1), "for programs it is a number");
+    let for_people = desk.windlass(&["show", "last"]).out;
+    assert!(for_people.contains("1.10") && for_people.contains("12345678901234567890123"), "{for_people}");
+    assert!(desk.windlass(&["show", "last", "version"]).out.contains("1.10"));
+}
 
 #[test]
 fn an_output_is_text_in_quotes_and_here_documents_and_never_run() {
