@@ -1,9 +1,10 @@
 //! What every command works with: where it is, its surroundings, and where it prints. Data goes to standard output,
 //! all else to standard error. Never: colours or frames where nobody looks.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
-use anstream::AutoStream;
+use anstream::adapter::strip_str;
+use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
 use crate::error::{Outcome, Report, print_failed};
@@ -13,23 +14,30 @@ use crate::render::style::{HINT, WARNING, paint};
 use crate::render::text::plain;
 use crate::surroundings::Surroundings;
 
+/// How much data is kept before it is written, in bytes.
+const PENDING_MAX: usize = 32 * 1024;
+
 /// A command's desk.
 pub(crate) struct Desk {
     pub(crate) place: Place,
     pub(crate) surroundings: Surroundings,
-    out: BufWriter<AutoStream<io::Stdout>>,
+    /// What is to go to standard output with the next write: a line is none by itself.
+    pending: Vec<u8>,
+    is_plain: bool,
     err: AutoStream<io::Stderr>,
 }
 
 impl Desk {
     /// A desk over the standard streams.
     pub(crate) fn new(place: Place, surroundings: Surroundings) -> Self {
-        Self { place, surroundings, out: BufWriter::new(anstream::stdout()), err: anstream::stderr() }
+        let is_plain = AutoStream::choice(&io::stdout()) == ColorChoice::Never;
+        Self { place, surroundings, pending: Vec::new(), is_plain, err: anstream::stderr() }
     }
 
     /// Prints a line of data. A reader that is gone ends the command quietly.
     pub(crate) fn line(&mut self, line: &str) -> Outcome<()> {
-        print(|| writeln!(self.out, "{line}")).map_err(|error| print_failed(&error))
+        self.add(line);
+        self.bytes(b"\n")
     }
 
     /// Prints lines of data.
@@ -46,19 +54,30 @@ impl Desk {
 
     /// Prints what stands before the cursor.
     pub(crate) fn prompt(&mut self, prompt: &str) -> Outcome<()> {
-        print(|| write!(self.out, "{prompt}")).map_err(|error| print_failed(&error))?;
+        self.add(prompt);
         self.flush()
     }
 
     /// Prints bytes as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Outcome<()> {
-        self.flush()?;
-        print(|| io::stdout().write_all(bytes)).map_err(|error| print_failed(&error))
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() < PENDING_MAX { Ok(()) } else { self.flush() }
+    }
+
+    /// Adds a text to what is pending, without its colours where nobody looks.
+    fn add(&mut self, text: &str) {
+        if self.is_plain {
+            strip_str(text).for_each(|part| self.pending.extend_from_slice(part.as_bytes()));
+        } else {
+            self.pending.extend_from_slice(text.as_bytes());
+        }
     }
 
     /// Sees to it that what was printed is out.
     pub(crate) fn flush(&mut self) -> Outcome<()> {
-        print(|| self.out.flush()).map_err(|error| print_failed(&error))
+        let pending = std::mem::take(&mut self.pending);
+        let mut out = io::stdout();
+        print(|| out.write_all(&pending).and_then(|()| out.flush())).map_err(|error| print_failed(&error))
     }
 
     /// Says something beside the data. That nobody can hear it is no failure.

@@ -66,11 +66,11 @@ fn carry_out(cli: Cli) -> Outcome {
     let surroundings = Surroundings::read();
     let place = Place::find(cli.place.dir.as_deref(), cli.place.home.as_deref(), &surroundings)?;
     let mut desk = Desk::new(place, surroundings);
-    let exit = cli.carry_out(&mut desk)?;
+    let done = cli.carry_out(&mut desk);
     match desk.flush() {
         // What came of it does not depend on who reads it.
-        Ok(()) | Err(Failed::ClosedPipe) => Ok(exit),
-        Err(failed) => Err(failed),
+        Ok(()) | Err(Failed::ClosedPipe) => done,
+        Err(failed) => done.and(Err(failed)),
     }
 }
 

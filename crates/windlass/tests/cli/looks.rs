@@ -1,9 +1,35 @@
 //! Commands that only look.
 
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::assert_shows;
 use crate::desk::Desk;
+
+#[test]
+fn a_long_log_goes_into_a_pipe_in_few_writes() {
+    let desk = Desk::with("tasks: { a: { run: seq 1 3000 } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    for more in [&[][..], &["--raw"], &["--json"]] {
+        let arguments = [&["logs", "last", "a"], more].concat();
+        let bytes = desk.windlass(&arguments).out.len();
+        // Of a socket for messages each write is one.
+        let (here, there) = UnixDatagram::pair().expect("two sockets");
+        let mut command = desk.command(&arguments);
+        let mut child = command.stdout(Stdio::from(OwnedFd::from(there))).spawn().expect("it starts");
+        drop(command);
+        let (mut message, mut read, mut writes) = (vec![0; 1 << 20], 0, 0);
+        while read < bytes {
+            read += here.recv(&mut message).expect("a message");
+            writes += 1;
+        }
+        assert!(child.wait().expect("it ends").success());
+        assert!(writes < 100, "{writes} writes for {bytes} bytes with {more:?}");
+    }
+}
 
 #[test]
 fn an_empty_home_has_no_runs_and_that_is_no_failure() {
