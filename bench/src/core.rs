@@ -140,6 +140,7 @@ fn task(number: usize, needs: &[usize]) -> Task {
     Task {
         id: format!("t{number}").parse().expect("a letter and digits"),
         work: Work::Argv(vec![Template("true".to_owned())]),
+        emits: Vec::new(),
         needs: needs.to_vec(),
         join: Join::All,
         when: None,

@@ -178,7 +178,14 @@ pub enum Event {
         /// What it gave, where it has passed and no attempt of its own recorded that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<Output>,
+        /// The topic, where it waits for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
     },
+    /// A message for those who wait for its topic.
+    TopicEmitted { run: RunId, task: TaskId, topic: String, data: serde_json::Value },
+    /// The message that the task waited for has come: what it is, and who emitted it.
+    WaitSatisfied { run: RunId, task: TaskId, topic: String, message: Seq, from: TaskId },
     /// What it waited for has come.
     TaskUnblocked { run: RunId, task: TaskId, command: CommandId, by: String, answer: Settlement },
     /// The one event by which a result is accepted.
@@ -386,6 +393,8 @@ pub enum TimerKind {
     ScheduleToStart,
     /// `schedule_to_close`.
     ScheduleToClose,
+    /// The bound of a wait for a message.
+    Wait,
 }
 
 /// What a blocked task waits for.
@@ -398,6 +407,8 @@ pub enum BlockedOn {
     Outcome,
     /// The choice among the replicas that it is one of: it has passed.
     Select,
+    /// A message on a topic.
+    Topic,
 }
 
 /// The children that a parent gets.

@@ -26,6 +26,8 @@ impl Event {
             | Self::RetryScheduled { run, .. }
             | Self::TimerFired { run, .. }
             | Self::TaskBlocked { run, .. }
+            | Self::TopicEmitted { run, .. }
+            | Self::WaitSatisfied { run, .. }
             | Self::TaskUnblocked { run, .. }
             | Self::TaskSucceeded { run, .. }
             | Self::TaskSkipped { run, .. }
@@ -55,6 +57,8 @@ impl Event {
             | Self::RetryScheduled { task, .. }
             | Self::TimerFired { task, .. }
             | Self::TaskBlocked { task, .. }
+            | Self::TopicEmitted { task, .. }
+            | Self::WaitSatisfied { task, .. }
             | Self::TaskUnblocked { task, .. }
             | Self::TaskSucceeded { task, .. }
             | Self::TaskSkipped { task, .. }
@@ -103,6 +107,8 @@ impl Event {
             | Self::ResultSelected { .. }
             | Self::TimerFired { .. }
             | Self::TaskBlocked { .. }
+            | Self::TopicEmitted { .. }
+            | Self::WaitSatisfied { .. }
             | Self::TaskUnblocked { .. }
             | Self::TaskSkipped { .. }
             | Self::TaskUnskipped { .. }
@@ -140,6 +146,8 @@ impl Event {
             Self::RetryScheduled { .. } => "retry_scheduled",
             Self::TimerFired { .. } => "timer_fired",
             Self::TaskBlocked { .. } => "task_blocked",
+            Self::TopicEmitted { .. } => "topic_emitted",
+            Self::WaitSatisfied { .. } => "wait_satisfied",
             Self::TaskUnblocked { .. } => "task_unblocked",
             Self::TaskSucceeded { .. } => "task_succeeded",
             Self::TaskSkipped { .. } => "task_skipped",

@@ -9,7 +9,7 @@ use crate::id::{RunId, Seq, TaskId};
 use crate::machine::{attempt, run, task};
 use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
-use crate::state::{Active, Approval, Attempt, Pause, Run, State, Task, TaskIx, Wait};
+use crate::state::{Active, Approval, Attempt, Look, Pause, Run, State, Task, TaskIx, Wait};
 use crate::time::{Span, Time};
 use crate::transition::{Fresh, Moment};
 
@@ -157,6 +157,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         to_close: std::collections::BTreeSet::new(),
         to_select: std::collections::BTreeSet::new(),
         to_spare: std::collections::BTreeMap::new(),
+        topics: crate::topics::Topics::default(),
     };
     if state.role == Some(Role::Engine) {
         run.active.start(moment.alive);
@@ -195,6 +196,7 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
             let ix = *run.names.get(task).expect("the task exists");
             let taken = run.evolve_attempt(ix, record, moment, fresh)
                 || run.grow(ix, record, moment, fresh)
+                || run.evolve_topic(ix, record, fresh)
                 || run.evolve_wait(ix, record, moment, fresh);
             if !taken {
                 run.evolve_task(ix, record, moment, fresh);
@@ -220,6 +222,7 @@ impl Run {
     /// Makes the tasks of a plan.
     pub(crate) fn plant(&mut self, plan: &Plan, scope: u32, parent: Option<TaskIx>, moment: Moment) {
         let first = self.tasks.len();
+        self.topics.listen(plan, first);
         for (number, planned) in (0..).zip(&plan.tasks) {
             let ix = TaskIx::from_len(self.tasks.len());
             let id =
@@ -255,11 +258,12 @@ impl Run {
             self.active.start(moment.alive);
         }
         let id = self.id;
-        fresh.extend(self.queue.all().map(|ix| (id, ix)));
-        if self.in_phase(task::Phase::Blocked) > 0 {
+        fresh.extend(self.queue.all().map(|ix| Look::Task(id, ix)));
+        fresh.extend(self.listeners().map(|ix| Look::Task(id, ix)));
+        if self.in_phase(task::Phase::Blocked) > self.topics.held() {
             let asked = |task: &(usize, &Task)| task.1.approval_open().is_some();
             let questions = self.tasks.iter().enumerate().filter(asked);
-            fresh.extend(questions.map(|(place, _)| (id, TaskIx::from_len(place))));
+            fresh.extend(questions.map(|(place, _)| Look::Task(id, TaskIx::from_len(place))));
         }
     }
 
@@ -378,20 +382,19 @@ impl Run {
                     task.output = output.clone();
                 }
                 (task.blocked, task.passed_at) = (Some(*on), moment.seq);
-                let passed = *on == BlockedOn::Select;
-                self.take(
-                    ix,
-                    if passed { task::Fact::Passed } else { task::Fact::OutcomeUnknown },
-                    moment,
-                    fresh,
-                );
+                let (fact, timer) = match on {
+                    BlockedOn::Select => (task::Fact::Passed, TimerKind::Answer),
+                    BlockedOn::Topic => (task::Fact::WaitBegan, TimerKind::Wait),
+                    BlockedOn::Person | BlockedOn::Outcome => (task::Fact::OutcomeUnknown, TimerKind::Answer),
+                };
+                self.take(ix, fact, moment, fresh);
                 if let Some(due) = due {
-                    self.bound_answer(ix, due.since(moment.at), moment);
+                    self.bound_wait(ix, due.since(moment.at), timer, moment);
                 }
             }
             Event::ApprovalRequested { id, text, digests, due, .. } => {
                 self.take(ix, task::Fact::Asked, moment, fresh);
-                self.bound_answer(ix, due.since(moment.at), moment);
+                self.bound_wait(ix, due.since(moment.at), TimerKind::Answer, moment);
                 let task = &mut self.tasks[ix.at()];
                 task.blocked = Some(BlockedOn::Person);
                 let (id, text, digests) = (id.clone(), text.clone(), digests.clone());
@@ -470,7 +473,7 @@ impl Run {
         let wait = self.task(ix).wait;
         match timer {
             TimerKind::Retry => self.take(ix, task::Fact::RetryDue, moment, fresh),
-            TimerKind::Answer => {
+            TimerKind::Answer | TimerKind::Wait => {
                 self.alarms.remove(&(wait.answer_by.unwrap_or_default(), ix, timer));
             }
             TimerKind::ScheduleToStart => {
@@ -482,9 +485,9 @@ impl Run {
         }
     }
 
-    fn bound_answer(&mut self, ix: TaskIx, bound: Span, moment: Moment) {
+    fn bound_wait(&mut self, ix: TaskIx, bound: Span, timer: TimerKind, moment: Moment) {
         let due = self.active.at(moment.alive).plus(bound);
-        self.alarms.insert((due, ix, TimerKind::Answer));
+        self.alarms.insert((due, ix, timer));
         self.tasks[ix.at()].wait.answer_by = Some(due);
     }
 

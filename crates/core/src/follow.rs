@@ -18,8 +18,9 @@ use crate::policy::join::Ending;
 use crate::render::{self, View};
 use crate::requeue;
 use crate::size;
-use crate::state::{Approval, Run, State, Task, TaskIx};
+use crate::state::{Approval, Look, Run, State, Task, TaskIx};
 use crate::transition::Fresh;
+use crate::waits;
 
 /// How long the text of an approval may be, in bytes of JSON.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -32,14 +33,12 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
             return event;
         }
     }
-    while let Some((run, ix)) = fresh.pop_front() {
-        let run = &state.runs[&run];
-        let events = match run.task(ix).approval_open() {
-            Some(asked) => ask_again(state, run, ix, asked, stamp),
-            None if run.task(ix).phase == Phase::Ready && state.is_active(run) => {
-                examine(state, run, ix, stamp)
+    while let Some(look) = fresh.pop_front() {
+        let events = match look {
+            Look::Task(run, ix) => look_at(state, &state.runs[&run], ix, stamp),
+            Look::Message { run, waiter, message } => {
+                waits::look_at(state, &state.runs[&run], waiter, message)
             }
-            None => Vec::new(),
         };
         if !events.is_empty() {
             return events;
@@ -51,6 +50,16 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
         }
     }
     placement::next(state, slots).map_or_else(Vec::new, |start| vec![begin(&start)])
+}
+
+/// A look at a task that became ready, or whose question or topic may have changed.
+fn look_at(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
+    let task = run.task(ix);
+    match (task.approval_open(), task.phase) {
+        (Some(asked), _) => ask_again(state, run, ix, asked, stamp),
+        (None, Phase::Ready) if state.is_active(run) => examine(state, run, ix, stamp),
+        (None, _) => waits::look(state, run, ix),
+    }
 }
 
 /// The waits that have come to their end by `stamp.now`, one at a time.
@@ -172,6 +181,7 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
                 | Phase::Cancelled => vec![fired],
             }
         }
+        TimerKind::Wait => vec![fired, dead(waits::expired(run, task))],
         TimerKind::Answer => {
             if let Some(asked) = task.approval_open() {
                 let expired = Event::ApprovalGiven {
@@ -218,6 +228,8 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     }
     match &spec.work {
         Work::Approval { .. } => question(state, run, ix, stamp),
+        Work::Emit { .. } => waits::emit(run, ix),
+        Work::Wait(_) => waits::begin(run, ix, stamp),
         Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) | Work::Plan(_) => Vec::new(),
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
         .hint("find out, then `windlass settle RUN TASK --done`, `--failed`, or `windlass retry RUN TASK`");
         let (error, due) = (Some(error), Some(stamp.now.after(ANSWER_BOUND)));
         let on = BlockedOn::Outcome;
-        return Event::TaskBlocked { run: id, task: name, on, error, due, output: None };
+        return Event::TaskBlocked { run: id, task: name, on, error, due, output: None, topic: None };
     }
     let out_of_time = task.wait.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
     let was_interrupted = was_interrupted(attempt);
@@ -81,7 +81,7 @@ pub(crate) fn accepted(run: &Run, task: &Task) -> Event {
 /// A replica passed: whether its result counts is for the choice to say. `output` is what a person gave for it.
 pub(crate) fn passed(run: &Run, task: &Task, output: Option<Output>) -> Event {
     let (run, task, on) = (run.id, task.id.clone(), BlockedOn::Select);
-    Event::TaskBlocked { run, task, on, error: None, due: None, output }
+    Event::TaskBlocked { run, task, on, error: None, due: None, output, topic: None }
 }
 
 /// The end of a task for good. `attempt` is the one that it died of, where it died of one.

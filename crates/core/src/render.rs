@@ -26,18 +26,25 @@ pub(crate) struct View<'a> {
     looked: RefCell<BTreeMap<TaskId, Phase>>,
     /// Whether it is that of a parent between two rounds.
     between: bool,
+    /// What the message says that is looked at.
+    message: Option<&'a Value>,
 }
 
 impl<'a> View<'a> {
     /// The view of a task that has no attempt yet: for `when`, `for_each` and approvals.
     pub(crate) fn of(run: &'a Run, ix: TaskIx) -> Self {
         let looked = RefCell::default();
-        Self { run, task: run.task(ix), attempt: None, seen: None, looked, between: false }
+        Self { run, task: run.task(ix), attempt: None, seen: None, looked, between: false, message: None }
     }
 
     /// The view of a parent after a round: for `until`.
     pub(crate) fn between(run: &'a Run, ix: TaskIx) -> Self {
         Self { between: true, ..Self::of(run, ix) }
+    }
+
+    /// The same with a message: for `match`.
+    pub(crate) fn with_message(self, data: &'a Value) -> Self {
+        Self { message: Some(data), ..self }
     }
 
     /// The view of an attempt: of one that has started, what it saw then, whatever has happened since.
@@ -105,6 +112,10 @@ impl Scope for View<'_> {
         self.attempt
     }
 
+    fn message(&self) -> Option<&Value> {
+        self.message
+    }
+
     fn feedback(&self) -> Option<&str> {
         self.task.error.as_ref().map(|error| error.message.as_str())
     }
@@ -123,7 +134,9 @@ fn program(run: &Run, view: &View<'_>) -> Result<Program, Failure> {
             Ok(Program::Argv(words?))
         }
         Work::Shell(line) => Ok(Program::Shell(line.render_shell(view)?)),
-        Work::Approval { .. } | Work::Plan(_) => unreachable!("neither has attempts"),
+        Work::Approval { .. } | Work::Plan(_) | Work::Emit { .. } | Work::Wait(_) => {
+            unreachable!("none of them has attempts")
+        }
     }
 }
 

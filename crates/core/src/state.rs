@@ -18,6 +18,7 @@ use crate::planted::{Bug, is_planted};
 use crate::policy::{join, retry};
 use crate::queue::Queue;
 use crate::time::{Span, Time};
+use crate::topics::Topics;
 use crate::tree::Scope;
 
 /// The place of a task in [`Run::tasks`]: the plan's tasks in its order, then children as they came.
@@ -67,9 +68,25 @@ pub struct State {
     pub last_served: Option<RunId>,
     /// The commands that were carried out, so that asking twice is asking once.
     pub commands: BTreeMap<CommandId, Seq>,
-    /// Tasks that became ready, or may be looked at again, since the last look.
+    /// What is to be looked at since the last look.
     #[serde(skip)]
-    pub fresh: VecDeque<(RunId, TaskIx)>,
+    pub fresh: VecDeque<Look>,
+}
+
+/// Something that is to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// A task that became ready, or may be looked at again.
+    Task(RunId, TaskIx),
+    /// A message that a task waits for, perhaps.
+    Message {
+        /// The run.
+        run: RunId,
+        /// The task.
+        waiter: TaskIx,
+        /// The message, by its place among those of the topic.
+        message: usize,
+    },
 }
 
 /// Clocks that are derived from the times of the records.
@@ -144,6 +161,9 @@ pub struct Run {
     /// Tasks that are to end since the join of another was met without them, each with that other.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub to_spare: BTreeMap<TaskIx, TaskIx>,
+    /// What its tasks say to each other.
+    #[serde(default)]
+    pub topics: Topics,
 }
 
 /// A reason to start nothing new.
@@ -250,7 +270,7 @@ pub struct Wait {
     pub start_by: Option<Span>,
     /// `schedule_to_close`, by the run's clock.
     pub close_by: Option<Span>,
-    /// The bound of a wait for a person, by the run's clock.
+    /// The bound of a wait for a person or a message, by the run's clock.
     pub answer_by: Option<Span>,
 }
 
@@ -392,8 +412,15 @@ impl Run {
         self.phase == run::Phase::Paused && self.pauses.values().all(|pause| pause.told)
     }
 
-    /// Only people can bring it forward.
+    /// Only people can bring it forward: what waits for a message of its tasks waits for people, too.
     pub fn waits_for_people(&self) -> bool {
+        self.waits()
+            && !self.topics.awaits_others()
+            && self.in_phase(task::Phase::Blocked) > self.topics.held()
+    }
+
+    /// Nothing of its own brings it forward: people do, or what comes from outside.
+    pub fn waits(&self) -> bool {
         self.is_at_rest()
             && self.in_phase(task::Phase::BackingOff) == 0
             && self.in_phase(task::Phase::Blocked) > 0

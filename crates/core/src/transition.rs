@@ -3,12 +3,12 @@
 
 use crate::arrows;
 use crate::event::{BlockedOn, Role, SkipReason, TimerKind};
-use crate::id::{Epoch, RunId, Seq};
+use crate::id::{Epoch, Seq};
 use crate::machine::task::{Fact, Phase};
 use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing, Tally};
 use crate::policy::select;
-use crate::state::{Run, Task, TaskIx};
+use crate::state::{Look, Run, Task, TaskIx};
 use crate::time::{Span, Time};
 
 /// Where and when the record that moves a task stands.
@@ -28,8 +28,8 @@ pub(crate) struct Moment {
     pub(crate) steps_ms: i64,
 }
 
-/// Tasks that became ready, for the look that follows.
-pub(crate) type Fresh = std::collections::VecDeque<(RunId, TaskIx)>;
+/// What has changed, for the look that follows.
+pub(crate) type Fresh = std::collections::VecDeque<Look>;
 
 impl Run {
     /// Moves a task by a fact.
@@ -91,8 +91,13 @@ impl Run {
                 }
             }
             Phase::Blocked => {
+                let is_message = task.blocked == Some(BlockedOn::Topic);
                 if let Some(due) = task.wait.answer_by.take() {
-                    self.alarms.remove(&(due, ix, TimerKind::Answer));
+                    let timer = if is_message { TimerKind::Wait } else { TimerKind::Answer };
+                    self.alarms.remove(&(due, ix, timer));
+                }
+                if is_message {
+                    self.end_listening(ix);
                 }
             }
             Phase::Expanded => {
@@ -121,6 +126,7 @@ impl Run {
                 let (parent, _) = self.task(ix).parent.expect("a replica has a parent");
                 self.look_at_votes(parent);
             }
+            Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Topic) => self.begin_listening(ix),
             Phase::Expanded => self.look_at_votes(ix),
             Phase::Stopping | Phase::BackingOff | Phase::Blocked => {}
             Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => {}
@@ -129,7 +135,7 @@ impl Run {
 
     fn make_ready(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
         let active = self.active.at(moment.alive);
-        let is_work = !self.is_parent(self.task(ix)) && !self.asks(self.task(ix));
+        let is_work = self.has_attempts(self.task(ix));
         let timeout = self.spec(self.task(ix)).timeout.clone();
         let task = &mut self.tasks[ix.at()];
         task.ready_at = moment.seq;
@@ -146,7 +152,7 @@ impl Run {
                 self.alarms.insert((due, ix, TimerKind::ScheduleToClose));
             }
         }
-        fresh.push_back((self.id, ix));
+        fresh.push_back(Look::Task(self.id, ix));
     }
 
     /// A task has become final: its bounds end, and those who count on it are told.
@@ -154,6 +160,7 @@ impl Run {
         self.to_cancel.remove(&ix);
         self.to_spare.remove(&ix);
         self.end_bound(ix);
+        self.topics.note_end(ix, Some(moment.seq));
         if self.counts_as_failed(ix, to) {
             self.failed += 1;
         }
@@ -209,7 +216,7 @@ impl Run {
 
     fn look_at_question(&self, ix: TaskIx, fresh: &mut Fresh) {
         if self.task(ix).approval_open().is_some() {
-            fresh.push_back((self.id, ix));
+            fresh.push_back(Look::Task(self.id, ix));
         }
     }
 
@@ -222,6 +229,7 @@ impl Run {
 
     /// A final task goes on: what was counted of its end is taken back.
     fn revive(&mut self, ix: TaskIx, from: Phase) {
+        self.topics.note_end(ix, None);
         if self.counts_as_failed(ix, from) {
             self.failed -= 1;
         }

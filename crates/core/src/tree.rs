@@ -54,7 +54,12 @@ impl Run {
         let Some(scope) = self.scope(task) else { return &self.plan };
         match &self.spec(self.task(scope.parent)).work {
             Work::Plan(sub) => &sub.plan,
-            Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) | Work::Approval { .. } => {
+            Work::Prompt { .. }
+            | Work::Argv(_)
+            | Work::Shell(_)
+            | Work::Approval { .. }
+            | Work::Emit { .. }
+            | Work::Wait(_) => {
                 unreachable!("a scope belongs to a task that is a plan")
             }
         }
@@ -104,11 +109,25 @@ impl Run {
         matches!(self.spec(task).work, Work::Approval { .. })
     }
 
+    /// Whether a task is carried out by attempts.
+    pub fn has_attempts(&self, task: &Task) -> bool {
+        let by_attempts = match self.spec(task).work {
+            Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) => true,
+            Work::Approval { .. } | Work::Plan(_) | Work::Emit { .. } | Work::Wait(_) => false,
+        };
+        by_attempts && !self.is_parent(task)
+    }
+
     /// The agent that works on a task, if one does.
     pub fn agent_of(&self, task: &Task) -> Option<&AgentName> {
         match &self.spec(task).work {
             Work::Prompt { agent, .. } => Some(agent),
-            Work::Argv(_) | Work::Shell(_) | Work::Approval { .. } | Work::Plan(_) => None,
+            Work::Argv(_)
+            | Work::Shell(_)
+            | Work::Approval { .. }
+            | Work::Plan(_)
+            | Work::Emit { .. }
+            | Work::Wait(_) => None,
         }
     }
 

@@ -25,7 +25,7 @@ pub enum RunState {
     Stopped,
     /// Nothing new starts.
     Paused,
-    /// Only people can bring it forward.
+    /// Only people, or what comes from outside, can bring it forward.
     Waiting,
     /// Every required task succeeded.
     Succeeded,
@@ -58,6 +58,7 @@ pub fn run_state(state: &State, run: &Run, alive: bool) -> RunState {
         (run::Phase::Finished, Some(RunOutcome::Failed) | None) => RunState::Failed,
         (run::Phase::Paused, _) => RunState::Paused,
         (run::Phase::Running, _) if run.waits_for_people() => RunState::Waiting,
+        (run::Phase::Running, _) if run.waits() && alive && state.is_active(run) => RunState::Waiting,
         (run::Phase::Running, _) if alive && state.is_active(run) => RunState::Running,
         (run::Phase::Running, _) => RunState::Stopped,
     }

@@ -7,6 +7,7 @@ use crate::event::{BlockedOn, PauseReason};
 use crate::id::{RunId, TaskId};
 use crate::machine::run;
 use crate::machine::task::Phase;
+use crate::plan::{WaitFor, Work};
 use crate::policy::select::Vote;
 use crate::state::{Run, State, Task, TaskIx};
 use crate::time::Time;
@@ -46,6 +47,13 @@ pub enum Wake {
         /// When the wait is given up; none while that clock stands.
         until: Option<Time>,
     },
+    /// A message.
+    Topic {
+        /// Its topic.
+        topic: String,
+        /// When the wait is given up; none while that clock stands, or where nothing bounds it.
+        until: Option<Time>,
+    },
     /// The choice among the replicas that it is one of.
     Choice {
         /// How many of them have passed.
@@ -69,6 +77,7 @@ pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
         Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
         Phase::BackingOff => standstill(state, run).or_else(|| retry(state, run, ix)),
         Phase::Blocked if task.blocked == Some(BlockedOn::Select) => choice(run, task),
+        Phase::Blocked if task.blocked == Some(BlockedOn::Topic) => topic(state, run, task),
         Phase::Blocked => Some(person(state, run, task)),
         Phase::Expanded => (task.children_open > 0).then_some(Wake::Children(task.children_open)),
         Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => None,
@@ -118,8 +127,19 @@ fn choice(run: &Run, task: &Task) -> Option<Wake> {
     Some(Wake::Choice { passed, of: ballot.len() })
 }
 
+/// When a wait is given up that only a task of its own run, a person or somebody outside can end.
+fn given_up(state: &State, run: &Run, task: &Task) -> Option<Time> {
+    task.wait.answer_by.filter(|_| state.is_active(run)).map(|due| state.wall_of(run, due))
+}
+
+fn topic(state: &State, run: &Run, task: &Task) -> Option<Wake> {
+    let Work::Wait(WaitFor::Topic { topic, .. }) = &run.spec(task).work else { return None };
+    let until = given_up(state, run, task);
+    standstill(state, run).or(Some(Wake::Topic { topic: topic.clone(), until }))
+}
+
 fn person(state: &State, run: &Run, task: &Task) -> Wake {
-    let until = task.wait.answer_by.filter(|_| state.is_active(run)).map(|due| state.wall_of(run, due));
+    let until = given_up(state, run, task);
     match task.approval_open() {
         Some(asked) => Wake::Approval { id: asked.id.clone(), until },
         None => Wake::Outcome { until },
@@ -150,9 +170,10 @@ pub fn wait(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Wait> {
     let wake = if by_an_engine && !alive { Wake::Engine } else { wake };
     let until = match &wake {
         Wake::Retry(due) => Some(*due),
-        Wake::Attempt { until, .. } | Wake::Approval { until, .. } | Wake::Outcome { until } => {
-            until.filter(|_| alive)
-        }
+        Wake::Attempt { until, .. }
+        | Wake::Approval { until, .. }
+        | Wake::Outcome { until }
+        | Wake::Topic { until, .. } => until.filter(|_| alive),
         Wake::Needs(_)
         | Wake::Children(_)
         | Wake::Slot(_)
@@ -195,6 +216,7 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
             "somebody who knows whether its last attempt did the work".to_owned(),
             format!("you: windlass settle {id} {} --done or --failed", task.id),
         ),
+        Wake::Topic { topic, .. } => (format!("a message on the topic {topic}"), windlass()),
         Wake::Choice { passed, of } => {
             (format!("the choice among its replicas: {passed} of {of} have passed"), windlass())
         }

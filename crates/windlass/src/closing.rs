@@ -56,7 +56,8 @@ fn verdict(state: &State, run: &Run, alive: bool) -> String {
             let reasons: Vec<&str> = run.pauses.keys().map(|reason| story::pause(*reason)).collect();
             format!(": {}", plural::list(&reasons))
         }
-        RunState::Waiting => ": only people can bring it forward".into(),
+        RunState::Waiting if run.waits_for_people() => ": only people can bring it forward".into(),
+        RunState::Waiting => ": it waits for what comes from outside".into(),
         RunState::Stopped => ": its engine is gone".into(),
         RunState::Running | RunState::Succeeded | RunState::Failed | RunState::Cancelled => String::new(),
     };

@@ -69,7 +69,9 @@ impl Progress {
                 progress.end(&task.id, is_failure(task.phase));
             } else if task.phase == Phase::BackingOff {
                 progress.backing_off.insert(task.id.clone());
-            } else if task.phase == Phase::Blocked && task.blocked != Some(BlockedOn::Select) {
+            } else if task.phase == Phase::Blocked
+                && matches!(task.blocked, Some(BlockedOn::Person | BlockedOn::Outcome))
+            {
                 progress.blocked.insert(task.id.clone());
             }
             if task.parent.is_some() {

@@ -71,6 +71,8 @@ fn fired(oracle: &Oracle, event: &Event, timer: TimerKind) -> Verdict {
             (Some(task.life.asked_at), Some(timeout.schedule_to_close.unwrap_or(ANSWER_BOUND)))
         }
         TimerKind::Answer => (Some(task.life.asked_at), Some(ANSWER_BOUND)),
+        // No draft waits for messages.
+        TimerKind::Wait => (None, None),
     };
     let Some(bound) = bound else { return demand(false, NAME, || format!("{} has no {timer:?}", task.id)) };
     let earliest = since.unwrap_or_default() + bound.ms;

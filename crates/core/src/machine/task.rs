@@ -21,7 +21,7 @@ pub enum Phase {
     Gating,
     /// It waits for the due time of the next attempt.
     BackingOff,
-    /// It waits for a person, or for the choice among its replicas.
+    /// It waits for a person, a message, or the choice among its replicas.
     Blocked,
     /// It waits for its children.
     Expanded,
@@ -46,6 +46,8 @@ pub enum Fact {
     Expanded,
     /// A person is asked.
     Asked,
+    /// It begins to wait for a message.
+    WaitBegan,
     /// An attempt started.
     Started,
     /// The attempt is to be ended.
@@ -107,6 +109,8 @@ impl Phase {
             (Self::Ready,      Fact::Started)        => Self::Running,
             (Self::Ready,      Fact::Expanded)       => Self::Expanded,
             (Self::Ready,      Fact::Asked)          => Self::Blocked,
+            (Self::Ready,      Fact::WaitBegan)      => Self::Blocked,
+            (Self::Ready,      Fact::Accepted)       => Self::Succeeded,
             (Self::Ready,      Fact::JoinUnmet)      => Self::Waiting,
             (Self::Ready,      Fact::Skipped)        => Self::Skipped,
             (Self::Ready,      Fact::Died)           => Self::Dead,
@@ -186,11 +190,12 @@ impl Phase {
 
 impl Fact {
     /// All facts, in the order of a life.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::JoinMet,
         Self::JoinUnmet,
         Self::Expanded,
         Self::Asked,
+        Self::WaitBegan,
         Self::Started,
         Self::StopRequested,
         Self::Reaped,

@@ -17,6 +17,7 @@ use super::node::{Entry, Node, Tree};
 use super::settings::Settings;
 use super::subplans;
 use super::tasks::{self, Needs};
+use super::waits;
 use super::{Agent, ForEach, Items, Limits, Repeat, Replicas, Select, Task, Work};
 use crate::id::{AgentName, TaskId};
 use crate::template::{Template, nearest};
@@ -85,6 +86,9 @@ pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut F
             }
         }
     }
+    if ground.options.around.is_none() && built.tasks.len() == entries.len() {
+        waits::warn_of_silence(entries, &built.tasks, findings);
+    }
     built.agents = settled.into_iter().filter_map(|(name, agent)| Some((name, agent?))).collect();
     built
 }
@@ -132,6 +136,7 @@ impl Builder<'_, '_> {
         }
         self.built.tasks.push(Task {
             id,
+            emits: waits::emits(&work),
             work,
             join,
             when,
@@ -139,7 +144,7 @@ impl Builder<'_, '_> {
             repeat,
             replicas,
             retry: layer.retry.settle(is_prompt),
-            timeout: layer.timeout.settle(is_prompt, node.get("approval").is_some()),
+            timeout: waits::bound(node, &layer.timeout).settle(is_prompt, node.get("approval").is_some()),
             rerun: layer.rerun.unwrap_or_default(),
             optional: tasks::is_true(node.get("optional")),
             cancel_rest,
@@ -161,6 +166,8 @@ impl Builder<'_, '_> {
             ("repeat", Spot::Between),
             ("inputs", Spot::Between),
             ("approval", Spot::Shown),
+            ("emit", Spot::Between),
+            ("wait_for", Spot::Match),
             ("prompt", Spot::Prompt),
             ("run", Spot::Attempt),
             ("env", Spot::Attempt),
@@ -207,6 +214,7 @@ impl Builder<'_, '_> {
             "run" => self.run(&work.value),
             "approval" => self.approval(&work.value, owner),
             "plan" => self.sub_plan(entry, &work.value, owner),
+            "emit" | "wait_for" => waits::read(entry, owner, self.places, self.findings),
             _ => None,
         }
     }
@@ -368,8 +376,9 @@ impl Builder<'_, '_> {
         Some(Replicas { count: count(Some(replicas))?, select })
     }
 
-    /// What a person is asked, they are asked once.
+    /// What a person is asked, they are asked once; and of messages there are no several to choose among.
     fn check_repeatable(&mut self, node: &Node<'_>, key: &str) {
+        waits::refuse_replicas(node, key, self.findings);
         if let (Some(_), Some(modifier)) = (node.get("approval"), node.get(key)) {
             let hint = "ask once, and let what follows need it".to_owned();
             let message = format!("an approval can't have `{key}`");

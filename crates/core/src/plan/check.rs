@@ -19,6 +19,8 @@ pub(super) enum Spot {
     Between,
     /// In what is shown to a person: `approval`.
     Shown,
+    /// In what looks at a message: `match`.
+    Match,
     /// In what an attempt is made of.
     Attempt,
     /// In an attempt's line of shell.
@@ -110,7 +112,7 @@ impl<'n> Templates<'n> {
         let place = match spot {
             Spot::Prompt => Place::Prompt,
             Spot::Shell => Place::Shell,
-            Spot::Before | Spot::Between | Spot::Shown | Spot::Attempt => Place::Content,
+            Spot::Before | Spot::Between | Spot::Shown | Spot::Match | Spot::Attempt => Place::Content,
         };
         let template = Template(source.to_owned());
         let references = template.references(place);
@@ -215,9 +217,17 @@ impl<'n> Templates<'n> {
                 let hint = "only what an attempt is made of can name it".to_owned();
                 Some((format!("there is no `{word}` here"), Some(hint)))
             }
-            Name::Input(_) | Name::Task(_) | Name::Item | Name::Index | Name::Attempt | Name::Feedback => {
-                None
+            Name::Data if spot != Spot::Match => {
+                let hint = "only the `match` of a `wait_for` sees a message".to_owned();
+                Some(("there is no `data` here".to_owned(), Some(hint)))
             }
+            Name::Input(_)
+            | Name::Task(_)
+            | Name::Item
+            | Name::Index
+            | Name::Attempt
+            | Name::Feedback
+            | Name::Data => None,
         }
     }
 

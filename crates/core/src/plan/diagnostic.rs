@@ -124,6 +124,8 @@ codes! {
     ClearSecret = "clear_secret" => "name the variable under `pass`, or under `secrets` of an agent",
     /// An agent that may change the folder that it was called in.
     SharedWorkspace = "shared_workspace" => "say `workspace: shared` there or under `defaults` if that is meant",
+    /// A topic that nothing emits.
+    SilentTopic = "silent_topic" => "let a task emit it, or say `external: true` where its messages come from elsewhere",
     /// More was found than is shown.
     More = "more" => "mend these first: some of the rest may go away with them",
 }

@@ -59,8 +59,8 @@ pub(super) static TASK: Shape = Shape {
         key("plan", Either(&[Text, Of(&MANAGED)]), "A sub-plan: a file, from the folder of the plan, or a manager that writes it."),
         key("inputs", Map(&Any), "The inputs of the sub-plan."),
         key("approval", Either(&[Template, Of(&APPROVAL)]), "What a person is asked to say yes or no to."),
-        later("emit", Of(&EMIT), "A message for those who wait for its topic."),
-        later("wait_for", Of(&WAIT), "A topic, a moment or a length of time to wait for."),
+        key("emit", Of(&EMIT), "A message for those who wait for its topic."),
+        key("wait_for", Of(&WAIT), "A topic, a moment or a length of time to wait for."),
         key("needs", TEXTS, "The tasks it depends on."),
         key("join", Either(&[Word(&["all", "any"]), COUNT]), "How many of them must have succeeded: all, any, or a number."),
         key("when", Condition, "It starts only if this is true; otherwise it is skipped."),
@@ -228,8 +228,8 @@ static EMIT: Shape = Shape {
     name: "emit", called: "an emit",
     about: "A message for those who wait for its topic.",
     fields: &[
-        must("topic", Template, "The topic."),
-        key("data", Any, "What it says."),
+        must("topic", Text, "The topic: letters, digits, and any of `_ . : / -`."),
+        key("data", Any, "What it says; null if nothing is said. Its texts are templates."),
     ],
 };
 
@@ -238,12 +238,12 @@ static WAIT: Shape = Shape {
     name: "wait_for", called: "a wait",
     about: "A topic, a moment or a length of time to wait for.",
     fields: &[
-        key("topic", Template, "The topic."),
-        key("match", Condition, "Which of its messages count: an expression over `data`."),
+        key("topic", Text, "The topic."),
+        key("match", Condition, "Which of its messages count: an expression over `data`; all if nothing is said."),
         key("since", Text, "Only what came after this task's success counts."),
         key("external", Truth, "Whether others than this run's tasks may emit it."),
-        key("at", Text, "A moment, in RFC 3339."),
-        key("after", Length(false), "A length of time."),
+        later("at", Text, "A moment, in RFC 3339."),
+        later("after", Length(false), "A length of time."),
     ],
 };
 

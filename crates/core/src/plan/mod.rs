@@ -24,6 +24,7 @@ mod source;
 mod subplans;
 mod tasks;
 mod toml;
+mod waits;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -98,6 +99,9 @@ pub struct Task {
     pub dir: Option<Template>,
     /// The most memory that its processes may use together, in bytes.
     pub memory_bytes_max: Option<u64>,
+    /// The topics on which it, or a task of the plan that it is, emits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emits: Vec<String>,
 }
 
 /// What a task does: one of these.
@@ -124,6 +128,32 @@ pub enum Work {
     },
     /// A plan of its own, whose tasks are the children.
     Plan(SubPlan),
+    /// A message for those who wait for its topic.
+    Emit {
+        /// The topic.
+        topic: String,
+        /// What it says; texts are templates.
+        data: serde_json::Value,
+    },
+    /// Nothing, until something comes.
+    Wait(WaitFor),
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitFor {
+    /// A message.
+    Topic {
+        /// Its topic.
+        topic: String,
+        /// Which messages count: a condition over `data`; none is all.
+        matches: Option<Template>,
+        /// Only what came after this task's success counts, a place in [`Plan::tasks`].
+        since: Option<usize>,
+        /// Whether others than tasks of the run may emit it.
+        external: bool,
+    },
 }
 
 /// A plan within a plan.
@@ -204,7 +234,12 @@ impl Work {
     pub fn sub_plan(&self) -> Option<&Plan> {
         match self {
             Self::Plan(sub) => Some(&sub.plan),
-            Self::Prompt { .. } | Self::Argv(_) | Self::Shell(_) | Self::Approval { .. } => None,
+            Self::Prompt { .. }
+            | Self::Argv(_)
+            | Self::Shell(_)
+            | Self::Approval { .. }
+            | Self::Emit { .. }
+            | Self::Wait(_) => None,
         }
     }
 }

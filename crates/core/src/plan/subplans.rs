@@ -35,7 +35,7 @@ pub(super) struct Site<'s> {
 }
 
 /// What says something of attempts, which a task that is a plan has none of.
-const OF_ATTEMPTS: [&str; 10] =
+pub(super) const OF_ATTEMPTS: [&str; 10] =
     ["agent", "retry", "timeout", "rerun", "output", "env", "pass", "dir", "memory", "workspace"];
 
 /// What only the run's own plan can say.

@@ -393,6 +393,10 @@ impl<'t> Reader<'t> {
                 self.found.feedback = true;
                 self.uses(Name::Feedback, chain.root_span);
             }
+            ("data", _) => {
+                self.found.data = true;
+                self.uses(Name::Data, chain.root_span);
+            }
             (unknown, _) => self.unknown(unknown, chain.root_span),
         }
     }

@@ -95,6 +95,8 @@ pub enum Name {
     Attempt,
     /// The findings about the attempt before.
     Feedback,
+    /// What a message says.
+    Data,
 }
 
 /// Where a template uses a name.
@@ -135,6 +137,8 @@ pub struct References {
     pub attempt: bool,
     /// Whether it uses `feedback`.
     pub feedback: bool,
+    /// Whether it uses `data`.
+    pub data: bool,
     /// Whether it uses `plan.dir`.
     pub plan_dir: bool,
     /// Whether it uses `run.id`.

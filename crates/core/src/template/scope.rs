@@ -42,6 +42,10 @@ pub trait Scope {
     fn feedback(&self) -> Option<&str> {
         None
     }
+    /// What the message says that is looked at.
+    fn message(&self) -> Option<&Value> {
+        None
+    }
 }
 
 /// A task as templates see it.
@@ -145,6 +149,9 @@ pub(super) fn context(
     }
     if references.feedback {
         names.insert("feedback", scope.feedback().map_or_else(|| Live::from(()), Live::from));
+    }
+    if let (true, Some(data)) = (references.data, scope.message()) {
+        names.insert("data", values::live(data));
     }
     Live::from_pairs(names)
 }

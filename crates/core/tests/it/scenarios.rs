@@ -323,6 +323,8 @@ fn event(event: &Event, now: Time) -> String {
         Event::TaskDead { error, .. } => format!(" {}: {}", error.kind, error.message),
         Event::PauseRequested { reason, .. } | Event::RunPaused { reason, .. } => format!(" {reason:?}"),
         Event::RunFinished { outcome, .. } => format!(" {outcome:?}"),
+        Event::TopicEmitted { topic, data, .. } => format!(" {topic} {data}"),
+        Event::WaitSatisfied { topic, from, .. } => format!(" {topic} of {from}"),
         Event::ApprovalRequested { text, .. } => format!(" {text:?}"),
         Event::ApprovalGiven { answer, .. } => format!(" {answer:?}"),
         Event::ClockJumped { by_ms, suspended_ms } => format!(" by={by_ms} suspended={suspended_ms}"),

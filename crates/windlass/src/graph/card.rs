@@ -170,6 +170,20 @@ pub(super) fn shape(to: &mut String, kind: Kind, class: &str, (x, y, wide, high)
                 "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{high}\" rx=\"{round}\"/>"
             )
         }
+        Kind::Emit => {
+            let (right, below, half, outer) = (x + wide, y + high, y + high / 2, x + wide - ENDS - 4);
+            write!(
+                to,
+                "<path class=\"{class}\" d=\"M{x},{y}L{outer},{y}L{right},{half}L{outer},{below}L{x},{below}Z\"/>"
+            )
+        }
+        Kind::Wait => {
+            let (right, below, half, inner) = (x + wide, y + high, y + high / 2, x + ENDS + 4);
+            write!(
+                to,
+                "<path class=\"{class}\" d=\"M{x},{y}L{right},{y}L{right},{below}L{x},{below}L{inner},{half}Z\"/>"
+            )
+        }
         Kind::Approval => {
             let (right, below, half) = (x + wide, y + high, y + high / 2);
             let (inner, outer) = (x + ENDS + 4, right - ENDS - 4);

@@ -28,6 +28,8 @@ pub(crate) fn draw(graph: &Graph) -> String {
             Kind::Command | Kind::Prompt | Kind::Fold => "box",
             Kind::Approval => "hexagon",
             Kind::Plan => "box3d",
+            Kind::Emit => "rarrow",
+            Kind::Wait => "cds",
         };
         let rounded = if node.kind == Kind::Prompt && !node.is_parent() { ",rounded" } else { "" };
         let dashed = if node.optional { ",dashed" } else { "" };

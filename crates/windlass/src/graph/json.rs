@@ -27,6 +27,8 @@ fn task(graph: &Graph, node: &Node) -> Value {
         Kind::Prompt => "prompt",
         Kind::Approval => "approval",
         Kind::Plan => "plan",
+        Kind::Emit => "emit",
+        Kind::Wait => "wait_for",
         Kind::Fold => "several",
     };
     let mut task = json!({

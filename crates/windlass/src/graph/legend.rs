@@ -101,6 +101,8 @@ fn entries(graph: &Graph) -> Vec<(Draw, &'static str)> {
             Kind::Prompt => "prompt to an agent",
             Kind::Approval => "question to a person",
             Kind::Plan => "plan of its own",
+            Kind::Emit => "message",
+            Kind::Wait => "wait",
             Kind::Fold => "several tasks",
         };
         let draw = move |to: &mut String, (x, y)| shape(to, kind, "box idle", (x, y - 11, 26, 14));

@@ -53,6 +53,8 @@ fn shape(node: &Node) -> (&'static str, &'static str) {
         Kind::Prompt => ("(", ")"),
         Kind::Approval => ("{{", "}}"),
         Kind::Plan => ("[[", "]]"),
+        Kind::Emit => ("[/", "/]"),
+        Kind::Wait => (">", "]"),
     }
 }
 

@@ -65,6 +65,10 @@ pub(crate) enum Kind {
     Approval,
     /// A plan of its own.
     Plan,
+    /// A message for those who wait for its topic.
+    Emit,
+    /// A wait for a message.
+    Wait,
     /// Several tasks drawn as one, since there are too many.
     Fold,
 }
@@ -233,6 +237,8 @@ impl Node {
             Work::Prompt { .. } => Kind::Prompt,
             Work::Approval { .. } => Kind::Approval,
             Work::Plan(_) => Kind::Plan,
+            Work::Emit { .. } => Kind::Emit,
+            Work::Wait(_) => Kind::Wait,
         };
         let condition = |when: &str| {
             let bare = when.trim().strip_prefix("{{").and_then(|when| when.strip_suffix("}}"));

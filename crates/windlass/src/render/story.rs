@@ -61,6 +61,9 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         Event::TaskBlocked { on: BlockedOn::Select, .. } => {
             (DIM, "passed", "the choice among the replicas is open".into())
         }
+        Event::TaskBlocked { topic: Some(topic), .. } => (DIM, "waits", format!("for {topic}")),
+        Event::TopicEmitted { topic, .. } => (DIM, "emits", topic.clone()),
+        Event::WaitSatisfied { topic, from, .. } => (DIM, "heard", format!("{topic} from {from}")),
         Event::ApprovalRequested { run, task, id, text: asked, .. } => {
             let answer = format!("windlass approve {run} {task} --id {id}");
             (WARNING, "asks", format!("{}  {}", text::first_line(asked), paint(HINT, &answer)))

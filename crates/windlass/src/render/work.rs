@@ -1,6 +1,6 @@
 //! What a task does, in a line. Never: its state.
 
-use windlass_core::plan::Work;
+use windlass_core::plan::{WaitFor, Work};
 
 use crate::render::plural::count;
 use crate::render::text;
@@ -15,6 +15,8 @@ pub(crate) fn what(work: &Work) -> String {
         }
         Work::Shell(line) => text::first_line(line.0.as_str()),
         Work::Plan(sub) => format!("plan {}: {}", sub.file, count(sub.plan.tasks.len() as u64, "task")),
+        Work::Emit { topic, .. } => format!("emits {topic}"),
+        Work::Wait(WaitFor::Topic { topic, .. }) => format!("waits for {topic}"),
         Work::Approval { text: asked, .. } => format!("a person: {}", text::first_line(asked.0.as_str())),
     }
 }

@@ -28,6 +28,7 @@ mod turns;
 mod two;
 mod usage;
 mod values;
+mod waits;
 mod yes;
 
 /// Compares a text with its snapshot; what differs from run to run is taken out.

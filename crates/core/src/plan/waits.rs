@@ -1,0 +1,172 @@
+//! Tasks that emit a message, and tasks that wait for one. Never: an expression for a topic, since who can wake whom is
+//! known before a run starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check::Owner;
+use super::diagnostic::{Code, Findings, Mark};
+use super::layers::TimeoutLayer;
+use super::node::{Entry, Node, Tree};
+use super::subplans::OF_ATTEMPTS;
+use super::{Plan, Task, WaitFor, Work, tasks};
+use crate::template::nearest;
+
+/// How long the name of a topic may be, in bytes.
+const TOPIC_BYTES_MAX: usize = 128;
+
+/// What a task is that emits or waits.
+pub(super) fn read(
+    entry: &Entry<'_>,
+    owner: Owner<'_>,
+    places: &BTreeMap<&str, usize>,
+    findings: &mut Findings,
+) -> Option<Work> {
+    let node = &entry.value;
+    if let Some(emit) = node.get("emit") {
+        refuse_settings(node, "emit", findings);
+        let topic = topic(emit.get("topic")?, findings)?;
+        return Some(Work::Emit { topic, data: emit.get("data").map(Node::json).unwrap_or_default() });
+    }
+    let wait = node.get("wait_for")?;
+    refuse_settings(node, "wait_for", findings);
+    let Some(written) = wait.get("topic") else {
+        let hint = "name one: `wait_for: { topic: built }`".to_owned();
+        findings.error(Code::MissingKey, wait.at, "a wait needs a `topic`", Some(hint));
+        return None;
+    };
+    let topic = topic(written, findings)?;
+    let matches = tasks::condition("match", wait.get("match"), findings);
+    let since = match wait.get("since") {
+        Some(since) => Some(needed(since, owner, places, findings)?),
+        None => None,
+    };
+    let external = matches!(wait.get("external").map(|node| &node.tree), Some(Tree::Bool(true)));
+    Some(Work::Wait(WaitFor::Topic { topic, matches, since, external }))
+}
+
+/// The name of a topic.
+fn topic(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
+    let name = node.text()?;
+    let mut bytes = name.bytes();
+    let begins = bytes.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_');
+    let is_name = begins && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte));
+    let (message, hint) = if name.contains("{{") || name.contains("{%") {
+        let hint = "name it as it is, put what differs into `data`, and let `match` look at that: \
+                    who can emit a topic must be known before the plan starts";
+        ("a topic can't be an expression".to_owned(), hint)
+    } else if name.len() > TOPIC_BYTES_MAX {
+        (format!("the name of a topic has at most {TOPIC_BYTES_MAX} characters"), "take a shorter one")
+    } else if !is_name {
+        let hint =
+            "names are letters, digits and any of `_ . : / -`, and begin with a letter, a digit or `_`";
+        (format!("`{name}` can't be the name of a topic"), hint)
+    } else {
+        return Some(name.to_owned());
+    };
+    findings.error(Code::BadName, node.at, message, Some(hint.to_owned()));
+    None
+}
+
+/// The task after whose success messages count.
+fn needed(
+    node: &Node<'_>,
+    owner: Owner<'_>,
+    places: &BTreeMap<&str, usize>,
+    findings: &mut Findings,
+) -> Option<usize> {
+    let name = node.text()?;
+    match places.get(name) {
+        Some(place) if owner.needs.contains(place) => return Some(*place),
+        Some(_) => {
+            let message = format!("`{}` waits since `{name}` without needing it", owner.name);
+            let hint = format!("add it: `needs: [{name}]`");
+            findings.error(Code::MissingNeed, node.at, message, Some(hint));
+        }
+        None => tasks::no_such_task(name, node.at, places, findings),
+    }
+    None
+}
+
+/// Reports what says something of attempts, of which a task has none that emits or waits. The limit of a wait is its
+/// `timeout`.
+fn refuse_settings(node: &Node<'_>, work: &str, findings: &mut Findings) {
+    let is_bound = |key: &str| key == "timeout" && work == "wait_for";
+    for entry in node.entries() {
+        let key = entry.key.as_ref();
+        if OF_ATTEMPTS.contains(&key) && !is_bound(key) {
+            let message = format!("`{key}` says nothing beside `{work}`");
+            let hint = "leave it out: nothing is started for such a task".to_owned();
+            findings.error(Code::BadValue, entry.at, message, Some(hint));
+        }
+    }
+}
+
+/// Reports replicas of a task that emits or waits.
+pub(super) fn refuse_replicas(node: &Node<'_>, key: &str, findings: &mut Findings) {
+    let Some(replicas) = node.get(key).filter(|_| key == "replicas") else { return };
+    let (message, hint) = if node.get("emit").is_some() {
+        ("an emit can't have `replicas`", "emit once; for several messages there is `for_each`")
+    } else if node.get("wait_for").is_some() {
+        ("a wait can't have `replicas`", "wait once, and let what follows need it")
+    } else {
+        return;
+    };
+    findings.error(Code::BadValue, replicas.at, message, Some(hint.to_owned()));
+}
+
+/// The limits of time of a task: a bare `timeout` of a wait is that of the whole wait.
+pub(super) fn bound(node: &Node<'_>, limits: &TimeoutLayer) -> TimeoutLayer {
+    let own = node.get("timeout").filter(|own| node.get("wait_for").is_some() && own.text().is_some());
+    let bare = own.and_then(|own| TimeoutLayer::read(own).start_to_close);
+    TimeoutLayer { schedule_to_close: bare.or(limits.schedule_to_close), ..limits.clone() }
+}
+
+/// The topics on which a task emits.
+pub(super) fn emits(work: &Work) -> Vec<String> {
+    match work {
+        Work::Emit { topic, .. } => vec![topic.clone()],
+        Work::Plan(sub) => {
+            let all: BTreeSet<&String> = sub.plan.tasks.iter().flat_map(|task| &task.emits).collect();
+            all.into_iter().cloned().collect()
+        }
+        Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) | Work::Approval { .. } | Work::Wait(_) => {
+            Vec::new()
+        }
+    }
+}
+
+/// Warns of topics that are waited for and that nothing emits.
+pub(super) fn warn_of_silence(entries: &[Entry<'_>], tasks: &[Task], findings: &mut Findings) {
+    let emitted: BTreeSet<&str> = tasks.iter().flat_map(|task| &task.emits).map(String::as_str).collect();
+    for (entry, task) in entries.iter().zip(tasks) {
+        let mut heard = Vec::new();
+        waited_for(task, &mut heard);
+        for topic in heard.into_iter().filter(|topic| !emitted.contains(topic)) {
+            let hint = nearest(topic, emitted.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            let message = format!("nothing emits the topic `{topic}`, which `{}` waits for", entry.key);
+            findings.warning(Code::SilentTopic, mark(entry), message, hint);
+        }
+    }
+}
+
+/// The topics that a task, or a task of the plan that it is, waits for.
+fn waited_for<'t>(task: &'t Task, heard: &mut Vec<&'t str>) {
+    match &task.work {
+        Work::Wait(WaitFor::Topic { topic, external: false, .. }) => heard.push(topic),
+        Work::Plan(sub) => {
+            let plan: &Plan = &sub.plan;
+            plan.tasks.iter().for_each(|task| waited_for(task, heard));
+        }
+        Work::Prompt { .. }
+        | Work::Argv(_)
+        | Work::Shell(_)
+        | Work::Approval { .. }
+        | Work::Emit { .. }
+        | Work::Wait(_) => {}
+    }
+}
+
+fn mark(entry: &Entry<'_>) -> Mark {
+    let topic = entry.value.get("wait_for").and_then(|wait| wait.get("topic"));
+    topic.or_else(|| entry.value.get("plan")).map_or(entry.at, |node| node.at)
+}

@@ -1,0 +1,105 @@
+//! Tasks that emit messages and tasks that wait for them, as a user meets them.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+
+fn task<'a>(show: &'a Value, id: &str) -> &'a Value {
+    let tasks = show["tasks"].as_array().expect("a list");
+    tasks.iter().find(|task| task["id"] == id).unwrap_or_else(|| panic!("no {id} in {show}"))
+}
+
+const BUILT: &str = r#"
+tasks:
+  build: { run: "cat gate" }
+  tell: { needs: [build], emit: { topic: built, data: { tag: "{{ tasks.build.output }}" } } }
+  early: { wait_for: { topic: built, match: "{{ data.tag == 'v2' }}" } }
+  late: { needs: [tell], wait_for: { topic: built } }
+  use: { needs: [early, late], run: "echo {{ tasks.early.output.tag }} {{ tasks.late.output.tag }} > proof" }
+"#;
+
+#[test]
+fn a_message_wakes_all_who_wait_for_it_and_is_what_they_give() {
+    let desk = Desk::with(BUILT);
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   build");
+    let early = task(&desk.json(&["show", "last", "--json"]), "early").clone();
+    assert_eq!(early["state"], "blocked");
+    let wait = desk.json(&["show", "last", "early", "--why", "--json"])["tasks"][0]["waits"][0].clone();
+    assert_eq!(wait["on"], "a message on the topic built");
+    assert!(wait["until"].is_string(), "{wait}");
+    desk.write("gate", "v2");
+    let done = running.end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.read("proof"), "v2 v2\n");
+    let show = desk.json(&["show", "last", "--json"]);
+    for id in ["tell", "early", "late"] {
+        assert_eq!(task(&show, id)["output"], json!({ "tag": "v2" }), "{id}");
+    }
+    let events = desk.windlass(&["events", "last", "--json"]).out;
+    let satisfied = events.lines().filter(|line| line.contains("wait_satisfied")).count();
+    assert_eq!(satisfied, 2, "{events}");
+}
+
+#[test]
+fn a_message_is_not_lost_when_the_engine_is_killed_before_or_after_it() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  tell: { emit: { topic: t, data: 1 } }
+  mark: { needs: [tell], run: "cat gate" }
+  more: { needs: [mark], emit: { topic: t, data: 2 } }
+  one: { needs: [mark], wait_for: { topic: t } }
+  two: { wait_for: { topic: t, match: "{{ data == 2 }}" } }
+"#,
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   mark");
+    running.signal(Signal::KILL);
+    running.end();
+    let mut resumed = desk.start(&["resume", "last"]);
+    resumed.wait_for("started   mark");
+    desk.open_gate("gate");
+    let done = resumed.end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let show = desk.json(&["show", "last", "--json"]);
+    assert_eq!((&task(&show, "one")["output"], &task(&show, "two")["output"]), (&json!(1), &json!(2)));
+}
+
+#[test]
+fn a_wait_whose_time_is_over_is_dead_and_says_what_did_not_come() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  never: { wait_for: { topic: t, external: true }, timeout: 10ms }
+  after: { needs: [never], run: "true" }
+"#,
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let show = desk.json(&["show", "last", "--json"]);
+    let error = &task(&show, "never")["error"];
+    assert_eq!(error["kind"], "expired");
+    assert!(error["message"].as_str().is_some_and(|said| said.contains("topic `t` within 10ms")), "{error}");
+    assert_eq!(task(&show, "after")["state"], "skipped");
+}
+
+#[test]
+fn check_warns_of_a_topic_that_nothing_emits() {
+    let desk = Desk::with(
+        "
+tasks:
+  tell: { emit: { topic: build/done } }
+  hear: { wait_for: { topic: build/dome } }
+  other: { wait_for: { topic: elsewhere, external: true } }
+",
+    );
+    let checked = desk.windlass(&["check", "plan.yaml"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.all());
+    assert!(checked.err.contains("nothing emits the topic `build/dome`"), "{}", checked.all());
+    assert!(checked.err.contains("did you mean `build/done`?"), "{}", checked.all());
+    assert!(!checked.err.contains("elsewhere"), "{}", checked.all());
+}
