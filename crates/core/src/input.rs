@@ -256,6 +256,9 @@ pub enum Rejection {
     /// What it would leave in the journal is larger than a record may be.
     #[error("it is too long: a record of the journal holds 256 KiB")]
     TooLarge,
+    /// More is asked of the engine than it can take in.
+    #[error("the engine has as many commands before it as it can take in: try again in a moment")]
+    Busy,
     /// The engine that was asked ends, and takes on nothing.
     #[error("the engine is ending")]
     Ending,

@@ -24,10 +24,11 @@ use windlass_journal::sqlite::SqliteJournal;
 
 use crate::clock::{self, Clock, Jump};
 use crate::error::EngineError;
-use crate::handle::{Handle, random};
+use crate::handle::{COMMANDS_MAX, Handle, random};
 use crate::hands::Hands;
 use crate::inbox::{Message, Question};
 use crate::recover;
+use crate::room::Room;
 use crate::snapshots::Snapshots;
 use crate::turn::{Letter, Outside as _, turn};
 
@@ -113,7 +114,12 @@ impl Engine {
         let (clock, set_back) = Clock::start(state.now, clock::shown());
         Ok(Self {
             hands: Hands::new(sender.clone(), Arc::clone(&blobs), swept),
-            handle: Handle { inbox: sender, blobs },
+            handle: Handle {
+                inbox: sender,
+                blobs,
+                home: home.path().into(),
+                room: Room::for_at_most(COMMANDS_MAX),
+            },
             core: Core::new(state, options.slots),
             clock,
             set_back,
@@ -259,11 +265,11 @@ impl Engine {
         self.look_at_disk(&mut mail.letters)?;
         while let Some(message) = next.take().or_else(|| self.inbox.try_recv().ok()) {
             match message {
-                Message::Command(command, reply) if self.draining && takes_on(&command) => {
+                Message::Command(command, reply, _) if self.draining && takes_on(&command) => {
                     // Where the asker has gone, nobody needs the answer.
                     reply.send(Answer::Refused(Rejection::Ending)).unwrap_or_default();
                 }
-                Message::Command(command, reply) => {
+                Message::Command(command, reply, _place) => {
                     self.draining |= matches!(command.ask, Ask::Drain { .. });
                     mail.letters
                         .push(Letter { reply: Some(reply), ..self.letter(Input::Command(*command))? });
@@ -273,7 +279,7 @@ impl Engine {
                     mail.letters.push(self.letter(Input::Report(report))?);
                 }
                 Message::Query(question) => mail.questions.push(question),
-                Message::Subscribe(subscriber) => self.hands.subscribe(subscriber),
+                Message::Subscribe(feeder) => self.hands.subscribe(feeder),
                 Message::Fatal(error) => return Err(error),
             }
             if mail.letters.len() >= TURN_LETTERS_MAX || mail.bytes >= TURN_BYTES_MAX {

@@ -2,10 +2,10 @@
 //! Never: the journal itself.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Sender};
 
-use windlass_core::event::Record;
 use windlass_core::id::{CommandId, Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Rejection, Submission};
 use windlass_core::plan::Plan;
@@ -13,14 +13,22 @@ use windlass_core::state::State;
 use windlass_journal::blob::{Blobs, FolderBlobs};
 
 use crate::error::{EngineError, Gone};
+use crate::feed::{self, Feed};
 use crate::inbox::Message;
+use crate::room::Room;
 
 /// A way to an engine on another thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) inbox: Sender<Message>,
     pub(crate) blobs: Arc<FolderBlobs>,
+    pub(crate) home: Arc<Path>,
+    /// Room for the commands in the inbox.
+    pub(crate) room: Arc<Room>,
 }
+
+/// How many commands may wait for the engine at once.
+pub(crate) const COMMANDS_MAX: usize = 8192;
 
 /// A plan with its surroundings, on its way to become a run.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -40,14 +48,19 @@ pub struct NewRun {
 }
 
 impl Handle {
-    /// Asks for something; returns once the answer is durable.
+    /// Asks for something; returns once the answer is durable, or at once where too much is asked already.
     ///
     /// # Errors
     /// When the engine ended before it answered, or is ending and takes on nothing: to the one who asks both are the
     /// same. Whether the command was carried out is in the journal, under its id.
     pub fn submit(&self, command: Command) -> Result<Answer, Gone> {
+        let place = self.room.try_enter();
+        // To tell it to end there is always room.
+        if place.is_none() && !matches!(command.ask, Ask::Drain { .. }) {
+            return Ok(Answer::Refused(Rejection::Busy));
+        }
         let (reply, answer) = mpsc::sync_channel(1);
-        self.inbox.send(Message::Command(Box::new(command), reply)).map_err(|_| Gone)?;
+        self.inbox.send(Message::Command(Box::new(command), reply, place)).map_err(|_| Gone)?;
         match answer.recv() {
             Ok(Answer::Refused(Rejection::Ending)) | Err(_) => Err(Gone),
             Ok(answer) => Ok(answer),
@@ -105,11 +118,11 @@ impl Handle {
     }
 
     /// Every batch of records from here on, each once it is durable. Ends with the engine.
-    pub fn subscribe(&self) -> Receiver<Arc<[Record]>> {
-        let (batches, receiver) = mpsc::channel();
-        // Where the engine has ended the receiver ends at once.
-        self.inbox.send(Message::Subscribe(batches)).unwrap_or_default();
-        receiver
+    pub fn subscribe(&self) -> Feed {
+        let (feeder, feed) = feed::feed(Arc::clone(&self.home));
+        // Where the engine has ended the feed ends at once.
+        self.inbox.send(Message::Subscribe(feeder)).unwrap_or_default();
+        feed
     }
 
     /// Whether a body lies in the home.
@@ -125,4 +138,53 @@ pub fn random() -> Result<u64, EngineError> {
         |errno: rustix::io::Errno| EngineError::System { doing: "get random numbers", source: errno.into() };
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).map_err(failed)?;
     Ok(u64::from_ne_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(ask: Ask) -> Command {
+        Command { id: CommandId("one".into()), by: "test".into(), ask }
+    }
+
+    #[test]
+    fn where_too_much_is_asked_commands_are_refused_and_reports_and_the_end_are_not() {
+        let (inbox, messages) = mpsc::channel();
+        let handle = Handle {
+            inbox: inbox.clone(),
+            blobs: Arc::new(FolderBlobs::new(Path::new("/nowhere"))),
+            home: Path::new("/nowhere").into(),
+            room: Room::for_at_most(COMMANDS_MAX),
+        };
+        let pause = || command(Ask::Pause { run: RunId::from_random(1) });
+        let taken: Vec<_> =
+            (0..COMMANDS_MAX).map(|_| handle.room.try_enter().expect("there is room")).collect();
+        let busy = handle.submit(pause()).expect("an answer");
+        assert_eq!(busy, Answer::Refused(Rejection::Busy));
+        assert!(messages.try_recv().is_err(), "it does not reach the engine");
+        std::thread::scope(|scope| {
+            let engine = scope.spawn(move || {
+                messages
+                    .iter()
+                    .take(2)
+                    .map(|message| match message {
+                        Message::Command(command, reply, _) => {
+                            reply.send(Answer::Accepted).expect("somebody waits");
+                            matches!(command.ask, Ask::Drain { .. })
+                        }
+                        Message::Report(_)
+                        | Message::Query(_)
+                        | Message::Subscribe(_)
+                        | Message::Fatal(_) => panic!("a command"),
+                    })
+                    .collect::<Vec<bool>>()
+            });
+            let drain = handle.submit(command(Ask::Drain { at_once: false }));
+            assert_eq!(drain, Ok(Answer::Accepted));
+            drop(taken);
+            assert_eq!(handle.submit(pause()), Ok(Answer::Accepted));
+            assert_eq!(engine.join().expect("it answers"), [true, false]);
+        });
+    }
 }

@@ -18,6 +18,7 @@ use windlass_worker::{Blobs, Settings, Supervisor, Surroundings, settle};
 
 use crate::desk::Desk;
 use crate::error::EngineError;
+use crate::feed::{self, Feeder};
 use crate::inbox::Message;
 use crate::turn::Outside;
 
@@ -26,7 +27,7 @@ pub(crate) struct Hands {
     inbox: Sender<Message>,
     blobs: Arc<FolderBlobs>,
     supervisor: Option<Supervisor>,
-    subscribers: Vec<Sender<Arc<[Record]>>>,
+    feeders: Vec<Feeder>,
     desk: Option<Desk>,
     env: BTreeMap<Digest, Arc<BTreeMap<String, String>>>,
     unknown: Vec<LostAttempt>,
@@ -44,7 +45,7 @@ impl Hands {
             inbox,
             blobs,
             supervisor: None,
-            subscribers: Vec::new(),
+            feeders: Vec::new(),
             desk: None,
             env: BTreeMap::new(),
             unknown: Vec::new(),
@@ -61,8 +62,8 @@ impl Hands {
         Ok(())
     }
 
-    pub(crate) fn subscribe(&mut self, subscriber: Sender<Arc<[Record]>>) {
-        self.subscribers.push(subscriber);
+    pub(crate) fn subscribe(&mut self, feeder: Feeder) {
+        self.feeders.push(feeder);
     }
 
     /// The attempts of lower epochs whose fate was asked for: the old keeper is gone and the sweep was done before the
@@ -188,8 +189,9 @@ impl Outside for Hands {
     }
 
     fn publish(&mut self, _: &State, records: &Arc<[Record]>) {
-        if !records.is_empty() {
-            self.subscribers.retain(|subscriber| subscriber.send(Arc::clone(records)).is_ok());
+        if !records.is_empty() && !self.feeders.is_empty() {
+            let bytes = feed::bytes_of(records);
+            self.feeders.retain(|feeder| feeder.feed(records, bytes));
         }
     }
 

@@ -1,27 +1,27 @@
 //! What reaches the engine's thread. Never: an order among those who send; what arrives first is taken first.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::mpsc::SyncSender;
 
-use windlass_core::event::Record;
 use windlass_core::input::{Answer, Command, Report};
 use windlass_core::state::State;
 
 use crate::error::EngineError;
+use crate::feed::Feeder;
+use crate::room::Place;
 
 /// A question about the state, answered between turns, when everything in it is durable.
 pub(crate) type Question = Box<dyn FnOnce(&State) + Send>;
 
 /// Something for the engine's thread.
 pub(crate) enum Message {
-    /// Somebody asks, and waits.
-    Command(Box<Command>, SyncSender<Answer>),
-    /// A driver reports.
+    /// Somebody asks, and waits. So many may: a place goes with each.
+    Command(Box<Command>, SyncSender<Answer>, Option<Place>),
+    /// A driver reports: it is never refused.
     Report(Report),
     /// Somebody wants to know.
     Query(Question),
     /// Somebody wants to see every batch from here on.
-    Subscribe(Sender<Arc<[Record]>>),
+    Subscribe(Feeder),
     /// A driver met a failure after which nobody may go on.
     Fatal(EngineError),
 }

@@ -14,11 +14,13 @@ mod desk;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+pub mod feed;
 pub mod handle;
 mod hands;
 mod inbox;
 pub mod reading;
 pub mod recover;
+pub mod room;
 mod snapshots;
 pub mod turn;
 

@@ -2,7 +2,7 @@
 //! Never: writing, or a lock.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use windlass_core::event::Record;
@@ -10,9 +10,8 @@ use windlass_core::evolve::evolve;
 use windlass_core::id::{Digest, Seq};
 use windlass_core::state::State;
 use windlass_journal::blob::Blobs as _;
-use windlass_journal::error::JournalError;
 use windlass_journal::lock::{self, Owner};
-use windlass_journal::reader::Reader;
+use windlass_journal::reader::{self, Reader};
 use windlass_journal::record;
 
 use crate::engine::BUILD;
@@ -21,7 +20,6 @@ use crate::recover;
 
 /// A home that is read.
 pub struct Reading {
-    home: PathBuf,
     reader: Reader,
     state: State,
 }
@@ -31,7 +29,7 @@ impl Reading {
     pub fn open(home: &Path) -> Result<Self, EngineError> {
         let reader = Reader::open(home, BUILD)?;
         let (state, _) = reader.newest_snapshot().and_then(recover::read).unwrap_or_default();
-        let mut reading = Self { home: home.to_owned(), reader, state };
+        let mut reading = Self { reader, state };
         reading.catch_up(&mut |_, _| {})?;
         Ok(reading)
     }
@@ -81,36 +79,37 @@ impl Reading {
         })?)
     }
 
-    /// Takes in what is new and waits for more, until told to stop: each record is shown with the state after it, and
-    /// between them `idle` is asked with whether an engine is alive, at the latest after `longest`.
+    /// Takes in what is new and waits for more, until told to stop: each record comes with the state after it, and in
+    /// between, at the latest after `longest`, comes word that there is no more.
     pub fn follow(
         &mut self,
         longest: Duration,
-        each: &mut dyn FnMut(&Record, &State) -> ControlFlow<()>,
-        idle: &mut dyn FnMut(&State, bool) -> ControlFlow<()>,
+        hear: &mut dyn FnMut(Heard<'_>, &State) -> ControlFlow<()>,
     ) -> Result<(), EngineError> {
-        let watch = self.reader.watch()?;
-        loop {
-            // Looked at before the records: of a dead engine they are all there.
-            let alive = self.reader.is_live()?;
-            let mut flow = ControlFlow::Continue(());
-            let state = &mut self.state;
-            self.reader.replay(state.head, &mut |record| {
+        let state = &mut self.state;
+        let followed = self.reader.follow(state.head, longest, &mut |heard| match heard {
+            reader::Heard::Record(record) => {
                 evolve(state, &record);
-                flow = each(&record, state);
-                flow
-            })?;
-            self.state.fresh.clear();
-            if flow.is_break() || idle(&self.state, alive).is_break() {
-                return Ok(());
+                // Only an engine looks at what became ready.
+                state.fresh.clear();
+                hear(Heard::Record(&record), state)
             }
-            watch.wait(longest).map_err(|source| JournalError::Io {
-                doing: "watch",
-                path: self.home.clone(),
-                source,
-            })?;
-        }
+            reader::Heard::NoMore { is_live } => hear(Heard::NoMore { is_live }, state),
+        });
+        Ok(followed?)
     }
+}
+
+/// What reaches one who follows a home.
+#[derive(Clone, Copy, Debug)]
+pub enum Heard<'a> {
+    /// A record.
+    Record(&'a Record),
+    /// There is no more by now.
+    NoMore {
+        /// Whether an engine had the home open.
+        is_live: bool,
+    },
 }
 
 /// Who says to have the home open, or had it last.

@@ -158,31 +158,43 @@ impl Reader {
         Ok(Watch { watch: watch.map_err(JournalError::io("watch", &self.home))? })
     }
 
-    /// Hands over every record after a place, and then each new one once it is there. Between them `idle` is asked,
-    /// at the latest after `longest`, whether to wait for more; it may look at [`Reader::is_live`].
+    /// Hands over every record after a place, and then each new one once it is there, until told to stop. In between,
+    /// at the latest after `longest`, it says that there is no more.
     pub fn follow(
         &mut self,
         after: Seq,
         longest: Duration,
-        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
-        idle: &mut dyn FnMut(&Self) -> Result<ControlFlow<()>, JournalError>,
+        hear: &mut dyn FnMut(Heard) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
         let watch = self.watch()?;
         let mut at = after;
-        let mut is_over = false;
         loop {
+            // Looked at before the records: of a dead engine they are all there.
+            let is_live = self.is_live()?;
+            let mut flow = ControlFlow::Continue(());
             self.replay(at, &mut |record| {
                 at = record.seq;
-                let flow = each(record);
-                is_over = flow.is_break();
+                flow = hear(Heard::Record(record));
                 flow
             })?;
-            if is_over || idle(self)?.is_break() {
+            if flow.is_break() || hear(Heard::NoMore { is_live }).is_break() {
                 return Ok(());
             }
             watch.wait(longest).map_err(JournalError::io("watch", &self.home))?;
         }
     }
+}
+
+/// What reaches one who follows a journal.
+#[expect(clippy::large_enum_variant, reason = "it is handed over, not kept")]
+pub enum Heard {
+    /// A record.
+    Record(Record),
+    /// There is no more by now.
+    NoMore {
+        /// Whether a live process wrote to the journal before this was looked at.
+        is_live: bool,
+    },
 }
 
 /// Says when there may be something new to read, or when the engine is gone.

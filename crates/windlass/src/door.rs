@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::event::{ApprovalAnswer, Event, Record};
 use windlass_core::id::{RunId, TaskId};
-use windlass_core::input::{Ask, Command};
+use windlass_core::input::{Answer, Ask, Command, Rejection};
 use windlass_core::machine::run::Phase;
 use windlass_core::machine::task;
 use windlass_core::state::{Run, State};
@@ -68,6 +68,14 @@ impl Door {
         }
     }
 
+    /// Answers all that the runs ask by now whose questions are answered.
+    pub(crate) fn answer_open(&self, handle: &Handle) {
+        let runs: Vec<RunId> = self.yes().iter().copied().collect();
+        for run in runs {
+            self.answer_all(run, handle);
+        }
+    }
+
     /// Answers what a run asks already, and from here on what it will.
     pub(crate) fn answer_all(&self, run: RunId, handle: &Handle) {
         self.say_yes(run);
@@ -99,5 +107,9 @@ fn questions(run: &Run) -> Vec<(TaskId, String)> {
 fn approve(handle: &Handle, run: RunId, task: TaskId, approval: String) {
     let Ok(id) = steer::new_id() else { return };
     let ask = Ask::Approve { run, task, approval, answer: ApprovalAnswer::Approved, text: String::new() };
-    drop(handle.submit(Command { id, by: "cli --yes".into(), ask }));
+    let command = Command { id, by: "cli --yes".into(), ask };
+    // Nobody asks again for us: where it has no room now, it has some after its next turn.
+    while handle.submit(command.clone()) == Ok(Answer::Refused(Rejection::Busy))
+        && handle.query(|_| ()).is_ok()
+    {}
 }

@@ -2,7 +2,6 @@
 //! display meet here. Never: deciding when a run rests (its state says so).
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use windlass_core::machine::run::Phase;
 use windlass_core::state::State;
 use windlass_engine::clock;
 use windlass_engine::error::EngineError;
-use windlass_engine::reading::Reading;
+use windlass_engine::reading::{Heard, Reading};
 
 use crate::asking::{AskEngine, Asking};
 use crate::desk::Desk;
@@ -21,7 +20,7 @@ use crate::door::{hosted, rests_for_people};
 use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::host::Host;
-use crate::news::News;
+use crate::news::{News, Telling};
 use crate::progress::Progress;
 use crate::question::Question;
 use crate::teller::Teller;
@@ -73,7 +72,7 @@ impl Following {
         let (mut signalled, mut signals_seen) = (None, 0);
         let end = loop {
             match host.news.recv_timeout(FRAME) {
-                Ok(News::Records(batch)) => {
+                Ok(News::Records(batch, _place)) => {
                     self.hear(&batch, desk, &host.to_news);
                     self.say_what_goes_on(&batch, desk, host);
                 }
@@ -138,9 +137,7 @@ impl Following {
     fn attend(&mut self, desk: &mut Desk, news: &Receiver<News>, to_news: &Sender<News>) -> End {
         loop {
             match news.recv_timeout(FRAME) {
-                Ok(News::Records(batch)) => {
-                    self.hear(&batch, desk, to_news);
-                }
+                Ok(News::Records(batch, _place)) => self.hear(&batch, desk, to_news),
                 Ok(News::Signal(signal)) => return End::Signal(signal),
                 Ok(News::Word(Some(word))) => self.word(&word, desk, &mut steer::send),
                 Ok(News::Word(None)) => self.asking.end(&mut self.teller),
@@ -284,24 +281,19 @@ fn rests(state: &State, run: RunId, is_answered: bool) -> bool {
 /// Reads the journal on a thread of its own, and passes on what happens in a run until it rests or its engine is gone.
 fn watch(mut reading: Reading, run: RunId, is_answered: bool, to_news: Sender<News>) -> Outcome<()> {
     let watching = move || {
-        let to_user = to_news.clone();
-        let mut each = |record: &Record, _: &State| {
-            let is_its = record.event.run() == Some(run);
-            let sent = !is_its || to_user.send(News::Records(Arc::new([record.clone()]))).is_ok();
-            if sent { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        };
-        let mut idle = |state: &State, alive: bool| {
-            if !alive || rests(state, run, is_answered) {
-                ControlFlow::Break(())
-            } else {
+        let telling = Telling::to(to_news);
+        let followed = reading.follow(LOOK_EVERY, &mut |heard, state| match heard {
+            Heard::Record(record) if record.event.run() == Some(run) => telling.tell([record.clone()].into()),
+            Heard::Record(_) => ControlFlow::Continue(()),
+            Heard::NoMore { is_live } if is_live && !rests(state, run, is_answered) => {
                 ControlFlow::Continue(())
             }
-        };
-        let news = match reading.follow(LOOK_EVERY, &mut each, &mut idle) {
+            Heard::NoMore { .. } => ControlFlow::Break(()),
+        });
+        telling.end(match followed {
             Ok(()) => News::Rest,
             Err(error) => News::Ended(Err(error)),
-        };
-        to_news.send(news).unwrap_or_default();
+        });
     };
     let started = thread::Builder::new().name("watch".into()).spawn(watching);
     started.map_err(|error| Report::environment("no thread could be had").cause(error.to_string()))?;

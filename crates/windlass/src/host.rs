@@ -4,17 +4,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Ask, Command};
 use windlass_engine::engine::Engine;
+use windlass_engine::feed::Fed;
 use windlass_engine::handle::Handle;
 
 use crate::door::Door;
 use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
-use crate::news::News;
+use crate::news::{News, Telling};
 use crate::socket::{self, Served};
 use crate::{signals, steer};
 
@@ -44,30 +45,35 @@ impl Host {
         let served = socket.map(|socket| socket::serve(&socket, hosting)).transpose();
         let served =
             served.map_err(|error| failed("the socket for other terminals could not be made", &error))?;
-        let batches = handle.subscribe();
-        let (watched, asked) = (Arc::clone(&door), Arc::clone(&door));
-        let turning = thread::Builder::new()
-            .name("engine".into())
-            .spawn(move || {
-                let close = || served.iter().for_each(Served::close);
-                engine.run(|state| watched.lets_out(state), close)
-            })
-            .map_err(|error| failed("no thread could be had", &error))?;
-        let (to, answering) = (to_news.clone(), handle.clone());
-        let passing = move || {
-            for batch in batches {
-                to.send(News::Records(Arc::clone(&batch))).unwrap_or_default();
-                asked.answer(&batch, &answering);
+        let (watched, asked) = (Arc::clone(&door), handle.subscribe());
+        let told = handle.subscribe();
+        let turning = move || {
+            let close = || served.iter().for_each(Served::close);
+            engine.run(|state| watched.lets_out(state), close)
+        };
+        let turning = spawn("engine", turning)?;
+        let (ends, ended) = mpsc::sync_channel(1);
+        let (answers, answering, to) = (Arc::clone(&door), handle.clone(), to_news.clone());
+        let answering = move || {
+            // Never held up by who reads what is printed.
+            while let Some(fed) = asked.hear() {
+                match fed {
+                    Fed::Records(batch) => answers.answer(&batch, &answering),
+                    Fed::Behind(_) => answers.answer_open(&answering),
+                }
             }
-            // The batches end with the engine; its panics end the process.
-            let ended = turning.join().unwrap_or(Ok(()));
-            to.send(News::Ended(ended)).unwrap_or_default();
+            // The feed ends with the engine; its panics end the process.
+            ends.send(turning.join().unwrap_or(Ok(()))).unwrap_or_default();
             signals::engine_ended(to);
         };
-        thread::Builder::new()
-            .name("news".into())
-            .spawn(passing)
-            .map_err(|error| failed("no thread could be had", &error))?;
+        spawn("answers", answering)?;
+        let telling = Telling::to(to_news.clone());
+        let passing = move || {
+            let all_told = told.follow(&mut |batch| telling.tell(batch));
+            let ended = ended.recv().unwrap_or(Ok(()));
+            telling.end(News::Ended(ended.and(all_told)));
+        };
+        spawn("news", passing)?;
         Ok(Self { handle, news, to_news, door })
     }
 
@@ -114,4 +120,10 @@ impl Host {
             }
         }
     }
+}
+
+fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Outcome<JoinHandle<T>> {
+    let failed =
+        |error: std::io::Error| Report::environment("no thread could be had").cause(error.to_string()).into();
+    thread::Builder::new().name(name.into()).spawn(work).map_err(failed)
 }

@@ -8,7 +8,7 @@ use windlass_core::event::Record;
 use windlass_core::id::{RunId, Seq};
 use windlass_core::machine::run::Phase;
 use windlass_core::state::State;
-use windlass_engine::reading::{Reading, wire_line};
+use windlass_engine::reading::{Heard, Reading, wire_line};
 
 use crate::desk::Desk;
 use crate::error::{Failed, Outcome, engine_failed};
@@ -51,15 +51,11 @@ impl Events {
 }
 
 fn follow(reading: &mut Reading, printer: &mut Printer<'_>, run: RunId) -> Outcome<()> {
-    // Both closures print: one at a time, and the compiler can't know that.
-    let printer = std::cell::RefCell::new(printer);
-    let followed = reading.follow(
-        Duration::from_mins(1),
-        &mut |record, _| printer.borrow_mut().print(record),
-        &mut |state, _| {
-            if is_over(state, run) { ControlFlow::Break(()) } else { printer.borrow_mut().flush() }
-        },
-    );
+    let followed = reading.follow(Duration::from_mins(1), &mut |heard, state| match heard {
+        Heard::Record(record) => printer.print(record),
+        Heard::NoMore { .. } if is_over(state, run) => ControlFlow::Break(()),
+        Heard::NoMore { .. } => printer.flush(),
+    });
     followed.map_err(|error| engine_failed(&error).into())
 }
 

@@ -134,13 +134,14 @@ fn follow(reading: &mut Reading, subject: &Subject, printer: &mut Printer<'_>) -
             return Ok(());
         }
         printer.desk.flush()?;
-        let news = |state: &State| {
-            subject.attempts(state).iter().any(|number| *number > done) || subject.is_final(state)
-        };
-        let stop =
-            |state: &State| if news(state) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let followed =
-            reading.follow(Duration::from_mins(1), &mut |_, state| stop(state), &mut |state, _| stop(state));
+        let followed = reading.follow(Duration::from_mins(1), &mut |_, state| {
+            let is_next = subject.attempts(state).iter().any(|number| *number > done);
+            if is_next || subject.is_final(state) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
         followed.map_err(|error| engine_failed(&error))?;
     }
 }

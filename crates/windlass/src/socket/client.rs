@@ -52,8 +52,15 @@ impl Client {
 
     /// Asks, and waits for the answer.
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Reply, Lost> {
-        wire::write(&mut self.to, request).map_err(|error| lost(&error))?;
-        let reply = wire::read(&mut self.from).map_err(|error| lost(&error))?.ok_or(Lost::Closed)?;
+        let sent = wire::write(&mut self.to, request).map_err(|error| lost(&error));
+        if sent == Err(Lost::Silent) {
+            return Err(Lost::Silent);
+        }
+        // An engine that has no room for us says so, and hears nothing.
+        let heard = wire::read(&mut self.from).map_err(|error| lost(&error));
+        let reply = heard
+            .and_then(|reply| reply.ok_or(Lost::Closed))
+            .map_err(|unheard| sent.err().unwrap_or(unheard))?;
         // Whoever has answered once has the whole time for what comes next.
         let again = self.to.set_read_timeout(Some(ANSWER_WITHIN));
         again.and_then(|()| self.to.set_write_timeout(Some(ANSWER_WITHIN))).map_err(|error| lost(&error))?;

@@ -6,7 +6,7 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use windlass_core::event::Output;
 use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Ask, Command};
 use windlass_engine::handle::Handle;
+use windlass_engine::room::{Place, Room};
 
 use crate::door::Door;
 use crate::socket::wire::{self, Reply, Request};
@@ -23,7 +24,7 @@ use crate::socket::wire::{self, Reply, Request};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long it is waited for a client to leave.
 const LEAVES_WITHIN: Duration = Duration::from_secs(5);
-/// How many clients are talked to at once; others wait in the kernel's queue.
+/// How many clients are talked to at once. Others wait in the kernel's queue for one to leave, and are turned away then.
 const CLIENTS_MAX: usize = 64;
 /// How long a client may take over a request or over taking its reply.
 const CLIENT_WITHIN: Duration = Duration::from_secs(10);
@@ -115,80 +116,61 @@ fn identity(path: &Path) -> io::Result<Identity> {
     Ok((found.dev(), found.ino()))
 }
 
-/// The clients that are talked to.
-#[derive(Default)]
-struct Clients {
-    count: Mutex<Count>,
-    one_left: Condvar,
-}
-
-#[derive(Default)]
-struct Count {
-    here: usize,
-    /// How many ever left.
-    left: u64,
-}
-
-/// One of them, as long as it stays.
-struct Client(Arc<Clients>);
-
-impl Clients {
-    fn count(&self) -> MutexGuard<'_, Count> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn admit(self: &Arc<Self>) -> Client {
-        self.count().here += 1;
-        Client(Arc::clone(self))
-    }
-
-    /// Waits while `holds`, until a client leaves, but not for ever.
-    fn wait_while(&self, holds: impl Fn(&Count) -> bool) {
-        let waited = self.one_left.wait_timeout_while(self.count(), LEAVES_WITHIN, |count| holds(count));
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let mut count = self.0.count();
-        count.here -= 1;
-        count.left += 1;
-        self.0.one_left.notify_one();
-    }
-}
-
 fn take(mut bound: Bound, served: &Served, host: &Hosting) {
     let every = Timespec { tv_sec: LOOK_EVERY.as_secs().cast_signed(), tv_nsec: 0 };
-    let clients = Arc::new(Clients::default());
+    let room = Room::for_at_most(CLIENTS_MAX);
+    let mut is_full = false;
     loop {
-        clients.wait_while(|count| count.here >= CLIENTS_MAX);
-        let left = clients.count().left;
+        if !is_full {
+            room.wait_for_fewer_than(CLIENTS_MAX, LEAVES_WITHIN);
+        }
+        let before = room.count();
         let mut waited_for = [PollFd::new(&bound.listener, PollFlags::IN)];
         // A signal cuts the wait short: then there is nothing to accept, and that is no failure.
         poll(&mut waited_for, Some(&every)).unwrap_or_default();
         match bound.listener.accept() {
             Ok((stream, _)) => {
-                let (host, client) = (host.clone(), clients.admit());
-                let serving = thread::Builder::new().name("socket client".into());
-                let conversing = move || {
-                    converse(stream, &host);
-                    drop(client);
-                };
-                // Where no thread can be had the client sees a closed socket, and tries again.
-                drop(serving.spawn(conversing));
+                let place = room.try_enter();
+                // Nobody left in time: whoever is in the queue by now need not wait as long to hear of it.
+                is_full = place.is_none();
+                match place {
+                    Some(place) => serve_client(stream, host.clone(), place),
+                    None => turn_away(&stream),
+                }
                 continue;
             }
             // Nobody was there, or has gone already.
-            Err(error) if is_of_the_client(&error) => {}
+            Err(error) if is_of_the_client(&error) => is_full = false,
             // There is no file or no memory for one more, and the queue stays as it is: what may change that is that
             // somebody leaves.
-            Err(_) => clients.wait_while(|count| count.left == left),
+            Err(_) => room.wait_for_fewer_than(before, LEAVES_WITHIN),
         }
         if !served.keep(&mut bound) {
             return;
         }
     }
+}
+
+/// Talks to a client on a thread of its own.
+fn serve_client(stream: UnixStream, host: Hosting, place: Place) {
+    let conversing = move || {
+        converse(stream, &host);
+        drop(place);
+    };
+    // Where no thread can be had the client sees a closed socket, and tries again.
+    drop(thread::Builder::new().name("socket client".into()).spawn(conversing));
+}
+
+/// Tells a client that it came too many, without waiting for what it wants.
+fn turn_away(mut stream: &UnixStream) {
+    let why = format!(
+        "the engine of this home talks to {CLIENTS_MAX} others, and none of them left within {} s: try again",
+        LEAVES_WITHIN.as_secs()
+    );
+    // It fits into a socket that nothing was written to.
+    let told = stream.set_nonblocking(true).and_then(|()| wire::write(&mut stream, &Reply::Refused(why)));
+    // Whoever has gone needs no answer.
+    told.unwrap_or_default();
 }
 
 fn is_of_the_client(error: &io::Error) -> bool {

@@ -1,7 +1,7 @@
 //! `windlass run` to its end: outcomes, codes, what is printed.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
@@ -141,6 +141,27 @@ fn a_run_goes_on_without_its_reader() {
     desk.open_gate("gate");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     assert_eq!(desk.read("proof"), "done\n");
+}
+
+#[test]
+fn a_reader_that_lags_behind_misses_nothing_and_reads_nothing_twice() {
+    let desk = Desk::with(
+        "
+limits: { fan_out: 200 }
+tasks:
+  a: { for_each: \"{{ range(150) | list }}\", run: \"head -c 20000 /dev/zero | tr '\\\\0' x\" }
+  b: { needs: [a], run: \"echo up > said\" }
+",
+    );
+    desk.gate("said");
+    let mut child =
+        desk.command(&["run", "plan.yaml", "--json"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    assert_eq!(desk.hear("said"), "up\n", "the run goes on while nobody reads");
+    let mut told = String::new();
+    child.stdout.take().expect("it is piped").read_to_string(&mut told).expect("it can be read");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(told.len() > 2 << 20, "far more than is kept for a reader: {}", told.len());
+    assert!(told == desk.windlass(&["events", "last", "--json"]).out, "the run's records, each once");
 }
 
 #[test]

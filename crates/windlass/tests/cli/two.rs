@@ -376,3 +376,27 @@ fn more_clients_than_there_are_files_for_only_wait() {
     assert_eq!(desk.windlass(&["cancel", &run]).code, Some(0));
     assert_eq!(host.end().code, Some(1));
 }
+
+#[test]
+fn who_comes_too_many_is_told_so_and_the_engine_goes_on() {
+    let desk = two();
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    let run = host.run();
+    host.wait_for("started   a");
+    let path = desk.socket();
+    // Each is talked to once it has asked something.
+    let talked_to = |_| {
+        let mut stream = UnixStream::connect(&path).expect("the queue has room");
+        stream.write_all(b"{\"yes\":\"aaaaaa\"}\n").expect("it is read");
+        let mut reply = String::new();
+        BufReader::new(&stream).read_line(&mut reply).expect("a reply");
+        stream
+    };
+    let clients: Vec<UnixStream> = (0..64).map(talked_to).collect();
+    let turned_away = desk.windlass(&["cancel", &run]);
+    assert_eq!(turned_away.code, Some(1), "{}", turned_away.all());
+    assert!(turned_away.err.contains("talks to 64 others"), "{}", turned_away.err);
+    drop(clients);
+    assert_eq!(desk.windlass(&["cancel", &run]).code, Some(0));
+    assert_eq!(host.end().code, Some(1));
+}
