@@ -395,6 +395,8 @@ pub enum TimerKind {
     ScheduleToClose,
     /// The bound of a wait for a message.
     Wait,
+    /// The moment that a task waits for.
+    Moment,
 }
 
 /// What a blocked task waits for.
@@ -409,6 +411,8 @@ pub enum BlockedOn {
     Select,
     /// A message on a topic.
     Topic,
+    /// A moment.
+    Timer,
 }
 
 /// The children that a parent gets.

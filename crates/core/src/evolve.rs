@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::arrows;
-use crate::event::{BlockedOn, Event, Hydrated, LossReason, PauseReason, Record, Role, TimerKind};
+use crate::event::{Event, Hydrated, LossReason, PauseReason, Record, Role};
 use crate::failure::Retried;
 use crate::id::{RunId, Seq, TaskId};
 use crate::machine::{attempt, run, task};
 use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
-use crate::state::{Active, Approval, Attempt, Look, Pause, Run, State, Task, TaskIx, Wait};
+use crate::state::{Active, Attempt, Look, Pause, Run, State, Task, TaskIx, Wait};
 use crate::time::{Span, Time};
 use crate::transition::{Fresh, Moment};
 
@@ -149,6 +149,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         count: std::collections::BTreeMap::new(),
         failed: 0,
         retries: std::collections::BTreeSet::new(),
+        dates: std::collections::BTreeSet::new(),
         alarms: std::collections::BTreeSet::new(),
         returning: std::collections::VecDeque::new(),
         to_judge: std::collections::BTreeSet::new(),
@@ -368,47 +369,6 @@ impl Run {
         true
     }
 
-    /// What the events of blocked tasks change. False where the event is none of those.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the other events of a task are taken apart in `evolve_task`"
-    )]
-    fn evolve_wait(&mut self, ix: TaskIx, record: &Record, moment: Moment, fresh: &mut Fresh) -> bool {
-        match &record.event {
-            Event::TaskBlocked { on, error, due, output, .. } => {
-                let task = &mut self.tasks[ix.at()];
-                task.error.clone_from(error);
-                if let Some(output) = output {
-                    task.output = output.clone();
-                }
-                (task.blocked, task.passed_at) = (Some(*on), moment.seq);
-                let (fact, timer) = match on {
-                    BlockedOn::Select => (task::Fact::Passed, TimerKind::Answer),
-                    BlockedOn::Topic => (task::Fact::WaitBegan, TimerKind::Wait),
-                    BlockedOn::Person | BlockedOn::Outcome => (task::Fact::OutcomeUnknown, TimerKind::Answer),
-                };
-                self.take(ix, fact, moment, fresh);
-                if let Some(due) = due {
-                    self.bound_wait(ix, due.since(moment.at), timer, moment);
-                }
-            }
-            Event::ApprovalRequested { id, text, digests, due, .. } => {
-                self.take(ix, task::Fact::Asked, moment, fresh);
-                self.bound_wait(ix, due.since(moment.at), TimerKind::Answer, moment);
-                let task = &mut self.tasks[ix.at()];
-                task.blocked = Some(BlockedOn::Person);
-                let (id, text, digests) = (id.clone(), text.clone(), digests.clone());
-                task.approval = Some(Approval { id, text, digests, asked: moment.at, answer: None });
-            }
-            Event::ApprovalGiven { answer, .. } => {
-                let approval = self.tasks[ix.at()].approval.as_mut();
-                approval.expect("it was asked before").answer = Some(*answer);
-            }
-            _ => return false,
-        }
-        true
-    }
-
     /// What the other events of a task change.
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -467,28 +427,6 @@ impl Run {
             Event::TaskUnblocked { .. } => {}
             other => unreachable!("{} is handled elsewhere", other.name()),
         }
-    }
-
-    fn fire(&mut self, ix: TaskIx, timer: TimerKind, moment: Moment, fresh: &mut Fresh) {
-        let wait = self.task(ix).wait;
-        match timer {
-            TimerKind::Retry => self.take(ix, task::Fact::RetryDue, moment, fresh),
-            TimerKind::Answer | TimerKind::Wait => {
-                self.alarms.remove(&(wait.answer_by.unwrap_or_default(), ix, timer));
-            }
-            TimerKind::ScheduleToStart => {
-                self.alarms.remove(&(wait.start_by.unwrap_or_default(), ix, timer));
-            }
-            TimerKind::ScheduleToClose => {
-                self.alarms.remove(&(wait.close_by.unwrap_or_default(), ix, timer));
-            }
-        }
-    }
-
-    fn bound_wait(&mut self, ix: TaskIx, bound: Span, timer: TimerKind, moment: Moment) {
-        let due = self.active.at(moment.alive).plus(bound);
-        self.alarms.insert((due, ix, timer));
-        self.tasks[ix.at()].wait.answer_by = Some(due);
     }
 
     fn newest_attempt(&mut self, ix: TaskIx) -> &mut Attempt {

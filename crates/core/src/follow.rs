@@ -69,8 +69,12 @@ pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
         if let Some((due, ix)) = run.retries.first()
             && *due <= state.steady(stamp.now)
         {
-            let (run, task) = (run.id, run.task(*ix).id.clone());
-            return vec![Event::TimerFired { run, task, timer: TimerKind::Retry }];
+            return waits::time_is_up(run, *ix);
+        }
+        if let Some((due, ix)) = run.dates.first()
+            && *due <= stamp.now
+        {
+            return waits::time_is_up(run, *ix);
         }
         if let Some((due, ix, timer)) = run.alarms.first()
             && *due <= run.active.at(state.alive_at(stamp.now))
@@ -156,7 +160,7 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
         judge::dead(run, task, attempt, error)
     };
     match timer {
-        TimerKind::Retry => vec![fired],
+        TimerKind::Retry | TimerKind::Moment => vec![fired],
         TimerKind::ScheduleToStart => {
             let bound = timeout.schedule_to_start.unwrap_or_default();
             let message = format!("it did not start within its schedule_to_start of {bound}");

@@ -10,6 +10,7 @@
 //! number or does I/O. So every run can be replayed, and the same core runs in production and under the simulator.
 
 pub mod arrows;
+mod blocked;
 mod children;
 pub mod critical;
 pub mod decide;

@@ -141,8 +141,11 @@ pub struct Run {
     pub count: BTreeMap<task::Phase, u32>,
     /// How many required tasks of the plan itself have failed.
     pub failed: u32,
-    /// Waits before retries, by steady time in milliseconds.
+    /// Waits before retries, and those of so long a time, by steady time in milliseconds.
     pub retries: BTreeSet<(i64, TaskIx)>,
+    /// Waits for dates, by the wall clock.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub dates: BTreeSet<(Time, TaskIx)>,
     /// Bounds, by the run's own clock.
     pub alarms: BTreeSet<(Span, TaskIx, TimerKind)>,
     /// Tasks that come back with one that was requeued, in order, each with what it comes back for.
@@ -264,8 +267,11 @@ pub enum Choice {
 /// The moments that end a task's waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
-    /// The next attempt, by steady time in milliseconds.
+    /// The next attempt, or the end of a wait, by steady time in milliseconds.
     pub retry: Option<i64>,
+    /// The end of a wait for a date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Time>,
     /// `schedule_to_start`, by the run's clock.
     pub start_by: Option<Span>,
     /// `schedule_to_close`, by the run's clock.
@@ -362,7 +368,8 @@ impl State {
                 .filter(|_| !is_planted(Bug::RetryNotArmed))
                 .map(|(due, _)| Time::from_ms(due + self.clock.steps_ms));
             let alarm = run.alarms.first().map(|(due, ..)| self.wall_of(run, *due));
-            retry.into_iter().chain(alarm).min()
+            let date = run.dates.first().map(|(due, _)| *due);
+            retry.into_iter().chain(alarm).chain(date).min()
         })
         .min()
     }
@@ -414,12 +421,12 @@ impl Run {
 
     /// Only people can bring it forward: what waits for a message of its tasks waits for people, too.
     pub fn waits_for_people(&self) -> bool {
-        self.waits()
-            && !self.topics.awaits_others()
-            && self.in_phase(task::Phase::Blocked) > self.topics.held()
+        let has_timer = !self.retries.is_empty() || !self.dates.is_empty();
+        let on_others = self.in_phase(task::Phase::Blocked) > self.topics.held();
+        self.waits() && !has_timer && !self.topics.awaits_others() && on_others
     }
 
-    /// Nothing of its own brings it forward: people do, or what comes from outside.
+    /// Nothing of its own brings it forward: people do, time, or what comes from outside.
     pub fn waits(&self) -> bool {
         self.is_at_rest()
             && self.in_phase(task::Phase::BackingOff) == 0

@@ -91,14 +91,7 @@ impl Run {
                 }
             }
             Phase::Blocked => {
-                let is_message = task.blocked == Some(BlockedOn::Topic);
-                if let Some(due) = task.wait.answer_by.take() {
-                    let timer = if is_message { TimerKind::Wait } else { TimerKind::Answer };
-                    self.alarms.remove(&(due, ix, timer));
-                }
-                if is_message {
-                    self.end_listening(ix);
-                }
+                self.end_wait(ix);
             }
             Phase::Expanded => {
                 self.to_close.remove(&ix);

@@ -25,7 +25,7 @@ pub enum RunState {
     Stopped,
     /// Nothing new starts.
     Paused,
-    /// Only people, or what comes from outside, can bring it forward.
+    /// Only people, time, or what comes from outside can bring it forward.
     Waiting,
     /// Every required task succeeded.
     Succeeded,

@@ -3,7 +3,7 @@
 //! before.
 
 use crate::decide::Stamp;
-use crate::event::{BlockedOn, Event, Output};
+use crate::event::{BlockedOn, Event, Output, TimerKind};
 use crate::failure::{ErrorKind, Failure};
 use crate::judge;
 use crate::machine::task::Phase;
@@ -37,17 +37,36 @@ pub(crate) fn emit(run: &Run, ix: TaskIx) -> Vec<Event> {
     vec![emitted, given(run, task, data)]
 }
 
-/// The beginning of a wait for a message, or at once its end where one has come already.
+/// The beginning of a wait, or at once its end where a message has come already.
 pub(crate) fn begin(run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     let events = listen(run, ix);
     if !events.is_empty() {
         return events;
     }
     let task = run.task(ix);
-    let due = run.spec(task).timeout.schedule_to_close.map(|bound| stamp.now.after(bound));
-    let Work::Wait(WaitFor::Topic { topic, .. }) = &run.spec(task).work else { unreachable!("it waits") };
-    let (run, task, topic) = (run.id, task.id.clone(), Some(topic.clone()));
-    vec![Event::TaskBlocked { run, task, on: BlockedOn::Topic, error: None, due, output: None, topic }]
+    let spec = run.spec(task);
+    let Work::Wait(wait) = &spec.work else { unreachable!("it waits") };
+    let (on, due, topic) = match wait {
+        WaitFor::Topic { topic, .. } => {
+            let due = spec.timeout.schedule_to_close.map(|bound| stamp.now.after(bound));
+            (BlockedOn::Topic, due, Some(topic.clone()))
+        }
+        WaitFor::After(length) => (BlockedOn::Timer, Some(stamp.now.after(*length)), None),
+        WaitFor::At(date) => (BlockedOn::Timer, Some(*date), None),
+    };
+    let (run, task) = (run.id, task.id.clone());
+    vec![Event::TaskBlocked { run, task, on, error: None, due, output: None, topic }]
+}
+
+/// What follows when a task has waited long enough: another attempt, or the end of its wait.
+pub(crate) fn time_is_up(run: &Run, ix: TaskIx) -> Vec<Event> {
+    let task = run.task(ix);
+    let fired = |timer| Event::TimerFired { run: run.id, task: task.id.clone(), timer };
+    if task.blocked == Some(BlockedOn::Timer) {
+        vec![fired(TimerKind::Moment), given(run, task, serde_json::Value::Null)]
+    } else {
+        vec![fired(TimerKind::Retry)]
+    }
 }
 
 /// A look of a task that is blocked on its topic, at all that has come.

@@ -54,6 +54,8 @@ pub enum Wake {
         /// When the wait is given up; none while that clock stands, or where nothing bounds it.
         until: Option<Time>,
     },
+    /// A moment.
+    Moment(Time),
     /// The choice among the replicas that it is one of.
     Choice {
         /// How many of them have passed.
@@ -78,6 +80,7 @@ pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
         Phase::BackingOff => standstill(state, run).or_else(|| retry(state, run, ix)),
         Phase::Blocked if task.blocked == Some(BlockedOn::Select) => choice(run, task),
         Phase::Blocked if task.blocked == Some(BlockedOn::Topic) => topic(state, run, task),
+        Phase::Blocked if task.blocked == Some(BlockedOn::Timer) => moment(state, run, ix),
         Phase::Blocked => Some(person(state, run, task)),
         Phase::Expanded => (task.children_open > 0).then_some(Wake::Children(task.children_open)),
         Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => None,
@@ -138,6 +141,12 @@ fn topic(state: &State, run: &Run, task: &Task) -> Option<Wake> {
     standstill(state, run).or(Some(Wake::Topic { topic: topic.clone(), until }))
 }
 
+fn moment(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
+    let date = run.task(ix).wait.date.filter(|due| run.dates.contains(&(*due, ix))).map(Wake::Moment);
+    let length = |wake| if let Wake::Retry(due) = wake { Wake::Moment(due) } else { wake };
+    standstill(state, run).or(date).or_else(|| retry(state, run, ix).map(length))
+}
+
 fn person(state: &State, run: &Run, task: &Task) -> Wake {
     let until = given_up(state, run, task);
     match task.approval_open() {
@@ -165,11 +174,13 @@ pub struct Wait {
 pub fn wait(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Wait> {
     let task = run.task(ix);
     let wake = wake(state, run, ix)?;
-    let by_an_engine =
-        matches!(wake, Wake::Retry(_) | Wake::Slot(_) | Wake::Attempt { .. } | Wake::Output(_));
+    let by_an_engine = matches!(
+        wake,
+        Wake::Retry(_) | Wake::Moment(_) | Wake::Slot(_) | Wake::Attempt { .. } | Wake::Output(_)
+    );
     let wake = if by_an_engine && !alive { Wake::Engine } else { wake };
     let until = match &wake {
-        Wake::Retry(due) => Some(*due),
+        Wake::Retry(due) | Wake::Moment(due) => Some(*due),
         Wake::Attempt { until, .. }
         | Wake::Approval { until, .. }
         | Wake::Outcome { until }
@@ -217,6 +228,7 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
             format!("you: windlass settle {id} {} --done or --failed", task.id),
         ),
         Wake::Topic { topic, .. } => (format!("a message on the topic {topic}"), windlass()),
+        Wake::Moment(_) => ("the moment that it is to wait for".to_owned(), "the clock".to_owned()),
         Wake::Choice { passed, of } => {
             (format!("the choice among its replicas: {passed} of {of} have passed"), windlass())
         }

@@ -57,7 +57,7 @@ fn verdict(state: &State, run: &Run, alive: bool) -> String {
             format!(": {}", plural::list(&reasons))
         }
         RunState::Waiting if run.waits_for_people() => ": only people can bring it forward".into(),
-        RunState::Waiting => ": it waits for what comes from outside".into(),
+        RunState::Waiting => ": only time, or what comes from outside, can bring it forward".into(),
         RunState::Stopped => ": its engine is gone".into(),
         RunState::Running | RunState::Succeeded | RunState::Failed | RunState::Cancelled => String::new(),
     };

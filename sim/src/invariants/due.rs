@@ -72,7 +72,7 @@ fn fired(oracle: &Oracle, event: &Event, timer: TimerKind) -> Verdict {
         }
         TimerKind::Answer => (Some(task.life.asked_at), Some(ANSWER_BOUND)),
         // No draft waits for messages.
-        TimerKind::Wait => (None, None),
+        TimerKind::Wait | TimerKind::Moment => (None, None),
     };
     let Some(bound) = bound else { return demand(false, NAME, || format!("{} has no {timer:?}", task.id)) };
     let earliest = since.unwrap_or_default() + bound.ms;

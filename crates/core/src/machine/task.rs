@@ -21,7 +21,7 @@ pub enum Phase {
     Gating,
     /// It waits for the due time of the next attempt.
     BackingOff,
-    /// It waits for a person, a message, or the choice among its replicas.
+    /// It waits for a person, a message, a moment, or the choice among its replicas.
     Blocked,
     /// It waits for its children.
     Expanded,
@@ -46,7 +46,7 @@ pub enum Fact {
     Expanded,
     /// A person is asked.
     Asked,
-    /// It begins to wait for a message.
+    /// It begins to wait for a message or a moment.
     WaitBegan,
     /// An attempt started.
     Started,

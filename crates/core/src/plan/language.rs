@@ -242,8 +242,8 @@ static WAIT: Shape = Shape {
         key("match", Condition, "Which of its messages count: an expression over `data`; all if nothing is said."),
         key("since", Text, "Only what came after this task's success counts."),
         key("external", Truth, "Whether others than this run's tasks may emit it."),
-        later("at", Text, "A moment, in RFC 3339."),
-        later("after", Length(false), "A length of time."),
+        key("at", Text, "A moment, in RFC 3339: `2026-01-31T08:00:00+01:00`."),
+        key("after", Length(false), "A length of time."),
     ],
 };
 

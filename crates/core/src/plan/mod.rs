@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::ErrorKind;
 use crate::id::{AgentName, TaskId};
 use crate::template::Template;
-use crate::time::Span;
+use crate::time::{Span, Time};
 
 /// A goal with its tasks, valid by construction: [`file::load`] is the one way to get one from a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,6 +154,10 @@ pub enum WaitFor {
         /// Whether others than tasks of the run may emit it.
         external: bool,
     },
+    /// A length of time.
+    After(Span),
+    /// A date.
+    At(Time),
 }
 
 /// A plan within a plan.

@@ -10,6 +10,7 @@ use super::node::{Entry, Node, Tree};
 use super::subplans::OF_ATTEMPTS;
 use super::{Plan, Task, WaitFor, Work, tasks};
 use crate::template::nearest;
+use crate::time::Time;
 
 /// How long the name of a topic may be, in bytes.
 const TOPIC_BYTES_MAX: usize = 128;
@@ -29,11 +30,12 @@ pub(super) fn read(
     }
     let wait = node.get("wait_for")?;
     refuse_settings(node, "wait_for", findings);
-    let Some(written) = wait.get("topic") else {
-        let hint = "name one: `wait_for: { topic: built }`".to_owned();
-        findings.error(Code::MissingKey, wait.at, "a wait needs a `topic`", Some(hint));
-        return None;
-    };
+    let (key, written) = kind_of_wait(wait, findings)?;
+    match key {
+        "after" => return Some(Work::Wait(WaitFor::After(written.text()?.parse().ok()?))),
+        "at" => return date(written, findings).map(|date| Work::Wait(WaitFor::At(date))),
+        _ => {}
+    }
     let topic = topic(written, findings)?;
     let matches = tasks::condition("match", wait.get("match"), findings);
     let since = match wait.get("since") {
@@ -42,6 +44,74 @@ pub(super) fn read(
     };
     let external = matches!(wait.get("external").map(|node| &node.tree), Some(Tree::Bool(true)));
     Some(Work::Wait(WaitFor::Topic { topic, matches, since, external }))
+}
+
+/// What is waited for: a topic, a moment or a length of time.
+fn kind_of_wait<'n>(wait: &'n Node<'n>, findings: &mut Findings) -> Option<(&'static str, &'n Node<'n>)> {
+    let kinds = ["topic", "at", "after"].into_iter().filter_map(|key| Some((key, wait.get(key)?)));
+    let kinds: Vec<(&str, &Node<'_>)> = kinds.collect();
+    let (key, written) = match kinds.as_slice() {
+        [one] => *one,
+        [] => {
+            let one_of = "name one of `topic: NAME`, `at: DATE` and `after: TIME`".to_owned();
+            findings.error(Code::MissingKey, wait.at, "a wait is for something", Some(one_of));
+            return None;
+        }
+        [(first, _), (second, at), ..] => {
+            let message = format!("a wait can't have both `{first}` and `{second}`");
+            findings.error(Code::BadValue, at.at, message, Some("make two tasks of it".to_owned()));
+            return None;
+        }
+    };
+    for entry in wait.entries().iter().filter(|_| key != "topic") {
+        if ["match", "since", "external"].contains(&entry.key.as_ref()) {
+            let message = format!("`{}` says something only beside `topic`", entry.key);
+            findings.error(Code::BadValue, entry.at, message, Some("leave it out".to_owned()));
+        }
+    }
+    Some((key, written))
+}
+
+/// A moment in RFC 3339, in any zone.
+fn date(node: &Node<'_>, findings: &mut Findings) -> Option<Time> {
+    let text = node.text()?;
+    if let Some(date) = moment(text) {
+        return Some(date);
+    }
+    let (message, hint) = if text.contains("{{") || text.contains("{%") {
+        ("`at` can't be an expression".to_owned(), "write the date as it is")
+    } else {
+        let hint = "write it as in `2026-01-31T08:00:00Z` or `2026-01-31T08:00:00+01:00`";
+        (format!("`{text}` is no moment in RFC 3339"), hint)
+    };
+    findings.error(Code::BadValue, node.at, message, Some(hint.to_owned()));
+    None
+}
+
+fn moment(text: &str) -> Option<Time> {
+    let parsed = |local: &str| {
+        let moment: Time = local.parse().ok()?;
+        // A day that its month does not have would be one of the next.
+        (moment.to_string().get(..10) == local.get(..10)).then_some(moment)
+    };
+    if text.ends_with(['Z', 'z']) {
+        return parsed(text);
+    }
+    let cut = text.len().checked_sub("+00:00".len())?;
+    let (local, zone) = (text.get(..cut)?, text.get(cut..)?);
+    let sign = match zone.get(..1)? {
+        "+" => 1,
+        "-" => -1,
+        _ => return None,
+    };
+    let number = |digits: &str, below: i64| {
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse().ok().filter(|number: &i64| is_number && *number < below)
+    };
+    let (hours, minutes) = zone[1..].split_once(':')?;
+    let ahead_ms = (number(hours, 24)? * 60 + number(minutes, 60)?) * 60_000;
+    let local = parsed(&format!("{local}Z"))?;
+    Some(Time::from_ms(local.ms - sign * ahead_ms))
 }
 
 /// The name of a topic.
@@ -90,7 +160,8 @@ fn needed(
 /// Reports what says something of attempts, of which a task has none that emits or waits. The limit of a wait is its
 /// `timeout`.
 fn refuse_settings(node: &Node<'_>, work: &str, findings: &mut Findings) {
-    let is_bound = |key: &str| key == "timeout" && work == "wait_for";
+    let is_topic = node.get("wait_for").is_some_and(|wait| wait.get("topic").is_some());
+    let is_bound = |key: &str| key == "timeout" && is_topic;
     for entry in node.entries() {
         let key = entry.key.as_ref();
         if OF_ATTEMPTS.contains(&key) && !is_bound(key) {
@@ -169,4 +240,36 @@ fn waited_for<'t>(task: &'t Task, heard: &mut Vec<&'t str>) {
 fn mark(entry: &Entry<'_>) -> Mark {
     let topic = entry.value.get("wait_for").and_then(|wait| wait.get("topic"));
     topic.or_else(|| entry.value.get("plan")).map_or(entry.at, |node| node.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_may_stand_in_any_zone() {
+        let told = |text: &str| moment(text).map(|moment| moment.to_string());
+        let noon = Some("2026-01-31T12:00:00.000Z".to_owned());
+        for text in [
+            "2026-01-31T12:00:00Z",
+            "2026-01-31 12:00:00z",
+            "2026-01-31T13:30:00+01:30",
+            "2026-01-31T07:00:00.0-05:00",
+        ] {
+            assert_eq!(told(text), noon, "{text}");
+        }
+        assert_eq!(told("2026-03-01T00:30:00+01:00").as_deref(), Some("2026-02-28T23:30:00.000Z"));
+        for text in [
+            "",
+            "noon",
+            "2026-02-30T12:00:00Z",
+            "2026-01-31T12:00:00",
+            "2026-01-31T12:00:00+1:00",
+            "2026-01-31T12:00:00+24:00",
+            "2026-01-31",
+            "é2026-01-31T12:00:00+01:0é",
+        ] {
+            assert_eq!(told(text), None, "{text}");
+        }
+    }
 }

@@ -62,6 +62,9 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
             (DIM, "passed", "the choice among the replicas is open".into())
         }
         Event::TaskBlocked { topic: Some(topic), .. } => (DIM, "waits", format!("for {topic}")),
+        Event::TaskBlocked { on: BlockedOn::Timer, due: Some(due), .. } => {
+            (DIM, "waits", format!("until {}", time::date(*due)))
+        }
         Event::TopicEmitted { topic, .. } => (DIM, "emits", topic.clone()),
         Event::WaitSatisfied { topic, from, .. } => (DIM, "heard", format!("{topic} from {from}")),
         Event::ApprovalRequested { run, task, id, text: asked, .. } => {

@@ -17,6 +17,8 @@ pub(crate) fn what(work: &Work) -> String {
         Work::Plan(sub) => format!("plan {}: {}", sub.file, count(sub.plan.tasks.len() as u64, "task")),
         Work::Emit { topic, .. } => format!("emits {topic}"),
         Work::Wait(WaitFor::Topic { topic, .. }) => format!("waits for {topic}"),
+        Work::Wait(WaitFor::After(length)) => format!("waits {length}"),
+        Work::Wait(WaitFor::At(date)) => format!("waits until {date}"),
         Work::Approval { text: asked, .. } => format!("a person: {}", text::first_line(asked.0.as_str())),
     }
 }

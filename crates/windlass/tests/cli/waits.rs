@@ -103,3 +103,63 @@ tasks:
     assert!(checked.err.contains("did you mean `build/done`?"), "{}", checked.all());
     assert!(!checked.err.contains("elsewhere"), "{}", checked.all());
 }
+
+#[test]
+fn a_run_goes_on_when_its_timers_fire() {
+    let desk = Desk::with(
+        "
+tasks:
+  nap: { wait_for: { after: 20ms } }
+  past: { wait_for: { at: 2020-01-01T00:00:00+01:00 } }
+  go: { needs: [nap, past], run: \"echo {{ tasks.nap.output is none }} > proof\" }
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.read("proof"), "true\n");
+}
+
+#[test]
+fn a_run_with_timers_and_people_left_is_waiting_and_ends_only_for_people() {
+    let desk = Desk::with(
+        "
+tasks:
+  nap: { wait_for: { after: 7d } }
+  ask: { approval: \"Ship it?\" }
+  go: { needs: [nap], run: \"true\" }
+",
+    );
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("waits     nap");
+    running.wait_for("asks      ask");
+    assert_eq!(desk.json(&["ps", "--json"])["runs"][0]["state"], "waiting");
+    let wait = desk.json(&["show", "last", "nap", "--why", "--json"])["tasks"][0]["waits"][0].clone();
+    assert_eq!(
+        (&wait["on"], &wait["who"]),
+        (&json!("the moment that it is to wait for"), &json!("the clock"))
+    );
+    assert!(wait["until"].is_string(), "{wait}");
+    assert_eq!(desk.windlass(&["cancel", "last", "nap"]).code, Some(0));
+    let done = running.end();
+    assert_eq!(done.code, Some(3), "{}", done.all());
+    assert_eq!(desk.json(&["ps", "--json"])["runs"][0]["state"], "waiting");
+}
+
+#[test]
+fn a_timer_goes_on_while_no_engine_is_alive() {
+    let desk =
+        Desk::with("tasks: { nap: { wait_for: { after: 1ms } }, ask: { needs: [nap], approval: Ship? } }");
+    let nap = Desk::with("tasks: { nap: { wait_for: { after: 7d } }, go: { needs: [nap], run: \"true\" } }");
+    assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(3));
+    let mut running = nap.start(&["run", "plan.yaml"]);
+    running.wait_for("waits     nap");
+    running.signal(Signal::KILL);
+    running.end();
+    assert_eq!(nap.json(&["ps", "--json"])["runs"][0]["state"], "stopped");
+    let mut resumed = nap.start(&["resume", "last"]);
+    resumed.wait_for("resumed");
+    let wait = nap.json(&["show", "last", "nap", "--why", "--json"])["tasks"][0]["waits"][0].clone();
+    assert_eq!(wait["who"], "the clock");
+    resumed.signal(Signal::INT);
+    assert_eq!(resumed.end().code, Some(130));
+}
