@@ -18,7 +18,7 @@ use windlass_journal::record::decode;
 
 use crate::broken::{Verdict, broken, demand};
 use crate::clocks::Clocks;
-use crate::invariants::{self, effects::Given};
+use crate::invariants::{self, effects::Given, fairness::Turns};
 use crate::oracle::{Oracle, Truth};
 use crate::trace::Trace;
 use crate::world::Planned;
@@ -33,6 +33,7 @@ pub(crate) struct Checker {
     pub(crate) oracle: Oracle,
     plans: BTreeMap<Digest, Arc<Plan>>,
     given: Given,
+    turns: Turns,
     awake: u64,
     /// By how much the wall clock was set without a word in the journal.
     unseen_ms: i64,
@@ -53,6 +54,7 @@ impl Checker {
             oracle,
             plans,
             given: Given::default(),
+            turns: Turns::default(),
             awake: 0,
             unseen_ms: 0,
             acknowledged: Vec::new(),
@@ -76,12 +78,14 @@ impl Checker {
                 self.unseen_ms = unseen_ms;
             }
             invariants::of_record(&self.oracle, &self.shadow, &record)?;
+            self.turns.of_record(&self.oracle, &record)?;
             self.oracle.take(&record);
             arrows::count(std::mem::take(&mut self.taken));
             evolve(&mut self.shadow, &record);
             self.taken = arrows::counted();
             // Nobody looks at what is fresh here: the live state does.
             self.shadow.fresh.clear();
+            self.turns.note(&self.oracle, &self.shadow);
         }
         if self.changed {
             self.oracle.note_ready();

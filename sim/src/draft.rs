@@ -21,6 +21,9 @@ pub(crate) struct RunDraft {
     /// The limit of each agent.
     pub(crate) agents: Vec<Option<u32>>,
     pub(crate) concurrency: Option<u32>,
+    /// Its share where several runs compete for slots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weight: Option<u32>,
     pub(crate) tasks_max: Option<u32>,
     pub(crate) fan_out: Option<u32>,
     /// The value of the input `flag`.
@@ -43,6 +46,8 @@ pub(crate) struct TaskDraft {
     /// Whether what its join is met without is cancelled.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) cancel_rest: bool,
+    #[serde(skip_serializing_if = "is_level")]
+    pub(crate) priority: i8,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) when: Option<When>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +81,11 @@ pub(crate) struct TaskDraft {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_level(priority: &i8) -> bool {
+    *priority == 0
 }
 
 /// What a task does.
@@ -342,6 +352,9 @@ impl TaskDraft {
         if self.cancel_rest && self.join > 0 {
             task.insert("cancel_rest".into(), json!(true));
         }
+        if self.priority != 0 {
+            task.insert("priority".into(), json!(self.priority));
+        }
         if let Some(when) = &self.when {
             task.insert("when".into(), when.written());
         }
@@ -462,6 +475,9 @@ impl RunDraft {
         }
         if let Some(most) = self.concurrency {
             plan["concurrency"] = json!(most);
+        }
+        if let Some(weight) = self.weight {
+            plan["weight"] = json!(weight);
         }
         let rest = plan.to_string();
         format!("{{\"tasks\":{{{}}},{}", tasks.join(","), &rest[1..])

@@ -16,7 +16,7 @@ const HORIZON: u32 = 160;
 pub(crate) fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
     let mood = Mood::draw(&mut random);
-    let runs = if random.chance(250) { random.within(2, 3) } else { 1 };
+    let runs = if random.chance(mood.runs) { random.within(2, 3) } else { 1 };
     let mut case = Case {
         seed,
         slots: random.pick(mood.slots),
@@ -52,7 +52,7 @@ pub(crate) const FAILURES: [ErrorKind; 14] = [
 fn acts(random: &mut Random, mood: &Mood, runs: u32) -> Vec<(u32, Act)> {
     let mut acts = vec![(0, Act::Submit)];
     for _ in 1..runs {
-        acts.push((random.below(HORIZON / 2), Act::Submit));
+        acts.push((random.below(mood.submits), Act::Submit));
     }
     for _ in 0..random.pick(mood.acts) {
         let step = random.below(HORIZON);

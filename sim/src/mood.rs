@@ -38,6 +38,12 @@ pub(crate) enum Harm {
 pub(crate) struct Mood {
     pub(crate) slots: &'static [u32],
     pub(crate) trouble: &'static [u32],
+    /// There are several runs.
+    pub(crate) runs: u32,
+    /// Up to which step runs are submitted.
+    pub(crate) submits: u32,
+    /// A run has a weight.
+    pub(crate) weights: u32,
     /// Attempts that ignore the polite stop.
     pub(crate) stubborn: u32,
     pub(crate) approvals: u32,
@@ -68,6 +74,9 @@ pub(crate) struct Mood {
 const PLAIN: Mood = Mood {
     slots: &[1, 2, 3, 4, 8],
     trouble: &[0, 200, 500, 800, 950],
+    runs: 250,
+    submits: 80,
+    weights: 300,
     stubborn: 0,
     approvals: 100,
     optional: 200,
@@ -217,10 +226,26 @@ const TIMELY: Mood = Mood {
     ..PLAIN
 };
 
+/// Several runs want the same few slots.
+const CROWDED: Mood = Mood {
+    slots: &[1, 1, 2],
+    trouble: &[0, 200],
+    runs: 1000,
+    submits: 6,
+    weights: 700,
+    approvals: 20,
+    lists: 900,
+    rounds: 50,
+    acts: &[0, 2, 5],
+    faults: &[0, 1, 3],
+    doings: &[(2, Doing::Pause), (4, Doing::Resume), (2, Doing::Retry), (1, Doing::Cancel)],
+    ..PLAIN
+};
+
 impl Mood {
     /// A mood at random: nearly every other one is plain.
     pub(crate) fn draw(random: &mut Random) -> Self {
-        match random.below(18) {
+        match random.below(20) {
             0 => DEADLY,
             1 => CANCELS,
             2 | 13 | 16 => QUESTIONS,
@@ -228,6 +253,7 @@ impl Mood {
             4 | 17 => EXCUSED,
             5 | 14 => HALTING,
             6 => TIMELY,
+            18 | 19 => CROWDED,
             _ => PLAIN,
         }
     }

@@ -17,6 +17,7 @@ pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
         RunDraft { flag: random.chance(500), reversed: random.chance(300), ..RunDraft::default() };
     let agents = random.below(3);
     draft.agents = (0..agents).map(|_| random.chance(600).then(|| random.within(1, 2))).collect();
+    draft.weight = random.chance(mood.weights).then(|| random.pick(&[1, 2, 3, 7]));
     draft.concurrency = random.chance(400).then(|| random.within(1, 3));
     let count = match random.below(10) {
         0 => 1,
@@ -72,6 +73,7 @@ fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskD
     if !is_approval {
         children(random, mood, &mut task);
     }
+    task.priority = if random.chance(300) { random.pick(&[-100, -1, 1, 1, 2, 100]) } else { 0 };
     task.cancel_rest = task.join > 0 && random.chance(400);
     task.refs = refs(random, &task, draft);
     task.in_env = random.chance(150) && !is_approval;

@@ -170,6 +170,7 @@ impl Shrinking {
     fn runs(&mut self) {
         while self.case.runs.len() > 1 && self.attempt(|case| drop(case.runs.pop())) {}
         for run in 0..self.case.runs.len() {
+            self.attempt(|case| case.runs[run].weight = None);
             self.attempt(|case| case.runs[run].concurrency = None);
             self.attempt(|case| case.runs[run].tasks_max = None);
             self.attempt(|case| case.runs[run].fan_out = None);
@@ -184,7 +185,8 @@ impl Shrinking {
     }
 }
 
-const SIMPLER: [fn(&mut TaskDraft); 21] = [
+const SIMPLER: [fn(&mut TaskDraft); 22] = [
+    |task| task.priority = 0,
     |task| task.cancel_rest = false,
     |task| task.in_env = false,
     |task| task.in_folder = false,

@@ -44,7 +44,7 @@ pub fn evolve(state: &mut State, record: &Record) {
             let ix = state.runs[run].names[task];
             state.live.insert(record.fence(), (*run, ix));
             state.alone = alone.then_some(record.fence());
-            state.last_served = Some(*run);
+            state.agenda.serve(state.runs.get_mut(run).expect("the run was created before"));
             evolve_run(state, *run, record, moment);
         }
         Event::AttemptReaped { run, fence, .. } => {
@@ -57,7 +57,19 @@ pub fn evolve(state: &mut State, record: &Record) {
             evolve_run(state, run, record, moment);
         }
     }
+    match record.event.run() {
+        Some(run) => state.attend(run),
+        None => attend_all(state),
+    }
     note_command(state, record);
+}
+
+/// Another opening works on other runs than the one before it.
+fn attend_all(state: &mut State) {
+    let unfinished: Vec<RunId> = state.unfinished.iter().copied().collect();
+    for run in unfinished {
+        state.attend(run);
+    }
 }
 
 /// Whether a record belongs to a run whose plan is gone: without it none of the run's events can be taken in. The home
@@ -146,6 +158,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         tasks: Vec::new(),
         names: std::collections::BTreeMap::new(),
         queue: crate::queue::Queue::default(),
+        share: crate::agenda::Share::default(),
         count: std::collections::BTreeMap::new(),
         failed: 0,
         retries: std::collections::BTreeSet::new(),
@@ -456,7 +469,7 @@ impl Task {
             phase: task::Phase::Waiting,
             since: moment.at,
             lane,
-            ready_at: moment.seq,
+            rank: None,
             tally: crate::policy::join::Tally::default(),
             dependants: Vec::new(),
             retry: crate::policy::retry::Record::default(),

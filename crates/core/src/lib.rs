@@ -9,6 +9,7 @@
 //! `decide` and `follow` never change the state; `evolve` never decides; nothing in here reads a clock, draws a random
 //! number or does I/O. So every run can be replayed, and the same core runs in production and under the simulator.
 
+pub mod agenda;
 pub mod arrows;
 mod blocked;
 mod children;

@@ -77,6 +77,12 @@ bugs! {
     TimeStands = "time-stands",
     /// An attempt's texts follow what other tasks do.
     TextsFollow = "texts-follow-the-present",
+    /// What has been ready longest starts next, whatever its priority.
+    PriorityIgnored = "priority-ignored",
+    /// All runs weigh the same.
+    WeightsIgnored = "weights-ignored",
+    /// A run makes up for the time in which it had nothing to start.
+    ArrearsGranted = "arrears-granted",
     /// What a task does not need any more goes on.
     RestGoesOn = "the-rest-goes-on",
     /// What was cancelled since it was not needed any more counts as failed.

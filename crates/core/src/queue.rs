@@ -1,12 +1,38 @@
 //! The ready tasks of a run, in lanes: tasks that the same limit holds back share a lane, so that picking the next
-//! one looks at lanes and never at every task. Never: deciding when a limit is reached for the whole home.
+//! one looks at no task but the first. Never: deciding when a limit is reached for the whole home.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentName, Seq};
+use crate::planted::{Bug, is_planted};
 use crate::state::TaskIx;
+use crate::time::Span;
+
+/// How long a task waits until it stands where one stood that came with one more of priority.
+const AGEING: Span = Span::from_secs(600);
+
+/// Where a ready task stands among those of its run: the least is next. Waiting moves all in step, so that two of them
+/// never change places and nothing is counted anew as time goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rank {
+    /// When it would have had to become ready with a priority of 0, by the run's own clock in milliseconds.
+    as_of: i64,
+    /// The record by which it became ready.
+    since: Seq,
+    task: TaskIx,
+}
+
+impl Rank {
+    /// The rank of a task that became ready by this record, when the run's own clock showed this.
+    pub fn new(task: TaskIx, priority: i8, ready: Span, since: Seq) -> Self {
+        let ready = i64::try_from(ready.ms).unwrap_or(i64::MAX);
+        let ahead = if is_planted(Bug::PriorityIgnored) { 0 } else { i64::from(priority) };
+        let ageing = i64::try_from(AGEING.ms).expect("it is short");
+        Self { as_of: ready.saturating_sub(ahead * ageing), since, task }
+    }
+}
 
 /// The ready tasks of a run.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
@@ -17,8 +43,10 @@ pub struct Queue {
     groups: Vec<Group>,
     /// The groups and lanes of agents with a limit.
     by_agent: BTreeMap<AgentName, (u32, u32)>,
+    /// The first of each group that has one and has room, with its group.
+    heads: BTreeSet<(Rank, u32)>,
     /// Ready tasks beside which nothing else may be in flight.
-    alone: BTreeSet<(Seq, TaskIx)>,
+    alone: BTreeSet<Rank>,
 }
 
 /// Tasks that the same limits hold back.
@@ -26,15 +54,15 @@ pub struct Queue {
 struct Lane {
     group: u32,
     load: Load,
-    ready: BTreeSet<(Seq, TaskIx)>,
+    ready: BTreeSet<Rank>,
 }
 
 /// Lanes that a limit holds back together.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 struct Group {
     load: Load,
-    /// The oldest task of each lane that has one and has room, with its lane.
-    heads: BTreeSet<(Seq, TaskIx, u32)>,
+    /// The first task of each lane that has one and has room, with its lane.
+    heads: BTreeSet<(Rank, u32)>,
 }
 
 /// What is in flight against a limit.
@@ -56,8 +84,15 @@ impl Load {
 
 impl Lane {
     /// The task that it would start next.
-    fn head(&self) -> Option<(Seq, TaskIx)> {
+    fn head(&self) -> Option<Rank> {
         self.ready.first().copied().filter(|_| self.load.has_room())
+    }
+}
+
+impl Group {
+    /// The task that it would start next.
+    fn head(&self) -> Option<Rank> {
+        self.heads.first().map(|(head, _)| *head).filter(|_| self.load.has_room())
     }
 }
 
@@ -94,21 +129,21 @@ impl Queue {
     }
 
     /// A task is ready.
-    pub fn enter(&mut self, lane: u32, since: Seq, task: TaskIx, alone: bool) {
+    pub fn enter(&mut self, lane: u32, rank: Rank, alone: bool) {
         if alone {
-            self.alone.insert((since, task));
+            self.alone.insert(rank);
         } else {
             self.change(lane, |lane| {
-                lane.ready.insert((since, task));
+                lane.ready.insert(rank);
             });
         }
     }
 
     /// A task is no longer ready.
-    pub fn leave(&mut self, lane: u32, since: Seq, task: TaskIx) {
-        if !self.alone.remove(&(since, task)) {
+    pub fn leave(&mut self, lane: u32, rank: Rank) {
+        if !self.alone.remove(&rank) {
             self.change(lane, |lane| {
-                lane.ready.remove(&(since, task));
+                lane.ready.remove(&rank);
             });
         }
     }
@@ -117,24 +152,23 @@ impl Queue {
     pub fn hold(&mut self, lane: u32, held: bool) {
         self.change(lane, |lane| lane.load.hold(held));
         let group = self.lanes[place(lane)].group;
-        self.groups[place(group)].load.hold(held);
+        self.change_group(group, |group| group.load.hold(held));
     }
 
-    /// The task that has been ready longest in a lane with room.
+    /// The first task of all lanes with room.
     pub fn next(&self) -> Option<TaskIx> {
-        let open = self.groups.iter().filter(|group| group.load.has_room());
-        open.filter_map(|group| group.heads.first()).min().map(|(_, task, _)| *task)
+        self.heads.first().map(|(head, _)| head.task)
     }
 
-    /// The task that has been ready longest among those that must be alone.
+    /// The first task of those that must be alone.
     pub fn next_alone(&self) -> Option<TaskIx> {
-        self.alone.first().map(|(_, task)| *task)
+        self.alone.first().map(|rank| rank.task)
     }
 
     /// All ready tasks.
     pub fn all(&self) -> impl Iterator<Item = TaskIx> {
         let lanes = self.lanes.iter().flat_map(|lane| &lane.ready);
-        lanes.chain(&self.alone).map(|(_, task)| *task)
+        lanes.chain(&self.alone).map(|rank| rank.task)
     }
 
     fn change(&mut self, number: u32, change: impl FnOnce(&mut Lane)) {
@@ -142,16 +176,30 @@ impl Queue {
         let before = lane.head();
         change(lane);
         let (after, group) = (lane.head(), lane.group);
-        if before == after {
-            return;
+        if before != after {
+            self.change_group(group, |group| replace(&mut group.heads, before, after, number));
         }
-        let heads = &mut self.groups[place(group)].heads;
-        if let Some((since, task)) = before {
-            heads.remove(&(since, task, number));
-        }
-        if let Some((since, task)) = after {
-            heads.insert((since, task, number));
-        }
+    }
+
+    fn change_group(&mut self, number: u32, change: impl FnOnce(&mut Group)) {
+        let group = &mut self.groups[place(number)];
+        let before = group.head();
+        change(group);
+        let after = group.head();
+        replace(&mut self.heads, before, after, number);
+    }
+}
+
+/// Another is the first of a lane or a group.
+fn replace(heads: &mut BTreeSet<(Rank, u32)>, before: Option<Rank>, after: Option<Rank>, number: u32) {
+    if before == after {
+        return;
+    }
+    if let Some(rank) = before {
+        heads.remove(&(rank, number));
+    }
+    if let Some(rank) = after {
+        heads.insert((rank, number));
     }
 }
 

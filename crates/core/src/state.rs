@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::agenda::{Agenda, Share};
 use crate::event::{
     BlockedOn, Exit, LossReason, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy,
     TimerKind, Usage,
@@ -16,7 +17,7 @@ use crate::machine::{attempt, run, task};
 use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
 use crate::policy::{join, retry};
-use crate::queue::Queue;
+use crate::queue::{Queue, Rank};
 use crate::time::{Span, Time};
 use crate::topics::Topics;
 use crate::tree::Scope;
@@ -64,8 +65,8 @@ pub struct State {
     pub orphans: u32,
     /// The attempt beside which nothing else may start.
     pub alone: Option<Fence>,
-    /// The run that an attempt was last started for: the next one's turn comes after it.
-    pub last_served: Option<RunId>,
+    /// Which run's turn it is.
+    pub agenda: Agenda,
     /// The commands that were carried out, so that asking twice is asking once.
     pub commands: BTreeMap<CommandId, Seq>,
     /// What is to be looked at since the last look.
@@ -137,6 +138,8 @@ pub struct Run {
     pub names: BTreeMap<TaskId, TaskIx>,
     /// The tasks that are ready.
     pub queue: Queue,
+    /// Its share of what was started.
+    pub share: Share,
     /// How many tasks are in each phase.
     pub count: BTreeMap<task::Phase, u32>,
     /// How many required tasks of the plan itself have failed.
@@ -209,8 +212,8 @@ pub struct Task {
     pub since: Time,
     /// The lane of the queue that it is ready in.
     pub lane: u32,
-    /// The record by which it became ready.
-    pub ready_at: Seq,
+    /// Where it stands among those that are ready, while it is.
+    pub rank: Option<Rank>,
     /// How what it needs has ended so far.
     pub tally: join::Tally,
     /// The tasks that need it.
@@ -346,6 +349,14 @@ impl State {
         self.role == Some(Role::Engine) && run.host == self.epoch && run.phase == run::Phase::Running
     }
 
+    /// A run has changed: it may have tasks to start, or none any more.
+    pub(crate) fn attend(&mut self, id: RunId) {
+        let Some(run) = self.runs.get(&id) else { return };
+        let is_active = self.is_active(run);
+        let run = self.runs.get_mut(&id).expect("it was there");
+        self.agenda.attend(run, is_active);
+    }
+
     /// How long an engine was alive, up to `now`.
     pub fn alive_at(&self, now: Time) -> Span {
         self.clock.alive.plus(now.since(self.now))
@@ -406,6 +417,12 @@ impl Run {
     /// How many attempts are in flight.
     pub fn in_flight(&self) -> u32 {
         self.in_phase(task::Phase::Running) + self.in_phase(task::Phase::Stopping)
+    }
+
+    /// Whether the plan's concurrency has room for another attempt.
+    pub fn has_room(&self) -> bool {
+        let ignored = is_planted(Bug::ConcurrencyIgnored);
+        self.plan.concurrency.is_none_or(|most| ignored || self.in_flight() < most)
     }
 
     /// Nothing is in flight or about to be: only people, timers of their own, or nothing at all is left.

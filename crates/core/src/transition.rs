@@ -8,6 +8,7 @@ use crate::machine::task::{Fact, Phase};
 use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing, Tally};
 use crate::policy::select;
+use crate::queue::Rank;
 use crate::state::{Look, Run, Task, TaskIx};
 use crate::time::{Span, Time};
 
@@ -77,7 +78,9 @@ impl Run {
                 self.to_skip.remove(&ix);
             }
             Phase::Ready => {
-                self.queue.leave(task.lane, task.ready_at, ix);
+                if let Some(rank) = task.rank.take() {
+                    self.queue.leave(task.lane, rank);
+                }
                 if let Some(due) = task.wait.start_by.take() {
                     self.alarms.remove(&(due, ix, TimerKind::ScheduleToStart));
                 }
@@ -129,10 +132,12 @@ impl Run {
     fn make_ready(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
         let active = self.active.at(moment.alive);
         let is_work = self.has_attempts(self.task(ix));
-        let timeout = self.spec(self.task(ix)).timeout.clone();
+        let spec = self.spec(self.task(ix));
+        let (timeout, priority) = (spec.timeout.clone(), spec.priority);
         let task = &mut self.tasks[ix.at()];
-        task.ready_at = moment.seq;
-        self.queue.enter(task.lane, moment.seq, ix, task.deaths_in_row >= 2);
+        let rank = Rank::new(ix, priority, active, moment.seq);
+        task.rank = Some(rank);
+        self.queue.enter(task.lane, rank, task.deaths_in_row >= 2);
         if is_work {
             if let Some(bound) = timeout.schedule_to_start {
                 let due = active.plus(bound);

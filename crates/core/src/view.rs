@@ -123,6 +123,9 @@ pub struct TaskView {
     /// What it is about, for a child.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub item: Value,
+    /// How it stands to other ready tasks: higher goes first.
+    #[serde(skip_serializing_if = "is_level")]
+    pub priority: i8,
     /// Its attempts, the first one first.
     pub attempts: Vec<AttemptView>,
     /// What it gave; null while it has not succeeded.
@@ -224,6 +227,11 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_level(priority: &i8) -> bool {
+    *priority == 0
+}
+
 /// The places of a run's tasks as they are shown: in the plan's order, each parent followed by its children.
 pub fn in_order(run: &Run) -> impl Iterator<Item = TaskIx> {
     let own = (0..run.plan.tasks.len()).map(TaskIx::from_len);
@@ -244,6 +252,7 @@ pub fn task_view(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -
         state: task.phase.name(),
         since: task.since,
         item: task.item.clone(),
+        priority: run.spec(task).priority,
         attempts: task.attempts.iter().map(attempt_view).collect(),
         output: output(run, task, read),
         written: match run.given(task) {

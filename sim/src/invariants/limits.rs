@@ -2,6 +2,7 @@
 //! runs beside what must be alone. Never: which of several tasks comes first.
 
 use windlass_core::event::{Event, Record};
+use windlass_core::id::RunId;
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
@@ -11,17 +12,22 @@ use crate::oracle::{ORun, OTask, Oracle};
 
 const NAME: &str = "11 limits";
 
-/// How much room each limit leaves for a task: none where one is reached.
-pub(crate) fn has_room(
-    oracle: &Oracle,
-    run_id: windlass_core::id::RunId,
-    run: &ORun,
-    task: &OTask,
-) -> Result<(), &'static str> {
+/// Whether every limit leaves room for a task, and if not, which.
+pub(crate) fn has_room(oracle: &Oracle, run_id: RunId, run: &ORun, task: &OTask) -> Result<(), &'static str> {
     let slots = usize::try_from(oracle.slots).expect("32 bits fit");
     if oracle.live.len() >= slots {
         return Err("slots");
     }
+    has_own_room(oracle, run_id, run, task)
+}
+
+/// The same of the limits that its plan sets.
+pub(crate) fn has_own_room(
+    oracle: &Oracle,
+    run_id: RunId,
+    run: &ORun,
+    task: &OTask,
+) -> Result<(), &'static str> {
     let ours = || oracle.live.values().filter(|live| live.run == run_id).map(|live| &run.tasks[live.task]);
     let within = |count: usize, most: Option<u32>| {
         most.is_none_or(|most| u32::try_from(count).is_ok_and(|count| count < most))

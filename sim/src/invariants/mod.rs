@@ -11,6 +11,7 @@ pub(crate) mod disk;
 pub(crate) mod due;
 pub(crate) mod effects;
 pub(crate) mod ends;
+pub(crate) mod fairness;
 pub(crate) mod fences;
 pub(crate) mod joins;
 pub(crate) mod limits;

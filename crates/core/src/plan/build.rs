@@ -148,6 +148,7 @@ impl Builder<'_, '_> {
             rerun: layer.rerun.unwrap_or_default(),
             optional: tasks::is_true(node.get("optional")),
             cancel_rest,
+            priority: layer.priority.unwrap_or_default(),
             output_schema: node.get("output").and_then(|output| output.get("schema")).map(Node::json),
             env: layer.env,
             pass: layer.pass.unwrap_or_default(),

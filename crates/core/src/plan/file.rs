@@ -139,6 +139,7 @@ impl Reading<'_> {
             goal: root.get("goal").and_then(Node::text).unwrap_or_default().to_owned(),
             agents: built.agents,
             limits,
+            weight: count(root.get("weight")).unwrap_or(1),
             concurrency: count(root.get("concurrency")),
             inputs: values,
             dir: self.options.dir.to_owned(),

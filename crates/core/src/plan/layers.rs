@@ -82,6 +82,8 @@ pub struct Defaults {
     pub retry: RetryLayer,
     /// Whether an attempt of unknown outcome may be repeated.
     pub rerun: Option<Rerun>,
+    /// Who goes first.
+    pub priority: Option<i8>,
     /// Variables.
     pub env: BTreeMap<String, Template>,
     /// Globs of variables that are let through.
@@ -216,6 +218,7 @@ impl Defaults {
                 Some("never") => Some(Rerun::Never),
                 _ => None,
             },
+            priority: signed(node.get("priority")),
             env: scalars(node.get("env"), file).map(|(name, value)| (name, Template(value))).collect(),
             pass: node.get("pass").map(texts),
             dir: node.get("dir").and_then(Node::text).map(|text| Template(text.to_owned())),
@@ -234,6 +237,7 @@ impl Defaults {
             timeout: self.timeout.over(&lower.timeout),
             retry: self.retry.over(&lower.retry),
             rerun: self.rerun.or(lower.rerun),
+            priority: self.priority.or(lower.priority),
             env,
             pass: self.pass.or_else(|| lower.pass.clone()),
             dir: self.dir.or_else(|| lower.dir.clone()),
@@ -257,6 +261,11 @@ pub(super) fn limit(node: Option<&Node<'_>>) -> Option<Limit> {
 /// A count, if one stands there.
 pub(super) fn count(node: Option<&Node<'_>>) -> Option<u32> {
     if let Tree::Number(number) = &node?.tree { number.as_u64()?.try_into().ok() } else { None }
+}
+
+/// A small number that may be negative, if one stands there.
+fn signed(node: Option<&Node<'_>>) -> Option<i8> {
+    if let Tree::Number(number) = &node?.tree { number.as_i64()?.try_into().ok() } else { None }
 }
 
 /// A factor in thousandths.

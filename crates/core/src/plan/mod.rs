@@ -46,6 +46,9 @@ pub struct Plan {
     pub agents: BTreeMap<AgentName, Agent>,
     /// The caps over the whole tree of the run.
     pub limits: Limits,
+    /// The run's share where several compete for slots, at least 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub weight: u32,
     /// How many attempts of the run may be in flight at the same time; none is as many as there are slots.
     pub concurrency: Option<u32>,
     /// The values of `inputs`, defaults applied.
@@ -54,6 +57,20 @@ pub struct Plan {
     pub dir: String,
     /// The tasks, in the order of the file. Their `needs` point into this list.
     pub tasks: Vec<Task>,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+const fn is_one(weight: &u32) -> bool {
+    *weight == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+const fn is_zero(priority: &i8) -> bool {
+    *priority == 0
 }
 
 /// A node of the plan.
@@ -83,6 +100,9 @@ pub struct Task {
     pub rerun: Rerun,
     /// Whether the run may succeed without it.
     pub optional: bool,
+    /// How it stands to other ready tasks, from −100 to 100: higher goes first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i8,
     /// Whether what it needs is cancelled once its join is met without that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_rest: bool,

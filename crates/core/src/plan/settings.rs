@@ -184,11 +184,11 @@ mod tests {
     fn an_agent_of_another_build_is_no_error_until_a_plan_uses_it() {
         let settings = load("windlass.toml", "[agents.a]\nadapter = 'claude'\nmodel = 'opus'\n");
         assert_eq!(settings.agents["a"].not_built, ["model"]);
-        let text = b"on_finish = 'x'\n[defaults]\npriority = 3\n[agents.a]\nmodel = 'opus'\n";
+        let text = b"on_finish = 'x'\n[defaults]\nmerge_attempts = 3\n[agents.a]\nmodel = 'opus'\n";
         let errors = Settings::load(&Source { name: "windlass.toml", text, format: None })
             .expect_err("it is not built");
         let told: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
-        assert_eq!(told, ["`on_finish` is not supported yet", "`priority` is not supported yet"]);
+        assert_eq!(told, ["`on_finish` is not supported yet", "`merge_attempts` is not supported yet"]);
     }
 
     #[test]

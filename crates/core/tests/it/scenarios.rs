@@ -75,8 +75,11 @@ impl Story {
             Some(Answer::Already) => told.push_str("already\n"),
             Some(Answer::Refused(why)) => writeln!(told, "refused: {why}").expect("a text"),
         }
+        let runs = self.core.state().runs.len();
         for record in &records {
-            writeln!(told, "{}", event(&record.event, self.core.state().now)).expect("a text");
+            let run =
+                record.event.run().filter(|_| runs > 1).map(|run| format!("{run} ")).unwrap_or_default();
+            writeln!(told, "{run}{}", event(&record.event, self.core.state().now)).expect("a text");
         }
         for effect in records.iter().flat_map(|record| react(self.core.state(), record)) {
             writeln!(told, "  -> {}", order(&effect)).expect("a text");
@@ -105,8 +108,8 @@ impl Story {
         told
     }
 
-    fn fence(&self, task: &TaskId, attempt: u32) -> Fence {
-        let run = self.core.state().runs.values().next_back().expect("a run");
+    fn fence(&self, run: RunId, task: &TaskId, attempt: u32) -> Fence {
+        let run = &self.core.state().runs[&run];
         let task = run.task(run.names[task]);
         task.attempts.iter().find(|one| one.number == attempt).map_or(Fence(u64::MAX), |one| one.fence)
     }
@@ -114,7 +117,7 @@ impl Story {
     fn key(&self, args: &Args) -> (AttemptKey, Fence) {
         let task: TaskId = args.word(0).parse().expect("a task");
         let attempt = args.word(1).parse().expect("a number");
-        let fence = self.fence(&task, attempt);
+        let fence = self.fence(args.run(), &task, attempt);
         (AttemptKey { run: args.run(), task, attempt }, fence)
     }
 

@@ -43,7 +43,10 @@ impl Check {
             Err(failed) => return Err(failed),
         };
         let plan = &loaded.plan;
-        let levels = graph::levels(&plan.tasks.iter().map(|task| task.needs.clone()).collect::<Vec<_>>());
+        let mut levels = graph::levels(&plan.tasks.iter().map(|task| task.needs.clone()).collect::<Vec<_>>());
+        for places in &mut levels {
+            places.sort_by_key(|place| std::cmp::Reverse(plan.tasks[*place].priority));
+        }
         if self.json {
             let in_order = levels
                 .iter()

@@ -31,3 +31,54 @@ tasks:
     let shown = desk.windlass(&["show", "last", "slow"]);
     assert!(shown.out.contains("the join of race was met without it"), "{}", shown.all());
 }
+
+#[test]
+fn what_is_more_pressing_starts_first() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  low: { priority: -3, run: "echo low >> order" }
+  plain: { run: "echo plain >> order" }
+  also: { run: "echo also >> order" }
+  high: { priority: 5, for_each: [a, b], run: "echo high {{ item }} >> order" }
+"#,
+    );
+    let checked = desk.json(&["check", "plan.yaml", "--json"]);
+    let ids: Vec<&str> =
+        checked["tasks"].as_array().expect("a list").iter().filter_map(|task| task["id"].as_str()).collect();
+    assert_eq!(ids, ["high", "plain", "also", "low"]);
+    let done = desk.windlass(&["run", "plan.yaml", "--slots", "1"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.read("order"), "high a\nhigh b\nplain\nalso\nlow\n");
+    let show = desk.json(&["show", "last", "--json"]);
+    let priorities: Vec<i64> = show["tasks"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|task| task["priority"].as_i64().unwrap_or(0))
+        .collect();
+    assert_eq!(priorities, [-3, 0, 0, 5, 5, 5]);
+}
+
+#[test]
+fn two_runs_share_the_slots_by_their_weights_from_when_both_have_something_to_start() {
+    let items: Vec<String> = (0..12).map(|number| number.to_string()).collect();
+    let many = format!("for_each: [{}], run: \"echo $WINDLASS_RUN >> order\"", items.join(", "));
+    let desk = Desk::with(&format!("tasks: {{ hold: {{ priority: 1, run: cat gate }}, a: {{ {many} }} }}"));
+    desk.write("second.yaml", &format!("weight: 3\ntasks: {{ b: {{ {many} }} }}"));
+    desk.gate("gate");
+    let mut host = desk.start(&["run", "plan.yaml", "--slots", "1"]);
+    let one = host.run();
+    host.wait_for("started   hold");
+    let other = desk.windlass(&["run", "second.yaml", "--detach"]);
+    assert_eq!(other.code, Some(0), "{}", other.all());
+    desk.open_gate("gate");
+    let host = host.end();
+    assert_eq!(host.code, Some(0), "{}", host.all());
+    let order = desk.read("order");
+    let first: Vec<&str> = order.lines().take(16).collect();
+    assert_eq!(first.len(), 16);
+    let ones = first.iter().filter(|run| **run == one).count();
+    // One in four, and two starts more or less for the one slot.
+    assert!((2..=6).contains(&ones), "{ones} of the first 16 are of the run with weight 1: {order}");
+}
