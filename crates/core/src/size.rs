@@ -39,9 +39,37 @@ pub(crate) fn too_large(event: &Event) -> bool {
     of_record(event) > EVENT_BYTES_MAX
 }
 
+/// How deep a JSON text nests. Of other texts it tells no less than how deep what is JSON at their beginning does.
+pub fn depth_of_json(json: &[u8]) -> usize {
+    let (mut now, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                now += 1;
+                deepest = deepest.max(now);
+            }
+            b'}' | b']' if !in_text => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_depth_counts_what_is_open_at_once_and_no_brackets_in_texts() {
+        for (json, depth) in
+            [("1", 0), ("[]", 1), ("[[], {\"a\": [1]}]", 3), (r#"["[[\"[["]"#, 1), ("]]]][", 1)]
+        {
+            assert_eq!(depth_of_json(json.as_bytes()), depth, "{json}");
+        }
+    }
 
     #[test]
     fn a_size_is_that_of_the_text_in_json() {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use windlass_core::event::{Event, Record};
 use windlass_core::id::Seq;
+use windlass_core::size;
 pub use windlass_core::size::EVENT_BYTES_MAX;
 use windlass_core::time::Time;
 
@@ -13,8 +14,8 @@ use crate::error::{JournalError, Rule};
 
 /// The largest batch, as stored.
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
-/// How deep values within an event may nest, the event's own levels included. Above what a JSON document that was read
-/// with serde's limit of 128 can bring, and far below what a stack can take.
+/// How deep values within an event may nest, the event's own levels included. Above what an output can bring, and far
+/// below what a stack can take.
 pub const EVENT_DEPTH_MAX: usize = 256;
 
 #[derive(Serialize)]
@@ -41,7 +42,7 @@ pub fn encode(record: &Record, into: &mut Vec<u8>) -> Result<(), JournalError> {
     if bytes.len() > EVENT_BYTES_MAX {
         return Err(broken(Rule::EventTooLarge { bytes: bytes.len(), max: EVENT_BYTES_MAX }));
     }
-    if bytes.len() > 2 * EVENT_DEPTH_MAX && depth(bytes) > EVENT_DEPTH_MAX {
+    if bytes.len() > 2 * EVENT_DEPTH_MAX && size::depth_of_json(bytes) > EVENT_DEPTH_MAX {
         return Err(broken(Rule::EventTooDeep { max: EVENT_DEPTH_MAX }));
     }
     Ok(())
@@ -84,25 +85,6 @@ fn outline(bytes: &[u8]) -> (String, u32) {
     let outline: Outline = serde_json::from_slice(bytes).unwrap_or_default();
     let name = outline.event.as_object().and_then(|tagged| tagged.keys().next().cloned());
     (name.unwrap_or_else(|| "?".into()), outline.v)
-}
-
-/// The deepest nesting of a JSON text.
-fn depth(json: &[u8]) -> usize {
-    let (mut now, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                now += 1;
-                deepest = deepest.max(now);
-            }
-            b'}' | b']' if !in_text => now -= 1,
-            _ => {}
-        }
-    }
-    deepest
 }
 
 /// A record as others see it: a line of `events --json`. Keys come in the order of INTERFACES.

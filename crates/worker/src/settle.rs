@@ -4,16 +4,22 @@
 use std::collections::BTreeMap;
 
 use jsonschema::{Draft, Validator};
+use serde::Deserialize as _;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use windlass_core::effect::Settle;
 use windlass_core::event::Output;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::Digest;
+use windlass_core::size::depth_of_json;
 
 /// The longest value that goes into the journal by itself, as JSON; of a longer one only the named parts do.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 /// The most that all named parts of a value may be together, with their names.
 pub const EXTRACTS_BYTES_MAX: usize = 224 * 1024;
+
+/// How deep a value may nest.
+const VALUE_DEPTH_MAX: usize = 128;
 
 /// The longest number that is kept as it was written.
 const WRITTEN_BYTES_MAX: usize = 1024;
@@ -58,18 +64,32 @@ fn written(bytes: &[u8], value: &Value) -> Option<String> {
 
 /// What an output is as a value: JSON where it is JSON, else text without its last newline.
 pub fn value_of(bytes: &[u8]) -> Result<Value, Failure> {
-    match serde_json::from_slice(bytes) {
-        Ok(value) => Ok(value),
-        // Text that begins like JSON and goes too deep is no text that anybody meant.
-        Err(error) if error.to_string().starts_with("recursion limit exceeded") => {
-            Err(Failure::new(ErrorKind::InvalidOutput, "the output is JSON nested deeper than 128 levels"))
-        }
-        Err(_) => {
-            let text = String::from_utf8_lossy(bytes);
-            let text = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
-            Ok(Value::String(text.to_owned()))
-        }
+    let depth = depth_of_json(bytes);
+    if depth > VALUE_DEPTH_MAX {
+        return if is_json(bytes) { Err(too_deep(depth)) } else { Ok(text_of(bytes)) };
     }
+    let mut reading = serde_json::Deserializer::from_slice(bytes);
+    // It has just been measured.
+    reading.disable_recursion_limit();
+    let read = Value::deserialize(&mut reading).and_then(|value| reading.end().map(|()| value));
+    Ok(read.unwrap_or_else(|_| text_of(bytes)))
+}
+
+/// Whether it is JSON, however deep: to pass over a value takes no stack.
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+}
+
+fn text_of(bytes: &[u8]) -> Value {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
+    Value::String(text.to_owned())
+}
+
+fn too_deep(depth: usize) -> Failure {
+    let message = format!("the output is JSON nested {depth} levels deep: {VALUE_DEPTH_MAX} are taken");
+    Failure::new(ErrorKind::InvalidOutput, message)
+        .hint("print a flatter value, or let the task leave its result in a file")
 }
 
 /// Says what is wrong with a JSON Schema itself.
@@ -258,11 +278,24 @@ mod tests {
     }
 
     #[test]
-    fn json_without_a_bottom_is_refused() {
-        let deep = "[".repeat(100_000);
-        assert_eq!(
-            settle(deep.as_bytes(), false, &Settle::default()).expect_err("deep").kind,
-            ErrorKind::InvalidOutput
-        );
+    fn json_that_is_too_deep_is_refused_with_its_depth_and_the_bound() {
+        let nested = |depth: usize| format!("{}7{}\n", "[{\"a\":".repeat(depth / 2), "}]".repeat(depth / 2));
+        let deepest = value_of(nested(VALUE_DEPTH_MAX).as_bytes()).expect("it may be as deep");
+        assert_eq!(deepest.pointer(&"/0/a".repeat(VALUE_DEPTH_MAX / 2)), Some(&json!(7)));
+        for depth in [VALUE_DEPTH_MAX + 2, 200_000] {
+            let failure = value_of(nested(depth).as_bytes()).expect_err("it is deeper");
+            assert_eq!(failure.kind, ErrorKind::InvalidOutput);
+            assert_eq!(
+                failure.message,
+                format!("the output is JSON nested {depth} levels deep: 128 are taken")
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_full_of_brackets_is_a_text() {
+        for text in ["[".repeat(100_000), format!("{}]", "[1] [".repeat(500)), "{\"a\":".repeat(200)] {
+            assert_eq!(value_of(text.as_bytes()), Ok(json!(text)));
+        }
     }
 }

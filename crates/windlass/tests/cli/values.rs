@@ -62,3 +62,27 @@ tasks:
         assert!(!desk.work().join(&name).exists(), "{name}");
     }
 }
+
+#[test]
+fn json_that_nests_too_deep_is_an_invalid_output_that_says_how_deep() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  deep: { for_each: [128], run: "cat 128" }
+  after: { needs: [deep], env: { GOT: "{{ tasks.deep.output }}" }, run: "echo \"got $GOT\"" }
+  deeper: { run: "cat 129", optional: true }
+"#,
+    );
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    desk.write("128", &nested(128));
+    desk.write("129", &nested(129));
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let message = "invalid_output: the output is JSON nested 129 levels deep: 128 are taken";
+    assert!(done.out.contains(message), "{}", done.out);
+    let shown = desk.json(&["show", "last", "after", "--json"]);
+    assert!(
+        shown.to_string().contains(&format!("got {}", nested(129))),
+        "a list of it is passed on: {shown}"
+    );
+}
