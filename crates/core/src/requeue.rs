@@ -1,7 +1,7 @@
 //! A new incarnation of a task, and what comes back with it. Only the task itself is in the decision: what follows it may
 //! be a hundred thousand others, more than a batch of the journal holds. Never: tasks whose failure had another cause.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::decide::wrong_state;
 use crate::event::{BlockedOn, Event, SkipReason};
@@ -55,7 +55,7 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
     went_on(run, ix)?;
     is_ending(run, ix)?;
     let task = run.task(ix);
-    let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new() };
+    let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new(), left: BTreeMap::new() };
     match task.phase {
         Phase::Dead | Phase::Cancelled if !task.children.is_empty() => again.failed_children(ix),
         Phase::Dead | Phase::Cancelled => again.with_parent(ix)?,
@@ -126,6 +126,8 @@ struct Requeue<'a> {
     order: VecDeque<(TaskIx, TaskId)>,
     /// The same, to look it up.
     back: BTreeSet<TaskIx>,
+    /// How what tasks need has ended, without what comes back.
+    left: BTreeMap<TaskIx, Tally>,
 }
 
 impl Requeue<'_> {
@@ -203,7 +205,10 @@ impl Requeue<'_> {
         }
         let mut next: Vec<TaskIx> = self.back.iter().copied().collect();
         while let Some(ix) = next.pop() {
+            let Some(ending) = self.run.ending(ix) else { continue };
             for dependant in &self.run.task(ix).dependants {
+                let tally = self.left.entry(*dependant).or_insert(self.run.task(*dependant).tally);
+                tally.uncount(ending);
                 if !self.back.contains(dependant) && self.may_be_met(*dependant) {
                     self.unskip_one(*dependant, requeued);
                     next.push(*dependant);
@@ -223,14 +228,8 @@ impl Requeue<'_> {
         let task = self.run.task(ix);
         let was_impossible = matches!(task.skipped, Some((SkipReason::Upstream, _)));
         let spec = self.run.spec(task);
-        let mut tally = Tally::default();
-        let ended = self
-            .run
-            .needs(task)
-            .filter(|need| !self.back.contains(need))
-            .filter_map(|need| self.run.ending(need));
-        ended.for_each(|ending| tally.count(ending));
         let needs = u32::try_from(spec.needs.len()).expect("no more needs than tasks");
+        let tally = self.left.get(&ix).unwrap_or(&task.tally);
         let standing = tally.standing(spec.join, needs);
         task.phase == Phase::Skipped
             && was_impossible
@@ -309,5 +308,136 @@ impl Requeue<'_> {
             next += 1;
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decide::Stamp;
+    use crate::event::{Exit, RawOutput, Role, Usage};
+    use crate::failure::{ErrorKind, Failure};
+    use crate::id::{Digest, Epoch, Fence, RunId};
+    use crate::input::{Answer, Ask, Command, Ended, Input, Report, Submission};
+    use crate::plan::file::{self, Options, Source};
+    use crate::plan::settings::Settings;
+    use crate::policy::join::steps;
+    use crate::state::State;
+    use crate::time::Time;
+    use crate::turn::Core;
+
+    /// How many tasks stand between the roots and the join.
+    const WIDTH: u32 = 2000;
+
+    /// A run of two roots, many tasks that need the first, and one that needs all of these and the other root.
+    struct Wide {
+        core: Core,
+        run: RunId,
+        commands: u32,
+    }
+
+    impl Wide {
+        fn new() -> Self {
+            let needs: Vec<String> = (0..WIDTH).map(|number| format!("t{number}")).collect();
+            let tasks: Vec<String> =
+                needs.iter().map(|name| format!("  {name}: {{ needs: [root], run: 'true' }}\n")).collect();
+            let text = format!(
+                "limits: {{ tasks: 5000 }}\ntasks:\n  root: {{ run: 'true' }}\n  other: {{ run: 'true' }}\n{}  join: {{ needs: [other, {}], run: 'true' }}\n",
+                tasks.concat(),
+                needs.join(", ")
+            );
+            let source = Source { name: "plan.yaml", text: text.as_bytes(), format: None };
+            let loaded = file::load(&source, &Settings::default(), &BTreeMap::new(), &Options::default());
+            let plan = Arc::new(loaded.expect("a plan").plan);
+            let mut wide =
+                Self { core: Core::new(State::default(), 8), run: RunId::from_random(7), commands: 0 };
+            let build = "test".into();
+            wide.take(&Input::Report(Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build }));
+            wide.ask(Ask::SubmitPlan(Box::new(Submission {
+                run: wide.run,
+                plan,
+                plan_digest: Digest::of(b"plan"),
+                folder: "/".into(),
+                env_digest: Digest::of(b"env"),
+                source: "plan.yaml".into(),
+            })));
+            wide
+        }
+
+        fn take(&mut self, input: &Input) -> Option<Answer> {
+            let stamp = Stamp { now: Time::from_ms(1_700_000_000_000), seed: 1 };
+            let answer = self.core.handle(input, stamp);
+            // What follows may be more than a turn takes.
+            loop {
+                let goes_on = !self.core.takes_more(stamp) || self.core.end_waits(stamp);
+                self.core.take_records();
+                if !goes_on {
+                    return answer;
+                }
+            }
+        }
+
+        fn ask(&mut self, ask: Ask) {
+            self.commands += 1;
+            let id = CommandId(self.commands.to_string().into());
+            let answer = self.take(&Input::Command(Command { id, by: "test".into(), ask }));
+            assert_eq!(answer, Some(Answer::Accepted));
+        }
+
+        fn fail(&mut self, name: &str) {
+            let run = &self.core.state().runs[&self.run];
+            let task = run.task(run.names[&name.parse::<TaskId>().expect("a name")]);
+            let attempt = task.live_attempt().expect("it runs");
+            let (key, fence): (_, Fence) = (task.key(self.run, attempt), attempt.fence);
+            self.take(&Input::Report(Report::Ended(Box::new(Ended {
+                key,
+                fence,
+                exit: Exit::Code(1),
+                error: Some(Failure::new(ErrorKind::Exit, "exited with 1")),
+                raw: RawOutput::default(),
+                output: None,
+                usage: Usage::default(),
+                leftovers: 0,
+            }))));
+        }
+
+        fn retry(&mut self, name: &str) {
+            self.ask(Ask::Retry { run: self.run, task: name.parse().expect("a name") });
+        }
+
+        fn in_phase(&self, phase: Phase) -> u32 {
+            self.core.state().runs[&self.run].in_phase(phase)
+        }
+    }
+
+    /// What a retry may cost, in steps for each task that comes back.
+    const STEPS_MAX: u32 = 6;
+
+    #[test]
+    fn what_comes_back_to_a_wide_join_costs_a_few_steps_each() {
+        let mut wide = Wide::new();
+        wide.fail("root");
+        assert_eq!(wide.in_phase(Phase::Skipped), WIDTH + 1);
+        steps::taken();
+        wide.retry("root");
+        let steps = steps::taken();
+        assert_eq!(wide.in_phase(Phase::Skipped), 0, "all came back");
+        assert!(steps <= u64::from(STEPS_MAX * WIDTH), "{steps} steps for {WIDTH} tasks");
+    }
+
+    #[test]
+    fn so_does_what_comes_back_to_a_join_that_stays_impossible() {
+        let mut wide = Wide::new();
+        wide.fail("other");
+        wide.fail("root");
+        steps::taken();
+        wide.retry("root");
+        let steps = steps::taken();
+        assert_eq!(wide.in_phase(Phase::Skipped), 1, "the join needs the other root, too");
+        assert!(steps <= u64::from(STEPS_MAX * WIDTH), "{steps} steps for {WIDTH} tasks");
+        wide.retry("other");
+        assert_eq!(wide.in_phase(Phase::Skipped), 0);
     }
 }

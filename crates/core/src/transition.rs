@@ -6,7 +6,7 @@ use crate::event::{BlockedOn, Role, SkipReason, TimerKind};
 use crate::id::{Epoch, Seq};
 use crate::machine::task::{Fact, Phase};
 use crate::planted::{Bug, is_planted};
-use crate::policy::join::{Ending, Standing, Tally};
+use crate::policy::join::{Ending, Standing};
 use crate::policy::select;
 use crate::queue::Rank;
 use crate::state::{Look, Run, Task, TaskIx};
@@ -47,7 +47,8 @@ impl Run {
         if from == Phase::Ready && to == Phase::Waiting {
             self.end_bound(ix);
         }
-        if from.is_final() && !to.is_final() {
+        let revived = self.ending(ix).filter(|_| !to.is_final());
+        if revived.is_some() {
             self.revive(ix, from);
         }
         let task = &mut self.tasks[ix.at()];
@@ -62,8 +63,8 @@ impl Run {
         if to.is_final() && !from.is_final() {
             self.end(ix, to, moment, fresh);
         }
-        if from.is_final() && !to.is_final() {
-            self.recount_dependants(ix, moment, fresh);
+        if let Some(ending) = revived {
+            self.tell_dependants(ix, ending, moment, fresh);
             if let Some((parent, _)) = self.task(ix).parent {
                 self.look_at_votes(parent);
             }
@@ -111,7 +112,7 @@ impl Run {
     /// Puts a task into the indexes of the phase that it enters.
     fn enter(&mut self, ix: TaskIx, to: Phase, moment: Moment, fresh: &mut Fresh) {
         match to {
-            Phase::Waiting => self.recount(ix, moment, fresh),
+            Phase::Waiting => self.look_at_join(ix, moment, fresh),
             Phase::Ready => self.make_ready(ix, moment, fresh),
             Phase::Expanded if self.task(ix).children_open == 0 => {
                 self.to_close.insert(ix);
@@ -165,10 +166,10 @@ impl Run {
         let ending = self.ending(ix).expect("it is final");
         for place in 0..self.task(ix).dependants.len() {
             let dependant = self.task(ix).dependants[place];
+            self.tasks[dependant.at()].tally.count(ending);
             if to == Phase::Dead && is_planted(Bug::DeadDependencyLeavesWaiter) {
                 continue;
             }
-            self.tasks[dependant.at()].tally.count(ending);
             match self.task(dependant).phase {
                 Phase::Waiting => self.look_at_join(dependant, moment, fresh),
                 // What a person is shown has changed: the question is to be asked anew, each child's too.
@@ -238,21 +239,21 @@ impl Run {
         }
     }
 
-    fn recount_dependants(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+    /// A task that had ended so goes on: those that count on it count it no more.
+    fn tell_dependants(&mut self, ix: TaskIx, ending: Ending, moment: Moment, fresh: &mut Fresh) {
         for place in 0..self.task(ix).dependants.len() {
             let dependant = self.task(ix).dependants[place];
+            self.tasks[dependant.at()].tally.uncount(ending);
             match self.task(dependant).phase {
                 Phase::Waiting => {
                     self.to_skip.remove(&dependant);
-                    self.recount(dependant, moment, fresh);
+                    self.look_at_join(dependant, moment, fresh);
                 }
-                Phase::Ready => {
-                    self.tasks[dependant.at()].tally = self.tally(dependant);
-                    if self.standing(dependant) != Standing::Met {
-                        self.take(dependant, Fact::JoinUnmet, moment, fresh);
-                    }
+                Phase::Ready if self.standing(dependant) != Standing::Met => {
+                    self.take(dependant, Fact::JoinUnmet, moment, fresh);
                 }
-                Phase::Running
+                Phase::Ready
+                | Phase::Running
                 | Phase::Stopping
                 | Phase::Gating
                 | Phase::BackingOff
@@ -261,17 +262,9 @@ impl Run {
                 | Phase::Succeeded
                 | Phase::Skipped
                 | Phase::Dead
-                | Phase::Cancelled => {
-                    self.tasks[dependant.at()].tally = self.tally(dependant);
-                }
+                | Phase::Cancelled => {}
             }
         }
-    }
-
-    /// Counts from the start how what a waiting task needs has ended.
-    fn recount(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
-        self.tasks[ix.at()].tally = self.tally(ix);
-        self.look_at_join(ix, moment, fresh);
     }
 
     fn look_at_join(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
@@ -312,14 +305,6 @@ impl Run {
         let spec = self.spec(task);
         let needs = u32::try_from(spec.needs.len()).expect("no more needs than tasks");
         task.tally.standing(spec.join, needs)
-    }
-
-    fn tally(&self, ix: TaskIx) -> Tally {
-        let mut tally = Tally::default();
-        let task = self.task(ix);
-        let ended = self.needs(task).filter_map(|need| self.ending(need));
-        ended.for_each(|ending| tally.count(ending));
-        tally
     }
 
     /// How a task ended, as its dependants count it; none while it is not final.

@@ -46,11 +46,25 @@ pub enum Standing {
 impl Tally {
     /// One more dependency has ended.
     pub fn count(&mut self, ending: Ending) {
+        #[cfg(test)]
+        steps::count();
         match ending {
             Ending::Succeeded => self.succeeded += 1,
             Ending::WhenSkipped => self.when_skipped += 1,
             Ending::Excused => self.excused += 1,
             Ending::Lost => self.lost += 1,
+        }
+    }
+
+    /// One that has ended goes on.
+    pub fn uncount(&mut self, ending: Ending) {
+        #[cfg(test)]
+        steps::count();
+        match ending {
+            Ending::Succeeded => self.succeeded -= 1,
+            Ending::WhenSkipped => self.when_skipped -= 1,
+            Ending::Excused => self.excused -= 1,
+            Ending::Lost => self.lost -= 1,
         }
     }
 
@@ -68,6 +82,25 @@ impl Tally {
             Join::AtLeast(enough) if self.succeeded + open < enough => Standing::Impossible,
             Join::All | Join::AtLeast(_) => Standing::Open,
         }
+    }
+}
+
+/// How often anything was counted on this thread: that is what joins cost.
+#[cfg(test)]
+pub(crate) mod steps {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STEPS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count() {
+        STEPS.set(STEPS.get() + 1);
+    }
+
+    /// How often since this was asked before.
+    pub(crate) fn taken() -> u64 {
+        STEPS.replace(0)
     }
 }
 
