@@ -50,6 +50,8 @@ pub enum ErrorKind {
     OutOfMemory,
     /// The engine, the keeper or the worker died, or its report was lost.
     Lost,
+    /// Its engine was told to end.
+    Interrupted,
     /// The disk is full.
     DiskFull,
     /// A budget is used up.
@@ -92,7 +94,7 @@ pub struct Treatment {
 
 impl ErrorKind {
     /// All kinds, in the order of the table.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::RateLimited,
         Self::Overloaded,
         Self::Auth,
@@ -112,6 +114,7 @@ impl ErrorKind {
         Self::ContextOverflow,
         Self::OutOfMemory,
         Self::Lost,
+        Self::Interrupted,
         Self::DiskFull,
         Self::Budget,
         Self::Poison,
@@ -146,6 +149,7 @@ impl ErrorKind {
             Self::ContextOverflow => (true,  Retried::Once),
             Self::OutOfMemory     => (true,  Retried::Once),
             Self::Lost            => (false, Retried::Yes),
+            Self::Interrupted     => (false, Retried::Yes),
             Self::DiskFull        => (false, Retried::Yes),
             Self::Budget          => (false, Retried::No),
             Self::Poison          => (false, Retried::No),
@@ -189,6 +193,7 @@ impl ErrorKind {
             Self::ContextOverflow => "context_overflow",
             Self::OutOfMemory     => "out_of_memory",
             Self::Lost            => "lost",
+            Self::Interrupted     => "interrupted",
             Self::DiskFull        => "disk_full",
             Self::Budget          => "budget",
             Self::Poison          => "poison",
@@ -224,6 +229,7 @@ impl ErrorKind {
             Self::ContextOverflow => "make the prompt shorter, or split the task",
             Self::OutOfMemory     => "let it use less, or raise `memory` in the plan",
             Self::Lost            => "it is tried again by itself once an engine works on its run",
+            Self::Interrupted     => "`windlass resume` goes on with its run",
             Self::DiskFull        => "free some space; `windlass resume` goes on",
             Self::Budget          => "raise the budget, then `windlass resume`",
             Self::Poison          => "look at its log for what kills its surroundings; then `windlass retry`",

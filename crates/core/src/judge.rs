@@ -133,7 +133,7 @@ pub(crate) fn stopped(why: StopWhy, message: &str) -> Failure {
         StopWhy::Stalled => ErrorKind::Stalled,
         StopWhy::Memory => ErrorKind::OutOfMemory,
         StopWhy::DiskFull => ErrorKind::DiskFull,
-        StopWhy::Shutdown => ErrorKind::Lost,
+        StopWhy::Shutdown => ErrorKind::Interrupted,
     };
     Failure::new(kind, message)
 }

@@ -115,7 +115,7 @@ impl<'r> Failed<'r> {
 
     /// Whether it was ended by who runs it, or together with its engine.
     fn is_nobodys_fault(&self) -> bool {
-        matches!(self.why.kind, ErrorKind::Lost | ErrorKind::Cancelled)
+        matches!(self.why.kind, ErrorKind::Lost | ErrorKind::Interrupted | ErrorKind::Cancelled)
     }
 
     fn in_a_line(&self, columns: usize) -> String {

@@ -191,7 +191,7 @@ pub(crate) fn failure(attempt: &OAttempt) -> Option<ErrorKind> {
             StopWhy::Stalled => ErrorKind::Stalled,
             StopWhy::Memory => ErrorKind::OutOfMemory,
             StopWhy::DiskFull => ErrorKind::DiskFull,
-            StopWhy::Shutdown => ErrorKind::Lost,
+            StopWhy::Shutdown => ErrorKind::Interrupted,
         });
     }
     attempt.error.as_ref().map(|error| error.kind)

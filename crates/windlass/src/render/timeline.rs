@@ -228,7 +228,9 @@ impl Bar {
             (Phase::Lost, ..) => (from, Mark::Lost),
             (_, None, _) => (now, Mark::Running),
             (_, Some(ended), None) => (ended, Mark::Succeeded),
-            (_, Some(ended), Some(ErrorKind::Cancelled | ErrorKind::Lost)) => (ended, Mark::Lost),
+            (_, Some(ended), Some(ErrorKind::Cancelled | ErrorKind::Lost | ErrorKind::Interrupted)) => {
+                (ended, Mark::Lost)
+            }
             (_, Some(ended), Some(_)) => (ended, Mark::Failed),
         };
         Self { from, until: until.max(from), mark }

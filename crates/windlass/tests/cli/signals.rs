@@ -37,7 +37,7 @@ fn ctrl_c_ends_it_in_order_uncharged_and_it_can_be_resumed() {
     assert_eq!(desk.read("proof"), "b\n");
     let attempts = &desk.json(&["show", "last", "--json"])["tasks"][0]["attempts"];
     assert_eq!(
-        attempts[0]["error"]["kind"], "lost",
+        attempts[0]["error"]["kind"], "interrupted",
         "a task with one attempt got another: the first was uncharged"
     );
     assert_eq!(attempts[1]["error"], serde_json::Value::Null);
