@@ -20,7 +20,7 @@ use crate::effect::PromptPart;
 use crate::failure::{ErrorKind, Failure};
 
 /// The bound on the work of one render: instructions, and one more for each 64 bytes that they make.
-const FUEL: u64 = 3_000_000;
+const FUEL: u64 = 1_000_000;
 /// How deep `{% for … recursive %}` may go.
 const RECURSION_MAX: usize = 50;
 /// How deep texts that `{% set %}` captured may hold one another in a prompt.
@@ -78,15 +78,15 @@ fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Live) ->
     let sink = state.lookup(SINK).and_then(|sink| sink.downcast_object::<Sink>());
     let sink = sink.expect("every render has a sink");
     let text = match (sink.mode, value.downcast_object_ref::<Large>().and_then(Large::whole)) {
-        (Mode::Prompt, Some(blob)) => sink.keep(Kept::Blob(blob)),
+        (Mode::Prompt, Some(blob)) => sink.keep(Kept::Blob(blob))?,
         (Mode::Text, _) => values::text(value)?,
         (Mode::Prompt, None) => {
             let text = values::text(value)?;
-            if text.contains(MARK) { sink.keep(Kept::Text(text)) } else { text }
+            if text.contains(MARK) { sink.keep(Kept::Text(text))? } else { text }
         }
         (Mode::Shell, _) => match value.downcast_object_ref::<Raw>() {
             Some(raw) => raw.0.clone(),
-            None => sink.keep(Kept::Text(values::text(value)?)),
+            None => sink.keep(Kept::Text(values::text(value)?))?,
         },
     };
     out.write_str(&text).map_err(Error::from)
@@ -168,7 +168,10 @@ impl<'a> Render<'a> {
             Kind::UndefinedError => undefined(place.unwrap_or("a value")),
             Kind::OutOfFuel | Kind::WriteFailure => Failure::new(
                 ErrorKind::Expression,
-                "the template does too much work or gives too long a text",
+                format!(
+                    "the template does too much work, or gives too long a text (at most {} MiB)",
+                    TEXT_BYTES_MAX >> 20
+                ),
             )
             .hint("let a program do it: a `run` task can print JSON that later tasks use"),
             _ => {

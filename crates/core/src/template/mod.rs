@@ -51,7 +51,7 @@ pub enum Place {
 }
 
 /// The longest text that a template may give, in bytes.
-pub const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 impl Template {
     /// Whether there is anything in it to be rendered.

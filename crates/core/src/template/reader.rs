@@ -423,6 +423,11 @@ impl<'t> Reader<'t> {
     }
 
     fn unknown(&mut self, name: &str, span: Span) {
+        if name.eq_ignore_ascii_case("null") || name == "nil" {
+            let hint = "Jinja calls it `none`; in a text it is empty, and `is none` asks for it";
+            self.problem(span, format!("there is no variable `{name}`"), Some(hint.into()));
+            return;
+        }
         let all = VARIABLES.iter().chain(&FUNCTIONS).copied();
         let hint = nearest(name, all).map(|near| format!("did you mean `{near}`?"));
         let hint = hint.unwrap_or_else(|| format!("templates see {}", VARIABLES.join(", ")));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Serde, ValueKind};
@@ -46,6 +47,8 @@ pub(super) enum Kept {
 pub(super) struct Sink {
     pub(super) mode: Mode,
     kept: Mutex<Vec<Kept>>,
+    /// How long the texts among them are together.
+    kept_bytes: AtomicUsize,
     /// The task whose large output was needed and is not there.
     missing: OnceLock<Missing>,
 }
@@ -59,14 +62,25 @@ pub(super) struct Missing {
 
 impl Sink {
     pub(super) fn new(mode: Mode) -> Arc<Self> {
-        Arc::new(Self { mode, kept: Mutex::default(), missing: OnceLock::new() })
+        Arc::new(Self {
+            mode,
+            kept: Mutex::default(),
+            kept_bytes: AtomicUsize::new(0),
+            missing: OnceLock::new(),
+        })
     }
 
     /// Keeps something and gives the placeholder for it.
-    pub(super) fn keep(&self, kept: Kept) -> String {
+    pub(super) fn keep(&self, kept: Kept) -> Result<String, Error> {
+        if let Kept::Text(text) = &kept {
+            let before = self.kept_bytes.fetch_add(text.len(), Ordering::Relaxed);
+            if before + text.len() > TEXT_BYTES_MAX {
+                return Err(ErrorKind::OutOfFuel.into());
+            }
+        }
         let mut list = self.kept.lock().expect("nothing panics while it is held");
         list.push(kept);
-        format!("{MARK}{}{MARK_END}", list.len() - 1)
+        Ok(format!("{MARK}{}{MARK_END}", list.len() - 1))
     }
 
     pub(super) fn take_kept(&self) -> Vec<Kept> {

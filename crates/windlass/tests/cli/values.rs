@@ -86,3 +86,35 @@ tasks:
         "a list of it is passed on: {shown}"
     );
 }
+
+#[test]
+fn a_template_that_would_give_too_long_a_text_is_refused_before_there_is_one() {
+    let desk = Desk::with(
+        r#"
+agents: { scribe: { adapter: command, program: cat } }
+tasks:
+  list: { run: [echo, "{{ 'x' * 100000000 }}"] }
+  shell: { run: "echo {{ 'x' * 30000000 }}" }
+  several: { run: "echo {% for i in range(40) %}{{ 'x' * 1000000 }}{% endfor %}" }
+  prompt: { agent: scribe, prompt: "{{ 'x' * 30000000 }}" }
+  length: { run: [echo, "{{ ('x' * 100000000) | length }}"] }
+  concat: { run: [echo, "{% set a = 'x' * 20000000 %}{{ (a ~ a ~ a ~ a) | length }}"] }
+"#,
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let shown = desk.json(&["show", "last", "--json"]);
+    for task in shown["tasks"].as_array().expect("a list") {
+        assert_eq!(task["error"]["kind"], "expression", "{task}");
+        let message = task["error"]["message"].as_str().expect("a text");
+        assert!(message.contains("at most 16 MiB"), "{task}");
+    }
+}
+
+#[test]
+fn the_word_for_nothing_is_told_to_who_writes_null() {
+    let desk = Desk::with("tasks: { a: { run: \"echo {{ null }}\" } }");
+    let done = desk.windlass(&["check", "plan.yaml"]);
+    assert_eq!(done.code, Some(2));
+    assert!(done.err.contains("Jinja calls it `none`"), "{}", done.err);
+}
