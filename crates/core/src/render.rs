@@ -172,7 +172,9 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
         Some(dir) => {
             let dir = dir.render_text(view)?;
             stays_inside(&dir)?;
-            format!("{}/{dir}", run.folder)
+            // A step that leads nowhere would be seen in `PWD`.
+            let steps = dir.split('/').filter(|step| !step.is_empty() && *step != ".");
+            std::iter::once(run.folder.as_str()).chain(steps).collect::<Vec<_>>().join("/")
         }
     };
     let agent_memory = match &program {

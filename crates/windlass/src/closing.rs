@@ -1,7 +1,7 @@
 //! The end of a followed run: what it came to in numbers, what failed with the end of its log, where the results are,
 //! and the lines that help next; and the exit code. Never: a number that `show` would not give.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use windlass_core::event::{PauseReason, RunOutcome};
 use windlass_core::machine::run::Phase as RunPhase;
@@ -102,7 +102,8 @@ fn result(run: &Run, task: &Task) -> Option<String> {
     if said.is_empty() {
         return None;
     }
-    let path = Path::new(&run.folder).join(said);
+    // Its parts, so that a step such as `./` is not shown.
+    let path: PathBuf = Path::new(&run.folder).join(said).components().collect();
     let is_file = !said.contains('\n') && path.exists();
     Some(if is_file {
         text::plain(&path.display().to_string())

@@ -414,3 +414,28 @@ fn outputs_that_were_kept_take_no_room_twice() {
     let shown = desk.json(&["show", &run, "--json"]);
     assert_eq!(shown["tasks"][2]["output"], "");
 }
+
+#[test]
+fn the_scripted_agent_is_called_by_its_name_where_it_fails() {
+    let desk = Desk::with(
+        "agents: { s: { adapter: scripted } }\ntasks: { a: { agent: s, prompt: exit 3, retry: { max_attempts: 1 } } }",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert!(done.out.contains("`windlass-scripted` exited with code 3"), "{}", done.all());
+    assert!(!done.out.contains("/proc/self/exe"), "{}", done.all());
+}
+
+#[test]
+fn paths_are_shown_without_steps_that_lead_nowhere() {
+    let desk = Desk::with(
+        "tasks: { a: { dir: ./sub/., run: \"pwd > ../pwd; echo $PWD >> ../pwd; touch r; echo ./sub//./r\" } }",
+    );
+    desk.write("sub/there", "");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    let folder = desk.work().canonicalize().expect("it is there").join("sub").display().to_string();
+    assert!(done.out.contains(&format!("result    a: {folder}/r\n")), "{}", done.all());
+    assert_eq!(desk.read("pwd"), format!("{folder}\n{folder}\n"));
+    desk.write("plan.yaml", "tasks: { a: { dir: ./none/., run: x } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert!(done.out.contains("/none` does not exist"), "{}", done.all());
+}

@@ -83,6 +83,14 @@ pub(crate) fn recipe(program: &Program, notes: PathBuf) -> Result<Recipe, Failur
 }
 
 impl Reading {
+    /// What the program is called, where its path would tell nobody anything.
+    pub(crate) fn called(&self) -> Option<&'static str> {
+        match self {
+            Self::Exit => None,
+            Self::Notes(_) => Some(scripted::NAME),
+        }
+    }
+
     /// Reads the end of an attempt.
     pub(crate) fn conclude(&self, end: &End<'_>) -> Conclusion {
         match self {

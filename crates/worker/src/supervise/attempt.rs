@@ -167,7 +167,7 @@ impl Attempt {
     pub(super) fn ended(mut self, account: &Account, by_kernel: bool, buffer: &mut [u8]) -> AttemptEnded {
         self.drain(buffer);
         let exit = exit_of(account.status);
-        let program = self.program.display().to_string();
+        let program = self.reading.called().map_or_else(|| self.program.display().to_string(), str::to_owned);
         let end = End { exit, errors: &self.errors.text(), program: &program };
         let mut conclusion = self.reading.conclude(&end);
         if by_kernel {
