@@ -5,9 +5,10 @@ use serde::Serialize;
 use serde_json::Value;
 use windlass_core::critical;
 use windlass_core::id::{Digest, TaskId};
+use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, State, TaskIx};
-use windlass_core::time::{Span, Time};
+use windlass_core::time::Span;
 use windlass_core::view::{self, AttemptView, RunView, Summary, TaskView};
 use windlass_core::wake::{self, Wait};
 use windlass_engine::clock;
@@ -16,6 +17,7 @@ use crate::cli::ps::state_cell;
 use crate::desk::Desk;
 use crate::error::{Outcome, engine_failed};
 use crate::exit::Exit;
+use crate::question::Question;
 use crate::render::plural::{self, count};
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::table::{Cell, Table};
@@ -149,7 +151,7 @@ impl Show {
         if self.json {
             desk.json(&document)?;
         } else if only.is_some() {
-            desk.lines(in_full(&document, run))?;
+            desk.lines(in_full(&document, run, &mut read))?;
         } else {
             let timeline = timeline::lines(run, &path, now, screen::columns());
             desk.lines(overview(&document, state, run, timeline))?;
@@ -185,15 +187,16 @@ fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>
     if open > 0 && document.waits.is_none() {
         lines.push(String::new());
         let hint = format!(
-            "`windlass show {} --why` says what the {} wait for",
+            "`windlass show {} --why` says what the {} {} for",
             run.id,
-            count(open, "unfinished task")
+            count(open, "unfinished task"),
+            if open == 1 { "waits" } else { "wait" }
         );
         lines.push(paint(DIM, &hint));
     }
     if let Some(waits) = &document.waits {
         lines.push(String::new());
-        lines.extend(why_lines(waits, clock::now()));
+        lines.extend(why_lines(waits, run));
     }
     lines
 }
@@ -293,7 +296,12 @@ fn what(task: &TaskDocument) -> String {
 }
 
 /// What is waited for, a line a task.
-fn why_lines(waits: &[WaitDocument], now: Time) -> Vec<String> {
+fn why_lines(waits: &[WaitDocument], run: &Run) -> Vec<String> {
+    if waits.is_empty() {
+        let why = if run.phase == RunPhase::Finished { "the run has ended" } else { "what is shown is over" };
+        return vec![format!("Nothing waits: {why}.")];
+    }
+    let now = clock::now();
     let mut table = Table::with_head(["WAITS", "FOR", "SINCE", "UNTIL", "WHO CAN CHANGE IT"]);
     for told in waits {
         let wait = &told.wait;
@@ -309,7 +317,7 @@ fn why_lines(waits: &[WaitDocument], now: Time) -> Vec<String> {
 }
 
 /// One task with all that is known of it.
-fn in_full(document: &Document, run: &Run) -> Vec<String> {
+fn in_full(document: &Document, run: &Run, read: &mut dyn FnMut(Digest) -> Value) -> Vec<String> {
     let mut lines = Vec::new();
     for task in &document.tasks {
         let view = &task.view;
@@ -333,24 +341,25 @@ fn in_full(document: &Document, run: &Run) -> Vec<String> {
             table.row(["  cancelled".into(), story::spared(other).into()]);
         }
         if let Some(asked) = &view.approval {
-            table.row(["  asks".into(), text::first_line(&asked.text).into()]);
             let answer = format!("windlass approve {} {} --id {}", run.id, view.id, asked.id);
             table.row(["  answer".into(), Cell::styled(HINT, answer)]);
         }
         lines.push(format!("{} of run {}", paint(BOLD, &format!("task {}", view.id)), run.id));
         lines.extend(table.lines());
+        let asked = run.names.get(&view.id).and_then(|ix| Question::of(run.task(*ix)));
+        lines.extend(asked.into_iter().flat_map(|asked| asked.lines(Some(run), read)));
         lines.extend(view.attempts.iter().map(attempt_line));
         if !view.output.is_null() {
             lines.push("  output".into());
             let shown = view.written.clone().unwrap_or_else(|| output::for_people(&view.output));
             lines.extend(shown.lines().map(|line| format!("    {}", text::plain(line))));
         }
-        if view.state == Phase::Dead.name() {
+        if view.state == Phase::Dead.name() && !view.attempts.is_empty() {
             lines.push(paint(DIM, &format!("  `windlass logs {} {}` has what it printed", run.id, view.id)));
         }
     }
-    if let Some(waits) = document.waits.as_ref().filter(|waits| !waits.is_empty()) {
-        lines.extend(why_lines(waits, clock::now()));
+    if let Some(waits) = &document.waits {
+        lines.extend(why_lines(waits, run));
     }
     lines
 }

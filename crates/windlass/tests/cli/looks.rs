@@ -311,3 +311,41 @@ fn colours_are_for_terminals_only() {
         desk.command(&["ps"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output().expect("it starts");
     assert!(!String::from_utf8_lossy(&neither.stdout).contains('\u{1b}'));
 }
+
+#[test]
+fn a_parent_has_no_logs_to_look_at_and_its_children_have() {
+    let desk = Desk::with("tasks: { l: { for_each: [1], run: \"false\" } }");
+    let run = desk.windlass(&["run", "plan.yaml"]).run();
+    let shown = desk.windlass(&["show", &run, "l"]).out;
+    assert!(shown.contains(&format!("windlass logs {run} l.0`")), "{shown}");
+    assert!(!shown.contains(&format!("windlass logs {run} l`")), "{shown}");
+}
+
+#[test]
+fn a_question_is_shown_with_the_outputs_that_belong_to_it() {
+    let desk = Desk::with(
+        "
+tasks:
+  src: { run: \"echo first line; echo second line\" }
+  ask: { needs: [src], approval: { text: \"Ship it?\\nReally?\", show: [src] } }
+",
+    );
+    desk.windlass(&["run", "plan.yaml"]);
+    assert_shows!(desk, desk.windlass(&["show", "last", "ask"]).out);
+}
+
+#[test]
+fn what_one_task_waits_for_is_said_of_one_and_nothing_of_a_run_that_has_ended() {
+    let desk = Desk::with("tasks: { ask: { approval: \"Well?\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let shown = desk.windlass(&["show", "last"]).out;
+    assert!(shown.contains("says what the 1 unfinished task waits for"), "{shown}");
+    desk.windlass(&["cancel", "last"]);
+    let why = desk.windlass(&["show", "last", "--why"]).out;
+    assert!(why.ends_with("Nothing waits: the run has ended.\n") && !why.contains("WAITS"), "{why}");
+    assert!(
+        desk.windlass(&["show", "last", "ask", "--why"]).out.contains("Nothing waits: the run has ended.")
+    );
+    let document = desk.json(&["show", "last", "--why", "--json"]);
+    assert_eq!(document["waits"], json!([]));
+}
