@@ -30,16 +30,13 @@ impl Place {
         surroundings: &Surroundings,
     ) -> Outcome<Self> {
         let named = folder.unwrap_or(Path::new("."));
-        let unusable = |error: &std::io::Error| {
-            Report::usage(format!("the folder {} can't be used", named.display())).cause(error.to_string())
-        };
-        let folder = named.canonicalize().map_err(|error| unusable(&error))?;
+        let folder = named.canonicalize().map_err(|error| unusable(named, &error))?;
         if !folder.is_dir() {
             return Err(Report::usage(format!("{} is no folder", named.display())).into());
         }
         let root = root_of(&folder).to_owned();
         let home = match home {
-            Some(home) => std::path::absolute(home).map_err(|error| unusable(&error))?,
+            Some(home) => std::path::absolute(home).map_err(|error| unusable(home, &error))?,
             None => homes(surroundings)?.join(name_of(&root)),
         };
         Ok(Self { folder, root, home })
@@ -59,6 +56,16 @@ impl Place {
         }
         real.starts_with(&self.folder)
     }
+}
+
+/// What is said of a folder that can't be used; often it is that there is none to begin with.
+fn unusable(named: &Path, error: &std::io::Error) -> Report {
+    if named.is_relative() && std::env::current_dir().is_err() {
+        return Report::usage("the current folder is not there any more")
+            .cause("it was removed, or can't be reached, under this shell")
+            .hint("change to a folder that is there, or name one with --dir".to_owned());
+    }
+    Report::usage(format!("the folder {} can't be used", named.display())).cause(error.to_string())
 }
 
 /// The folder that all homes of a user lie in.

@@ -72,7 +72,8 @@ impl Format {
 pub(super) fn text<'a>(source: &Source<'a>, findings: &mut Findings) -> Option<&'a str> {
     let bytes = source.text;
     if bytes.len() > FILE_BYTES_MAX {
-        let message = format!("the file has {} bytes; at most {FILE_BYTES_MAX} are read", bytes.len());
+        // How much larger nobody knows: who reads it stops there.
+        let message = format!("the file is larger than the {} MiB that are read", FILE_BYTES_MAX >> 20);
         findings.of_file(
             Code::TooLarge,
             message,

@@ -1,13 +1,15 @@
 //! `windlass resume`: lifts pauses, and goes on with what an engine left. Never: with what a person paused, unless that
 //! run is named.
 
+use std::ops::ControlFlow;
+
 use clap::Args;
-use windlass_core::event::{PauseReason, Role};
-use windlass_core::id::{CommandId, RunId};
+use windlass_core::event::{Event, PauseReason, Role};
+use windlass_core::id::{CommandId, RunId, Seq};
 use windlass_core::input::{Answer, Ask, Command};
 use windlass_core::machine::run::Phase;
 use windlass_core::state::Run;
-use windlass_engine::reading::Reading;
+use windlass_engine::reading::{Reading, wire_line};
 
 use crate::background::{Background, Unannounced};
 use crate::cli::run::Hosting;
@@ -65,12 +67,13 @@ impl Resume {
 
     /// What there is to go on with. A run that has ended repeats its outcome.
     fn subject(&self, desk: &mut Desk, config: &Config) -> Outcome<Subject> {
-        let reading = lookup::open(desk)?;
+        let mut reading = lookup::open(desk)?;
         let state = reading.state();
         if let Some(name) = &self.run {
             let run = lookup::run(state, name)?;
             if run.phase == Phase::Finished {
-                return self.repeat(desk, &reading, run).map(Subject::Nothing);
+                let id = run.id;
+                return self.repeat(desk, &mut reading, id).map(Subject::Nothing);
             }
             say_if_the_plan_differs(desk, config, run);
             return Ok(Subject::Runs(vec![run.id]));
@@ -102,14 +105,33 @@ impl Resume {
         Ok(Subject::Runs(ids(&meant)))
     }
 
-    fn repeat(&self, desk: &mut Desk, reading: &Reading, run: &Run) -> Outcome {
+    fn repeat(&self, desk: &mut Desk, reading: &mut Reading, run: RunId) -> Outcome {
         let alive = reading.is_live().map_err(|error| engine_failed(&error))?;
+        if self.hosting.json {
+            desk.lines(end_of(reading, run)?)?;
+        }
+        let state = reading.state();
+        let run = state.run(run).ok_or_else(lookup::no_runs)?;
         if !self.hosting.json {
-            let lines = closing::lines(reading.state(), run, alive, &desk.place.home);
+            let lines = closing::lines(state, run, alive, &desk.place.home);
             desk.lines(lines.iter().skip(1))?;
         }
         Ok(closing::exit_of(run))
     }
+}
+
+/// The line that told of a run's end, which it may have had more than once.
+fn end_of(reading: &mut Reading, run: RunId) -> Outcome<Option<String>> {
+    let created = reading.state().run(run).map_or(Seq(0), |run| run.created.0);
+    let mut end = None;
+    let looked = reading.records(created, &mut |record| {
+        if matches!(&record.event, Event::RunFinished { run: ended, .. } if *ended == run) {
+            end = Some(wire_line(record));
+        }
+        ControlFlow::Continue(())
+    });
+    looked.map_err(|error| engine_failed(&error))?;
+    Ok(end)
 }
 
 fn is_a_persons(run: &Run) -> bool {

@@ -127,3 +127,16 @@ fn what_is_no_file_is_refused_by_its_name_and_never_waited_for() {
     assert_eq!((settings.code, checked.code), (Some(0), Some(1)), "{}", checked.all());
     assert!(checked.out.contains("windlass.toml can't be read: it is a pipe, not a file"), "{}", checked.out);
 }
+
+#[test]
+fn a_file_of_ten_mebibytes_is_read_and_a_longer_one_is_told_the_bound() {
+    let desk = Desk::with("");
+    let plan = "tasks: { a: { run: \"true\" } }\n#";
+    let filled = |bytes: usize| format!("{plan}{}", "x".repeat(bytes - plan.len()));
+    desk.write("plan.yaml", &filled(10 << 20));
+    assert_eq!(desk.windlass(&["check", "plan.yaml"]).code, Some(0));
+    desk.write("plan.yaml", &filled(12 << 20));
+    let done = desk.windlass(&["check", "plan.yaml"]);
+    assert_eq!(done.code, Some(2), "{}", done.all());
+    assert!(done.err.contains("the file is larger than the 10 MiB that are read"), "{}", done.err);
+}

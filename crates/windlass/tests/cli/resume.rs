@@ -122,3 +122,13 @@ fn a_home_that_is_taken_away_leaves_a_copy_and_its_path_is_the_last_line() {
     let copy = done.err.lines().last().expect("a line");
     assert_eq!(desk.json(&["ps", "--json", "--home", copy])["runs"][0]["id"], run.as_str());
 }
+
+#[test]
+fn a_run_that_has_ended_tells_a_program_its_end_again() {
+    let desk = Desk::with("tasks: { a: { run: \"false\" } }");
+    let told = desk.windlass(&["run", "plan.yaml", "--json"]);
+    let again = desk.windlass(&["resume", "last", "--json"]);
+    assert_eq!(again.code, Some(1), "{}", again.all());
+    assert_eq!(again.lines(), [told.lines().last().expect("its end").clone()]);
+    assert_eq!(again.lines()[0]["type"], "run_finished");
+}

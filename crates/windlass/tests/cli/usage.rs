@@ -97,3 +97,31 @@ fn settings_with_an_error_are_shown_like_a_plan() {
     desk.write("windlass.toml", "[limitz]\ntasks = 3\n");
     assert_shows!(desk, desk.windlass(&["run", "plan.yaml"]).all());
 }
+
+#[test]
+fn a_folder_that_was_removed_under_the_shell_is_named_as_what_it_is() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let line = |call: &str| {
+        format!("mkdir gone && cd gone && rmdir ../gone && {} {call}", env!("CARGO_BIN_EXE_windlass"))
+    };
+    for call in ["ps", "run plan.yaml", "show last --home ."] {
+        let done = desk.start_shell(&line(call)).end();
+        assert_eq!(done.code, Some(2), "{call}: {}", done.all());
+        assert!(done.err.contains("the current folder is not there any more"), "{call}: {}", done.all());
+    }
+    let done = desk.start_shell(&line("ps --dir \"$HOME/../project\"")).end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert!(done.out.contains("succeeded"), "{}", done.all());
+}
+
+#[test]
+fn an_empty_text_is_no_run() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    for arguments in [&["show", ""][..], &["resume", ""], &["cancel", ""], &["events", ""], &["graph", ""]] {
+        let done = desk.windlass(arguments);
+        assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.all());
+    }
+    assert_eq!(desk.json(&["ps", "--json"])["runs"][0]["state"], "succeeded");
+}
