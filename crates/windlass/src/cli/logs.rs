@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use windlass_core::id::{AttemptKey, RunId, TaskId};
 use windlass_core::machine::run::Phase;
-use windlass_core::state::State;
+use windlass_core::state::{Attempt, State};
 use windlass_engine::reading::Reading;
 use windlass_worker::log::{self, Follower, LogLine, Stream};
 
@@ -79,6 +79,12 @@ impl Logs {
             }
             for number in numbers {
                 printer.title(&subject, number)?;
+                if subject.lacks_log(reading.state(), number) {
+                    let said = format!(
+                        "There is no log of attempt {number}: it was removed, or all that the attempt gave is in its output."
+                    );
+                    printer.desk.note(&said);
+                }
                 for line in log::read(&subject.path(number)) {
                     printer.print(number, &line.map_err(|error| unreadable(&error))?)?;
                 }
@@ -103,12 +109,21 @@ impl Subject {
         numbers.filter(|number| self.only.is_none_or(|only| only == *number)).collect()
     }
 
+    fn attempt<'s>(&self, state: &'s State, number: u32) -> Option<&'s Attempt> {
+        let run = state.run(self.run)?;
+        let task = run.task(*run.names.get(&self.task)?);
+        task.attempts.iter().find(|attempt| attempt.number == number)
+    }
+
     /// Whether an attempt is over, and everything that it printed is in its log.
     fn is_over(&self, state: &State, number: u32) -> bool {
-        let run = state.run(self.run);
-        let task = run.and_then(|run| Some(run.task(*run.names.get(&self.task)?)));
-        let attempt = task.and_then(|task| task.attempts.iter().find(|attempt| attempt.number == number));
-        attempt.is_none_or(|attempt| attempt.ended.is_some())
+        self.attempt(state, number).is_none_or(|attempt| attempt.ended.is_some())
+    }
+
+    /// Whether an attempt gave something, printed or in a file, and there is no log of it.
+    fn lacks_log(&self, state: &State, number: u32) -> bool {
+        let raw = self.attempt(state, number).and_then(|attempt| attempt.raw.as_ref());
+        raw.is_some_and(|raw| raw.bytes > 0) && !self.path(number).exists()
     }
 
     /// Whether no attempt will follow.

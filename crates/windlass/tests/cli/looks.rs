@@ -349,3 +349,26 @@ fn what_one_task_waits_for_is_said_of_one_and_nothing_of_a_run_that_has_ended() 
     let document = desk.json(&["show", "last", "--why", "--json"]);
     assert_eq!(document["waits"], json!([]));
 }
+
+#[test]
+fn logs_that_were_removed_from_the_home_are_said_to_be_gone() {
+    let desk = Desk::with(
+        "tasks: { a: { run: \"echo one; cat gate; echo two\" }, b: { run: \"echo x\" }, c: { run: \"true\" } }",
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    let run = running.run();
+    running.wait_for("succeeded b");
+    let mut following = desk.start(&["logs", &run, "a", "-f"]);
+    following.wait_for("one");
+    std::fs::remove_dir_all(desk.home().join("logs")).expect("ours");
+    desk.open_gate("gate");
+    assert_eq!((running.end().code, following.end().code), (Some(0), Some(0)));
+    let log = desk.windlass(&["logs", &run, "a", "--raw"]);
+    assert_eq!(log.out, "go\ntwo\n", "{}", log.all());
+    assert!(desk.windlass(&["logs", &run, "a"]).out.contains("the log was removed"));
+    let gone = desk.windlass(&["logs", &run, "b"]);
+    assert!(gone.err.contains("There is no log of attempt 1: it was removed"), "{}", gone.all());
+    let empty = desk.windlass(&["logs", &run, "c"]);
+    assert!(!empty.err.contains("no log"), "{}", empty.all());
+}

@@ -42,6 +42,8 @@ impl LogLimits {
 
 /// The longest piece of a line.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
+/// What stands at the beginning of a log that was removed while it was written.
+const REMOVED: &str = "[the log was removed: what was printed before is gone]";
 /// What is kept of the end of a second that printed too much.
 const KEPT_BYTES: usize = 64 * 1024;
 
@@ -97,6 +99,7 @@ impl LogWriter {
         if self.broken {
             return;
         }
+        self.look_for_removal(at);
         if self.text_bytes >= self.limits.all() && self.floods(stream, bytes, at) {
             return;
         }
@@ -117,6 +120,7 @@ impl LogWriter {
 
     /// Adds a notice of ours.
     pub(crate) fn note(&mut self, text: &str, at: Time) {
+        self.look_for_removal(at);
         self.record(Stream::Windlass, text.as_bytes(), at, true);
         self.write_out();
     }
@@ -125,6 +129,15 @@ impl LogWriter {
     pub(crate) fn finish(&mut self, at: Time) {
         self.settle_flood(at);
         self.show_open_lines(at);
+    }
+
+    /// Where somebody removed the file under it, all would go nowhere: the log begins anew.
+    fn look_for_removal(&mut self, at: Time) {
+        let is_removed = |file: &File| rustix::fs::fstat(file).is_ok_and(|stat| stat.st_nlink == 0);
+        if self.file.as_ref().is_some_and(is_removed) {
+            (self.file, self.said, self.part, self.in_part) = (None, None, 0, 0);
+            self.record(Stream::Windlass, REMOVED.as_bytes(), at, true);
+        }
     }
 
     /// Whether these bytes are more than this second may hold; they are counted and their end is kept then.
@@ -323,6 +336,19 @@ mod tests {
         }
         writer.finish(Time::default());
         assert_eq!(texts(&path).len(), 20);
+    }
+
+    #[test]
+    fn a_log_that_is_removed_begins_anew_and_says_so() {
+        let (folder, path) = log();
+        let mut writer = LogWriter::new(path.clone(), LIMITS);
+        for number in 10..90 {
+            writer.add(Stream::Stdout, format!("line {number}\n").as_bytes(), Time::from_ms(number * 1000));
+        }
+        fs::remove_dir_all(folder.path()).expect("ours");
+        writer.add(Stream::Stdout, b"after", Time::from_ms(100_000));
+        writer.finish(Time::from_ms(100_000));
+        assert_eq!(texts(&path), ["[the log was removed: what was printed before is gone]", "after"]);
     }
 
     #[test]
