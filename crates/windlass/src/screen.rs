@@ -15,6 +15,11 @@ pub(crate) fn size() -> (usize, usize) {
     known.map_or(SIZE, |size| (usize::from(size.ws_col).max(20), usize::from(size.ws_row).max(4)))
 }
 
+/// How wide lists may be: as the terminal is, and in a pipe as wide as they are.
+pub(crate) fn width_of_lists() -> usize {
+    if io::stdout().is_terminal() { size().0 } else { usize::MAX / 2 }
+}
+
 /// How wide a line may be that is cut rather than wrapped.
 pub(crate) fn columns() -> usize {
     if io::stdout().is_terminal() { size().0 } else { COLUMNS_OF_A_PIPE }

@@ -14,10 +14,10 @@ use windlass_engine::reading::Reading;
 use crate::desk::Desk;
 use crate::error::{Outcome, engine_failed};
 use crate::exit::Exit;
-use crate::home;
 use crate::render::style::{ERROR, HINT, OK, WARNING};
 use crate::render::table::{Cell, Table};
 use crate::render::{text, time};
+use crate::{home, screen};
 
 /// List the runs, the newest first
 #[derive(Args, Debug)]
@@ -70,7 +70,7 @@ impl Ps {
         } else if rows.is_empty() {
             desk.note("There are no runs yet: `windlass run PLAN` starts one.");
         } else {
-            desk.lines(table(&rows, clock::now(), self.all).lines())?;
+            desk.lines(table(&rows, clock::now(), self.all).lines_within(screen::width_of_lists(), GOAL))?;
         }
         Ok(exit)
     }
@@ -98,6 +98,9 @@ fn every_home(desk: &Desk) -> Outcome<Vec<PathBuf>> {
     homes.sort();
     Ok(homes)
 }
+
+/// The place of the goal among the columns.
+const GOAL: usize = 5;
 
 fn table(rows: &[Row], now: Time, all: bool) -> Table {
     let mut table = Table::with_head([

@@ -24,6 +24,8 @@ use crate::render::table::{Cell, Table};
 use crate::render::{story, text, time, timeline};
 use crate::{lookup, output, screen};
 
+/// The place of what there is to say of a task among the columns.
+const WHAT: usize = 4;
 /// How much of an output is shown where nobody asked for that task alone.
 const OUTPUT_COLUMNS: usize = 60;
 
@@ -178,7 +180,7 @@ fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>
             what(task).into(),
         ]);
     }
-    lines.extend(table.lines());
+    lines.extend(table.lines_within(screen::width_of_lists(), WHAT));
     if document.waits.is_none() && !timeline.is_empty() {
         lines.push(String::new());
         lines.extend(timeline);

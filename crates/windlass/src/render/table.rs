@@ -3,7 +3,10 @@
 use anstyle::Style;
 
 use crate::render::style::{DIM, paint};
-use crate::render::text::width;
+use crate::render::text::{fit, width};
+
+/// So much of a column that gives way is always shown.
+const NARROWEST: usize = 12;
 
 /// A cell: its text, which is plain already, and how it looks.
 #[derive(Clone, Debug)]
@@ -42,8 +45,26 @@ impl Table {
         self.rows.push(cells.into());
     }
 
+    /// The lines of the table, of which this column gives way where they are wider than that.
+    pub(crate) fn lines_within(mut self, columns: usize, gives_way: usize) -> Vec<String> {
+        let widths = self.widths();
+        let taken = widths.iter().filter(|width| **width > 0).map(|width| width + 2).sum::<usize>();
+        let over = taken.saturating_sub(columns + 2);
+        let room = widths.get(gives_way).map_or(0, |width| width.saturating_sub(over));
+        for cell in self.rows.iter_mut().filter_map(|row| row.get_mut(gives_way)) {
+            cell.text = fit(&cell.text, room.max(NARROWEST));
+        }
+        self.lines()
+    }
+
     /// The lines of the table; the last column is never filled up.
     pub(crate) fn lines(&self) -> Vec<String> {
+        let widths = self.widths();
+        self.rows.iter().map(|row| line(row, &widths)).collect()
+    }
+
+    /// How wide each column is.
+    fn widths(&self) -> Vec<usize> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widest = |column: usize| {
             self.rows
@@ -53,8 +74,7 @@ impl Table {
                 .max()
                 .unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..columns).map(widest).collect();
-        self.rows.iter().map(|row| line(row, &widths)).collect()
+        (0..columns).map(widest).collect()
     }
 }
 
@@ -80,5 +100,17 @@ mod tests {
         table.row(["a".into(), "日本".into(), "x".into()]);
         table.row(["long".into(), "b".into(), "".into()]);
         assert_eq!(table.lines(), ["a     日本  x", "long  b"]);
+    }
+
+    #[test]
+    fn a_column_gives_way_as_far_as_it_is_still_to_be_read() {
+        let table = || {
+            let mut table = Table::default();
+            table.row(["id".into(), "a sentence that is long".into(), "end".into()]);
+            table
+        };
+        assert_eq!(table().lines_within(32, 1), ["id  a sentence that is long  end"]);
+        assert_eq!(table().lines_within(31, 1), ["id  a sentence that is lo…  end"]);
+        assert_eq!(table().lines_within(5, 1), ["id  a sentence …  end"]);
     }
 }

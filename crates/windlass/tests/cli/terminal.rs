@@ -187,3 +187,23 @@ fn approve_shows_what_it_approves_and_asks() {
     assert_eq!(seat.end().0, Some(0));
     assert_eq!(desk.json(&["ps", "--json"])["runs"][0]["state"], "failed");
 }
+
+#[test]
+fn lists_are_cut_to_the_width_of_the_terminal_and_a_pipe_has_them_whole() {
+    let long = "a goal that goes on and on and on and on and on and on and on and on and on and on";
+    let desk = Desk::with(&format!(
+        "goal: {long}\ntasks: {{ a: {{ run: \"echo {} >&2; exit 3\" }} }}",
+        "why ".repeat(30)
+    ));
+    desk.windlass(&["run", "plan.yaml"]);
+    for arguments in [&["ps"][..], &["show", "last"]] {
+        let (code, seen) = Seat::new(&desk, arguments, &[("NO_COLOR", "1")]).end();
+        assert_eq!(code, Some(0), "{seen}");
+        let table = &seen[seen.find("TASK ").unwrap_or(0)..];
+        let longest = table.lines().max_by_key(|line| line.chars().count()).expect("lines");
+        assert!(longest.chars().count() <= 80, "{arguments:?}: {longest}");
+        assert!(seen.contains('…'), "{seen}");
+    }
+    let whole = desk.windlass(&["show", "last"]).out;
+    assert!(whole.contains(&"why ".repeat(30).trim_end().to_owned()), "{whole}");
+}
