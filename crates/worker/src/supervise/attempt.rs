@@ -193,8 +193,11 @@ impl Attempt {
     fn met_a_full_disk(&self) -> bool {
         let complained = FULL_DISK.iter().any(|text| self.errors.text().contains(text));
         let full = |folder: &Path| {
-            let free = rustix::fs::statvfs(folder).map(|disk| disk.f_bavail * disk.f_frsize);
-            free.is_ok_and(|free| free < FULL_BELOW_BYTES)
+            rustix::fs::statvfs(folder).is_ok_and(|disk| {
+                // Some file systems count no inodes.
+                let no_more_files = disk.f_files > 0 && disk.f_favail == 0;
+                no_more_files || disk.f_bavail * disk.f_frsize < FULL_BELOW_BYTES
+            })
         };
         complained && (full(&self.folder) || self.spool.output().parent().is_some_and(full))
     }

@@ -181,14 +181,19 @@ fn a_full_disk_is_no_fault_of_the_attempt() {
     let mut stage = Stage::new();
     let disk = stage.path("disk");
     fs::create_dir(&disk).expect("a folder");
-    let mount = format!("mount -t tmpfs -o size=1m none {}", disk.display());
-    assert_eq!(stage.run(&mount).error, None);
-    let mut assignment = stage.assignment(Program::Shell("head -c 2000000 /dev/zero > big".into()));
-    assignment.folder = disk.display().to_string();
-    stage.start(assignment);
-    let error = stage.ended().error.expect("an error");
-    assert_eq!(stage.run(&format!("umount {}", disk.display())).error, None);
-    assert_eq!(error.kind, ErrorKind::DiskFull, "{}", error.message);
+    for (size, fills) in [
+        ("size=1m", "head -c 2000000 /dev/zero > big"),
+        ("size=64m,nr_inodes=4", "for i in 1 2 3 4 5; do : > $i || exit 1; done"),
+    ] {
+        let mount = format!("mount -t tmpfs -o {size} none {}", disk.display());
+        assert_eq!(stage.run(&mount).error, None);
+        let mut assignment = stage.assignment(Program::Shell(fills.into()));
+        assignment.folder = disk.display().to_string();
+        stage.start(assignment);
+        let error = stage.ended().error.expect("an error");
+        assert_eq!(stage.run(&format!("umount {}", disk.display())).error, None);
+        assert_eq!(error.kind, ErrorKind::DiskFull, "{size}: {}", error.message);
+    }
     // A complaint alone is none where there is room.
     let error = stage.run("echo x > /dev/full").error.expect("an error");
     assert_eq!(error.kind, ErrorKind::Exit, "{}", error.message);
