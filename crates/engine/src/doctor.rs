@@ -1,5 +1,5 @@
-//! Looking at a home that may not be well, and going on after damage because a person said so.
-//! Never: mending on its own account.
+//! Looking at a home that may not be well, ending what an earlier engine left, and going on after damage because a person
+//! said so. Never: changing the journal, or giving up a blob, on its own account.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The walls of ARCHITECTURE.md, its «Never» lines: what each crate may not reach. Never: a wall that only a
-//! reader of the page would keep.
+//! The walls of ARCHITECTURE.md, those of its «Never» lines that sources show: what each crate may not reach.
+//! Never: a judgement of what code is for.
 
 use crate::text::{code, has_word, paths_from};
 use crate::{Source, nothing_of, sources};

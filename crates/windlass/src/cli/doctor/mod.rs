@@ -1,5 +1,5 @@
 //! `windlass doctor`: looks at the store, the lock, the agents and the machine, and says how to mend what is not well.
-//! Never: mending anything by itself; `--accept-loss` is a person's word.
+//! What an earlier engine left behind it ends. Never: changing the store, but at a person's word: `--accept-loss`.
 
 mod clean_up;
 mod loss;
