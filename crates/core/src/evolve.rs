@@ -248,6 +248,7 @@ impl Run {
             task.lane = self.queue.lane_of(agent.as_ref(), most);
             self.names.insert(id, ix);
             self.tasks.push(task);
+            self.note_emitter(ix);
         }
         for (spec, planned) in plan.tasks.iter().enumerate() {
             for need in &planned.needs {
@@ -273,7 +274,7 @@ impl Run {
         }
         let id = self.id;
         fresh.extend(self.queue.all().map(|ix| Look::Task(id, ix)));
-        fresh.extend(self.listeners().map(|ix| Look::Task(id, ix)));
+        self.look_at_topics(fresh);
         if self.in_phase(task::Phase::Blocked) > self.topics.held() {
             let asked = |task: &(usize, &Task)| task.1.approval_open().is_some();
             let questions = self.tasks.iter().enumerate().filter(asked);

@@ -10,6 +10,7 @@ use crate::event::{ApprovalAnswer, Event, PauseReason, RunOutcome, SkipReason, S
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{Digest, TaskId};
 use crate::judge::{self, ANSWER_BOUND};
+use crate::knots;
 use crate::machine::task::Phase;
 use crate::placement;
 use crate::plan::Work;
@@ -39,6 +40,8 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
             Look::Message { run, waiter, message } => {
                 waits::look_at(state, &state.runs[&run], waiter, message)
             }
+            Look::Topic { run, topic } => knots::look_at_topic(state, &state.runs[&run], &topic, fresh),
+            Look::Held { run, task } => knots::look_at_task(state, &state.runs[&run], task, fresh),
         };
         if !events.is_empty() {
             return events;

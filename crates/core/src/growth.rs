@@ -82,8 +82,10 @@ impl Run {
         let mut task = Task::new(of.id.child(number), of.spec, of.lane, moment);
         (task.scope, task.layer) = (of.scope, of.layer + 1);
         task.parent = Some((parent, number));
-        self.names.insert(task.id.clone(), TaskIx::from_len(self.tasks.len()));
+        let ix = TaskIx::from_len(self.tasks.len());
+        self.names.insert(task.id.clone(), ix);
         self.tasks.push(task);
+        self.note_emitter(ix);
     }
 
     /// One of the replicas is taken, or none can be: the others are to end.

@@ -26,6 +26,7 @@ mod growth;
 pub mod id;
 pub mod input;
 mod judge;
+mod knots;
 pub mod machine;
 mod placement;
 pub mod plan;

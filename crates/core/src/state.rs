@@ -75,7 +75,7 @@ pub struct State {
 }
 
 /// Something that is to be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
     /// A task that became ready, or may be looked at again.
     Task(RunId, TaskIx),
@@ -87,6 +87,20 @@ pub enum Look {
         waiter: TaskIx,
         /// The message, by its place among those of the topic.
         message: usize,
+    },
+    /// Who is left that could wake those who wait for a topic.
+    Topic {
+        /// The run.
+        run: RunId,
+        /// The topic.
+        topic: String,
+    },
+    /// Whether anything is left that could wake a task.
+    Held {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskIx,
     },
 }
 

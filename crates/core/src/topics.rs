@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::{Event, Record};
-use crate::id::Seq;
+use crate::id::{RunId, Seq};
+use crate::machine::task::Phase;
 use crate::plan::{Plan, WaitFor, Work};
 use crate::state::{Look, Run, TaskIx};
 use crate::transition::Fresh;
+use crate::tree::Form;
 
 /// The topics of a run.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
@@ -33,6 +35,12 @@ pub(crate) struct Topic {
     pub(crate) messages: Vec<Message>,
     /// The tasks that are blocked on it.
     pub(crate) waiters: BTreeSet<TaskIx>,
+    /// The unfinished tasks that may emit it: by themselves, or through children that they have not got yet.
+    pub(crate) emitters: BTreeSet<TaskIx>,
+    /// How many of them are about to start.
+    pub(crate) going: u32,
+    /// Whether there was ever a task that may emit it.
+    pub(crate) had_emitters: bool,
 }
 
 /// What was said.
@@ -79,19 +87,110 @@ impl Topics {
     }
 }
 
+/// A look at who is left to emit a topic, unless that comes next anyway.
+fn look_for_knots(run: RunId, topic: &str, fresh: &mut Fresh) {
+    let look = Look::Topic { run, topic: topic.to_owned() };
+    if fresh.back() != Some(&look) {
+        fresh.push_back(look);
+    }
+}
+
 impl Run {
+    /// A task has come to the run.
+    pub(crate) fn note_emitter(&mut self, ix: TaskIx) {
+        if self.spec(self.task(ix)).emits.is_empty() {
+            return;
+        }
+        for name in self.spec(self.task(ix)).emits.clone() {
+            let topic = self.topics.by_name.entry(name).or_default();
+            topic.emitters.insert(ix);
+            topic.had_emitters = true;
+        }
+    }
+
+    /// A task has moved: whether it may still emit, and is about to start.
+    pub(crate) fn move_emitter(&mut self, ix: TaskIx, from: Phase, to: Phase, fresh: &mut Fresh) {
+        if self.topics.by_name.is_empty() || self.spec(self.task(ix)).emits.is_empty() {
+            return;
+        }
+        let is_left = self.may_emit(ix);
+        for name in self.spec(self.task(ix)).emits.clone() {
+            let topic = self.topics.by_name.entry(name.clone()).or_default();
+            topic.going -= u32::from(from == Phase::Ready);
+            topic.going += u32::from(to == Phase::Ready);
+            let was_left = topic.emitters.contains(&ix);
+            if is_left {
+                topic.emitters.insert(ix);
+            } else {
+                topic.emitters.remove(&ix);
+            }
+            if was_left && !is_left && topic.going == 0 && !topic.waiters.is_empty() {
+                look_for_knots(self.id, &name, fresh);
+            }
+        }
+    }
+
+    /// Whether a task whose plan emits may do so, or make children that do.
+    fn may_emit(&self, ix: TaskIx) -> bool {
+        let task = self.task(ix);
+        match task.phase {
+            Phase::Waiting | Phase::Ready => true,
+            Phase::Expanded if self.form(task) == Form::Rounds => {
+                let behind = u32::try_from(task.children.len()).expect("capped") - task.earlier_children;
+                self.spec(task).repeat.as_ref().is_some_and(|repeat| behind < repeat.max)
+            }
+            Phase::Running
+            | Phase::Stopping
+            | Phase::Gating
+            | Phase::BackingOff
+            | Phase::Blocked
+            | Phase::Expanded
+            | Phase::Succeeded
+            | Phase::Skipped
+            | Phase::Dead
+            | Phase::Cancelled => false,
+        }
+    }
+
+    /// Looks at all who are blocked on topics once more.
+    pub(crate) fn look_at_topics(&self, fresh: &mut Fresh) {
+        let waited_for = || self.topics.by_name.iter().filter(|(_, topic)| !topic.waiters.is_empty());
+        let listeners = waited_for().flat_map(|(_, topic)| &topic.waiters);
+        fresh.extend(listeners.map(|ix| Look::Task(self.id, *ix)));
+        waited_for().for_each(|(name, _)| look_for_knots(self.id, name, fresh));
+    }
+
+    /// One of several that would have been enough for a task has ended in vain.
+    pub(crate) fn look_at_rest(&self, ix: TaskIx, fresh: &mut Fresh) {
+        if self.topics.held > self.topics.external {
+            fresh.push_back(Look::Held { run: self.id, task: ix });
+        }
+    }
+
+    /// The topic that a task waits for.
+    pub(crate) fn topic_of(&self, ix: TaskIx) -> Option<&String> {
+        self.listens_to(ix).map(|(topic, _)| topic)
+    }
+
+    /// Whether a task may be woken from outside the run.
+    pub(crate) fn is_external(&self, ix: TaskIx) -> bool {
+        self.listens_to(ix).is_some_and(|(_, external)| external)
+    }
+
     /// What a task waits for, and whether others than tasks of the run may say it; none where it waits for no topic.
-    fn listens_to(&self, ix: TaskIx) -> Option<(String, bool)> {
+    fn listens_to(&self, ix: TaskIx) -> Option<(&String, bool)> {
         let Work::Wait(WaitFor::Topic { topic, external, .. }) = &self.spec(self.task(ix)).work else {
             return None;
         };
-        Some((topic.clone(), *external))
+        Some((topic, *external))
     }
 
     /// A task is blocked on its topic.
-    pub(crate) fn begin_listening(&mut self, ix: TaskIx) {
+    pub(crate) fn begin_listening(&mut self, ix: TaskIx, fresh: &mut Fresh) {
         let Some((topic, external)) = self.listens_to(ix) else { return };
-        self.topics.by_name.entry(topic).or_default().waiters.insert(ix);
+        let name = topic.clone();
+        look_for_knots(self.id, &name, fresh);
+        self.topics.by_name.entry(name).or_default().waiters.insert(ix);
         self.topics.held += 1;
         self.topics.external += u32::from(external);
     }
@@ -99,14 +198,10 @@ impl Run {
     /// A task is no longer blocked on its topic.
     pub(crate) fn end_listening(&mut self, ix: TaskIx) {
         let Some((topic, external)) = self.listens_to(ix) else { return };
-        self.topics.by_name.entry(topic).or_default().waiters.remove(&ix);
+        let name = topic.clone();
+        self.topics.by_name.entry(name).or_default().waiters.remove(&ix);
         self.topics.held -= 1;
         self.topics.external -= u32::from(external);
-    }
-
-    /// All tasks that are blocked on a topic.
-    pub(crate) fn listeners(&self) -> impl Iterator<Item = TaskIx> {
-        self.topics.by_name.values().flat_map(|topic| &topic.waiters).copied()
     }
 
     /// The record behind which the messages begin that count for a task; none while none counts.

@@ -5,6 +5,7 @@ use crate::arrows;
 use crate::event::{BlockedOn, Role, SkipReason, TimerKind};
 use crate::id::{Epoch, Seq};
 use crate::machine::task::{Fact, Phase};
+use crate::plan::Join;
 use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing};
 use crate::policy::select;
@@ -60,6 +61,7 @@ impl Run {
         *self.count.entry(from).or_default() -= 1;
         *self.count.entry(to).or_default() += 1;
         self.enter(ix, to, moment, fresh);
+        self.move_emitter(ix, from, to, fresh);
         if to.is_final() && !from.is_final() {
             self.end(ix, to, moment, fresh);
         }
@@ -123,7 +125,9 @@ impl Run {
                 let (parent, _) = self.task(ix).parent.expect("a replica has a parent");
                 self.look_at_votes(parent);
             }
-            Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Topic) => self.begin_listening(ix),
+            Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Topic) => {
+                self.begin_listening(ix, fresh);
+            }
             Phase::Expanded => self.look_at_votes(ix),
             Phase::Stopping | Phase::BackingOff | Phase::Blocked => {}
             Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => {}
@@ -171,7 +175,13 @@ impl Run {
                 continue;
             }
             match self.task(dependant).phase {
-                Phase::Waiting => self.look_at_join(dependant, moment, fresh),
+                Phase::Waiting => {
+                    self.look_at_join(dependant, moment, fresh);
+                    let is_choosy = self.spec(self.task(dependant)).join != Join::All;
+                    if is_choosy && ending != Ending::Succeeded {
+                        self.look_at_rest(dependant, fresh);
+                    }
+                }
                 // What a person is shown has changed: the question is to be asked anew, each child's too.
                 Phase::Blocked => self.look_at_question(dependant, fresh),
                 Phase::Expanded if self.asks(self.task(dependant)) => {
@@ -198,6 +208,8 @@ impl Run {
             let parent_task = self.task(parent);
             if parent_task.children_open == 0 && parent_task.phase == Phase::Expanded {
                 self.to_close.insert(parent);
+            } else if self.candidates(self.task(ix)).is_some() {
+                self.look_at_rest(parent, fresh);
             }
         }
     }

@@ -147,10 +147,7 @@ tasks:
 
 #[test]
 fn a_timer_goes_on_while_no_engine_is_alive() {
-    let desk =
-        Desk::with("tasks: { nap: { wait_for: { after: 1ms } }, ask: { needs: [nap], approval: Ship? } }");
     let nap = Desk::with("tasks: { nap: { wait_for: { after: 7d } }, go: { needs: [nap], run: \"true\" } }");
-    assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(3));
     let mut running = nap.start(&["run", "plan.yaml"]);
     running.wait_for("waits     nap");
     running.signal(Signal::KILL);
@@ -162,4 +159,32 @@ fn a_timer_goes_on_while_no_engine_is_alive() {
     assert_eq!(wait["who"], "the clock");
     resumed.signal(Signal::INT);
     assert_eq!(resumed.end().code, Some(130));
+}
+
+#[test]
+fn tasks_that_wait_for_each_other_end_while_others_still_run() {
+    let desk = Desk::with(
+        "
+tasks:
+  long: { run: cat gate }
+  heed: { wait_for: { topic: go } }
+  tell: { needs: [heed], emit: { topic: go } }
+  after: { needs: [heed], run: \"true\" }
+",
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("dead      heed");
+    running.wait_for("started   long");
+    desk.open_gate("gate");
+    let done = running.end();
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let show = desk.json(&["show", "last", "--json"]);
+    for id in ["heed", "tell"] {
+        let error = &task(&show, id)["error"];
+        assert_eq!(error["kind"], "deadlock");
+        let circle = "nothing can wake it any more: heed waits for `go` of tell, tell needs heed";
+        assert_eq!(error["message"], circle);
+    }
+    assert_eq!(task(&show, "after")["skipped"]["cause"], "heed");
 }
