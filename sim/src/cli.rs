@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::case::Case;
-use crate::coverage;
+use crate::coverage::{self, Rare};
 use crate::planted::{Planted, plant};
 use crate::seed::{self, Ending, Told};
 use crate::seeds;
@@ -105,8 +105,10 @@ fn go(asked: &Asked) -> u8 {
         println!("\nseed {seed}: {}\nmaking it smaller …", words(&told.ending));
         return tell(&shrink(told));
     }
-    for line in coverage::rare(&row.taken, row.seeds) {
-        println!("rarely seen: {line}");
+    for Rare { arrow, count, wanted } in coverage::rare(&row.taken, row.seeds) {
+        let known = coverage::EXCEPTIONS.iter().find(|(known, _)| *known == arrow);
+        let why = known.map(|(_, why)| format!(" ({why})")).unwrap_or_default();
+        println!("rarely seen: {arrow}: {count} times, {wanted} wanted{why}");
     }
     0
 }

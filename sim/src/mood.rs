@@ -59,6 +59,8 @@ pub(crate) struct Mood {
     pub(crate) needs: u32,
     /// Joins that are not all; as many of those are any.
     pub(crate) joins: u32,
+    /// Such joins that cancel what they are met without.
+    pub(crate) spares: u32,
     /// Needs that an approval shows.
     pub(crate) shows: u32,
     /// Acts that are done again at once.
@@ -86,6 +88,7 @@ const PLAIN: Mood = Mood {
     replicas: 150,
     needs: 0,
     joins: 400,
+    spares: 400,
     shows: 500,
     again: 200,
     acts: &[0, 2, 5, 12, 25],
@@ -147,18 +150,19 @@ const CANCELS: Mood = Mood {
 
 /// Much is asked of people.
 const QUESTIONS: Mood = Mood {
-    approvals: 400,
+    approvals: 500,
     optional: 300,
     needs: 3,
     joins: 900,
-    shows: 900,
+    spares: 0,
+    shows: 1000,
     trouble: &[200, 500],
-    slots: &[2, 3],
-    acts: &[12, 25, 50],
+    slots: &[1, 2, 3],
+    acts: &[25, 50],
     faults: &[0, 3],
     doings: &[
-        (6, Doing::Approve),
-        (3, Doing::Retry),
+        (4, Doing::Approve),
+        (4, Doing::Retry),
         (2, Doing::Cancel),
         (1, Doing::Resume),
         (1, Doing::Pause),
@@ -170,10 +174,11 @@ const QUESTIONS: Mood = Mood {
 const UNKNOWN: Mood = Mood {
     trouble: &[800, 950],
     never: 900,
-    acts: &[12, 25],
+    replicas: 900,
+    acts: &[25, 50],
     faults: &[3, 8, 20],
     doings: &[
-        (6, Doing::Settle),
+        (8, Doing::Settle),
         (3, Doing::Retry),
         (2, Doing::Cancel),
         (1, Doing::CancelRun),
@@ -243,14 +248,14 @@ const CROWDED: Mood = Mood {
 };
 
 impl Mood {
-    /// A mood at random: nearly every other one is plain.
+    /// A mood at random: every fifth one is plain.
     pub(crate) fn draw(random: &mut Random) -> Self {
         match random.below(20) {
             0 => DEADLY,
             1 => CANCELS,
-            2 | 13 | 16 => QUESTIONS,
+            2 | 7 | 13 | 16 => QUESTIONS,
             3 | 15 => UNKNOWN,
-            4 | 17 => EXCUSED,
+            4 | 12 | 17 => EXCUSED,
             5 | 14 => HALTING,
             6 => TIMELY,
             18 | 19 => CROWDED,

@@ -74,7 +74,7 @@ fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskD
         children(random, mood, &mut task);
     }
     task.priority = if random.chance(300) { random.pick(&[-100, -1, 1, 1, 2, 100]) } else { 0 };
-    task.cancel_rest = task.join > 0 && random.chance(400);
+    task.cancel_rest = task.join > 0 && random.chance(mood.spares);
     task.refs = refs(random, &task, draft);
     task.in_env = random.chance(150) && !is_approval;
     task.in_folder = random.chance(100) && !is_approval;

@@ -38,7 +38,8 @@ pub fn row(start: u64, count: u64, counts: impl Fn(&Ending) -> bool, mut each: i
     row
 }
 
-fn add(to: &mut Taken, more: &Taken) {
+/// Adds up what was taken.
+pub fn add(to: &mut Taken, more: &Taken) {
     more.tasks.iter().for_each(|(arrow, count)| *to.tasks.entry(*arrow).or_default() += count);
     more.attempts.iter().for_each(|(arrow, count)| *to.attempts.entry(*arrow).or_default() += count);
     more.runs.iter().for_each(|(arrow, count)| *to.runs.entry(*arrow).or_default() += count);
