@@ -129,6 +129,7 @@ fn plan(graph: &Graph) -> Plan {
         goal: String::new(),
         agents: BTreeMap::new(),
         limits: Limits { tasks: 1_000_000, ..Limits::default() },
+        budget: windlass_core::plan::Budget::default(),
         weight: 1,
         concurrency: None,
         inputs: BTreeMap::new(),

@@ -45,6 +45,8 @@ pub(crate) enum Act {
     Cancel(Aim),
     Pause(u32),
     Resume(u32),
+    /// Goes on with so many attempts and so many milliseconds of work more.
+    Raise(u32, u32, u64),
     Retry(Aim),
     Settle(Aim, Settlement),
     Approve {

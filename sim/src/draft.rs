@@ -21,6 +21,12 @@ pub(crate) struct RunDraft {
     /// The limit of each agent.
     pub(crate) agents: Vec<Option<u32>>,
     pub(crate) concurrency: Option<u32>,
+    /// How many charged attempts it may have in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) attempts_max: Option<u32>,
+    /// How long it may be worked on in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wall_ms_max: Option<u64>,
     /// Its share where several runs compete for slots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) weight: Option<u32>,
@@ -475,6 +481,12 @@ impl RunDraft {
         }
         if let Some(most) = self.concurrency {
             plan["concurrency"] = json!(most);
+        }
+        if let Some(most) = self.attempts_max {
+            plan["budget"]["attempts"] = json!(most);
+        }
+        if let Some(most) = self.wall_ms_max {
+            plan["budget"]["wall"] = json!(format!("{most}ms"));
         }
         if let Some(weight) = self.weight {
             plan["weight"] = json!(weight);

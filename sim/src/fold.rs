@@ -70,6 +70,8 @@ impl Oracle {
             outcome: None,
             host: self.epoch,
             cancelled: false,
+            raised: (0, 0),
+            reached: None,
             worked: 0,
             works_since,
         };
@@ -79,13 +81,16 @@ impl Oracle {
     fn take_of_run(&mut self, id: RunId, record: &Record) {
         let (epoch, role, worked) = (self.epoch, self.role, self.worked);
         let run = self.runs.get_mut(&id).expect("it was created");
+        run.reached = None;
         match &record.event {
             Event::PauseRequested { reason, .. } => {
                 run.pauses.entry(*reason).or_insert(false);
                 run.stand(worked);
             }
             Event::RunPaused { reason, .. } => drop(run.pauses.insert(*reason, true)),
-            Event::RunResumed { .. } => {
+            Event::RunResumed { raised, .. } => {
+                run.raised.0 += raised.attempts;
+                run.raised.1 += raised.wall.ms;
                 run.pauses.clear();
                 run.host = epoch;
                 run.works_since = (role == Some(Role::Engine)).then_some(run.works_since.unwrap_or(worked));
@@ -95,6 +100,7 @@ impl Oracle {
                 run.pauses.clear();
                 run.works_since = (role == Some(Role::Engine)).then_some(worked);
             }
+            Event::BudgetReached { budget, .. } => run.reached = Some(*budget),
             Event::RunFinished { outcome, .. } => {
                 run.outcome = Some(*outcome);
                 run.stand(worked);

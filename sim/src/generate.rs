@@ -75,6 +75,10 @@ fn act(random: &mut Random, doing: Doing, runs: u32) -> Act {
         Doing::Cancel => Act::Cancel(aim),
         Doing::Pause => Act::Pause(run),
         Doing::Resume => Act::Resume(run),
+        Doing::Raise => {
+            let (attempts, wall_ms) = random.pick(&[(1, 0), (3, 0), (0, 2000), (0, 600_000), (2, 60_000)]);
+            Act::Raise(run, attempts, wall_ms)
+        }
         Doing::Retry => Act::Retry(aim),
         Doing::Settle => {
             // The third answer of a person is a requeue.

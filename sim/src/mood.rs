@@ -10,6 +10,7 @@ pub(crate) enum Doing {
     Cancel,
     Pause,
     Resume,
+    Raise,
     Retry,
     Settle,
     Approve,
@@ -98,6 +99,7 @@ const PLAIN: Mood = Mood {
         (2, Doing::Cancel),
         (2, Doing::Pause),
         (3, Doing::Resume),
+        (2, Doing::Raise),
         (5, Doing::Retry),
         (3, Doing::Settle),
         (3, Doing::Approve),
@@ -243,7 +245,13 @@ const CROWDED: Mood = Mood {
     rounds: 50,
     acts: &[0, 2, 5],
     faults: &[0, 1, 3],
-    doings: &[(2, Doing::Pause), (4, Doing::Resume), (2, Doing::Retry), (1, Doing::Cancel)],
+    doings: &[
+        (2, Doing::Pause),
+        (4, Doing::Resume),
+        (1, Doing::Raise),
+        (2, Doing::Retry),
+        (1, Doing::Cancel),
+    ],
     ..PLAIN
 };
 

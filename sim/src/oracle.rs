@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
+use windlass_core::budget::BudgetKind;
 use windlass_core::event::{
     ApprovalAnswer, Event, Exit, LossReason, PauseReason, Role, RunOutcome, Settlement, StopWhy, Usage,
 };
@@ -82,6 +83,10 @@ pub(crate) struct ORun {
     pub(crate) outcome: Option<RunOutcome>,
     pub(crate) host: Epoch,
     pub(crate) cancelled: bool,
+    /// What people have added to its budgets: attempts, and time in milliseconds.
+    pub(crate) raised: (u32, u64),
+    /// The budget that the record before said is used up.
+    pub(crate) reached: Option<BudgetKind>,
     /// How long it was worked on, by the world's clock, and since when it is.
     pub(crate) worked: u64,
     pub(crate) works_since: Option<u64>,

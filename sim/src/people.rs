@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use windlass_core::budget::Raise;
 use windlass_core::event::{ApprovalAnswer, Output, PauseReason, Role, Settlement};
 use windlass_core::id::{CommandId, Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Input, Submission};
 use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, State, Task};
+use windlass_core::time::Span;
 
 use crate::broken::{Broken, Verdict, broken};
 use crate::case::{Act, Aim, Id};
@@ -79,7 +81,11 @@ impl World {
             Act::SubmitAgain => return self.submission_again(),
             Act::CancelRun(number) => Ask::Cancel { run: run_of(number), task: None },
             Act::Pause(number) => Ask::Pause { run: run_of(number) },
-            Act::Resume(number) => Ask::Resume { run: run_of(number) },
+            Act::Resume(number) => Ask::Resume { run: run_of(number), raise: Raise::default() },
+            Act::Raise(number, attempts, wall_ms) => {
+                let raise = Raise { attempts: *attempts, wall: Span::from_ms(*wall_ms) };
+                Ask::Resume { run: run_of(number), raise }
+            }
             Act::Cancel(aim) => {
                 let (run, task) = aimed(state, *aim, |_, task| !task.phase.is_final())?;
                 Ask::Cancel { run, task: Some(task.id.clone()) }
@@ -180,12 +186,16 @@ impl World {
     pub(crate) fn resume_all(&mut self) {
         let state = &self.checker.shadow;
         let unfinished = state.unfinished.iter().map(|id| &state.runs[id]);
-        let ours = unfinished.filter(|run| !run.pauses.contains_key(&PauseReason::Requested));
+        let a_persons = |run: &&Run| {
+            let asked = [PauseReason::Requested, PauseReason::Budget];
+            asked.iter().any(|reason| run.pauses.contains_key(reason))
+        };
+        let ours = unfinished.filter(|run| !a_persons(run));
         let ours: Vec<RunId> = ours.map(|run| run.id).collect();
         for run in ours {
             if self.healed || self.random.chance(900) {
                 // An ask for the engine that was just opened: it is there.
-                self.ask(Ask::Resume { run }).expect("an engine lives");
+                self.ask(Ask::Resume { run, raise: Raise::default() }).expect("an engine lives");
             }
         }
     }
@@ -201,7 +211,7 @@ impl World {
                 .as_ref()
                 .is_some_and(|engine| engine.core.state().is_active(&engine.core.state().runs[&run.id]))
             {
-                asks.push(Some(Ask::Resume { run: run.id }));
+                asks.push(Some(Ask::Resume { run: run.id, raise: enough(run) }));
                 continue;
             }
             for task in run.tasks.iter().filter(|task| task.phase == Phase::Blocked) {
@@ -226,6 +236,13 @@ impl World {
         let answer = if drawn.is_multiple_of(3) { Settlement::Failed } else { Settlement::Done };
         Ask::Settle { run: run.id, task: task.id.clone(), answer, output: Output::default() }
     }
+}
+
+/// What a person who wants it to end adds to the budgets of a run.
+fn enough(run: &Run) -> Raise {
+    let budget = &run.plan.budget;
+    let wall = budget.wall.map_or(0, |_| 86_400_000);
+    Raise { attempts: budget.attempts.map_or(0, |_| 20), wall: Span::from_ms(wall) }
 }
 
 fn approve(run: RunId, task: &Task, approval: String, yes: bool) -> Ask {

@@ -17,6 +17,8 @@ pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
         RunDraft { flag: random.chance(500), reversed: random.chance(300), ..RunDraft::default() };
     let agents = random.below(3);
     draft.agents = (0..agents).map(|_| random.chance(600).then(|| random.within(1, 2))).collect();
+    draft.attempts_max = random.chance(150).then(|| random.within(1, 8));
+    draft.wall_ms_max = random.chance(100).then(|| random.pick(&[50, 2000, 60_000, 3_600_000]));
     draft.weight = random.chance(mood.weights).then(|| random.pick(&[1, 2, 3, 7]));
     draft.concurrency = random.chance(400).then(|| random.within(1, 3));
     let count = match random.below(10) {

@@ -71,6 +71,7 @@ impl Planted {
             Bug::PriorityIgnored            => &["23 fairness"],
             Bug::WeightsIgnored             => &["23 fairness"],
             Bug::ArrearsGranted             => &["23 fairness"],
+            Bug::NothingReserved            => &["12 budget"],
             Bug::RestGoesOn                 => &["5.1 rest"],
             Bug::RestFails                  => &["7 dependencies", "18 final is final"],
             Bug::RepeatedCommand            => &["3.1 once"],

@@ -170,6 +170,8 @@ impl Shrinking {
     fn runs(&mut self) {
         while self.case.runs.len() > 1 && self.attempt(|case| drop(case.runs.pop())) {}
         for run in 0..self.case.runs.len() {
+            self.attempt(|case| case.runs[run].attempts_max = None);
+            self.attempt(|case| case.runs[run].wall_ms_max = None);
             self.attempt(|case| case.runs[run].weight = None);
             self.attempt(|case| case.runs[run].concurrency = None);
             self.attempt(|case| case.runs[run].tasks_max = None);

@@ -1,6 +1,7 @@
 //! The choice: what a command or a report leads to, as events. What follows from those in turn is `follow.rs`.
 //! Never: changing the state, reading a clock, drawing a random number.
 
+use crate::budget::{Raise, UsedUp};
 use crate::event::{
     ApprovalAnswer, BlockedOn, Event, Exit, LossReason, Output, PauseReason, RunOutcome, Settlement, StopWhy,
     Usage,
@@ -69,7 +70,7 @@ fn weighed(state: &State, command: &Command, now: Time) -> Decision {
     let Command { id, by, ask } = command;
     match ask {
         Ask::SubmitPlan(submission) => submit(state, id, submission),
-        Ask::Resume { run } => on_run(state, *run, |run| resume(state, run, id, by)),
+        Ask::Resume { run, raise } => on_run(state, *run, |run| resume(state, run, command, *raise)),
         Ask::Pause { run } => on_run(state, *run, |run| pause(run, id, by)),
         Ask::Cancel { run, task: None } => on_run(state, *run, |run| cancel_run(run, id, by)),
         Ask::Cancel { run, task: Some(task) } => {
@@ -142,13 +143,28 @@ fn beginning(text: &str, bytes_max: usize) -> String {
     text[..text.floor_char_boundary(bytes_max)].to_owned()
 }
 
-fn resume(state: &State, run: &Run, command: &CommandId, by: &str) -> Decision {
+fn resume(state: &State, run: &Run, command: &Command, raise: Raise) -> Decision {
     let goes = run.phase == run::Phase::Running && run.host == state.epoch;
-    if run.phase == run::Phase::Finished || goes {
+    if run.phase == run::Phase::Finished || (goes && raise.is_nothing()) {
         return Decision::already();
     }
-    let command = Some(command.clone());
-    Decision::accepted(vec![Event::RunResumed { run: run.id, command, by: by.into() }])
+    if let Err(why) = run.may_raise(&raise) {
+        return Decision::refused(why);
+    }
+    if let Some(used_up) = still_used_up(state, run, raise) {
+        let (used_up, argument) = (used_up.in_words(), used_up.argument().to_owned());
+        return Decision::refused(Rejection::BudgetUsedUp { run: run.id, used_up, argument });
+    }
+    let (id, by) = (Some(command.id.clone()), command.by.clone());
+    Decision::accepted(vec![Event::RunResumed { run: run.id, command: id, by, raised: raise }])
+}
+
+/// The budget that a run is paused for, where it stays used up with what is added to it.
+fn still_used_up(state: &State, run: &Run, raise: Raise) -> Option<UsedUp> {
+    run.pauses.get(&PauseReason::Budget)?;
+    let mut raised = run.purse.clone();
+    raised.raise(raise);
+    raised.used_up(&run.plan.budget, run.active.at(state.clock.alive))
 }
 
 fn pause(run: &Run, command: &CommandId, by: &str) -> Decision {
@@ -320,7 +336,11 @@ fn disk(state: &State, low: bool) -> Vec<Event> {
         return full.map(|run| pause_by(run, reason, "disk")).collect();
     }
     let only_for_that = hosted.filter(|run| run.pauses.keys().eq([&reason]));
-    only_for_that.map(|run| Event::RunResumed { run: run.id, command: None, by: "disk".into() }).collect()
+    let resumed = |run: &Run| {
+        let raised = Raise::default();
+        Event::RunResumed { run: run.id, command: None, by: "disk".into(), raised }
+    };
+    only_for_that.map(resumed).collect()
 }
 
 /// A pause that nobody asked for by name.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::{BudgetKind, Raise};
 use crate::failure::Failure;
 use crate::id::{AgentName, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
 use crate::machine::task;
@@ -75,8 +76,16 @@ pub enum Event {
     PauseRequested { run: RunId, reason: PauseReason, command: Option<CommandId>, by: String },
     /// What was in flight at the request is over: until `run_resumed` nothing happens by itself.
     RunPaused { run: RunId, reason: PauseReason },
-    /// The pause is over.
-    RunResumed { run: RunId, command: Option<CommandId>, by: String },
+    /// The pause is over. `raised` is what a person added to the run's budget.
+    RunResumed {
+        run: RunId,
+        command: Option<CommandId>,
+        by: String,
+        #[serde(default, skip_serializing_if = "Raise::is_nothing")]
+        raised: Raise,
+    },
+    /// A budget of the run is used up: `spent` of `limit`, for `wall` in milliseconds.
+    BudgetReached { run: RunId, budget: BudgetKind, spent: u64, limit: u64 },
     /// All tasks are final and nothing is pending.
     RunFinished { run: RunId, outcome: RunOutcome },
     /// A finished run goes on because a task was requeued.
@@ -264,6 +273,8 @@ pub enum PauseReason {
     Interrupted,
     /// The disk is nearly full.
     DiskLow,
+    /// A budget is used up.
+    Budget,
 }
 
 /// How a run ended.
@@ -485,6 +496,7 @@ impl PauseReason {
             Self::Requested => "requested",
             Self::Interrupted => "interrupted",
             Self::DiskLow => "disk_low",
+            Self::Budget => "budget",
         }
     }
 }

@@ -14,6 +14,7 @@ impl Event {
             | Self::RunResumed { run, .. }
             | Self::RunFinished { run, .. }
             | Self::RunReopened { run, .. }
+            | Self::BudgetReached { run, .. }
             | Self::TaskExpanded { run, .. }
             | Self::ResultSelected { run, .. }
             | Self::AttemptStarted { run, .. }
@@ -78,7 +79,8 @@ impl Event {
             | Self::RunPaused { .. }
             | Self::RunResumed { .. }
             | Self::RunFinished { .. }
-            | Self::RunReopened { .. } => None,
+            | Self::RunReopened { .. }
+            | Self::BudgetReached { .. } => None,
         }
     }
 
@@ -103,6 +105,7 @@ impl Event {
             | Self::RunResumed { .. }
             | Self::RunFinished { .. }
             | Self::RunReopened { .. }
+            | Self::BudgetReached { .. }
             | Self::TaskExpanded { .. }
             | Self::ResultSelected { .. }
             | Self::TimerFired { .. }
@@ -134,6 +137,7 @@ impl Event {
             Self::RunResumed { .. } => "run_resumed",
             Self::RunFinished { .. } => "run_finished",
             Self::RunReopened { .. } => "run_reopened",
+            Self::BudgetReached { .. } => "budget_reached",
             Self::TaskExpanded { .. } => "task_expanded",
             Self::ResultSelected { .. } => "result_selected",
             Self::AttemptStarted { .. } => "attempt_started",

@@ -159,6 +159,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         names: std::collections::BTreeMap::new(),
         queue: crate::queue::Queue::default(),
         share: crate::agenda::Share::default(),
+        purse: crate::budget::Purse::default(),
         count: std::collections::BTreeMap::new(),
         failed: 0,
         retries: std::collections::BTreeSet::new(),
@@ -190,9 +191,12 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         Event::RunPaused { reason, .. } => {
             run.pauses.get_mut(reason).expect("it was requested before").told = true;
         }
-        Event::RunResumed { .. } => {
+        Event::RunResumed { raised, .. } => {
+            run.purse.raise(*raised);
             run.go_on(run::Fact::Resumed, moment, fresh);
         }
+        // Said for people; the pause that follows in the same batch holds the run.
+        Event::BudgetReached { .. } => {}
         Event::RunReopened { .. } => {
             (run.ended, run.outcome, run.cancelled) = (None, None, false);
             run.go_on(run::Fact::Reopened, moment, fresh);

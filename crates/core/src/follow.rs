@@ -48,8 +48,10 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
         }
     }
     for run in state.unfinished.iter().map(|id| &state.runs[id]) {
-        if let Some(event) = finish(run).or_else(|| deadlock(state, run)).or_else(|| come_to_rest(run)) {
-            return vec![event];
+        let ended = finish(run).or_else(|| deadlock(state, run)).map(|event| vec![event]);
+        let rests = || come_to_rest(run).map(|event| vec![event]);
+        if let Some(events) = ended.or_else(|| exhaust(state, run)).or_else(rests) {
+            return events;
         }
     }
     placement::next(state, slots).map_or_else(Vec::new, |start| vec![begin(&start)])
@@ -83,6 +85,9 @@ pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
             && *due <= run.active.at(state.alive_at(stamp.now))
         {
             return alarm(run, *ix, *timer);
+        }
+        if let Some(used_up) = run.purse.no_time(&run.plan.budget, run.active.at(state.alive_at(stamp.now))) {
+            return vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")];
         }
     }
     Vec::new()
@@ -335,6 +340,12 @@ fn finish(run: &Run) -> Option<Event> {
         };
         Event::RunFinished { run: run.id, outcome }
     })
+}
+
+/// Its tasks want more attempts than its budget has.
+fn exhaust(state: &State, run: &Run) -> Option<Vec<Event>> {
+    let used_up = run.wants_attempts().filter(|_| state.is_active(run))?;
+    Some(vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")])
 }
 
 /// A pause is told once what was in flight at its request is over.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Raise;
 use crate::event::{ApprovalAnswer, Exit, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage};
 use crate::failure::Failure;
 use crate::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
@@ -42,6 +43,9 @@ pub enum Ask {
     Resume {
         /// The run.
         run: RunId,
+        /// What is added to its budget.
+        #[serde(default)]
+        raise: Raise,
     },
     /// Start nothing new in a run.
     Pause {
@@ -262,6 +266,24 @@ pub enum Rejection {
     /// The engine that was asked ends, and takes on nothing.
     #[error("the engine is ending")]
     Ending,
+    /// A budget of the run is used up.
+    #[error("the budget of run {run} is used up: {used_up}")]
+    BudgetUsedUp {
+        /// The run.
+        run: RunId,
+        /// Which budget, and how much of it there was.
+        used_up: String,
+        /// What raises it.
+        argument: String,
+    },
+    /// The run has no such budget, so that there is nothing to raise.
+    #[error("run {run} has no budget of {kind} that could be raised")]
+    NoBudget {
+        /// The run.
+        run: RunId,
+        /// Of what.
+        kind: String,
+    },
     /// There is no dead letter.
     #[error("task {0} has no dead letter")]
     NoDeadLetter(TaskId),

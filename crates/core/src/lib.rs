@@ -12,6 +12,7 @@
 pub mod agenda;
 pub mod arrows;
 mod blocked;
+pub mod budget;
 mod children;
 pub mod critical;
 pub mod decide;

@@ -83,6 +83,8 @@ bugs! {
     WeightsIgnored = "weights-ignored",
     /// A run makes up for the time in which it had nothing to start.
     ArrearsGranted = "arrears-granted",
+    /// Attempts in flight reserve nothing of the budget.
+    NothingReserved = "nothing-reserved",
     /// What a task does not need any more goes on.
     RestGoesOn = "the-rest-goes-on",
     /// What was cancelled since it was not needed any more counts as failed.

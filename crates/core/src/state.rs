@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::agenda::{Agenda, Share};
+use crate::budget::Purse;
 use crate::event::{
     BlockedOn, Exit, LossReason, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy,
     TimerKind, Usage,
@@ -154,6 +155,9 @@ pub struct Run {
     pub queue: Queue,
     /// Its share of what was started.
     pub share: Share,
+    /// What it has used of its budget.
+    #[serde(default)]
+    pub purse: Purse,
     /// How many tasks are in each phase.
     pub count: BTreeMap<task::Phase, u32>,
     /// How many required tasks of the plan itself have failed.
@@ -394,7 +398,8 @@ impl State {
                 .map(|(due, _)| Time::from_ms(due + self.clock.steps_ms));
             let alarm = run.alarms.first().map(|(due, ..)| self.wall_of(run, *due));
             let date = run.dates.first().map(|(due, _)| *due);
-            retry.into_iter().chain(alarm).chain(date).min()
+            let budget = run.purse.wall_max(&run.plan.budget).map(|most| self.wall_of(run, most));
+            retry.into_iter().chain(alarm).chain(date).chain(budget).min()
         })
         .min()
     }
@@ -433,10 +438,11 @@ impl Run {
         self.in_phase(task::Phase::Running) + self.in_phase(task::Phase::Stopping)
     }
 
-    /// Whether the plan's concurrency has room for another attempt.
+    /// Whether the plan's concurrency and its budget have room for another attempt.
     pub fn has_room(&self) -> bool {
         let ignored = is_planted(Bug::ConcurrencyIgnored);
-        self.plan.concurrency.is_none_or(|most| ignored || self.in_flight() < most)
+        let within = self.plan.concurrency.is_none_or(|most| ignored || self.in_flight() < most);
+        within && self.purse.has_room(&self.plan.budget)
     }
 
     /// Nothing is in flight or about to be: only people, timers of their own, or nothing at all is left.

@@ -90,6 +90,8 @@ impl Run {
             }
             Phase::Gating => {
                 self.to_judge.remove(&ix);
+                let attempt = task.attempts.last().expect("what is judged has an attempt");
+                self.purse.settle(attempt);
             }
             Phase::BackingOff => {
                 if let Some(due) = task.wait.retry.take() {
@@ -119,7 +121,10 @@ impl Run {
             Phase::Expanded if self.task(ix).children_open == 0 => {
                 self.to_close.insert(ix);
             }
-            Phase::Running => self.queue.hold(self.tasks[ix.at()].lane, true),
+            Phase::Running => {
+                self.queue.hold(self.tasks[ix.at()].lane, true);
+                self.purse.reserve();
+            }
             Phase::Gating => self.queue.hold(self.tasks[ix.at()].lane, false),
             Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Select) => {
                 let (parent, _) = self.task(ix).parent.expect("a replica has a parent");

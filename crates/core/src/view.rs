@@ -78,6 +78,9 @@ pub struct RunView {
     pub paused: Vec<PauseReason>,
     /// How many of its tasks are in each state.
     pub tasks: BTreeMap<&'static str, u32>,
+    /// What it has used of its budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetView>,
     /// When it was created.
     pub started_at: Time,
     /// When it finished.
@@ -97,11 +100,55 @@ pub fn run_view(state: &State, run: &Run, alive: bool) -> RunView {
         state: run_state(state, run, alive),
         paused: run.pauses.keys().copied().collect(),
         tasks: counts.map(|(phase, count)| (phase.name(), *count)).collect(),
+        budget: budget_view(state, run),
         started_at: run.created.1,
         ended_at: run.ended,
         folder: run.folder.clone(),
         plan: run.source.clone(),
     }
+}
+
+/// What a run has used of its budget, in what it has one of.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct BudgetView {
+    /// Of charged attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<AttemptsView>,
+    /// Of time, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall: Option<WallView>,
+}
+
+/// A budget of charged attempts.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct AttemptsView {
+    /// Those that were charged.
+    pub spent: u32,
+    /// Those in flight.
+    pub reserved: u32,
+    /// How many there may be.
+    pub limit: u32,
+}
+
+/// A budget of time in which a run is worked on.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct WallView {
+    /// How long it was.
+    pub spent_ms: u64,
+    /// How long it may be.
+    pub limit_ms: u64,
+}
+
+fn budget_view(state: &State, run: &Run) -> Option<BudgetView> {
+    let (purse, budget) = (&run.purse, &run.plan.budget);
+    let attempts = purse.attempts_max(budget).map(|limit| AttemptsView {
+        spent: purse.spent,
+        reserved: purse.open,
+        limit,
+    });
+    let spent_ms = run.active.at(state.clock.alive).ms;
+    let wall = purse.wall_max(budget).map(|limit| WallView { spent_ms, limit_ms: limit.ms });
+    (!budget.is_unbounded()).then_some(BudgetView { attempts, wall })
 }
 
 /// The runs of a home, the newest first.

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::budget::UsedUp;
 use crate::event::{BlockedOn, PauseReason};
 use crate::id::{RunId, TaskId};
 use crate::machine::run;
@@ -22,6 +23,15 @@ pub enum Wake {
     Children(u32),
     /// A slot: so many attempts hold one now.
     Slot(usize),
+    /// Attempts in flight, since they may use up the budget of the run.
+    Budget {
+        /// How many attempts were charged.
+        spent: u32,
+        /// How many are in flight.
+        open: u32,
+        /// How many there may be.
+        most: u32,
+    },
     /// The end of its attempt, which is being stopped or not.
     Attempt {
         /// The attempt's number.
@@ -63,8 +73,8 @@ pub enum Wake {
         /// How many there are.
         of: usize,
     },
-    /// The end of the run's pause.
-    Resume(Vec<PauseReason>),
+    /// The end of the run's pause, for these reasons; and what of its budget is used up, where it is for that.
+    Resume(Vec<PauseReason>, Option<UsedUp>),
     /// An engine that works on the run.
     Engine,
 }
@@ -74,7 +84,7 @@ pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
     let task = run.task(ix);
     match task.phase {
         Phase::Waiting => needs(run, task),
-        Phase::Ready => standstill(state, run).or_else(|| slot(state)),
+        Phase::Ready => standstill(state, run).or_else(|| budget(run)).or_else(|| slot(state)),
         Phase::Running | Phase::Stopping => attempt(state, run, task),
         Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
         Phase::BackingOff => standstill(state, run).or_else(|| retry(state, run, ix)),
@@ -90,7 +100,11 @@ pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
 /// Why nothing new starts in a run.
 fn standstill(state: &State, run: &Run) -> Option<Wake> {
     match run.phase {
-        run::Phase::Paused => Some(Wake::Resume(run.pauses.keys().copied().collect())),
+        run::Phase::Paused => {
+            let is_budget = run.pauses.contains_key(&PauseReason::Budget);
+            let used_up = run.purse.used_up(&run.plan.budget, run.active.at(state.clock.alive));
+            Some(Wake::Resume(run.pauses.keys().copied().collect(), used_up.filter(|_| is_budget)))
+        }
         run::Phase::Running | run::Phase::Finished if state.is_active(run) => None,
         run::Phase::Running | run::Phase::Finished => Some(Wake::Engine),
     }
@@ -105,6 +119,12 @@ fn needs(run: &Run, task: &Task) -> Option<Wake> {
 
 fn slot(state: &State) -> Option<Wake> {
     (!state.live.is_empty()).then_some(Wake::Slot(state.live.len()))
+}
+
+fn budget(run: &Run) -> Option<Wake> {
+    let most = run.purse.attempts_max(&run.plan.budget)?;
+    let (spent, open) = (run.purse.spent, run.purse.open);
+    (open > 0 && spent + open >= most).then_some(Wake::Budget { spent, open, most })
 }
 
 fn attempt(state: &State, run: &Run, task: &Task) -> Option<Wake> {
@@ -176,7 +196,12 @@ pub fn wait(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Wait> {
     let wake = wake(state, run, ix)?;
     let by_an_engine = matches!(
         wake,
-        Wake::Retry(_) | Wake::Moment(_) | Wake::Slot(_) | Wake::Attempt { .. } | Wake::Output(_)
+        Wake::Retry(_)
+            | Wake::Moment(_)
+            | Wake::Slot(_)
+            | Wake::Budget { .. }
+            | Wake::Attempt { .. }
+            | Wake::Output(_)
     );
     let wake = if by_an_engine && !alive { Wake::Engine } else { wake };
     let until = match &wake {
@@ -188,9 +213,10 @@ pub fn wait(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Wait> {
         Wake::Needs(_)
         | Wake::Children(_)
         | Wake::Slot(_)
+        | Wake::Budget { .. }
         | Wake::Output(_)
         | Wake::Choice { .. }
-        | Wake::Resume(_)
+        | Wake::Resume(..)
         | Wake::Engine => None,
     };
     let (on, who) = in_words(run.id, task, &wake);
@@ -209,6 +235,10 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
         Wake::Children(open) => {
             (format!("its children: {open} of {} are open", task.children.len()), windlass())
         }
+        Wake::Budget { spent, open, most } => (
+            format!("the run's budget of attempts: {spent} used and {open} in flight, of {most}"),
+            format!("windlass, or you: windlass resume {id} --budget attempts=+5"),
+        ),
         Wake::Slot(held) => (format!("a free slot: {held} in use"), windlass()),
         Wake::Attempt { number, stopping: false, .. } => {
             (format!("attempt {number}, which runs"), "its program".to_owned())
@@ -232,11 +262,14 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
         Wake::Choice { passed, of } => {
             (format!("the choice among its replicas: {passed} of {of} have passed"), windlass())
         }
-        Wake::Resume(reasons) => {
-            let reasons: Vec<&str> = reasons.iter().map(|reason| reason.name()).collect();
+        Wake::Resume(reasons, used_up) => {
+            let mut reasons: Vec<String> = reasons.iter().map(|reason| reason.name().to_owned()).collect();
+            reasons.extend(used_up.as_ref().map(UsedUp::in_words));
+            let raise =
+                used_up.as_ref().map(|used_up| format!(" {}", used_up.argument())).unwrap_or_default();
             (
                 format!("the end of the run's pause ({})", reasons.join(", ")),
-                format!("you: windlass resume {id}"),
+                format!("you: windlass resume {id}{raise}"),
             )
         }
         Wake::Engine => ("an engine: none works on the run".to_owned(), format!("you: windlass resume {id}")),

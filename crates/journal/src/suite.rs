@@ -104,6 +104,7 @@ fn plan() -> Plan {
         goal: "Show what holds".into(),
         agents: [].into(),
         limits: Limits::default(),
+        budget: windlass_core::plan::Budget::default(),
         weight: 1,
         concurrency: Some(3),
         inputs: [].into(),

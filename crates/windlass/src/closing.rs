@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use windlass_core::budget::UsedUp;
 use windlass_core::event::{PauseReason, RunOutcome};
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
@@ -40,7 +41,9 @@ pub(crate) fn lines(state: &State, run: &Run, alive: bool, home: &Path) -> Vec<S
     lines.push(verdict(state, run, alive));
     lines.extend(numbers(state, run));
     lines.extend(results(run));
-    lines.extend(next_steps(run, alive).into_iter().map(|step| format!("{} {step}", paint(HINT, "hint:"))));
+    lines.extend(
+        next_steps(state, run, alive).into_iter().map(|step| format!("{} {step}", paint(HINT, "hint:"))),
+    );
     lines
 }
 
@@ -54,7 +57,8 @@ fn verdict(state: &State, run: &Run, alive: bool) -> String {
     let why = match how {
         RunState::Paused => {
             let reasons: Vec<&str> = run.pauses.keys().map(|reason| story::pause(*reason)).collect();
-            format!(": {}", plural::list(&reasons))
+            let used_up = used_up(state, run).map(|used_up| format!(" ({})", used_up.in_words()));
+            format!(": {}{}", plural::list(&reasons), used_up.unwrap_or_default())
         }
         RunState::Waiting if run.waits_for_people() => ": only people can bring it forward".into(),
         RunState::Waiting => ": only time, or what comes from outside, can bring it forward".into(),
@@ -62,6 +66,12 @@ fn verdict(state: &State, run: &Run, alive: bool) -> String {
         RunState::Running | RunState::Succeeded | RunState::Failed | RunState::Cancelled => String::new(),
     };
     format!("{} {}{why}", paint(BOLD, &format!("run {}", run.id)), paint(style, how.name()))
+}
+
+/// The budget that a run is paused for.
+pub(crate) fn used_up(state: &State, run: &Run) -> Option<UsedUp> {
+    run.pauses.get(&PauseReason::Budget)?;
+    run.purse.used_up(&run.plan.budget, run.active.at(state.clock.alive))
 }
 
 fn numbers(state: &State, run: &Run) -> Vec<String> {
@@ -113,7 +123,7 @@ fn result(run: &Run, task: &Task) -> Option<String> {
 }
 
 /// The lines that help next.
-pub(crate) fn next_steps(run: &Run, alive: bool) -> Vec<String> {
+pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
     let id = run.id;
     let questions = Question::all(run);
     let mut steps: Vec<String> = questions
@@ -130,8 +140,10 @@ pub(crate) fn next_steps(run: &Run, alive: bool) -> Vec<String> {
                 .map(|task| format!("windlass retry {id} {}, then windlass resume {id}", task.id)),
         );
     }
-    if !is_over && !alive {
-        steps.push(format!("windlass resume {id}"));
+    match used_up(state, run) {
+        Some(used_up) => steps.push(format!("windlass resume {id} {}", used_up.argument())),
+        None if !is_over && !alive => steps.push(format!("windlass resume {id}")),
+        None => {}
     }
     steps
 }

@@ -209,7 +209,7 @@ impl Following {
         let state = reading.state();
         for run in runs.iter().filter_map(|id| state.run(*id)) {
             if self.teller.is_json() {
-                for step in closing::next_steps(run, alive) {
+                for step in closing::next_steps(state, run, alive) {
                     desk.note(&step);
                 }
             } else {

@@ -7,7 +7,7 @@ use std::thread;
 
 use windlass_core::event::{Role, RunOutcome};
 use windlass_core::id::{CommandId, RunId, TaskId};
-use windlass_core::input::{Answer, Ask, Command};
+use windlass_core::input::{Answer, Ask, Command, Rejection};
 use windlass_core::machine::run::Phase;
 use windlass_core::machine::task;
 use windlass_core::state::Run;
@@ -47,12 +47,20 @@ pub(crate) fn say(
     let again = match answer {
         Answer::Accepted => "",
         Answer::Already => " It was so already.",
-        Answer::Refused(rejection) => return Err(Report::of(Exit::Failed, rejection).into()),
+        Answer::Refused(rejection) => return Err(refused(rejection).into()),
     };
     let reading = lookup::open(desk)?;
     let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
     desk.note(&format!("{}{again}", said(run)));
     Ok(Exit::Done)
+}
+
+/// A command that is refused, with what to do instead.
+pub(crate) fn refused(why: &Rejection) -> Report {
+    if let Rejection::BudgetUsedUp { run, argument, .. } = why {
+        return Report::of(Exit::Paused, why).hint(format!("`windlass resume {run} {argument}` adds to it"));
+    }
+    Report::of(Exit::Failed, why)
 }
 
 /// Says what a run has come to by a command, or how it goes on, where no engine does it by itself.

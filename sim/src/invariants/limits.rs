@@ -8,6 +8,7 @@ use windlass_core::state::State;
 use crate::broken::{Verdict, demand};
 use crate::draft::Work;
 use crate::family;
+use crate::invariants::budget;
 use crate::oracle::{ORun, OTask, Oracle};
 
 const NAME: &str = "11 limits";
@@ -28,6 +29,9 @@ pub(crate) fn has_own_room(
     run: &ORun,
     task: &OTask,
 ) -> Result<(), &'static str> {
+    if !budget::has_room(run) {
+        return Err("the budget of attempts");
+    }
     let ours = || oracle.live.values().filter(|live| live.run == run_id).map(|live| &run.tasks[live.task]);
     let within = |count: usize, most: Option<u32>| {
         most.is_none_or(|most| u32::try_from(count).is_ok_and(|count| count < most))

@@ -3,6 +3,7 @@
 
 pub(crate) mod approval;
 pub(crate) mod attempts;
+pub(crate) mod budget;
 pub(crate) mod cancel;
 pub(crate) mod caps;
 pub(crate) mod children;
@@ -29,11 +30,12 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 17] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 18] = [
     order::of_record,
     commands::of_record,
     winner::of_record,
     fences::of_record,
+    budget::of_record,
     cancel::of_record,
     rest::of_record,
     attempts::of_record,
@@ -57,6 +59,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
 pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     joins::at_rest(oracle, state)?;
     pause::at_rest(oracle)?;
+    budget::at_rest(oracle, state)?;
     rest::at_rest(oracle)?;
     children::at_rest(oracle)?;
     wake::at_rest(oracle, state)

@@ -10,7 +10,7 @@ use super::conform::{conform, report_missing};
 use super::diagnostic::{Code, Diagnostic, Findings, Mark};
 use super::inputs::Declared;
 use super::language::PLAN;
-use super::layers::{Defaults, LimitsLayer, count};
+use super::layers::{self, Defaults, LimitsLayer, count};
 use super::node::{Entry, Node, Tree};
 use super::settings::Settings;
 use super::subplans;
@@ -139,6 +139,7 @@ impl Reading<'_> {
             goal: root.get("goal").and_then(Node::text).unwrap_or_default().to_owned(),
             agents: built.agents,
             limits,
+            budget: layers::budget(root.get("budget")),
             weight: count(root.get("weight")).unwrap_or(1),
             concurrency: count(root.get("concurrency")),
             inputs: values,

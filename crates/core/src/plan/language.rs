@@ -36,7 +36,7 @@ pub(super) static PLAN: Shape = Shape {
         key("goal", Text, "What is wanted, in a sentence."),
         key("agents", Map(&Of(&AGENT)), "Named ways to do work, over those of windlass.toml."),
         key("defaults", Of(&DEFAULTS), "What tasks take where they say nothing themselves."),
-        later("budget", Of(&BUDGET), "What the run may use in all."),
+        key("budget", Of(&BUDGET), "What the run may use in all."),
         key("limits", Of(&LIMITS), "Caps over the whole tree of the run."),
         later("target", Either(&[Word(&["run", "current"]), Of(&TARGET)]),
             "Where accepted work lands: a branch of the run, the current one, or a command."),
@@ -160,12 +160,12 @@ static BUDGET: Shape = Shape {
     name: "budget", called: "a budget",
     about: "What may be used in all.",
     fields: &[
-        key("usd", Number(0.0, 1e9), "Money, in dollars."),
-        key("tokens", Whole(0, u64::MAX), "Tokens."),
-        key("wall", Length(false), "Time."),
+        later("usd", Number(0.0, 1e9), "Money, in dollars."),
+        later("tokens", Whole(0, u64::MAX), "Tokens."),
+        key("wall", Length(false), "Time in which it is worked on."),
         key("attempts", COUNT, "Attempts that are charged."),
-        key("turns", COUNT, "Turns of agents."),
-        key("resumes", Whole(0, LIMIT), "Resumed sessions."),
+        later("turns", COUNT, "Turns of agents."),
+        later("resumes", Whole(0, LIMIT), "Resumed sessions."),
     ],
 };
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::node::{Node, Tree};
-use super::{Jitter, Limits, Rerun, Retry, Timeout, sizes};
+use super::{Budget, Jitter, Limits, Rerun, Retry, Timeout, sizes};
 use crate::failure::ErrorKind;
 use crate::template::Template;
 use crate::time::Span;
@@ -261,6 +261,12 @@ pub(super) fn limit(node: Option<&Node<'_>>) -> Option<Limit> {
 /// A count, if one stands there.
 pub(super) fn count(node: Option<&Node<'_>>) -> Option<u32> {
     if let Tree::Number(number) = &node?.tree { number.as_u64()?.try_into().ok() } else { None }
+}
+
+/// What may be used up in all.
+pub(super) fn budget(node: Option<&Node<'_>>) -> Budget {
+    let of = |key: &str| node.and_then(|node| node.get(key));
+    Budget { attempts: count(of("attempts")), wall: span(of("wall")) }
 }
 
 /// A small number that may be negative, if one stands there.

@@ -46,6 +46,9 @@ pub struct Plan {
     pub agents: BTreeMap<AgentName, Agent>,
     /// The caps over the whole tree of the run.
     pub limits: Limits,
+    /// What the run may use up in all.
+    #[serde(default, skip_serializing_if = "Budget::is_unbounded")]
+    pub budget: Budget,
     /// The run's share where several compete for slots, at least 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub weight: u32,
@@ -330,6 +333,22 @@ pub struct Timeout {
     pub schedule_to_close: Option<Span>,
     /// From the polite stop to the hard one.
     pub grace: Span,
+}
+
+/// What may be used up in all; none is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Attempts that are charged.
+    pub attempts: Option<u32>,
+    /// Time in which the run is worked on.
+    pub wall: Option<Span>,
+}
+
+impl Budget {
+    /// Whether it limits nothing.
+    pub fn is_unbounded(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Caps over the whole tree of a run.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use windlass_core::budget::Raise;
 use windlass_core::decide::Stamp;
 use windlass_core::effect::{Effect, Program, PromptPart};
 use windlass_core::event::{
@@ -164,7 +165,15 @@ impl Story {
             }
             "disk" => self.report(Report::DiskLow { low: args.word(0) == "low" }),
             "pause" => self.ask(Ask::Pause { run }),
-            "resume" => self.ask(Ask::Resume { run }),
+            "resume" => {
+                let number = |name: &str| args.named(name).map(|more| more.parse().expect("a number"));
+                let wall = args.named("wall").map(|more| more.parse().expect("a span"));
+                let raise = Raise {
+                    attempts: number("attempts").unwrap_or_default(),
+                    wall: wall.unwrap_or_default(),
+                };
+                self.ask(Ask::Resume { run, raise })
+            }
             "drain" => self.ask(Ask::Drain { at_once: false }),
             "cancel" => self.ask(Ask::Cancel { run, task: args.task(0) }),
             "retry" => self.ask(Ask::Retry { run, task: args.task(0).expect("a task") }),
@@ -325,6 +334,7 @@ fn event(event: &Event, now: Time) -> String {
         }
         Event::TaskDead { error, .. } => format!(" {}: {}", error.kind, error.message),
         Event::PauseRequested { reason, .. } | Event::RunPaused { reason, .. } => format!(" {reason:?}"),
+        Event::BudgetReached { budget, spent, limit, .. } => format!(" {budget:?} {spent} of {limit}"),
         Event::RunFinished { outcome, .. } => format!(" {outcome:?}"),
         Event::TopicEmitted { topic, data, .. } => format!(" {topic} {data}"),
         Event::WaitSatisfied { topic, from, .. } => format!(" {topic} of {from}"),

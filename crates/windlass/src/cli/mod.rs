@@ -11,6 +11,7 @@ mod init;
 mod logs;
 mod pause;
 mod ps;
+mod raise;
 mod resume;
 mod retry;
 mod run;

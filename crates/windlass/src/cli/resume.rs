@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use clap::Args;
+use windlass_core::budget::Raise;
 use windlass_core::event::{Event, PauseReason, Role};
 use windlass_core::id::{CommandId, RunId, Seq};
 use windlass_core::input::{Answer, Ask, Command};
@@ -12,10 +13,11 @@ use windlass_core::state::Run;
 use windlass_engine::reading::{Reading, wire_line};
 
 use crate::background::{Background, Unannounced};
+use crate::cli::raise;
 use crate::cli::run::Hosting;
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::error::{Outcome, Report, engine_failed, not_supported_yet};
+use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::following::Following;
 use crate::host::Host;
@@ -34,9 +36,17 @@ pub(crate) struct Resume {
     run: Option<String>,
     #[command(flatten)]
     hosting: Hosting,
-    /// Raise a budget of the run
+    /// Add to a budget of the run: `attempts=+5`, `wall=+10m`
     #[arg(long, value_name = "WHAT=+N")]
-    budget: Option<String>,
+    budget: Vec<String>,
+}
+
+/// What is gone on with, and how.
+#[derive(Clone, Copy)]
+struct Meant<'a> {
+    runs: &'a [RunId],
+    /// What is added to the budget of the one run.
+    raise: Raise,
 }
 
 /// What there is to go on with.
@@ -49,8 +59,10 @@ enum Subject {
 
 impl Resume {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
-        if self.budget.is_some() {
-            return Err(not_supported_yet("`resume --budget`"));
+        let raise = raise::of(&self.budget)?;
+        if self.run.is_none() && !raise.is_nothing() {
+            let report = Report::usage("`--budget` adds to the budget of one run, and none is named");
+            return Err(report.hint("write `windlass resume RUN --budget …`".to_owned()).into());
         }
         nested::refuse(desk, "go on with a run")?;
         let config = Config::load_what_can_be(desk);
@@ -58,10 +70,11 @@ impl Resume {
             Subject::Runs(runs) => runs,
             Subject::Nothing(exit) => return Ok(exit),
         };
+        let meant = Meant { runs: &runs, raise };
         match self.hosting.detach.then(|| Background::enter(&desk.place.home)).transpose()? {
             Some(Background::Here(waiting)) => waiting.wait(desk, self.hosting.json),
-            Some(Background::There(side)) => go_on(desk, &config, &runs, &self.hosting, Some(side)),
-            None => go_on(desk, &config, &runs, &self.hosting, None),
+            Some(Background::There(side)) => go_on(desk, &config, &meant, &self.hosting, Some(side)),
+            None => go_on(desk, &config, &meant, &self.hosting, None),
         }
     }
 
@@ -82,13 +95,14 @@ impl Resume {
             return Err(lookup::none_left(state).into());
         }
         let (left, meant): (Vec<&Run>, Vec<&Run>) =
-            lookup::unfinished(state).into_iter().partition(|run| is_a_persons(run));
+            lookup::unfinished(state).into_iter().partition(|run| is_left(run));
         let ids = |runs: &[&Run]| runs.iter().map(|run| run.id).collect::<Vec<RunId>>();
         if !left.is_empty() {
             let names: Vec<String> = left.iter().map(|run| run.id.to_string()).collect();
             let verb = if names.len() == 1 { "is" } else { "are" };
             desk.note(&format!(
-                "{} {verb} paused by a person: `windlass resume RUN` goes on with one.",
+                "{} {verb} paused by a person or by a budget: `windlass resume RUN` goes on with one, or says \
+                 which budget to raise.",
                 list(&names)
             ));
         }
@@ -134,15 +148,16 @@ fn end_of(reading: &mut Reading, run: RunId) -> Outcome<Option<String>> {
     Ok(end)
 }
 
-fn is_a_persons(run: &Run) -> bool {
-    run.pauses.contains_key(&PauseReason::Requested)
+/// Whether only who names it goes on with it.
+fn is_left(run: &Run) -> bool {
+    run.pauses.contains_key(&PauseReason::Requested) || run.pauses.contains_key(&PauseReason::Budget)
 }
 
 /// Goes on in an engine of this process, or lifts the pauses in the one that is alive.
 fn go_on(
     desk: &mut Desk,
     config: &Config,
-    runs: &[RunId],
+    meant: &Meant<'_>,
     hosting: &Hosting,
     background: Option<Unannounced>,
 ) -> Outcome {
@@ -153,9 +168,10 @@ fn go_on(
         // A wish of its own each time: an engine that ended meanwhile has interrupted again what it took up.
         tries += 1;
         let mut reply = Reply::Answer(Answer::Already);
-        for run in runs {
+        for run in meant.runs {
             let id = CommandId(format!("{}-{run}-{tries}", id.0).into());
-            let command = Command { id, by: "cli".into(), ask: Ask::Resume { run: *run } };
+            let command =
+                Command { id, by: "cli".into(), ask: Ask::Resume { run: *run, raise: meant.raise } };
             if hosting.yes {
                 client.ask(&Request::Yes(*run))?;
             }
@@ -169,12 +185,12 @@ fn go_on(
     match reaching::reach(desk, &options, &mut lift)? {
         Reached::Here(engine) => {
             let host = Host::start(*engine, options.socket, !hosting.no_host)?;
-            lead(desk, &host, runs, hosting, background)
+            lead(desk, &host, meant, hosting, background)
         }
         Reached::There(Reply::Answer(Answer::Accepted | Answer::Already)) => {
-            attend(desk, runs, hosting, background)
+            attend(desk, meant, hosting, background)
         }
-        Reached::There(Reply::Answer(Answer::Refused(why))) => Err(Report::of(Exit::Failed, &why).into()),
+        Reached::There(Reply::Answer(Answer::Refused(why))) => Err(steer::refused(&why).into()),
         Reached::There(Reply::Refused(why)) => Err(Report::new(Exit::Failed, why).into()),
         Reached::There(Reply::Started(_)) => Err(reaching::out_of_place()),
     }
@@ -183,14 +199,15 @@ fn go_on(
 fn lead(
     desk: &mut Desk,
     host: &Host,
-    runs: &[RunId],
+    meant: &Meant<'_>,
     hosting: &Hosting,
     background: Option<Unannounced>,
 ) -> Outcome {
+    let runs = meant.runs;
     for run in runs {
-        match host.submit(Ask::Resume { run: *run }, "cli") {
-            Ok(Answer::Accepted | Answer::Already) => {}
-            Ok(Answer::Refused(why)) => return Err(Report::of(Exit::Failed, &why).into()),
+        match host.submit(Ask::Resume { run: *run, raise: meant.raise }, "cli") {
+            Ok(Answer::Accepted | Answer::Already) => say_raised(desk, *run, meant.raise),
+            Ok(Answer::Refused(why)) => return Err(steer::refused(&why).into()),
             Err(_) => return host.ended_early(),
         }
     }
@@ -209,8 +226,10 @@ fn lead(
 }
 
 /// The pauses are lifted in the engine that is alive; one run is followed there.
-fn attend(desk: &mut Desk, runs: &[RunId], hosting: &Hosting, background: Option<Unannounced>) -> Outcome {
+fn attend(desk: &mut Desk, meant: &Meant<'_>, hosting: &Hosting, background: Option<Unannounced>) -> Outcome {
+    let runs = meant.runs;
     for run in runs {
+        say_raised(desk, *run, meant.raise);
         desk.note(&format!("Run {run} goes on in the engine that is alive."));
     }
     match (background, runs) {
@@ -218,6 +237,12 @@ fn attend(desk: &mut Desk, runs: &[RunId], hosting: &Hosting, background: Option
         (None, [run]) => Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes)
             .guest(desk, *run, false),
         (None, _) => Ok(Exit::Done),
+    }
+}
+
+fn say_raised(desk: &mut Desk, run: RunId, raise: Raise) {
+    if !raise.is_nothing() {
+        desk.note(&format!("Run {run} may use {} more.", raise.in_words()));
     }
 }
 

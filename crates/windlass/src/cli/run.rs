@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use windlass_core::budget::Raise;
 use windlass_core::event::Role;
 use windlass_core::input::Ask;
 use windlass_core::plan::Plan;
@@ -197,7 +198,7 @@ fn lead(
     let Ok(run) = host.handle.start(new, &|_| ()).map_err(|error| engine_failed(&error))? else {
         return host.ended_early();
     };
-    if was_taken && host.submit(Ask::Resume { run }, "cli").is_err() {
+    if was_taken && host.submit(Ask::Resume { run, raise: Raise::default() }, "cli").is_err() {
         return host.ended_early();
     }
     if hosting.yes {

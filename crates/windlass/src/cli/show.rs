@@ -9,7 +9,7 @@ use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::Span;
-use windlass_core::view::{self, AttemptView, RunView, Summary, TaskView};
+use windlass_core::view::{self, AttemptView, BudgetView, RunView, Summary, TaskView};
 use windlass_core::wake::{self, Wait};
 use windlass_engine::clock;
 
@@ -218,6 +218,9 @@ fn head(run: &RunDocument, state: &State) -> Vec<String> {
     table.row(["  state".into(), state_cell_with(view, &state_text)]);
     table.row(["  plan".into(), text::plain(&view.plan).into()]);
     table.row(["  folder".into(), text::plain(&view.folder).into()]);
+    if let Some(budget) = &view.budget {
+        table.row(["  budget".into(), budget_line(budget).into()]);
+    }
     let ended = view.ended_at.map_or_else(String::new, |ended| format!(", ended {}", time::date(ended)));
     table.row(["  started".into(), format!("{}{ended}", time::date(view.started_at)).into()]);
     let attempts = format!("{}, {}", count(summary.attempts, "attempt"), retries(summary));
@@ -230,6 +233,18 @@ fn head(run: &RunDocument, state: &State) -> Vec<String> {
         lines.push(paint(DIM, &format!("  as of {}", time::clock(state.now))));
     }
     lines
+}
+
+/// What was used of a budget.
+fn budget_line(budget: &BudgetView) -> String {
+    let attempts = budget.attempts.map(|used| {
+        let reserved =
+            if used.reserved == 0 { String::new() } else { format!(" ({} in flight)", used.reserved) };
+        format!("attempts {} of {}{reserved}", used.spent, used.limit)
+    });
+    let length = |ms: u64| time::length(Span::from_ms(ms));
+    let wall = budget.wall.map(|used| format!("wall {} of {}", length(used.spent_ms), length(used.limit_ms)));
+    attempts.into_iter().chain(wall).collect::<Vec<_>>().join(", ")
 }
 
 fn state_cell_with(view: &RunView, more: &str) -> Cell {

@@ -1,6 +1,7 @@
 //! What happens in a run, a line an event that people care about. Never: every record (that is `windlass events`).
 
 use anstyle::Style;
+use windlass_core::budget::UsedUp;
 use windlass_core::event::{BlockedOn, Event, Expansion, PauseReason, Record, SkipReason};
 use windlass_core::failure::Failure;
 use windlass_core::id::TaskId;
@@ -82,7 +83,14 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         Event::CancelRequested { task: None, by, .. } => (WARNING, "cancel", format!("asked for by {by}")),
         Event::PauseRequested { reason, .. } => (WARNING, "pausing", pause(*reason).into()),
         Event::RunPaused { reason, .. } => (WARNING, "paused", pause(*reason).into()),
+        Event::RunResumed { raised, .. } if !raised.is_nothing() => {
+            (HINT, "resumed", format!("with {} more", raised.in_words()))
+        }
         Event::RunResumed { .. } => (HINT, "resumed", String::new()),
+        Event::BudgetReached { budget, spent, limit, .. } => {
+            let used_up = UsedUp { kind: *budget, spent: *spent, limit: *limit };
+            (WARNING, "used up", used_up.in_words())
+        }
         Event::ApprovalGiven { answer, by, .. } => (HINT, answer_word(*answer), format!("by {by}")),
         _ => return None,
     };
@@ -138,6 +146,7 @@ pub(crate) const fn pause(reason: PauseReason) -> &'static str {
         PauseReason::Requested => "somebody asked for it",
         PauseReason::Interrupted => "the engine was told to end",
         PauseReason::DiskLow => "the disk of the home is nearly full",
+        PauseReason::Budget => "its budget is used up",
     }
 }
 

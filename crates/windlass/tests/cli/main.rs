@@ -2,6 +2,7 @@
 //! Never: a sleep, a threshold of time, or anything of the machine's user.
 
 mod broken_settings;
+mod budgets;
 mod check;
 mod children;
 mod crash;

@@ -36,6 +36,17 @@ fn what_is_not_built_yet_says_so() {
         assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.all());
         assert!(done.err.contains("is not supported yet"), "{arguments:?}: {}", done.err);
     }
+    for arguments in [
+        &["resume", "--budget", "attempts=+5"][..],
+        &["resume", "abcdef", "--budget", "attempts=5"],
+        &["resume", "abcdef", "--budget", "wall=+soon"],
+        &["resume", "abcdef", "--budget", "hope=+1"],
+        &["resume", "abcdef", "--budget", "attempts=+0"],
+    ] {
+        let done = desk.windlass(arguments);
+        assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.all());
+        assert!(done.err.contains("--budget"), "{arguments:?}: {}", done.err);
+    }
     assert!(!desk.has_home(), "nothing was started");
 }
 
