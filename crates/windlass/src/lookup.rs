@@ -11,6 +11,8 @@ use crate::desk::Desk;
 use crate::error::{Outcome, Report, engine_failed};
 use crate::render::plural::list;
 
+const LOST_HINT: &str = "`windlass doctor` names the blob, and what else is lost";
+
 /// The home as it is now.
 pub(crate) fn open(desk: &Desk) -> Outcome<Reading> {
     Reading::open(&desk.place.home).map_err(|error| engine_failed(&error).into())
@@ -59,9 +61,15 @@ pub(crate) fn none_left(state: &State) -> Report {
     last(state).map_or_else(no_runs, is_lost)
 }
 
+/// Names the runs that are lost, beside what there is.
+pub(crate) fn warn_of_lost(desk: &mut Desk, state: &State) {
+    for run in state.lost.keys() {
+        desk.warn(&Rejection::RunLost(*run).to_string(), Some(LOST_HINT));
+    }
+}
+
 fn is_lost(run: RunId) -> Report {
-    let hint = "`windlass doctor` names the blob, and what else is lost".to_owned();
-    Report::environment(Rejection::RunLost(run).to_string()).hint(hint)
+    Report::environment(Rejection::RunLost(run).to_string()).hint(LOST_HINT.to_owned())
 }
 
 /// The task that a text means.

@@ -10,7 +10,8 @@ use windlass_core::failure::{ErrorKind, Failure};
 /// The absolute path of a program: one with a slash is meant from the working folder, a bare name from PATH.
 pub fn find(name: &str, path: Option<&str>, folder: &Path) -> Result<PathBuf, Failure> {
     if name.contains('/') {
-        return Ok(folder.join(name));
+        // Its parts, so that a step such as `./` is not shown.
+        return Ok(folder.join(name).components().collect());
     }
     let places = || path.unwrap_or_default().split(':').map(|place| folder.join(place).join(name));
     if let Some(found) = places().find(|place| is_program(place)) {

@@ -103,10 +103,11 @@ pub(super) fn read(site: &Site<'_>, ground: &Ground<'_>, findings: &mut Findings
                 if errors.len() > 1 { format!(" (and {} more)", errors.len() - 1) } else { String::new() };
             let message = format!("the sub-plan `{file}` is no good: {file}{at}: {}{more}", first.message);
             let whole = "`windlass check` of that file shows all";
+            let stop = if first.hint.ends_with('?') { "" } else { ";" };
             let hint = if first.hint.ends_with(whole) {
                 first.hint.clone()
             } else {
-                format!("{}; {whole}", first.hint)
+                format!("{}{stop} {whole}", first.hint)
             };
             findings.error(Code::BadValue, site.file.at, message, Some(hint));
             None

@@ -11,10 +11,12 @@ use crate::cli::show::Show;
 use crate::desk::Desk;
 use crate::error::{Outcome, Report};
 use crate::exit::Exit;
-use crate::lookup;
 use crate::render::table::Table;
 use crate::render::{text, time};
-use crate::steer;
+use crate::{lookup, screen, steer};
+
+/// The place of why a task is dead among the columns.
+const WHY: usize = 4;
 
 /// Look at dead letters, requeue them, or give them up
 #[derive(Args, Debug)]
@@ -78,9 +80,11 @@ impl Dlq {
 fn list(desk: &mut Desk, run: Option<&str>, json: bool) -> Outcome {
     let reading = lookup::open(desk)?;
     let state = reading.state();
-    let runs = match run {
-        Some(name) => vec![lookup::run(state, name)?],
-        None => view::newest_first(state),
+    let runs = if let Some(name) = run {
+        vec![lookup::run(state, name)?]
+    } else {
+        lookup::warn_of_lost(desk, state);
+        view::newest_first(state)
     };
     let letters: Vec<DeadLetter> = runs.into_iter().flat_map(view::dead_letters).collect();
     if json {
@@ -100,7 +104,7 @@ fn list(desk: &mut Desk, run: Option<&str>, json: bool) -> Outcome {
                 why.unwrap_or_default().into(),
             ]);
         }
-        desk.lines(table.lines())?;
+        desk.lines(table.lines_within(screen::width_of_lists(), WHY))?;
     }
     Ok(Exit::Done)
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use windlass_core::input::Rejection;
 use windlass_core::time::Time;
 use windlass_core::view::{self, RunState, RunView};
 use windlass_engine::clock;
@@ -17,7 +16,7 @@ use crate::exit::Exit;
 use crate::render::style::{ERROR, HINT, OK, WARNING};
 use crate::render::table::{Cell, Table};
 use crate::render::{text, time};
-use crate::{home, screen};
+use crate::{home, lookup, screen};
 
 /// List the runs, the newest first
 #[derive(Args, Debug)]
@@ -80,9 +79,7 @@ impl Ps {
 fn rows_of(desk: &mut Desk, home: &Path) -> Result<(Vec<RunView>, usize), EngineError> {
     let reading = Reading::open(home)?;
     let (state, alive) = (reading.state(), reading.is_live()?);
-    for run in state.lost.keys() {
-        desk.warn(&Rejection::RunLost(*run).to_string(), Some("`windlass doctor` names the blob"));
-    }
+    lookup::warn_of_lost(desk, state);
     let views = view::newest_first(state).into_iter().map(|run| view::run_view(state, run, alive));
     Ok((views.collect(), state.lost.len()))
 }

@@ -200,6 +200,8 @@ fn where_the_last_run_is_lost_nothing_takes_another_for_it_or_says_that_there_is
     }
     let listed = desk.windlass(&["ps"]);
     assert!(!listed.err.contains("no runs yet"), "{}", listed.all());
+    let letters = desk.windlass(&["dlq", "list"]);
+    assert!(letters.err.contains(&format!("run {old} can't be read")), "{}", letters.all());
 }
 
 #[test]

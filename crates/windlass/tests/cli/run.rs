@@ -438,4 +438,7 @@ fn paths_are_shown_without_steps_that_lead_nowhere() {
     desk.write("plan.yaml", "tasks: { a: { dir: ./none/., run: x } }");
     let done = desk.windlass(&["run", "plan.yaml"]);
     assert!(done.out.contains("/none` does not exist"), "{}", done.all());
+    desk.write("plan.yaml", "tasks: { a: { run: [./none.sh] } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert!(done.out.contains("/project/none.sh` does not exist"), "{}", done.all());
 }

@@ -47,7 +47,7 @@ fn a_program_in_the_working_folder_is_hinted_at() {
 fn a_path_that_is_not_there_is_not_found() {
     let mut stage = Stage::new();
     let error = failure(&mut stage, &["./gone"]);
-    let path = stage.path("./gone").display().to_string();
+    let path = stage.path("gone").display().to_string();
     assert_eq!((error.kind, error.message), (ErrorKind::SpawnNotFound, format!("`{path}` does not exist")));
 }
 
