@@ -1,19 +1,17 @@
 //! An engine in the world: opened by replay, turned with the letters that have come, and killed at any moment.
 //! Never: what a real engine would not do; where this one and `crates/engine` differ, one of them is wrong.
 
-use std::collections::BTreeSet;
-
 use windlass_core::decide::Stamp;
 use windlass_core::effect::Effect;
 use windlass_core::event::{LossReason, Role};
-use windlass_core::id::{Epoch, Fence};
+use windlass_core::id::Fence;
 use windlass_core::input::{Input, LostAttempt, Report};
-use windlass_core::machine::task::Phase;
 use windlass_core::react::pending;
 use windlass_core::time::Time;
 use windlass_core::turn::Core;
 use windlass_engine::clock::Clock;
-use windlass_engine::recover;
+use windlass_engine::lists::Lists;
+use windlass_engine::recover::{self, Opening};
 use windlass_engine::turn::{Letter, turn};
 use windlass_journal::Journal as _;
 use windlass_journal::memory::{Fault, MemoryJournal};
@@ -39,8 +37,7 @@ pub(crate) struct Engine {
     /// When it turns without a letter.
     pub(crate) wakes_at: Option<u64>,
     pub(crate) draining: bool,
-    /// Attempts that the keeper did not know when the lists were last compared.
-    pub(crate) doubted: BTreeSet<Fence>,
+    lists: Lists,
 }
 
 impl World {
@@ -50,34 +47,20 @@ impl World {
             broken("16 replay", format!("the journal does not open: {error}"))
         };
         let mut journal = MemoryJournal::open(&self.store, BUILD, self.case.seed).map_err(refused)?;
-        let mut state = recover::replay(&mut journal).map_err(refused)?;
-        // As the `engine_started` that follows does: what is fresh is looked at again when a run is resumed.
-        state.fresh.clear();
-        self.checker.recovered(&state)?;
-        self.checker.slept(&self.clocks);
-        let epoch = Epoch(journal.head().epoch.0 + 1);
-        self.engines += 1;
-        self.trace.say(|| format!("an engine opens: {role:?}, epoch {}", epoch.0));
         // Each start may give another number of slots.
         let slots = if self.random.chance(800) { self.case.slots } else { self.random.within(1, 8) };
+        let opened = recover::open(&mut journal, role, BUILD, slots, self.clocks.shown());
+        let Opening { mut core, clock, first } = opened.map_err(refused)?;
+        core.bound_turns(self.turns_most());
+        self.checker.recovered(core.state())?;
+        self.checker.slept(&self.clocks);
         self.checker.oracle.slots = slots;
-        let (clock, set_back) = Clock::start(state.now, self.clocks.shown());
-        self.engine = Some(Engine {
-            number: self.engines,
-            role,
-            core: Core::new(state, slots),
-            journal,
-            clock,
-            wakes_at: None,
-            draining: false,
-            doubted: BTreeSet::new(),
-        });
-        let most = self.turns_most();
-        self.engine.as_mut().expect("it has just opened").core.bound_turns(most);
-        let started = Report::EngineStarted { epoch, role, build: BUILD.into() };
-        let mut letters = vec![(Input::Report(started), None)];
-        letters.extend(set_back.map(|jump| (Input::Report(jump.into()), None)));
-        self.turn(letters)?;
+        self.engines += 1;
+        let number = self.engines;
+        self.trace.say(|| format!("engine {number} opens: {role:?}"));
+        let (wakes_at, draining, lists) = (None, false, Lists::default());
+        self.engine = Some(Engine { number, role, core, journal, clock, wakes_at, draining, lists });
+        self.turn(first.into_iter().map(|report| (Input::Report(report), None)).collect())?;
         let Some(engine) = &self.engine else { return Ok(()) };
         let orders = pending(engine.core.state());
         self.learn(orders)?;
@@ -253,13 +236,11 @@ impl World {
     pub(crate) fn close_if_done(&mut self) {
         let Some(engine) = &self.engine else { return };
         let leaves = engine.draining || engine.role == Role::Command;
-        let state = engine.core.state();
-        let settles = state.unfinished.iter().any(|run| state.runs[run].in_phase(Phase::Gating) > 0);
         let number = engine.number;
         let hears = self
             .queue
             .has(|item| matches!(item, Item::Letter { engine, .. } if engine.is_none_or(|to| to == number)));
-        if leaves && state.live.is_empty() && !settles && !hears {
+        if leaves && engine.core.state().is_idle() && !hears {
             self.trace.say(|| "the engine ends in order".to_owned());
             let down_ms = u64::from(self.random.below(1000));
             self.engine_dies(down_ms);
@@ -273,24 +254,13 @@ impl World {
     /// Attempts of this opening that the keeper does not know, twice in a row, are lost.
     pub(crate) fn compare_lists(&mut self) {
         let Some(engine) = &mut self.engine else { return };
-        let state = engine.core.state();
-        let ours = state.live.iter().filter(|(fence, (run, ix))| {
-            let attempt = state.runs[run].task(*ix).live_attempt();
-            attempt.is_some_and(|attempt| attempt.epoch == state.epoch) && !self.processes.contains_key(fence)
-        });
-        let unknown: BTreeSet<Fence> = ours.map(|(fence, _)| *fence).collect();
-        let lost = unknown.intersection(&engine.doubted).filter_map(|fence| {
-            let (run, ix) = state.live.get(fence)?;
-            let task = state.runs[run].task(*ix);
-            Some(LostAttempt { key: task.key(*run, task.live_attempt()?), fence: *fence, leftovers: 0 })
-        });
-        let attempts: Vec<LostAttempt> = lost.collect();
-        engine.doubted = unknown;
-        if !engine.doubted.is_empty() {
+        let known = self.processes.keys().copied().collect();
+        let lost = engine.lists.compare(engine.core.state(), &known);
+        if engine.lists.is_in_doubt() {
             self.queue.send(self.clocks.awake + 5000, Item::Lists);
         }
-        if !attempts.is_empty() {
-            self.report(0, Report::Lost { attempts, reason: LossReason::ReportLost });
+        if let Some(lost) = lost {
+            self.report(0, lost);
         }
     }
 }

@@ -362,6 +362,12 @@ impl State {
         self.runs.get(&id)
     }
 
+    /// No attempt is live, and no result waits to be judged.
+    pub fn is_idle(&self) -> bool {
+        let judges = |id| self.runs[id].in_phase(task::Phase::Gating) > 0;
+        self.live.is_empty() && !self.unfinished.iter().any(judges)
+    }
+
     /// Whether the engine that has the journal open works on this run and may start its tasks.
     pub fn is_active(&self, run: &Run) -> bool {
         self.role == Some(Role::Engine) && run.host == self.epoch && run.phase == run::Phase::Running

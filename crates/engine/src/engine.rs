@@ -1,17 +1,14 @@
 //! The engine of a home: opens it, recovers, and turns until its work is done. Never: deciding when that is for the
 //! face that runs it (the face says so), or what to do (the core decides).
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Duration;
 
 use windlass_core::decide::Stamp;
-use windlass_core::event::{LossReason, Role};
-use windlass_core::id::{Epoch, Fence};
-use windlass_core::input::{Answer, Ask, Command, Input, LostAttempt, Rejection, Report};
-use windlass_core::machine::task::Phase;
+use windlass_core::event::Role;
+use windlass_core::input::{Answer, Ask, Command, Input, Rejection, Report};
 use windlass_core::react::pending;
 use windlass_core::state::State;
 use windlass_core::time::Span;
@@ -22,12 +19,13 @@ use windlass_journal::home::{Home, HomeSettings};
 use windlass_journal::lock::Lock;
 use windlass_journal::sqlite::SqliteJournal;
 
-use crate::clock::{self, Clock, Jump};
+use crate::clock::{self, Clock};
 use crate::error::EngineError;
 use crate::handle::{COMMANDS_MAX, Handle, random};
 use crate::hands::Hands;
 use crate::inbox::{Message, Question};
-use crate::recover;
+use crate::lists::Lists;
+use crate::recover::{self, Opening};
 use crate::room::Room;
 use crate::snapshots::Snapshots;
 use crate::turn::{Letter, Outside as _, turn};
@@ -81,12 +79,12 @@ pub struct Engine {
     handle: Handle,
     inbox: Receiver<Message>,
     clock: Clock,
-    /// The wall clock was set back while no engine was alive.
-    set_back: Option<Jump>,
+    /// What is reported first.
+    first: Vec<Report>,
     draining: bool,
     disk_low: bool,
     looked: Duration,
-    doubted: BTreeSet<Fence>,
+    lists: Lists,
     snapshots: Snapshots,
 }
 
@@ -104,14 +102,14 @@ impl Engine {
         windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, &mut *says)?;
         let mut journal = SqliteJournal::open(&home, &lock, BUILD)?;
         let swept = windlass_worker::sweep(&journal.home_id().to_string(), LEFT_AT_MOST, says, |_| false)?;
-        let state = recover::replay(&mut journal)?;
-        for run in state.runs.values() {
+        let Opening { core, clock, first } =
+            recover::open(&mut journal, options.role, BUILD, options.slots, clock::shown())?;
+        for run in core.state().runs.values() {
             journal.hold(run.plan_digest, &run.plan, run.env);
         }
         let (sender, inbox) = mpsc::channel();
         let blobs = home.blobs();
-        let snapshots = Snapshots::from(state.head);
-        let (clock, set_back) = Clock::start(state.now, clock::shown());
+        let snapshots = Snapshots::from(core.state().head);
         Ok(Self {
             hands: Hands::new(sender.clone(), Arc::clone(&blobs), swept),
             handle: Handle {
@@ -120,13 +118,13 @@ impl Engine {
                 home: home.path().into(),
                 room: Room::for_at_most(COMMANDS_MAX),
             },
-            core: Core::new(state, options.slots),
+            core,
             clock,
-            set_back,
+            first,
             draining: false,
             disk_low: false,
             looked: clock::awake(),
-            doubted: BTreeSet::new(),
+            lists: Lists::default(),
             snapshots,
             options,
             home,
@@ -182,7 +180,7 @@ impl Engine {
         let mut more = self.begin()?;
         loop {
             let is_over = is_done(self.core.state()) || self.draining;
-            if is_over && self.is_at_rest() && !more && self.inbox_is_quiet() {
+            if is_over && self.core.state().is_idle() && !more && self.inbox_is_quiet() {
                 return Ok(());
             }
             let mail = self.receive(more)?;
@@ -193,20 +191,9 @@ impl Engine {
         }
     }
 
-    /// Nothing is in flight, and no result waits to be judged.
-    fn is_at_rest(&self) -> bool {
-        let state = self.core.state();
-        let gating = |id| state.runs[id].in_phase(Phase::Gating) > 0;
-        state.live.is_empty() && !state.unfinished.iter().any(gating)
-    }
-
     /// The first turns: this opening is journaled, then what became of the attempts of earlier ones is learned.
     fn begin(&mut self) -> Result<bool, EngineError> {
-        let epoch = Epoch(self.journal.head().epoch.0 + 1);
-        let (role, build) = (self.options.role, BUILD.to_owned());
-        let first = [Report::EngineStarted { epoch, role, build }].into_iter();
-        // Where it was set back waits go on from what it shows.
-        let first = first.chain(self.set_back.take().map(Report::from));
+        let first = std::mem::take(&mut self.first).into_iter();
         let first = first.map(|report| self.letter(Input::Report(report))).collect::<Result<_, _>>()?;
         self.turn(first)?;
         for effect in pending(self.core.state()) {
@@ -329,29 +316,11 @@ impl Engine {
         self.journal.check()?;
         // It is tried again at the next look.
         self.home.restore_reserve().unwrap_or_default();
-        if let Some(lost) = self.compare_lists() {
+        let known = self.hands.live().into_iter().collect();
+        if let Some(lost) = self.lists.compare(self.core.state(), &known) {
             letters.push(self.letter(Input::Report(lost))?);
         }
         Ok(())
-    }
-
-    /// An attempt that the keeper does not know, twice in a row, has no report on its way: it is lost.
-    fn compare_lists(&mut self) -> Option<Report> {
-        let known: BTreeSet<Fence> = self.hands.live().into_iter().collect();
-        let state = self.core.state();
-        let unknown: BTreeSet<Fence> =
-            state.live.keys().copied().filter(|fence| !known.contains(fence)).collect();
-        let lost: Vec<LostAttempt> = unknown
-            .intersection(&self.doubted)
-            .filter_map(|fence| {
-                let (run, ix) = state.live.get(fence)?;
-                let task = state.runs[run].task(*ix);
-                let key = task.key(*run, task.live_attempt()?);
-                Some(LostAttempt { key, fence: *fence, leftovers: 0 })
-            })
-            .collect();
-        self.doubted = unknown;
-        (!lost.is_empty()).then_some(Report::Lost { attempts: lost, reason: LossReason::ReportLost })
     }
 }
 

@@ -18,6 +18,7 @@ pub mod feed;
 pub mod handle;
 mod hands;
 mod inbox;
+pub mod lists;
 pub mod reading;
 pub mod recover;
 pub mod room;

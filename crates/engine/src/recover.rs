@@ -1,21 +1,56 @@
-//! The state, from the newest snapshot and the records after it. Never: anything else; recovery is replay.
+//! An opening: the state, from the newest snapshot and the records after it, and what is reported first. Never: anything
+//! else; recovery is replay.
 
 use std::ops::ControlFlow;
 
 use serde::Deserialize as _;
+use windlass_core::event::Role;
 use windlass_core::evolve::evolve;
-use windlass_core::id::Seq;
+use windlass_core::id::{Epoch, Seq};
+use windlass_core::input::Report;
 use windlass_core::state::State;
+use windlass_core::turn::Core;
 use windlass_journal::Journal;
 use windlass_journal::error::JournalError;
 
+use crate::clock::{Clock, Shown};
+
+/// An opening that has not turned yet.
+pub struct Opening {
+    /// The state that the journal gave, with its one writer.
+    pub core: Core,
+    /// The clock that it goes by.
+    pub clock: Clock,
+    /// What is reported first: that it begins, and by how much the wall clock was set back while no engine was alive, so
+    /// that waits go on from what it shows.
+    pub first: Vec<Report>,
+}
+
+/// Opens a journal: for this role, by this build, with so many slots, when the clocks show this.
+pub fn open(
+    journal: &mut dyn Journal,
+    role: Role,
+    build: &str,
+    slots: u32,
+    shown: Shown,
+) -> Result<Opening, JournalError> {
+    let state = replay(journal)?;
+    let epoch = Epoch(journal.head().epoch.0 + 1);
+    let (clock, set_back) = Clock::start(state.now, shown);
+    let began = Report::EngineStarted { epoch, role, build: build.to_owned() };
+    let first = [began].into_iter().chain(set_back.map(Report::from)).collect();
+    Ok(Opening { core: Core::new(state, slots), clock, first })
+}
+
 /// The state that a journal gives.
-pub fn replay(journal: &mut dyn Journal) -> Result<State, JournalError> {
+fn replay(journal: &mut dyn Journal) -> Result<State, JournalError> {
     let (mut state, after) = journal.newest_snapshot().and_then(read).unwrap_or_default();
     journal.replay(after, &mut |record| {
         evolve(&mut state, &record);
         ControlFlow::Continue(())
     })?;
+    // What became ready is looked at when its run is resumed.
+    state.fresh.clear();
     Ok(state)
 }
 
