@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -92,6 +93,11 @@ pub(super) struct Driver {
     pub(super) buffer: Vec<u8>,
 }
 
+/// What this program is called, for messages.
+fn own_program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "windlass".into())
+}
+
 impl Driver {
     pub(super) fn new(settings: Settings, sink: Sink, orders: Arc<Orders>) -> Result<Self, WorkerError> {
         if was_to_be_keeper() {
@@ -108,7 +114,7 @@ impl Driver {
         Host::watch(&poller, orders.bell.as_fd(), Source::Bell.token()).map_err(system("watch the bell"))?;
         let null: OwnedFd = fs::File::open("/dev/null").map_err(system("open /dev/null"))?.into();
         let pool = Pool::start(&settings, &poller).map_err(|source| WorkerError::Keeper {
-            program: settings.program.clone().unwrap_or_else(|| "/proc/self/exe".into()),
+            program: settings.program.clone().unwrap_or_else(own_program),
             source,
         })?;
         Ok(Self {

@@ -172,6 +172,17 @@ fn a_keeper_that_is_not_there_is_an_error_at_once() {
     assert_eq!(error.to_string(), "failed to start the keeper /no/such/keeper");
 }
 
+#[test]
+fn a_keeper_that_is_this_program_is_named_by_its_path() {
+    let home = tempfile::TempDir::new().expect("a folder");
+    let mut settings = windlass_worker::Settings::new(home.path().to_owned(), "none".to_owned(), 1);
+    // More than one variable may hold.
+    settings.owners = Some("x".repeat(200_000));
+    let error = windlass_worker::Supervisor::start(settings, |_| {}).expect_err("no keeper");
+    let program = std::env::current_exe().expect("a program");
+    assert_eq!(error.to_string(), format!("failed to start the keeper {}", program.display()));
+}
+
 /// A small disk of its own for an attempt.
 #[test]
 fn a_full_disk_is_no_fault_of_the_attempt() {

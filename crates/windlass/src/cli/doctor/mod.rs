@@ -27,7 +27,7 @@ use crate::render::text;
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Doctor {
-    /// Go on with what is left of a damaged journal; copies of everything are kept
+    /// Go on with what is left of a damaged store: a journal is copied before it is cut, blobs that are gone are given up
     #[arg(long)]
     accept_loss: bool,
     /// Say where each setting came from
