@@ -40,7 +40,10 @@ pub const ALL: [Check; 13] = [
     ("events and batches have a largest size", events_and_batches_have_a_largest_size),
     ("numbers and deep values come back as they were", values_come_back_as_they_were),
     ("a run comes back with its plan", a_run_comes_back_with_its_plan),
-    ("a missing plan is damage", a_run_whose_plan_is_gone_comes_back_without_it),
+    (
+        "a run whose plan is gone comes back without it, and nothing else is lost",
+        a_run_whose_plan_is_gone_comes_back_without_it,
+    ),
     ("only this build's snapshots count, the newest first", only_this_builds_snapshots_count),
 ];
 

@@ -6,6 +6,7 @@ mod blobs;
 mod conformance;
 mod damage;
 mod deaths;
+mod faulty;
 mod full_disk;
 mod homes;
 mod inspections;
