@@ -44,6 +44,8 @@ pub(crate) enum Act {
     CancelRun(u32),
     Cancel(Aim),
     Pause(u32),
+    /// Pauses, and stops what runs.
+    PauseNow(u32),
     Resume(u32),
     /// Goes on with so many attempts and so many milliseconds of work more.
     Raise(u32, u32, u64),

@@ -19,6 +19,10 @@ impl Oracle {
     pub(crate) fn take(&mut self, record: &Record) {
         self.seq = record.seq;
         self.at = record.at;
+        if matches!(record.event, Event::EngineStarted { .. }) {
+            self.unseen_ms += self.worked - self.witnessed;
+        }
+        self.witnessed = self.worked;
         self.record_boot = self.boot;
         self.met_full_disk = self.meets_full_disk(record);
         self.commands.extend(command_of(&record.event).cloned());
@@ -67,12 +71,14 @@ impl Oracle {
             tasks,
             names,
             pauses: BTreeMap::new(),
+            paused_now: false,
             outcome: None,
             host: self.epoch,
             cancelled: false,
             raised: (0, 0),
             reached: None,
             worked: 0,
+            stops: 0,
             works_since,
         };
         self.runs.insert(id, run);
@@ -83,12 +89,14 @@ impl Oracle {
         let run = self.runs.get_mut(&id).expect("it was created");
         run.reached = None;
         match &record.event {
-            Event::PauseRequested { reason, .. } => {
+            Event::PauseRequested { reason, now, .. } => {
+                run.paused_now |= *now;
                 run.pauses.entry(*reason).or_insert(false);
                 run.stand(worked);
             }
             Event::RunPaused { reason, .. } => drop(run.pauses.insert(*reason, true)),
             Event::RunResumed { raised, .. } => {
+                run.paused_now = false;
                 run.raised.0 += raised.attempts;
                 run.raised.1 += raised.wall.ms;
                 run.pauses.clear();
@@ -97,6 +105,7 @@ impl Oracle {
             }
             Event::RunReopened { .. } => {
                 (run.outcome, run.cancelled, run.host) = (None, false, epoch);
+                run.paused_now = false;
                 run.pauses.clear();
                 run.works_since = (role == Some(Role::Engine)).then_some(worked);
             }

@@ -73,6 +73,7 @@ fn act(random: &mut Random, doing: Doing, runs: u32) -> Act {
     match doing {
         Doing::CancelRun => Act::CancelRun(run),
         Doing::Cancel => Act::Cancel(aim),
+        Doing::Pause if random.chance(400) => Act::PauseNow(run),
         Doing::Pause => Act::Pause(run),
         Doing::Resume => Act::Resume(run),
         Doing::Raise => {

@@ -258,13 +258,13 @@ const CROWDED: Mood = Mood {
 impl Mood {
     /// A mood at random: every fifth one is plain.
     pub(crate) fn draw(random: &mut Random) -> Self {
-        match random.below(20) {
+        match random.below(23) {
             0 => DEADLY,
             1 => CANCELS,
             2 | 7 | 13 | 16 => QUESTIONS,
-            3 | 15 => UNKNOWN,
+            3 | 15 | 22 => UNKNOWN,
             4 | 12 | 17 => EXCUSED,
-            5 | 14 => HALTING,
+            5 | 14 | 20 | 21 => HALTING,
             6 => TIMELY,
             18 | 19 => CROWDED,
             _ => PLAIN,

@@ -43,6 +43,9 @@ pub(crate) struct Oracle {
     pub(crate) worked: u64,
     /// What the first of them showed when the newest record was written.
     pub(crate) record_boot: u64,
+    /// What the latter showed at the newest record, and how much of it no record has seen since its engine died.
+    pub(crate) witnessed: u64,
+    pub(crate) unseen_ms: u64,
     /// The time of the turn.
     pub(crate) now: Time,
     /// The run that has just met a full disk.
@@ -80,6 +83,8 @@ pub(crate) struct ORun {
     pub(crate) names: BTreeMap<TaskId, usize>,
     /// Why nothing new starts, and whether the pause was told.
     pub(crate) pauses: BTreeMap<PauseReason, bool>,
+    /// What runs is to be stopped, too.
+    pub(crate) paused_now: bool,
     pub(crate) outcome: Option<RunOutcome>,
     pub(crate) host: Epoch,
     pub(crate) cancelled: bool,
@@ -90,6 +95,8 @@ pub(crate) struct ORun {
     /// How long it was worked on, by the world's clock, and since when it is.
     pub(crate) worked: u64,
     pub(crate) works_since: Option<u64>,
+    /// How often that clock stopped.
+    pub(crate) stops: u64,
 }
 
 /// A task.
@@ -251,6 +258,7 @@ impl ORun {
     pub(crate) fn stand(&mut self, now: u64) {
         self.worked = self.worked(now);
         self.works_since = None;
+        self.stops += 1;
     }
 }
 
@@ -304,11 +312,19 @@ impl Oracle {
             now: Time::default(),
             met_full_disk: None,
             worked: 0,
+            witnessed: 0,
+            unseen_ms: 0,
             truth: BTreeMap::new(),
             commands: BTreeSet::new(),
             named: BTreeMap::new(),
             drafts,
         }
+    }
+
+    /// By how much the clock of a run in the world may be ahead of what the journal makes of it, in milliseconds.
+    pub(crate) fn slack_ms(&self, run: &ORun) -> u64 {
+        // The world looks at its clocks once a turn, which may be 2 s long.
+        2100 * (1 + run.stops) + self.drift_ms + self.unseen_ms
     }
 
     /// Notes which tasks have become ready since the last look.

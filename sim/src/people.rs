@@ -80,7 +80,8 @@ impl World {
             Act::Submit => return self.submission(),
             Act::SubmitAgain => return self.submission_again(),
             Act::CancelRun(number) => Ask::Cancel { run: run_of(number), task: None },
-            Act::Pause(number) => Ask::Pause { run: run_of(number) },
+            Act::Pause(number) => Ask::Pause { run: run_of(number), now: false },
+            Act::PauseNow(number) => Ask::Pause { run: run_of(number), now: true },
             Act::Resume(number) => Ask::Resume { run: run_of(number), raise: Raise::default() },
             Act::Raise(number, attempts, wall_ms) => {
                 let raise = Raise { attempts: *attempts, wall: Span::from_ms(*wall_ms) };

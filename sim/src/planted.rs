@@ -72,6 +72,7 @@ impl Planted {
             Bug::WeightsIgnored             => &["23 fairness"],
             Bug::ArrearsGranted             => &["23 fairness"],
             Bug::NothingReserved            => &["12 budget"],
+            Bug::PausedGoesOn               => &["5.3 pause"],
             Bug::RestGoesOn                 => &["5.1 rest"],
             Bug::RestFails                  => &["7 dependencies", "18 final is final"],
             Bug::RepeatedCommand            => &["3.1 once"],

@@ -187,6 +187,7 @@ pub(crate) const fn overdue_words(why: StopWhy) -> &'static str {
         StopWhy::Stalled => "it was silent for its heartbeat",
         StopWhy::Memory => "it used more memory than it may",
         StopWhy::Shutdown => "the engine ends",
+        StopWhy::Pause => "the run was paused",
         StopWhy::DiskFull => "the disk is full",
         StopWhy::LostRace => "another was chosen",
     }

@@ -71,7 +71,7 @@ fn weighed(state: &State, command: &Command, now: Time) -> Decision {
     match ask {
         Ask::SubmitPlan(submission) => submit(state, id, submission),
         Ask::Resume { run, raise } => on_run(state, *run, |run| resume(state, run, command, *raise)),
-        Ask::Pause { run } => on_run(state, *run, |run| pause(run, id, by)),
+        Ask::Pause { run, now } => on_run(state, *run, |run| pause(state, run, command, *now)),
         Ask::Cancel { run, task: None } => on_run(state, *run, |run| cancel_run(run, id, by)),
         Ask::Cancel { run, task: Some(task) } => {
             on_task(state, *run, task, |run, ix| cancel_task(run, ix, id, by))
@@ -167,16 +167,29 @@ fn still_used_up(state: &State, run: &Run, raise: Raise) -> Option<UsedUp> {
     raised.used_up(&run.plan.budget, run.active.at(state.clock.alive))
 }
 
-fn pause(run: &Run, command: &CommandId, by: &str) -> Decision {
+fn pause(state: &State, run: &Run, command: &Command, now: bool) -> Decision {
     if run.phase == run::Phase::Finished {
         return Decision::refused(Rejection::RunEnded(run.id));
     }
-    if run.pauses.contains_key(&PauseReason::Requested) {
+    let is_paused = run.pauses.contains_key(&PauseReason::Requested);
+    let stops = if now { stop_all(state, run) } else { Vec::new() };
+    if is_paused && stops.is_empty() {
         return Decision::already();
     }
-    let reason = PauseReason::Requested;
-    let command = Some(command.clone());
-    Decision::accepted(vec![Event::PauseRequested { run: run.id, reason, command, by: by.into() }])
+    let (id, by) = (Some(command.id.clone()), command.by.clone());
+    let paused = Event::PauseRequested { run: run.id, reason: PauseReason::Requested, command: id, by, now };
+    Decision::accepted(std::iter::once(paused).chain(stops).collect())
+}
+
+/// The orders to end what is in flight in a run, but for what is being ended.
+fn stop_all(state: &State, run: &Run) -> Vec<Event> {
+    let ours = state.live.values().filter(|(of, _)| *of == run.id).map(|(_, ix)| run.task(*ix));
+    let running = ours.filter(|task| task.phase == task::Phase::Running && !is_planted(Bug::PausedGoesOn));
+    let stop = |task: &Task| {
+        let attempt = task.live_attempt().expect("it runs");
+        stop(run, task, attempt, StopWhy::Pause, "the run was paused at once")
+    };
+    running.map(stop).collect()
 }
 
 fn cancel_run(run: &Run, command: &CommandId, by: &str) -> Decision {
@@ -345,7 +358,7 @@ fn disk(state: &State, low: bool) -> Vec<Event> {
 
 /// A pause that nobody asked for by name.
 pub(crate) fn pause_by(run: &Run, reason: PauseReason, by: &str) -> Event {
-    Event::PauseRequested { run: run.id, reason, command: None, by: by.into() }
+    Event::PauseRequested { run: run.id, reason, command: None, by: by.into(), now: false }
 }
 
 /// An attempt by its key and fence; none where no such attempt was ever started.

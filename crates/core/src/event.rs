@@ -72,8 +72,15 @@ pub enum Event {
         #[serde(skip)]
         hydrated: Hydrated,
     },
-    /// Nothing new starts until `run_resumed`; what is in flight comes to its end.
-    PauseRequested { run: RunId, reason: PauseReason, command: Option<CommandId>, by: String },
+    /// Nothing new starts until `run_resumed`; what is in flight comes to its end, or is stopped where it is to be `now`.
+    PauseRequested {
+        run: RunId,
+        reason: PauseReason,
+        command: Option<CommandId>,
+        by: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        now: bool,
+    },
     /// What was in flight at the request is over: until `run_resumed` nothing happens by itself.
     RunPaused { run: RunId, reason: PauseReason },
     /// The pause is over. `raised` is what a person added to the run's budget.
@@ -303,6 +310,8 @@ pub enum StopWhy {
     Memory,
     /// The engine ends in order.
     Shutdown,
+    /// Its run is paused at once.
+    Pause,
     /// The disk is full.
     DiskFull,
     /// Another replica was chosen.

@@ -51,6 +51,9 @@ pub enum Ask {
     Pause {
         /// The run.
         run: RunId,
+        /// Stop what is in flight, too.
+        #[serde(default)]
+        now: bool,
     },
     /// End a run, or a task of it.
     Cancel {

@@ -114,15 +114,20 @@ pub(crate) fn failure(attempt: &Attempt) -> Option<(Failure, Wait)> {
         return Some((lost, wait));
     }
     if let Some((why, message, _)) = &attempt.stop {
-        let wait = if *why == StopWhy::Shutdown { Wait::None } else { Wait::Backoff };
+        let wait = if interrupts(*why) { Wait::None } else { Wait::Backoff };
         return Some((stopped(*why, message), wait));
     }
     attempt.error.clone().map(|error| (error, Wait::Backoff))
 }
 
-/// Whether an attempt was ended because its engine ended in order. That is no loss, and the policy has no say in it.
+/// Whether an attempt was ended because its engine ended in order, or its run was paused. That is no loss, and the policy
+/// has no say in it.
 fn was_interrupted(attempt: &Attempt) -> bool {
-    attempt.phase != attempt::Phase::Lost && matches!(attempt.stop, Some((StopWhy::Shutdown, ..)))
+    attempt.phase != attempt::Phase::Lost && attempt.stop.as_ref().is_some_and(|(why, ..)| interrupts(*why))
+}
+
+fn interrupts(why: StopWhy) -> bool {
+    matches!(why, StopWhy::Shutdown | StopWhy::Pause)
 }
 
 /// The failure of an attempt that was ended from outside.
@@ -133,7 +138,7 @@ pub(crate) fn stopped(why: StopWhy, message: &str) -> Failure {
         StopWhy::Stalled => ErrorKind::Stalled,
         StopWhy::Memory => ErrorKind::OutOfMemory,
         StopWhy::DiskFull => ErrorKind::DiskFull,
-        StopWhy::Shutdown => ErrorKind::Interrupted,
+        StopWhy::Shutdown | StopWhy::Pause => ErrorKind::Interrupted,
     };
     Failure::new(kind, message)
 }

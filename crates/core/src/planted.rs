@@ -85,6 +85,8 @@ bugs! {
     ArrearsGranted = "arrears-granted",
     /// Attempts in flight reserve nothing of the budget.
     NothingReserved = "nothing-reserved",
+    /// What is in flight goes on when its run is paused at once.
+    PausedGoesOn = "paused-goes-on",
     /// What a task does not need any more goes on.
     RestGoesOn = "the-rest-goes-on",
     /// What was cancelled since it was not needed any more counts as failed.

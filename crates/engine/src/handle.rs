@@ -157,7 +157,7 @@ mod tests {
             home: Path::new("/nowhere").into(),
             room: Room::for_at_most(COMMANDS_MAX),
         };
-        let pause = || command(Ask::Pause { run: RunId::from_random(1) });
+        let pause = || command(Ask::Pause { run: RunId::from_random(1), now: false });
         let taken: Vec<_> =
             (0..COMMANDS_MAX).map(|_| handle.room.try_enter().expect("there is room")).collect();
         let busy = handle.submit(pause()).expect("an answer");

@@ -175,7 +175,7 @@ fn due(run: &ORun, task: &OTask, attempt: &OAttempt) -> Due {
 impl OAttempt {
     /// Its engine ended in order: that is no loss, and no policy has a say in it.
     fn was_interrupted(&self) -> bool {
-        self.lost.is_none() && matches!(self.stop, Some((StopWhy::Shutdown, _)))
+        self.lost.is_none() && matches!(self.stop, Some((StopWhy::Shutdown | StopWhy::Pause, _)))
     }
 }
 
@@ -191,7 +191,7 @@ pub(crate) fn failure(attempt: &OAttempt) -> Option<ErrorKind> {
             StopWhy::Stalled => ErrorKind::Stalled,
             StopWhy::Memory => ErrorKind::OutOfMemory,
             StopWhy::DiskFull => ErrorKind::DiskFull,
-            StopWhy::Shutdown => ErrorKind::Interrupted,
+            StopWhy::Shutdown | StopWhy::Pause => ErrorKind::Interrupted,
         });
     }
     attempt.error.as_ref().map(|error| error.kind)

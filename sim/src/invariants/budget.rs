@@ -14,9 +14,6 @@ use super::attempts::{failure, is_charged};
 
 const NAME: &str = "12 budget";
 
-/// By how much the clocks of a world and of its journal may differ within a turn, in milliseconds.
-const WINDOW_MS: u64 = 2100;
-
 /// Attempts that were charged, and those that may come to be.
 fn used(run: &ORun) -> (u32, u32) {
     let attempts = || run.tasks.iter().flat_map(|task| &task.attempts);
@@ -63,7 +60,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
             })
         }
         Event::BudgetReached { budget: BudgetKind::Wall, spent, limit, .. } => {
-            let is_over = worked + WINDOW_MS + oracle.drift_ms >= *limit && spent >= limit;
+            let is_over = worked + oracle.slack_ms(run) >= *limit && spent >= limit;
             demand(is_over && wall_ms_max(run) == Some(*limit), NAME, || {
                 format!("{id}: {spent} of {limit} ms are no end after {worked}")
             })
@@ -73,7 +70,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
         }
         Event::RunResumed { raised, .. } if run.pauses.contains_key(&PauseReason::Budget) => {
             let attempts = attempts_max(run).is_none_or(|most| used(run).0 < most + raised.attempts);
-            let limit = wall_ms_max(run).map(|most| most + raised.wall.ms + WINDOW_MS + oracle.drift_ms);
+            let limit = wall_ms_max(run).map(|most| most + raised.wall.ms + oracle.slack_ms(run));
             demand(attempts && limit.is_none_or(|most| worked < most), NAME, || {
                 format!("{id} goes on with a budget that is used up")
             })
@@ -91,7 +88,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
         let wanted = run.tasks.iter().zip(&state.runs[id].tasks).any(wants);
         demand(!(wanted && is_used_up(run)), NAME, || format!("{id} has used up its attempts, and waits"))?;
         let worked = run.worked(oracle.worked);
-        let late = wall_ms_max(run).is_some_and(|most| worked > most + WINDOW_MS + oracle.drift_ms);
+        let late = wall_ms_max(run).is_some_and(|most| worked > most + oracle.slack_ms(run));
         demand(!late, NAME, || format!("{id} has used up its time, {worked} ms, and goes on"))?;
     }
     Ok(())

@@ -18,8 +18,6 @@ const NAME: &str = "23 fairness";
 
 /// How long waiting takes to make up for one of priority, in milliseconds.
 const AGEING_MS: i64 = 600_000;
-/// By how much the clocks of a world and of its journal may differ within a turn.
-const WINDOW_MS: i64 = 2100;
 
 /// Who could start what, and since when.
 #[derive(Default)]
@@ -57,7 +55,7 @@ impl Turns {
         let Some((since, ready_ms)) = self.ready.get(&(id, task.id.clone())) else { return Ok(()) };
         let priority = |task: &OTask| i64::from(run.draft(task).priority);
         let as_of = ready_ms - priority(task) * AGEING_MS;
-        let slack = WINDOW_MS + i64::try_from(oracle.drift_ms).unwrap_or(i64::MAX / 2);
+        let slack = i64::try_from(oracle.slack_ms(run)).unwrap_or(i64::MAX / 2);
         for other in run.tasks.iter().filter(|other| other.id != task.id && other.deaths_in_row < 2) {
             let Some((other_since, other_ms)) = self.ready.get(&(id, other.id.clone())) else { continue };
             if limits::has_own_room(oracle, id, run, other).is_err() {

@@ -164,7 +164,7 @@ impl Story {
                 self.report(Report::ClockJumped { by_ms: 0, suspended_ms: slept.ms })
             }
             "disk" => self.report(Report::DiskLow { low: args.word(0) == "low" }),
-            "pause" => self.ask(Ask::Pause { run }),
+            "pause" => self.ask(Ask::Pause { run, now: args.named("now").is_some() }),
             "resume" => {
                 let number = |name: &str| args.named(name).map(|more| more.parse().expect("a number"));
                 let wall = args.named("wall").map(|more| more.parse().expect("a span"));

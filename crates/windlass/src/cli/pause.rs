@@ -1,31 +1,29 @@
-//! `windlass pause`: nothing new starts, and what runs comes to its end. Never: stopping what runs.
+//! `windlass pause`: nothing new starts, and what runs comes to its end, or is stopped. Never: a cancel.
 
 use clap::Args;
 use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Ask, Rejection};
+use windlass_core::machine::task::Phase;
 use windlass_core::state::Run;
 
 use crate::desk::Desk;
-use crate::error::{Outcome, not_supported_yet};
+use crate::error::Outcome;
 use crate::exit::Exit;
 use crate::render::plural::count;
 use crate::{lookup, steer};
 
-/// Start nothing new in a run; what runs comes to its end
+/// Start nothing new in a run; what runs comes to its end, or is stopped
 #[derive(Args, Debug)]
 pub(crate) struct Pause {
     /// The run: its id, the start of it, or `last` [default: every unfinished run]
     run: Option<String>,
-    /// Stop what runs, too
+    /// Stop what runs, too: it is not charged, and starts anew when the run goes on
     #[arg(long)]
     now: bool,
 }
 
 impl Pause {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
-        if self.now {
-            return Err(not_supported_yet("`pause --now`"));
-        }
         let runs: Vec<RunId> = {
             let reading = lookup::open(desk)?;
             let state = reading.state();
@@ -42,7 +40,7 @@ impl Pause {
             return Ok(Exit::Done);
         }
         for run in runs {
-            let answer = steer::send(desk, Ask::Pause { run })?;
+            let answer = steer::send(desk, Ask::Pause { run, now: self.now })?;
             // It came to its end after the look: there is nothing of it left to pause, and others are.
             if self.run.is_none() && matches!(answer, Answer::Refused(Rejection::RunEnded(_))) {
                 desk.note(&format!("Run {run} has ended."));
@@ -61,6 +59,11 @@ fn said(run: &Run) -> String {
         return format!("Run {id} is paused; `windlass resume {id}` goes on.");
     }
     let in_flight = count(run.in_flight(), "attempt");
+    if run.in_phase(Phase::Running) == 0 {
+        return format!(
+            "Run {id} is pausing: what is in flight is being stopped ({in_flight}); `windlass resume {id}` goes on."
+        );
+    }
     format!(
         "Run {id} is pausing: what is in flight comes to its end ({in_flight}); `windlass resume {id}` goes on."
     )

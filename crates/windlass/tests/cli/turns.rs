@@ -82,3 +82,29 @@ fn two_runs_share_the_slots_by_their_weights_from_when_both_have_something_to_st
     // One in four, and two starts more or less for the one slot.
     assert!((2..=6).contains(&ones), "{ones} of the first 16 are of the run with weight 1: {order}");
 }
+
+#[test]
+fn a_pause_at_once_stops_what_runs_and_it_starts_anew_uncharged() {
+    let desk = Desk::with(
+        "tasks: { a: { run: \"echo $$ > pid; echo $WINDLASS_ATTEMPT >> did; cat gate\", retry: { max_attempts: 1 } } }",
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    let run = running.run();
+    running.wait_for("started   a");
+    let paused = desk.windlass(&["pause", &run, "--now"]);
+    assert_eq!(paused.code, Some(0), "{}", paused.all());
+    let done = running.end();
+    assert_eq!(done.code, Some(3), "{}", done.all());
+    assert!(desk.read("pid").trim().parse().is_ok_and(|pid| !is_alive(pid)) || desk.read("pid").is_empty());
+    let again = desk.windlass(&["pause", &run, "--now"]);
+    assert!(again.err.contains("It was so already"), "{}", again.all());
+    let show = desk.json(&["show", &run, "--json"]);
+    assert_eq!(show["tasks"][0]["state"], "ready");
+    assert_eq!(show["tasks"][0]["attempts"][0]["error"]["kind"], "interrupted");
+    let resumed = desk.start(&["resume", &run]);
+    desk.open_gate("gate");
+    let resumed = resumed.end();
+    assert_eq!(resumed.code, Some(0), "{}", resumed.all());
+    assert!(desk.read("did").ends_with("2\n"), "{}", desk.read("did"));
+}
