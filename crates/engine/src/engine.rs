@@ -1,6 +1,7 @@
 //! The engine of a home: opens it, recovers, and turns until its work is done. Never: deciding when that is for the
 //! face that runs it (the face says so), or what to do (the core decides).
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -23,7 +24,7 @@ use crate::clock::{self, Clock};
 use crate::error::EngineError;
 use crate::handle::{COMMANDS_MAX, Handle, random};
 use crate::hands::Hands;
-use crate::inbox::{Message, Question};
+use crate::inbox::{Asked, Message, Question};
 use crate::lists::Lists;
 use crate::recover::{self, Opening};
 use crate::room::Room;
@@ -78,6 +79,8 @@ pub struct Engine {
     hands: Hands,
     handle: Handle,
     inbox: Receiver<Message>,
+    /// Commands that wait while reports are taken in.
+    asked: VecDeque<Asked>,
     clock: Clock,
     /// What is reported first.
     first: Vec<Report>,
@@ -131,6 +134,7 @@ impl Engine {
             lock,
             journal,
             inbox,
+            asked: VecDeque::new(),
         })
     }
 
@@ -231,6 +235,9 @@ impl Engine {
     }
 
     fn inbox_is_quiet(&mut self) -> bool {
+        if !self.asked.is_empty() {
+            return false;
+        }
         match self.inbox.try_recv() {
             Err(_) => true,
             Ok(message) => {
@@ -241,10 +248,10 @@ impl Engine {
         }
     }
 
-    /// Waits for something to happen, and takes in all that has, within bounds.
+    /// Waits for something to happen, and takes in all that has, within bounds: reports first, whatever else is asked.
     fn receive(&mut self, more: bool) -> Result<Mail, EngineError> {
         let mut mail = Mail::default();
-        let mut next = if more { None } else { self.wait() };
+        let mut next = if more || !self.asked.is_empty() { None } else { self.wait() };
         // Before anything is stamped: what came while the machine slept or the clock was set is judged after that.
         if let Some(jumped) = self.clock.compare(clock::shown()) {
             mail.letters.push(self.letter(Input::Report(jumped.into()))?);
@@ -252,15 +259,7 @@ impl Engine {
         self.look_at_disk(&mut mail.letters)?;
         while let Some(message) = next.take().or_else(|| self.inbox.try_recv().ok()) {
             match message {
-                Message::Command(command, reply, _) if self.draining && takes_on(&command) => {
-                    // Where the asker has gone, nobody needs the answer.
-                    reply.send(Answer::Refused(Rejection::Ending)).unwrap_or_default();
-                }
-                Message::Command(command, reply, _place) => {
-                    self.draining |= matches!(command.ask, Ask::Drain { .. });
-                    mail.letters
-                        .push(Letter { reply: Some(reply), ..self.letter(Input::Command(*command))? });
-                }
+                Message::Command(asked) => self.asked.push_back(asked),
                 Message::Report(report) => {
                     mail.bytes += carried(&report);
                     mail.letters.push(self.letter(Input::Report(report))?);
@@ -269,16 +268,33 @@ impl Engine {
                 Message::Subscribe(feeder) => self.hands.subscribe(feeder),
                 Message::Fatal(error) => return Err(error),
             }
-            if mail.letters.len() >= TURN_LETTERS_MAX || mail.bytes >= TURN_BYTES_MAX {
+            if mail.is_full() {
                 break;
             }
         }
+        self.take_asked(&mut mail)?;
         if self.disk_low {
             // Runs that came with this mail, or were to go on, are paused as well.
             mail.letters.push(self.letter(Input::Report(Report::DiskLow { low: true }))?);
         }
         self.look_around(&mut mail.letters)?;
         Ok(mail)
+    }
+
+    /// Takes in what was asked, as far as there is room beside the reports.
+    fn take_asked(&mut self, mail: &mut Mail) -> Result<(), EngineError> {
+        while !mail.is_full()
+            && let Some(Asked { command, reply, .. }) = self.asked.pop_front()
+        {
+            if self.draining && takes_on(&command) {
+                // Where the asker has gone, nobody needs the answer.
+                reply.send(Answer::Refused(Rejection::Ending)).unwrap_or_default();
+                continue;
+            }
+            self.draining |= matches!(command.ask, Ask::Drain { .. });
+            mail.letters.push(Letter { reply: Some(reply), ..self.letter(Input::Command(*command))? });
+        }
+        Ok(())
     }
 
     fn wait(&mut self) -> Option<Message> {
@@ -353,6 +369,12 @@ struct Mail {
     bytes: usize,
 }
 
+impl Mail {
+    fn is_full(&self) -> bool {
+        self.letters.len() >= TURN_LETTERS_MAX || self.bytes >= TURN_BYTES_MAX
+    }
+}
+
 /// Whether a command gives an engine more to do.
 fn takes_on(command: &Command) -> bool {
     matches!(command.ask, Ask::SubmitPlan(_) | Ask::Resume { .. } | Ask::Retry { .. })
@@ -370,5 +392,58 @@ fn carried(report: &Report) -> usize {
         | Report::Lost { .. }
         | Report::ClockJumped { .. }
         | Report::DiskLow { .. } => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::event::LossReason;
+    use windlass_core::id::{CommandId, RunId};
+
+    use super::*;
+
+    fn engine(home: &std::path::Path) -> Engine {
+        let options = Options {
+            home: home.to_owned(),
+            home_settings: HomeSettings { reserve: 0, min_free: 0, force: true },
+            slots: 1,
+            role: Role::Command,
+            socket: None,
+            owners: None,
+            keeper: None,
+            subreaper: false,
+        };
+        Engine::open(options, &mut |_| ()).expect("nobody has it")
+    }
+
+    #[test]
+    fn a_report_is_taken_in_before_all_that_was_asked_before_it() {
+        let home = tempfile::TempDir::new().expect("a folder");
+        let mut engine = engine(home.path());
+        let (reply, answers) = mpsc::sync_channel(COMMANDS_MAX);
+        for number in 0..COMMANDS_MAX {
+            let id = CommandId(number.to_string().into());
+            let ask = Ask::Cancel { run: RunId::from_random(7), task: None };
+            let command = Box::new(Command { id, by: "test".into(), ask });
+            let asked = Asked { command, reply: reply.clone(), place: engine.handle.room.try_enter() };
+            engine.handle.inbox.send(Message::Command(asked)).expect("it listens");
+        }
+        let report = Report::Lost { attempts: Vec::new(), reason: LossReason::ReportLost };
+        engine.handle.inbox.send(Message::Report(report)).expect("it listens");
+        let mail = engine.receive(false).expect("nothing fails");
+        assert_eq!(mail.letters.len(), TURN_LETTERS_MAX);
+        assert!(matches!(mail.letters[0].input, Input::Report(Report::Lost { .. })));
+        assert_eq!(
+            engine.handle.room.count(),
+            COMMANDS_MAX - (TURN_LETTERS_MAX - 1),
+            "the others still wait"
+        );
+        engine.turn(mail.letters).expect("it is written");
+        while !engine.inbox_is_quiet() {
+            let mail = engine.receive(false).expect("nothing fails");
+            engine.turn(mail.letters).expect("it is written");
+        }
+        assert_eq!(answers.try_iter().count(), COMMANDS_MAX);
+        assert_eq!(engine.handle.room.count(), 0);
     }
 }

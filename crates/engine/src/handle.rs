@@ -14,7 +14,7 @@ use windlass_journal::blob::{Blobs, FolderBlobs};
 
 use crate::error::{EngineError, Gone};
 use crate::feed::{self, Feed};
-use crate::inbox::Message;
+use crate::inbox::{Asked, Message};
 use crate::room::Room;
 
 /// A way to an engine on another thread. Cheap to clone.
@@ -60,7 +60,8 @@ impl Handle {
             return Ok(Answer::Refused(Rejection::Busy));
         }
         let (reply, answer) = mpsc::sync_channel(1);
-        self.inbox.send(Message::Command(Box::new(command), reply, place)).map_err(|_| Gone)?;
+        let asked = Asked { command: Box::new(command), reply, place };
+        self.inbox.send(Message::Command(asked)).map_err(|_| Gone)?;
         match answer.recv() {
             Ok(Answer::Refused(Rejection::Ending)) | Err(_) => Err(Gone),
             Ok(answer) => Ok(answer),
@@ -157,10 +158,10 @@ mod tests {
             home: Path::new("/nowhere").into(),
             room: Room::for_at_most(COMMANDS_MAX),
         };
-        let pause = || command(Ask::Pause { run: RunId::from_random(1), now: false });
+        let cancel = || command(Ask::Pause { run: RunId::from_random(1), now: false });
         let taken: Vec<_> =
             (0..COMMANDS_MAX).map(|_| handle.room.try_enter().expect("there is room")).collect();
-        let busy = handle.submit(pause()).expect("an answer");
+        let busy = handle.submit(cancel()).expect("an answer");
         assert_eq!(busy, Answer::Refused(Rejection::Busy));
         assert!(messages.try_recv().is_err(), "it does not reach the engine");
         std::thread::scope(|scope| {
@@ -169,7 +170,7 @@ mod tests {
                     .iter()
                     .take(2)
                     .map(|message| match message {
-                        Message::Command(command, reply, _) => {
+                        Message::Command(Asked { command, reply, .. }) => {
                             reply.send(Answer::Accepted).expect("somebody waits");
                             matches!(command.ask, Ask::Drain { .. })
                         }
@@ -183,7 +184,7 @@ mod tests {
             let drain = handle.submit(command(Ask::Drain { at_once: false }));
             assert_eq!(drain, Ok(Answer::Accepted));
             drop(taken);
-            assert_eq!(handle.submit(pause()), Ok(Answer::Accepted));
+            assert_eq!(handle.submit(cancel()), Ok(Answer::Accepted));
             assert_eq!(engine.join().expect("it answers"), [true, false]);
         });
     }

@@ -1,4 +1,5 @@
-//! What reaches the engine's thread. Never: an order among those who send; what arrives first is taken first.
+//! What reaches the engine's thread. Never: an order among those who send; what arrives first is taken first, reports
+//! before what is asked.
 
 use std::sync::mpsc::SyncSender;
 
@@ -12,10 +13,19 @@ use crate::room::Place;
 /// A question about the state, answered between turns, when everything in it is durable.
 pub(crate) type Question = Box<dyn FnOnce(&State) + Send>;
 
+/// A command on its way, and where its answer goes.
+pub(crate) struct Asked {
+    pub(crate) command: Box<Command>,
+    pub(crate) reply: SyncSender<Answer>,
+    /// So many may wait; none goes with the command to end.
+    #[expect(dead_code, reason = "it is held, not read")]
+    pub(crate) place: Option<Place>,
+}
+
 /// Something for the engine's thread.
 pub(crate) enum Message {
-    /// Somebody asks, and waits. So many may: a place goes with each.
-    Command(Box<Command>, SyncSender<Answer>, Option<Place>),
+    /// Somebody asks, and waits.
+    Command(Asked),
     /// A driver reports: it is never refused.
     Report(Report),
     /// Somebody wants to know.
