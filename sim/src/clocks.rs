@@ -3,7 +3,7 @@
 use windlass_engine::clock::Shown;
 
 /// When every world begins.
-const BEGIN_MS: i64 = 1_700_000_000_000;
+pub(crate) const BEGIN_MS: i64 = 1_700_000_000_000;
 
 /// The clocks of the machine, in milliseconds.
 #[derive(Clone, Debug, Default)]

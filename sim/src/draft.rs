@@ -12,6 +12,8 @@ use windlass_core::plan::Plan;
 use windlass_core::plan::file::{self, Format, Options, Source};
 use windlass_core::plan::settings::Settings;
 
+use crate::talk::{Await, Emit};
+
 /// A run that is to be made.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -104,6 +106,15 @@ pub(crate) enum Work {
     Approval {
         show: Vec<u32>,
     },
+    Emit(Emit),
+    Wait(Await),
+}
+
+impl Work {
+    /// Whether it is done by attempts.
+    pub(crate) const fn has_attempts(&self) -> bool {
+        matches!(self, Self::Shell | Self::Argv | Self::Prompt(_))
+    }
 }
 
 /// What a task gives when it succeeds.
@@ -329,24 +340,26 @@ impl TaskDraft {
             task.insert("dir".into(), json!("attempts/{{ attempt }}"));
         }
         match &self.work {
-            Work::Shell => task.insert("run".into(), json!(format!("true {}", words.join(" ")))),
+            Work::Shell => drop(task.insert("run".into(), json!(format!("true {}", words.join(" "))))),
             Work::Argv => {
                 let argv: Vec<String> = std::iter::once("true".to_owned()).chain(words).collect();
-                task.insert("run".into(), json!(argv))
+                task.insert("run".into(), json!(argv));
             }
             Work::Prompt(agent) => {
                 task.insert("agent".into(), json!(format!("a{agent}")));
-                task.insert("prompt".into(), json!(format!("say {}", words.join(" "))))
+                task.insert("prompt".into(), json!(format!("say {}", words.join(" "))));
             }
             Work::Approval { show } => {
                 let show: Vec<String> = show.iter().copied().map(name).collect();
                 task.insert(
                     "approval".into(),
                     json!({ "text": format!("well? {}", words.join(" ")), "show": show }),
-                )
+                );
             }
-        };
-        let is_approval = matches!(self.work, Work::Approval { .. });
+            Work::Emit(emit) => emit.written(&mut task),
+            Work::Wait(wait) => wait.written(&mut task),
+        }
+        let has_attempts = self.work.has_attempts();
         if !self.needs.is_empty() {
             task.insert("needs".into(), self.needs.iter().copied().map(name).collect());
         }
@@ -368,7 +381,7 @@ impl TaskDraft {
         if self.optional {
             task.insert("optional".into(), json!(true));
         }
-        if !is_approval {
+        if has_attempts {
             task.insert("retry".into(), self.retry.written());
             if self.rerun_never {
                 task.insert("rerun".into(), json!("never"));
@@ -380,8 +393,9 @@ impl TaskDraft {
                 );
             }
         }
-        let timeout = self.timeout.written(is_approval);
-        if !timeout.is_empty() {
+        let timeout = self.timeout.written(!has_attempts);
+        let is_bound = !matches!(self.work, Work::Emit(_) | Work::Wait(Await::After(_) | Await::At(_)));
+        if !timeout.is_empty() && is_bound {
             task.insert("timeout".into(), Value::Object(timeout));
         }
         Value::Object(task)

@@ -13,6 +13,7 @@ use crate::invariants::attempts::failure;
 use crate::invariants::commands::command_of;
 use crate::oracle::{Due, End, Life, Live, OAttempt, ORun, OTask, Oracle, Question};
 use crate::process;
+use crate::talk::{self, OMessage};
 
 impl Oracle {
     /// Takes a record in, after the invariants have looked at it.
@@ -70,6 +71,8 @@ impl Oracle {
             draft,
             tasks,
             names,
+            messages: Vec::new(),
+            went_on: None,
             pauses: BTreeMap::new(),
             paused_now: false,
             outcome: None,
@@ -138,6 +141,9 @@ impl Oracle {
         let run = self.runs.get_mut(&id).expect("it was created");
         let worked = run.worked(self.worked);
         let ix = run.names[name];
+        let unties =
+            matches!(&record.event, Event::TaskDead { error, .. } if error.kind == ErrorKind::Deadlock);
+        run.went_on = unties.then(|| run.went_on.take().unwrap_or_else(|| talk::going(run)));
         if let (true, Some(attempt)) = (judges(&record.event), run.tasks[ix].attempts.last_mut()) {
             attempt.is_judged = true;
         }
@@ -191,8 +197,11 @@ impl Oracle {
                 let question = run.tasks[ix].question.as_mut();
                 question.expect("it was asked").answer = Some(*answer);
             }
+            _ if run.take_talk(ix, record, &now, worked) => {}
             other => run.tasks[ix].take(other, &now, worked),
         }
+        let task = &mut run.tasks[ix];
+        task.ended = task.end.and(task.ended.or(Some(record.seq.0)));
     }
 }
 
@@ -216,7 +225,44 @@ struct Now {
     unseen_steps: u32,
 }
 
+impl Now {
+    /// The end of a wait that begins now.
+    fn due(&self, at_ms: i64, wait_ms: u64) -> Due {
+        Due { steady_ms: at_ms - self.steps_ms, boot: self.boot + wait_ms, unseen_steps: self.unseen_steps }
+    }
+}
+
 impl ORun {
+    /// What events say of messages and of waits for them. False where one is of something else.
+    fn take_talk(&mut self, ix: usize, record: &Record, now: &Now, worked: u64) -> bool {
+        match &record.event {
+            Event::TopicEmitted { topic, data, .. } => {
+                let (seq, topic, data) = (record.seq.0, topic.clone(), data.clone());
+                let life = &mut self.tasks[ix].life;
+                (life.began, life.said) = (true, Some(data.clone()));
+                self.messages.push(OMessage { seq, topic, from: ix, data });
+            }
+            Event::WaitSatisfied { message, .. } => {
+                let said = self.messages.iter().find(|one| one.seq == message.0).map(|one| one.data.clone());
+                let task = &mut self.tasks[ix];
+                (task.life.began, task.life.listens, task.life.said, task.had) =
+                    (true, false, said, message.0);
+            }
+            Event::TaskBlocked { on: BlockedOn::Topic, .. } => {
+                let life = &mut self.tasks[ix].life;
+                (life.began, life.listens, life.asked_at) = (true, true, worked);
+            }
+            Event::TaskBlocked { on: BlockedOn::Timer, due: Some(due), .. } => {
+                let wait_ms = u64::try_from(due.ms - record.at.ms).unwrap_or(0);
+                let life = &mut self.tasks[ix].life;
+                life.began = true;
+                life.due = Some(now.due(due.ms, wait_ms));
+            }
+            _ => return false,
+        }
+        true
+    }
+
     fn wish(&mut self, task: Option<&TaskId>) {
         let meant: Vec<usize> = match task {
             None => {
@@ -320,6 +366,8 @@ impl OTask {
             attempts: Vec::new(),
             deaths_in_row: 0,
             question: None,
+            ended: None,
+            had: 0,
             life: Life::default(),
         }
     }
@@ -350,12 +398,13 @@ impl OTask {
                 self.life.charged += u32::from(crate::invariants::attempts::is_charged(error.kind));
                 self.life.once.insert(error.kind);
                 self.life.ceiling_ms = *ceiling_ms;
-                let boot = now.boot + u64::try_from(due.ms - now.record_at.ms).unwrap_or(0).min(*wait_ms);
-                let steady_ms = due.ms - now.steps_ms;
-                let due = Due { steady_ms, boot, unseen_steps: now.unseen_steps };
-                self.life.due = (*wait_ms > 0).then_some(due);
+                let wait_ms = u64::try_from(due.ms - now.record_at.ms).unwrap_or(0).min(*wait_ms);
+                self.life.due = (wait_ms > 0).then_some(now.due(due.ms, wait_ms));
             }
             Event::TimerFired { timer: TimerKind::Retry, .. } => self.life.due = None,
+            Event::TimerFired { timer: TimerKind::Moment, .. } => {
+                (self.life.due, self.life.has_fired) = (None, true);
+            }
             Event::TaskBlocked { .. } => (self.life.is_unknown, self.life.asked_at) = (true, worked),
             Event::TaskSkipped { reason, .. } => {
                 self.end = Some(if *reason == SkipReason::When { End::WhenFalse } else { End::Upstream });

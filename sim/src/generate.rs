@@ -7,7 +7,7 @@ use windlass_core::failure::ErrorKind;
 use crate::case::{Act, Aim, Case, CrashAt, Fault, Id};
 use crate::mood::{Doing, Harm, Mood};
 use crate::plans;
-use crate::random::Random;
+use crate::random::{Random, keyed};
 
 /// Up to which step people act and faults befall.
 const HORIZON: u32 = 160;
@@ -26,6 +26,9 @@ pub(crate) fn case(seed: u64) -> Case {
         ..Case::default()
     };
     case.runs = (0..runs).map(|_| plans::run(&mut random, &mood)).collect();
+    for (number, run) in case.runs.iter_mut().enumerate() {
+        plans::converse(&mut Random::new(keyed(seed, &format!("talk {number}"))), &mood, run);
+    }
     case.acts = acts(&mut random, &mood, runs);
     case.faults = faults(&mut random, &mood);
     case

@@ -33,5 +33,6 @@ mod random;
 pub mod seed;
 pub mod seeds;
 pub mod shrink;
+mod talk;
 pub mod trace;
 mod world;

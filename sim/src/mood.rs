@@ -56,6 +56,8 @@ pub(crate) struct Mood {
     pub(crate) rounds: u32,
     /// A task has replicas.
     pub(crate) replicas: u32,
+    /// Some tasks emit and others wait.
+    pub(crate) talks: u32,
     /// How many needs a task has at least, if it has any.
     pub(crate) needs: u32,
     /// Joins that are not all; as many of those are any.
@@ -87,6 +89,7 @@ const PLAIN: Mood = Mood {
     lists: 200,
     rounds: 120,
     replicas: 150,
+    talks: 500,
     needs: 0,
     joins: 400,
     spares: 400,
@@ -132,6 +135,7 @@ const DEADLY: Mood = Mood {
 
 /// People cancel and change their minds, and attempts don't listen.
 const CANCELS: Mood = Mood {
+    talks: 30,
     trouble: &[800, 950],
     stubborn: 500,
     lists: 400,
@@ -174,10 +178,11 @@ const QUESTIONS: Mood = Mood {
 
 /// Nobody knows what was done.
 const UNKNOWN: Mood = Mood {
+    talks: 30,
     trouble: &[800, 950],
     never: 900,
     replicas: 900,
-    acts: &[25, 50],
+    acts: &[50, 75],
     faults: &[3, 8, 20],
     doings: &[
         (8, Doing::Settle),
@@ -192,6 +197,7 @@ const UNKNOWN: Mood = Mood {
 
 /// Much may fail, and is tried again while others wait for room.
 const EXCUSED: Mood = Mood {
+    talks: 30,
     slots: &[1, 2],
     trouble: &[950],
     optional: 900,
@@ -207,6 +213,7 @@ const EXCUSED: Mood = Mood {
 
 /// It is paused and drained for one reason and another.
 const HALTING: Mood = Mood {
+    talks: 30,
     trouble: &[800, 950],
     stubborn: 700,
     again: 700,

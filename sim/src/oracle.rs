@@ -17,6 +17,7 @@ use windlass_core::time::Time;
 use crate::draft::{RunDraft, TaskDraft};
 use crate::family::Choice;
 use crate::invariants::joins::{self, Standing};
+use crate::talk::OMessage;
 
 /// Everything that the journal says.
 pub(crate) struct Oracle {
@@ -81,6 +82,10 @@ pub(crate) struct ORun {
     pub(crate) draft: RunDraft,
     pub(crate) tasks: Vec<OTask>,
     pub(crate) names: BTreeMap<TaskId, usize>,
+    /// What its tasks have said, in order.
+    pub(crate) messages: Vec<OMessage>,
+    /// Who went on before the knot that is being untied by the newest records.
+    pub(crate) went_on: Option<Vec<bool>>,
     /// Why nothing new starts, and whether the pause was told.
     pub(crate) pauses: BTreeMap<PauseReason, bool>,
     /// What runs is to be stopped, too.
@@ -118,6 +123,10 @@ pub(crate) struct OTask {
     pub(crate) attempts: Vec<OAttempt>,
     pub(crate) deaths_in_row: u32,
     pub(crate) question: Option<Question>,
+    /// The record by which it ended.
+    pub(crate) ended: Option<u64>,
+    /// The message that it heard last.
+    pub(crate) had: u64,
     /// Since its last requeue.
     pub(crate) life: Life,
 }
@@ -144,6 +153,12 @@ pub(crate) struct Life {
     pub(crate) ready_at: Option<u64>,
     /// The same, when it was last asked or blocked.
     pub(crate) asked_at: u64,
+    /// It is blocked on a topic.
+    pub(crate) listens: bool,
+    /// What it has emitted or heard.
+    pub(crate) said: Option<Value>,
+    /// The moment that it waited for has come.
+    pub(crate) has_fired: bool,
     /// No attempt follows: the last failure was final.
     pub(crate) gave_up: bool,
     /// Its join is met, and what it was met without is known.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use windlass_core::budget::Raise;
-use windlass_core::event::{ApprovalAnswer, Output, PauseReason, Role, Settlement};
+use windlass_core::event::{ApprovalAnswer, BlockedOn, Output, PauseReason, Role, Settlement};
 use windlass_core::id::{CommandId, Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Input, Submission};
 use windlass_core::machine::task::Phase;
@@ -215,7 +215,7 @@ impl World {
                 asks.push(Some(Ask::Resume { run: run.id, raise: enough(run) }));
                 continue;
             }
-            for task in run.tasks.iter().filter(|task| task.phase == Phase::Blocked) {
+            for task in run.tasks.iter().filter(|task| awaits_people(task)) {
                 asks.push(Some(self.answer(run, task)));
             }
         }
@@ -252,7 +252,12 @@ fn approve(run: RunId, task: &Task, approval: String, yes: bool) -> Ask {
 }
 
 fn is_unknown(_: &Run, task: &Task) -> bool {
-    task.phase == Phase::Blocked && task.approval_open().is_none()
+    awaits_people(task) && task.approval_open().is_none()
+}
+
+fn awaits_people(task: &Task) -> bool {
+    let waits = matches!(task.blocked, Some(BlockedOn::Topic | BlockedOn::Timer));
+    task.phase == Phase::Blocked && !waits
 }
 
 /// The task that is meant.

@@ -10,6 +10,7 @@ use crate::family::gives_one;
 use crate::generate::FAILURES;
 use crate::mood::Mood;
 use crate::random::Random;
+use crate::talk::{Await, Emit, Heeds, Listen};
 
 /// A run's plan.
 pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
@@ -85,6 +86,78 @@ fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskD
     task
 }
 
+/// Lets some tasks emit and others wait: those whose value no other task names. Drawn from numbers of its own, so that
+/// what else a seed brings is as it is without.
+pub(crate) fn converse(random: &mut Random, mood: &Mood, draft: &mut RunDraft) {
+    if !random.chance(mood.talks) {
+        return;
+    }
+    let mut named = Vec::new();
+    for task in &draft.tasks {
+        named.extend(
+            task.refs.iter().filter(|name| !matches!(name, Ref::State(_))).filter_map(|name| name.task()),
+        );
+        task.when.iter().for_each(|when| when.names(&mut named));
+        named.extend(task.each.iter().filter_map(|each| match each.from {
+            From::Items(task) | From::Whole(task) => Some(task),
+            From::Literal(_) => None,
+        }));
+    }
+    let timers = random.below(300);
+    for task in draft.tasks.iter_mut().filter(|task| !named.contains(&task.label)) {
+        if random.chance(600) {
+            talk(random, task, timers);
+        }
+    }
+    if random.chance(650) {
+        entangle(random, draft);
+    }
+}
+
+/// Lets those who emit need somebody who waits for that.
+fn entangle(random: &mut Random, draft: &mut RunDraft) {
+    let waits: Vec<(u32, u32)> =
+        draft.tasks.iter().filter_map(|task| Some((task.label, crate::talk::listens(task)?.topic))).collect();
+    if waits.is_empty() {
+        return;
+    }
+    let (waiter, topic) = random.pick(&waits);
+    for task in draft.tasks.iter_mut().filter(|task| task.label > waiter && !task.needs.contains(&waiter)) {
+        if matches!(task.work, Work::Emit(emit) if emit.topic == topic) {
+            task.needs.push(waiter);
+        }
+    }
+}
+
+fn talk(random: &mut Random, task: &mut TaskDraft, timers: u32) {
+    let has_index = task.each.is_some() || task.rounds.is_some();
+    let topic = random.below(2);
+    task.work = if random.chance(timers) {
+        Work::Wait(match random.below(3) {
+            0 => Await::At(random.pick(&[-3_600_000, 500, 60_000, 7_200_000])),
+            _ => Await::After(random.pick(&[0, 50, 5000, 3_600_000])),
+        })
+    } else if random.chance(500) {
+        let says = (!has_index || random.chance(500)).then(|| random.below(4));
+        Work::Emit(Emit { topic, says })
+    } else {
+        let heeds = match random.below(8) {
+            0..=2 => Heeds::More(random.below(4)),
+            3 if has_index => Heeds::Index,
+            4 if random.chance(300) => Heeds::Untold,
+            _ => Heeds::All,
+        };
+        let since = task.needs.first().copied().filter(|_| random.chance(300));
+        Work::Wait(Await::Topic(Listen { topic, heeds, since, external: random.chance(100) }))
+    };
+    task.shape = Shape::Null;
+    task.refs.clear();
+    (task.replicas, task.priority) = (None, 0);
+    task.rounds =
+        task.rounds.map(|(until, most)| (if until == Until::Ok { Until::Never } else { until }, most));
+    (task.in_env, task.in_folder, task.rerun_never, task.schema) = (false, false, false, false);
+}
+
 /// Rounds and replicas. With a list both would make the tree a level deeper than it may be.
 fn children(random: &mut Random, mood: &Mood, task: &mut TaskDraft) {
     if random.chance(mood.rounds) {
@@ -124,7 +197,7 @@ fn needed(task: &TaskDraft, draft: &RunDraft, shapes: &[Shape]) -> Vec<u32> {
     let fits = |need: &&TaskDraft| {
         task.needs.contains(&need.label)
             && gives_one(need)
-            && !matches!(need.work, Work::Approval { .. })
+            && need.work.has_attempts()
             && shapes.contains(&need.shape)
     };
     draft.tasks.iter().filter(fits).map(|need| need.label).collect()

@@ -75,6 +75,9 @@ impl Planted {
             Bug::PausedGoesOn               => &["5.3 pause"],
             Bug::RestGoesOn                 => &["5.1 rest"],
             Bug::RestFails                  => &["7 dependencies", "18 final is final"],
+            Bug::LostWakeUp                 => &["22 topics"],
+            Bug::HeardTwice                 => &["22 topics"],
+            Bug::KnotsStay                  => &["14 wake"],
             Bug::RepeatedCommand            => &["3.1 once"],
         }
     }

@@ -3,6 +3,7 @@
 use crate::case::{Act, Behaviour, Case};
 use crate::draft::{From, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft, Until};
 use crate::seed::{self, Ending, Told};
+use crate::talk::{Await, Heeds};
 use crate::trace::Trace;
 
 /// How many worlds may be tried.
@@ -187,7 +188,7 @@ impl Shrinking {
     }
 }
 
-const SIMPLER: [fn(&mut TaskDraft); 22] = [
+const SIMPLER: [fn(&mut TaskDraft); 23] = [
     |task| task.priority = 0,
     |task| task.cancel_rest = false,
     |task| task.in_env = false,
@@ -210,7 +211,15 @@ const SIMPLER: [fn(&mut TaskDraft); 22] = [
     |task| task.retry.jitter = false,
     |task| task.retry.non_retryable.clear(),
     |task| task.work = crate::draft::Work::Shell,
+    |task| simpler_wait(task),
 ];
+
+/// A wait for any message.
+fn simpler_wait(task: &mut TaskDraft) {
+    if let crate::draft::Work::Wait(Await::Topic(listen)) = &mut task.work {
+        (listen.heeds, listen.since, listen.external) = (Heeds::All, None, false);
+    }
+}
 
 /// Takes a task out of a plan, and every mention of it.
 fn leave_out(run: &mut RunDraft, at: usize) {
@@ -218,6 +227,9 @@ fn leave_out(run: &mut RunDraft, at: usize) {
     for task in &mut run.tasks {
         task.needs.retain(|need| *need != gone);
         task.refs.retain(|name| name.task() != Some(gone));
+        if let crate::draft::Work::Wait(Await::Topic(listen)) = &mut task.work {
+            listen.since = listen.since.filter(|since| task.needs.contains(since));
+        }
         let most = u32::try_from(task.needs.len()).expect("few");
         task.join = task.join.min(most);
         let mut names = Vec::new();

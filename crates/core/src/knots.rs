@@ -11,6 +11,7 @@ use crate::failure::{ErrorKind, Failure};
 use crate::judge;
 use crate::machine::task::Phase;
 use crate::plan::{Join, Select};
+use crate::planted::{Bug, is_planted};
 use crate::policy::select::Standing;
 use crate::state::{Look, Run, State, Task, TaskIx};
 use crate::transition::Fresh;
@@ -72,7 +73,7 @@ pub(crate) fn look_at_task(state: &State, run: &Run, ix: TaskIx, fresh: &mut Fre
 
 fn untie(state: &State, run: &Run, ix: TaskIx, fresh: &mut Fresh) -> Vec<Event> {
     let web = Web::of(run, Strand::Task(ix));
-    if web.goes(Strand::Task(ix)) {
+    if web.goes(Strand::Task(ix)) || is_planted(Bug::KnotsStay) {
         return Vec::new();
     }
     let knot = web.knot(Strand::Task(ix));

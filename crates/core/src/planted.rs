@@ -91,6 +91,12 @@ bugs! {
     RestGoesOn = "the-rest-goes-on",
     /// What was cancelled since it was not needed any more counts as failed.
     RestFails = "the-rest-fails",
+    /// A message is not looked at by those who wait for it already.
+    LostWakeUp = "lost-wake-up-on-a-topic",
+    /// A waiter hears what it has heard before.
+    HeardTwice = "a-message-heard-twice",
+    /// What nobody can wake any more goes on waiting.
+    KnotsStay = "the-last-who-could-emit-leaves-a-waiter",
     /// A command is carried out whenever it comes.
     RepeatedCommand = "repeated-command-carried-out",
 }

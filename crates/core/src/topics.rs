@@ -10,6 +10,7 @@ use crate::event::{Event, Record};
 use crate::id::{RunId, Seq};
 use crate::machine::task::Phase;
 use crate::plan::{Plan, WaitFor, Work};
+use crate::planted::{Bug, is_planted};
 use crate::state::{Look, Run, TaskIx};
 use crate::transition::Fresh;
 use crate::tree::Form;
@@ -213,7 +214,8 @@ impl Run {
             Some(place) => self.topics.ends.get(&self.beside(task, *place)).copied().flatten()?,
             None => Seq(0),
         };
-        let taken = |ix: TaskIx| self.topics.taken.get(&ix).copied().unwrap_or_default();
+        let had = |ix: &TaskIx| self.topics.taken.get(ix).filter(|_| !is_planted(Bug::HeardTwice));
+        let taken = |ix: TaskIx| had(&ix).copied().unwrap_or_default();
         // The rounds of a task are one waiter: each goes on behind what the one before took.
         let before = spec.repeat.as_ref().and_then(|_| self.round_before(task));
         let before = before.map(|round| taken(self.names[&round.id])).unwrap_or_default();

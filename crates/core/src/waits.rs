@@ -8,6 +8,7 @@ use crate::failure::{ErrorKind, Failure};
 use crate::judge;
 use crate::machine::task::Phase;
 use crate::plan::{WaitFor, Work};
+use crate::planted::{Bug, is_planted};
 use crate::render::View;
 use crate::size;
 use crate::state::{Run, State, Task, TaskIx};
@@ -76,7 +77,7 @@ pub(crate) fn look(state: &State, run: &Run, ix: TaskIx) -> Vec<Event> {
 
 /// A look of a task that is blocked on its topic, at one message.
 pub(crate) fn look_at(state: &State, run: &Run, ix: TaskIx, message: usize) -> Vec<Event> {
-    if !hears(state, run, ix) {
+    if !hears(state, run, ix) || is_planted(Bug::LostWakeUp) {
         return Vec::new();
     }
     let message = run.messages(ix).get(message);

@@ -17,6 +17,8 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         Event::AttemptStarted { .. }
         | Event::TaskExpanded { .. }
         | Event::ApprovalRequested { .. }
+        | Event::TopicEmitted { .. }
+        | Event::WaitSatisfied { .. }
         | Event::RetryScheduled { .. }
         | Event::TaskBlocked { .. }
         | Event::TaskDead { .. }

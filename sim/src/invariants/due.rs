@@ -8,7 +8,9 @@ use windlass_core::state::State;
 use windlass_core::time::Span;
 
 use crate::broken::{Verdict, demand};
+use crate::draft::Work;
 use crate::oracle::Oracle;
+use crate::talk::Await;
 
 const NAME: &str = "6 not before due";
 /// How long before its turn letters may have been received, by which due times and bounds count.
@@ -39,7 +41,13 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
             let (_, _, task) = oracle.at(&record.event).expect("it was created");
             demand(task.life.due.is_none(), NAME, || format!("{} starts while it waits", task.id))
         }
-        Event::TimerFired { timer: TimerKind::Retry, .. } => {
+        Event::TimerFired { timer: TimerKind::Moment, .. } if is_date(oracle, &record.event) => {
+            let (_, run, task) = oracle.at(&record.event).expect("it was created");
+            let Work::Wait(Await::At(offset_ms)) = run.draft(task).work else { return Ok(()) };
+            let date = crate::talk::date(offset_ms);
+            demand(record.at >= date, NAME, || format!("{} waits until {date}, it is {}", task.id, record.at))
+        }
+        Event::TimerFired { timer: TimerKind::Retry | TimerKind::Moment, .. } => {
             let (_, _, task) = oracle.at(&record.event).expect("it was created");
             let Some(due) = task.life.due else {
                 return demand(false, NAME, || format!("{} did not wait", task.id));
@@ -59,20 +67,25 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     }
 }
 
+fn is_date(oracle: &Oracle, event: &Event) -> bool {
+    oracle.at(event).is_some_and(|(_, run, task)| matches!(run.draft(task).work, Work::Wait(Await::At(_))))
+}
+
 fn fired(oracle: &Oracle, event: &Event, timer: TimerKind) -> Verdict {
     let (_, run, task) = oracle.at(event).expect("it was created");
     let timeout = &run.spec(task).timeout;
     let worked = run.worked(oracle.worked);
     let (since, bound) = match timer {
-        TimerKind::Retry => return Ok(()),
+        TimerKind::Retry | TimerKind::Moment => return Ok(()),
         TimerKind::ScheduleToStart => (task.life.ready_at, timeout.schedule_to_start),
         TimerKind::ScheduleToClose => (task.life.ready_at, timeout.schedule_to_close),
         TimerKind::Answer if crate::meaning::asks(run.draft(task)) => {
             (Some(task.life.asked_at), Some(timeout.schedule_to_close.unwrap_or(ANSWER_BOUND)))
         }
         TimerKind::Answer => (Some(task.life.asked_at), Some(ANSWER_BOUND)),
-        // No draft waits for messages.
-        TimerKind::Wait | TimerKind::Moment => (None, None),
+        TimerKind::Wait => {
+            (Some(task.life.asked_at).filter(|_| task.life.listens), timeout.schedule_to_close)
+        }
     };
     let Some(bound) = bound else { return demand(false, NAME, || format!("{} has no {timer:?}", task.id)) };
     let earliest = since.unwrap_or_default() + bound.ms;

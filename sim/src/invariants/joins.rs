@@ -1,7 +1,7 @@
 //! 7, dependencies: at a start its join holds and its condition is true; a task is skipped for upstream exactly when its
 //! join had become impossible, at once and transitively. Never: a call into the core's own join.
 
-use windlass_core::event::{Event, Record, SkipReason};
+use windlass_core::event::{BlockedOn, Event, Record, SkipReason};
 use windlass_core::failure::ErrorKind;
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::Join;
@@ -12,6 +12,7 @@ use crate::draft::TaskDraft;
 use crate::family::{self, After, Form};
 use crate::meaning::{self, Failed, Items};
 use crate::oracle::{End, ORun, OTask, Oracle};
+use crate::talk::{self, Heard};
 
 const NAME: &str = "7 dependencies";
 
@@ -70,7 +71,11 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     let Some((_, run, task)) = oracle.at(&record.event) else { return Ok(()) };
     match &record.event {
         Event::AttemptStarted { .. } => start(run, task, true),
-        Event::TaskExpanded { .. } | Event::ApprovalRequested { .. } => start(run, task, false),
+        Event::TaskExpanded { .. }
+        | Event::ApprovalRequested { .. }
+        | Event::TopicEmitted { .. }
+        | Event::WaitSatisfied { .. }
+        | Event::TaskBlocked { on: BlockedOn::Topic | BlockedOn::Timer, .. } => start(run, task, false),
         Event::TaskSkipped { reason, cause, .. } => {
             let standing = standing(run, task);
             let (id, draft) = (&task.id, run.draft(task));
@@ -127,13 +132,20 @@ fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
                 && draft.each.as_ref().is_some_and(|each| meaning::items(run, &each.from) == Items::Failed);
             let texts = !is_parent && meaning::renders(run, task).is_err();
             let rounds = form == Form::Rounds && family::after_round(run, task) == After::NoCondition;
-            condition || list || texts || rounds
+            let untold = matches!(talk::heard(run, run.names[id]), Heard::Untold);
+            condition || list || texts || rounds || untold
         }
         ErrorKind::InvalidOutput => is_parent,
         ErrorKind::Children => is_parent && task.is_expanded,
-        ErrorKind::Denied | ErrorKind::Expired => meaning::asks(draft),
+        ErrorKind::Denied => meaning::asks(draft),
+        ErrorKind::Expired => meaning::asks(draft) || task.life.listens,
         ErrorKind::Timeout => true,
-        // A valid plan never comes to a deadlock.
+        // Whether nobody can wake it is for `topics.rs` to say. What its join has ruled out is skipped instead, but for
+        // what was in a knot with the one that has just ended.
+        ErrorKind::Deadlock => {
+            let may_be_met = || standing(run, task) == Standing::Open;
+            task.life.listens || run.went_on.is_some() || may_be_met()
+        }
         _ => false,
     };
     demand(foreseen, NAME, || format!("{id} is dead of {kind} without an attempt"))

@@ -19,6 +19,7 @@ pub(crate) mod limits;
 pub(crate) mod order;
 pub(crate) mod pause;
 pub(crate) mod rest;
+pub(crate) mod topics;
 pub(crate) mod usage;
 pub(crate) mod wake;
 pub(crate) mod winner;
@@ -30,7 +31,7 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 18] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 19] = [
     order::of_record,
     commands::of_record,
     winner::of_record,
@@ -49,6 +50,7 @@ const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 18] = [
     approval::of_record,
     caps::of_record,
     children::of_record,
+    topics::of_record,
 ];
 
 pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Verdict {
@@ -62,5 +64,6 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     budget::at_rest(oracle, state)?;
     rest::at_rest(oracle)?;
     children::at_rest(oracle)?;
+    topics::at_rest(oracle)?;
     wake::at_rest(oracle, state)
 }

@@ -3,6 +3,7 @@
 
 use windlass_core::machine::task::Phase;
 use windlass_core::state::State;
+use windlass_core::time::Time;
 
 use crate::broken::{Verdict, demand};
 use crate::oracle::{ORun, OTask, Oracle};
@@ -22,9 +23,18 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
             let seen = &of.tasks[ix];
             let wakes = match seen.phase {
                 Phase::Waiting => run.spec(task).needs.iter().any(|need| run.tasks[*need].end.is_none()),
+                Phase::Ready if active && !run.draft(task).work.has_attempts() => false,
                 Phase::Ready => !active || waits_for_room(oracle, *id, run, task),
                 Phase::Running | Phase::Stopping => task.newest().is_some_and(|attempt| !attempt.is_reaped),
                 Phase::Gating => task.awaits_settling(),
+                Phase::Blocked if active && task.life.due.is_some() => {
+                    let due =
+                        seen.wait.date.or_else(|| Some(Time::from_ms(seen.wait.retry? + oracle.steps_ms)));
+                    demand(due.is_some_and(|due| due > oracle.now), NAME, || {
+                        format!("{} waits until {due:?}, and goes on waiting", task.id)
+                    })?;
+                    state.next_due() <= due
+                }
                 Phase::BackingOff if active => {
                     let due = seen.wait.retry.filter(|due| of.retries.iter().any(|(at, _)| at == due));
                     let passed = oracle.now.ms - oracle.steps_ms;
@@ -41,7 +51,10 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                     let is_open =
                         |ix: &usize| run.tasks[*ix].end.is_none() && run.tasks[*ix].passed.is_none();
                     let waits = task.passed.is_some() && others().any(is_open);
+                    // Who can still wake what waits for a message is for `topics.rs` to say.
                     waits
+                        || task.life.listens
+                        || task.life.due.is_some()
                         || task.life.is_unknown
                         || task.question.as_ref().is_some_and(|asked| asked.answer.is_none())
                 }

@@ -17,7 +17,7 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     demand(task.end.is_none() && !task.life.accepted, NAME, || format!("{id} is accepted a second time"))?;
     let Some(fence) = fence else {
         let by_a_person = task.life.settled_as == Some(Settlement::Done);
-        let is_own = crate::meaning::asks(run.draft(task)) || family::form(run, task) != Form::Work;
+        let is_own = !run.draft(task).work.has_attempts() || family::form(run, task) != Form::Work;
         return demand(by_a_person || is_own, NAME, || format!("{id} is accepted without a fence"));
     };
     let newest = task.newest();

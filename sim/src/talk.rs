@@ -1,0 +1,224 @@
+//! Tasks that emit and tasks that wait: as they are drafted and written, and what their messages come to by the draft
+//! and the journal. Never: a call into the core's topics or its knots.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use windlass_core::time::Time;
+
+use crate::clocks::BEGIN_MS;
+use crate::draft::{self, TaskDraft, Work};
+use crate::family::{self, Form};
+use crate::invariants::joins::{self, Standing};
+use crate::oracle::{ORun, OTask};
+
+/// What a task says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Emit {
+    pub(crate) topic: u32,
+    /// A number; none is that of the child.
+    pub(crate) says: Option<u32>,
+}
+
+/// What a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Await {
+    Topic(Listen),
+    /// So many milliseconds.
+    After(u64),
+    /// So many milliseconds after the world began.
+    At(i64),
+}
+
+/// A wait for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listen {
+    pub(crate) topic: u32,
+    pub(crate) heeds: Heeds,
+    /// The task after whose success messages count.
+    pub(crate) since: Option<u32>,
+    pub(crate) external: bool,
+}
+
+/// Which messages count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Heeds {
+    All,
+    More(u32),
+    /// The number of the child.
+    Index,
+    /// Nobody can tell.
+    Untold,
+}
+
+/// A message that was emitted.
+#[derive(Clone, Debug)]
+pub(crate) struct OMessage {
+    pub(crate) seq: u64,
+    pub(crate) topic: String,
+    pub(crate) from: usize,
+    pub(crate) data: Value,
+}
+
+/// What a waiter hears.
+#[derive(Clone, Debug)]
+pub(crate) enum Heard<'r> {
+    Nothing,
+    This(&'r OMessage),
+    /// Whether it counts can't be told.
+    Untold,
+}
+
+/// The name of a topic.
+pub(crate) fn topic(number: u32) -> String {
+    format!("c{number}")
+}
+
+/// When a wait for a date ends.
+pub(crate) fn date(offset_ms: i64) -> Time {
+    Time::from_ms(BEGIN_MS + offset_ms)
+}
+
+impl Emit {
+    pub(crate) fn written(self, task: &mut Map<String, Value>) {
+        let data = self.says.map_or_else(|| json!("{{ index }}"), |number| json!(number));
+        task.insert("emit".into(), json!({ "topic": topic(self.topic), "data": data }));
+    }
+}
+
+impl Await {
+    pub(crate) fn written(self, task: &mut Map<String, Value>) {
+        let wait = match self {
+            Self::Topic(listen) => listen.written(),
+            Self::After(ms) => json!({ "after": format!("{ms}ms") }),
+            Self::At(offset_ms) => json!({ "at": date(offset_ms).to_string() }),
+        };
+        task.insert("wait_for".into(), wait);
+    }
+}
+
+impl Listen {
+    fn written(self) -> Value {
+        let mut wait = json!({ "topic": topic(self.topic), "external": self.external });
+        if let Some(since) = self.since {
+            wait["since"] = json!(draft::name(since));
+        }
+        match self.heeds {
+            Heeds::All => {}
+            Heeds::More(number) => wait["match"] = json!(format!("{{{{ data > {number} }}}}")),
+            Heeds::Index => wait["match"] = json!("{{ data == index }}"),
+            Heeds::Untold => wait["match"] = json!("{{ data.ok }}"),
+        }
+        wait
+    }
+}
+
+/// What a task listens to, if it waits for a message.
+pub(crate) fn listens(draft: &TaskDraft) -> Option<Listen> {
+    match draft.work {
+        Work::Wait(Await::Topic(listen)) => Some(listen),
+        _ => None,
+    }
+}
+
+/// The number of a child.
+pub(crate) fn index(run: &ORun, ix: usize) -> Option<usize> {
+    let parent = &run.tasks[run.tasks[ix].parent?];
+    parent.children.iter().position(|child| *child == ix)
+}
+
+/// The first message that a waiter has not had and that counts for it.
+pub(crate) fn heard(run: &ORun, ix: usize) -> Heard<'_> {
+    let task = &run.tasks[ix];
+    let Some(listen) = listens(run.draft(task)) else { return Heard::Nothing };
+    let since = match listen.since {
+        None => 0,
+        Some(label) => match run.labelled(label).and_then(|since| since.ended) {
+            Some(ended) => ended,
+            None => return Heard::Nothing,
+        },
+    };
+    // Rounds of a task have had what the round before had.
+    let around = task.parent.map(|parent| &run.tasks[parent]);
+    let rounds = around.filter(|parent| family::form(run, parent) == Form::Rounds);
+    let before = rounds.and_then(|parent| {
+        let place = parent.children.iter().position(|child| *child == ix)?;
+        Some(run.tasks[parent.children[place.checked_sub(1)?]].had)
+    });
+    let from = since.max(task.had).max(before.unwrap_or_default());
+    let name = topic(listen.topic);
+    for message in run.messages.iter().filter(|message| message.topic == name && message.seq > from) {
+        let counts = match (listen.heeds, message.data.as_u64()) {
+            (Heeds::All, _) => true,
+            (Heeds::More(least), Some(number)) => number > u64::from(least),
+            (Heeds::Index, number) => number == index(run, ix).map(|index| index as u64),
+            (Heeds::Untold | Heeds::More(_), _) => return Heard::Untold,
+        };
+        if counts {
+            return Heard::This(message);
+        }
+    }
+    Heard::Nothing
+}
+
+/// The tasks that go on by themselves or through others that do: the least set of which that can be said.
+pub(crate) fn going(run: &ORun) -> Vec<bool> {
+    let mut going = vec![false; run.tasks.len()];
+    loop {
+        let more: Vec<usize> = (0..run.tasks.len())
+            .filter(|ix| !going[*ix] && run.tasks[*ix].end.is_none() && goes(run, *ix, &going))
+            .collect();
+        if more.is_empty() {
+            return going;
+        }
+        for ix in more {
+            going[ix] = true;
+        }
+    }
+}
+
+fn goes(run: &ORun, ix: usize, going: &[bool]) -> bool {
+    let task = &run.tasks[ix];
+    if task.is_expanded {
+        let open = || task.children.iter().filter(|child| run.tasks[**child].end.is_none());
+        let one = family::form(run, task) == Form::Replicas
+            && task.choice.is_none()
+            && task.children.iter().all(|child| family::chooser(run, &run.tasks[*child]).is_some());
+        return if one { open().any(|child| going[*child]) } else { open().all(|child| going[*child]) };
+    }
+    if task.life.listens {
+        let listen = listens(run.draft(task)).expect("it waits for a message");
+        let emits = |other: &usize| going[*other] && may_emit(run, &run.tasks[*other], listen.topic);
+        return listen.external || (0..run.tasks.len()).any(|other| emits(&other));
+    }
+    if task.life.began || task.parent.is_some() {
+        return true;
+    }
+    match joins::standing(run, task) {
+        Standing::Met => true,
+        Standing::AllSkipped | Standing::Impossible => false,
+        Standing::Open => {
+            let spec = run.spec(task);
+            let goes = |need: &&usize| going[**need] || run.tasks[**need].end.is_some();
+            match spec.join {
+                windlass_core::plan::Join::All => spec.needs.iter().all(|need| goes(&need)),
+                windlass_core::plan::Join::AtLeast(enough) => {
+                    let succeeds = |need: &&usize| {
+                        going[**need] || run.tasks[**need].end == Some(crate::oracle::End::Succeeded)
+                    };
+                    spec.needs.iter().filter(succeeds).count() >= usize::try_from(enough).expect("few")
+                }
+            }
+        }
+    }
+}
+
+/// Whether an unfinished task can say something on a topic, by itself or through children that it does not have yet.
+fn may_emit(run: &ORun, task: &OTask, topic: u32) -> bool {
+    let draft = run.draft(task);
+    if !matches!(draft.work, Work::Emit(emit) if emit.topic == topic) {
+        return false;
+    }
+    let behind = task.children.len() - task.earlier_children;
+    let most = draft.rounds.map_or(0, |(_, most)| usize::try_from(most).expect("few"));
+    !task.is_expanded || (family::form(run, task) == Form::Rounds && behind < most)
+}
