@@ -98,7 +98,7 @@ impl Shrinking {
         let submits = self.case.acts.iter().position(|(_, act)| matches!(act, Act::Submit)).unwrap_or(0);
         let alone = self.attempt(|case| {
             moved(case);
-            case.acts = vec![case.acts.swap_remove(submits)];
+            case.acts = case.acts.get(submits).cloned().into_iter().collect();
         });
         if !alone {
             self.attempt(moved);
@@ -181,6 +181,7 @@ impl Shrinking {
             self.attempt(|case| case.runs[run].agents.truncate(1));
             self.attempt(|case| case.runs[run].agents.clear());
         }
+        self.attempt(|case| case.quotas = 0);
         self.attempt(|case| case.short_turns = false);
         for slots in [8, 1, 2] {
             self.attempt(|case| case.slots = slots);
