@@ -28,10 +28,18 @@ pub struct Case {
     pub(crate) trouble: u32,
     /// How many of those, in a thousand, ignore the polite stop whatever else they do.
     pub(crate) stubborn: u32,
+    /// How many attempts in a thousand meet a quota.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(crate) quotas: u32,
     /// Whether turns are cut short, so that what follows from their state comes in later ones.
     pub(crate) short_turns: bool,
     /// How attempts behave, by their keys: over what `trouble` would draw.
     pub(crate) behaviours: BTreeMap<String, Behaviour>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Something that a person does.

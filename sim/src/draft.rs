@@ -20,8 +20,7 @@ use crate::talk::{Await, Emit};
 pub(crate) struct RunDraft {
     /// Its tasks; needs point to smaller labels.
     pub(crate) tasks: Vec<TaskDraft>,
-    /// The limit of each agent.
-    pub(crate) agents: Vec<Option<u32>>,
+    pub(crate) agents: Vec<AgentDraft>,
     pub(crate) concurrency: Option<u32>,
     /// How many charged attempts it may have in all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +37,42 @@ pub(crate) struct RunDraft {
     pub(crate) flag: bool,
     /// Whether the file lists its tasks from the last to the first.
     pub(crate) reversed: bool,
+}
+
+/// An agent of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct AgentDraft {
+    /// How many of its attempts may be in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) most: Option<u32>,
+    /// How many may start, in a minute or else a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rate: Option<(u32, bool)>,
+    /// 0 is the weight that is not written.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) weight: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fallback: Vec<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<u32>,
+}
+
+/// Who works on a prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Who {
+    One(u32),
+    Several(Vec<u32>, Share),
+    /// An expression names one after the other, an attempt each.
+    InTurn(Vec<u32>),
+}
+
+/// How one of several agents is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Share {
+    Turns,
+    Load,
+    Weight,
 }
 
 /// A task of it.
@@ -102,7 +137,7 @@ pub(crate) enum Work {
     #[default]
     Shell,
     Argv,
-    Prompt(u32),
+    Prompt(Who),
     Approval {
         show: Vec<u32>,
     },
@@ -345,8 +380,8 @@ impl TaskDraft {
                 let argv: Vec<String> = std::iter::once("true".to_owned()).chain(words).collect();
                 task.insert("run".into(), json!(argv));
             }
-            Work::Prompt(agent) => {
-                task.insert("agent".into(), json!(format!("a{agent}")));
+            Work::Prompt(who) => {
+                who.write(&mut task);
                 task.insert("prompt".into(), json!(format!("say {}", words.join(" "))));
             }
             Work::Approval { show } => {
@@ -435,6 +470,54 @@ impl TaskDraft {
     }
 }
 
+impl Who {
+    fn write(&self, task: &mut Map<String, Value>) {
+        let names = |agents: &[u32]| agents.iter().map(|agent| format!("a{agent}")).collect::<Vec<_>>();
+        let agent = match self {
+            Self::One(agent) => json!(format!("a{agent}")),
+            Self::Several(agents, share) => {
+                let balance = match share {
+                    Share::Turns => "round_robin",
+                    Share::Load => "least_loaded",
+                    Share::Weight => "weighted",
+                };
+                task.insert("balance".into(), json!(balance));
+                json!(names(agents))
+            }
+            Self::InTurn(agents) => {
+                let list = json!(names(agents)).to_string().replace('"', "'");
+                json!(format!("{{{{ {list}[(attempt - 1) % {}] }}}}", agents.len()))
+            }
+        };
+        task.insert("agent".into(), agent);
+    }
+}
+
+impl AgentDraft {
+    fn written(&self) -> Value {
+        let mut agent = json!({ "adapter": "scripted" });
+        let fields = [
+            ("concurrency", self.most.map(|most| json!(most))),
+            ("weight", (self.weight > 0).then(|| json!(self.weight))),
+            ("account", self.account.map(|account| json!(format!("x{account}")))),
+            (
+                "rate",
+                self.rate
+                    .map(|(starts, minute)| json!(format!("{starts}/{}", if minute { "min" } else { "s" }))),
+            ),
+        ];
+        for (key, value) in fields {
+            if let Some(value) = value {
+                agent[key] = value;
+            }
+        }
+        if !self.fallback.is_empty() {
+            agent["fallback"] = self.fallback.iter().map(|other| format!("a{other}")).collect();
+        }
+        agent
+    }
+}
+
 impl RetryDraft {
     fn written(&self) -> Value {
         let coefficient: Value = serde_json::from_str(&format!(
@@ -477,13 +560,8 @@ impl RunDraft {
         if self.reversed {
             tasks.reverse();
         }
-        let agents = self.agents.iter().enumerate().map(|(number, most)| {
-            let mut agent = json!({ "adapter": "scripted" });
-            if let Some(most) = most {
-                agent["concurrency"] = json!(most);
-            }
-            (format!("a{number}"), agent)
-        });
+        let agents =
+            self.agents.iter().enumerate().map(|(number, agent)| (format!("a{number}"), agent.written()));
         let inputs = json!({ "flag": { "type": "boolean", "default": self.flag } });
         let mut plan = json!({ "version": 1, "goal": "be tried", "inputs": inputs });
         plan["agents"] = Value::Object(agents.collect());

@@ -59,9 +59,12 @@ impl World {
     /// How an attempt goes. What is drawn is kept, so that a failure can be made smaller.
     pub(crate) fn behaviour(&mut self, key: &AttemptKey) -> crate::case::Behaviour {
         let name = key.to_string();
-        let (seed, trouble, stubborn) = (self.case.seed, self.case.trouble, self.case.stubborn);
-        let drawn = || process::behaviour(seed, key, trouble, stubborn);
-        self.case.behaviours.entry(name).or_insert_with(drawn).clone()
+        if let Some(known) = self.case.behaviours.get(&name) {
+            return known.clone();
+        }
+        let drawn = process::behaviour(&self.case, key);
+        self.case.behaviours.insert(name, drawn.clone());
+        drawn
     }
 
     fn spawn(&mut self, assignment: Box<Assignment>) -> Verdict {

@@ -180,7 +180,7 @@ impl World {
 
     fn set_wake(&mut self, more: bool) {
         let engine = self.engine.as_mut().expect("it has just turned");
-        let due = engine.core.state().next_due();
+        let due = engine.core.next_due();
         let now = engine.clock.now(self.clocks.shown());
         let awake = self.clocks.awake;
         engine.wakes_at = if more { Some(awake) } else { due.map(|due| awake + due.since(now).ms) };

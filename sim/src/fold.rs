@@ -8,7 +8,9 @@ use windlass_core::failure::ErrorKind;
 use windlass_core::id::{AttemptKey, Epoch, Fence, RunId, TaskId};
 use windlass_core::time::Time;
 
+use crate::accounts;
 use crate::family::{self, Choice, Form};
+use crate::invariants::accounts::number;
 use crate::invariants::attempts::failure;
 use crate::invariants::commands::command_of;
 use crate::oracle::{Due, End, Life, Live, OAttempt, ORun, OTask, Oracle, Question};
@@ -36,6 +38,10 @@ impl Oracle {
                 self.runs.values_mut().for_each(|run| run.stand(now));
             }
             Event::ClockJumped { by_ms, .. } => self.steps_ms += by_ms,
+            Event::BreakerChanged { account, .. } | Event::ConcurrencyChanged { account, .. } => {
+                let known = self.accounts.get_mut(&*account.0).expect("it was called");
+                known.take(&record.event, record.seq, self.steps_ms);
+            }
             Event::RunCreated { run, .. } => {
                 self.create(*run);
                 self.note(*run);
@@ -83,6 +89,7 @@ impl Oracle {
             worked: 0,
             stops: 0,
             works_since,
+            last_turns: BTreeMap::new(),
         };
         self.runs.insert(id, run);
     }
@@ -148,9 +155,11 @@ impl Oracle {
             attempt.is_judged = true;
         }
         match &record.event {
-            Event::AttemptStarted { alone, .. } => {
+            Event::AttemptStarted { alone, agent, .. } => {
                 self.live.insert(fence, Live { run: id, task: ix, alone: *alone });
-                run.tasks[ix].attempts.push(OAttempt::new(fence, epoch, record.at));
+                let agent = agent.as_ref().map(number);
+                accounts::call(&mut self.accounts, (run, ix), agent, (fence, record.at.ms - now.steps_ms));
+                run.tasks[ix].attempts.push(OAttempt { agent, ..OAttempt::new(fence, epoch, record.at) });
                 let life = &mut run.tasks[ix].life;
                 (life.began, life.ready_at) = (true, life.ready_at.or(Some(worked)));
             }
@@ -158,6 +167,7 @@ impl Oracle {
                 let attempt = run.tasks[ix].attempts.last_mut().expect("it was started");
                 (attempt.is_reaped, attempt.ended_steady_ms) = (true, record.at.ms - now.steps_ms);
                 self.live.remove(&attempt.fence);
+                accounts::hang_up(&mut self.accounts, run, ix);
             }
             Event::TaskExpanded { into, .. } => run.expand(ix, into),
             Event::ResultSelected { child, .. } => run.choose(ix, child.as_ref()),
@@ -198,7 +208,10 @@ impl Oracle {
                 question.expect("it was asked").answer = Some(*answer);
             }
             _ if run.take_talk(ix, record, &now, worked) => {}
-            other => run.tasks[ix].take(other, &now, worked),
+            other => {
+                let attempts_max = run.spec(&run.tasks[ix]).retry.max_attempts;
+                run.tasks[ix].take(other, &now, worked, attempts_max);
+            }
         }
         let task = &mut run.tasks[ix];
         task.ended = task.end.and(task.ended.or(Some(record.seq.0)));
@@ -210,6 +223,7 @@ fn judges(event: &Event) -> bool {
     matches!(
         event,
         Event::RetryScheduled { .. }
+            | Event::TaskParked { .. }
             | Event::TaskBlocked { .. }
             | Event::TaskSucceeded { .. }
             | Event::TaskDead { .. }
@@ -372,7 +386,7 @@ impl OTask {
         }
     }
 
-    fn take(&mut self, event: &Event, now: &Now, worked: u64) {
+    fn take(&mut self, event: &Event, now: &Now, worked: u64, attempts_max: u32) {
         match event {
             Event::StopRequested { why, grace_ms, .. } => {
                 let attempt = self.attempts.last_mut().expect("it was started");
@@ -394,7 +408,19 @@ impl OTask {
                 attempt.is_settled = true;
                 attempt.error.clone_from(error);
             }
-            Event::RetryScheduled { due, wait_ms, ceiling_ms, error, .. } => {
+            Event::TaskParked { due, error, .. } => {
+                self.life.once.insert(error.kind);
+                let wait_ms = u64::try_from(due.ms - now.record_at.ms).unwrap_or(0);
+                let steady_ms = due.ms - now.steps_ms;
+                self.life.due =
+                    Some(Due { steady_ms, boot: now.boot + wait_ms, unseen_steps: now.unseen_steps });
+            }
+            Event::RetryScheduled { due, wait_ms, ceiling_ms, error, agent, .. } => {
+                if let Some(agent) = agent {
+                    self.life.handed_from.extend(self.attempts.last().and_then(|attempt| attempt.agent));
+                    self.life.handed_to = Some(number(agent));
+                    self.life.granted += u32::from(self.life.charged + 1 >= attempts_max + self.life.granted);
+                }
                 self.life.charged += u32::from(crate::invariants::attempts::is_charged(error.kind));
                 self.life.once.insert(error.kind);
                 self.life.ceiling_ms = *ceiling_ms;
@@ -422,6 +448,7 @@ impl OAttempt {
         Self {
             fence,
             epoch,
+            agent: None,
             stop: None,
             exit: None,
             error: None,

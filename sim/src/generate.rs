@@ -22,6 +22,7 @@ pub(crate) fn case(seed: u64) -> Case {
         slots: random.pick(mood.slots),
         trouble: random.pick(mood.trouble),
         stubborn: mood.stubborn,
+        quotas: mood.quotas,
         short_turns: random.chance(250),
         ..Case::default()
     };

@@ -7,7 +7,8 @@
     reason = "an invariant looks at the events that concern it, and at no others"
 )]
 
-pub mod broken;
+pub mod accounts;
+mod broken;
 pub mod case;
 mod check;
 pub mod cli;

@@ -58,6 +58,14 @@ pub(crate) struct Mood {
     pub(crate) replicas: u32,
     /// Some tasks emit and others wait.
     pub(crate) talks: u32,
+    /// Tasks for agents, of those that ask nobody.
+    pub(crate) prompts: u32,
+    /// Attempts that meet a quota.
+    pub(crate) quotas: u32,
+    /// Agents with a rate.
+    pub(crate) rates: u32,
+    /// Agents with others behind them.
+    pub(crate) fallbacks: u32,
     /// How many needs a task has at least, if it has any.
     pub(crate) needs: u32,
     /// Joins that are not all; as many of those are any.
@@ -90,6 +98,10 @@ const PLAIN: Mood = Mood {
     rounds: 120,
     replicas: 150,
     talks: 500,
+    prompts: 300,
+    quotas: 0,
+    rates: 100,
+    fallbacks: 250,
     needs: 0,
     joins: 400,
     spares: 400,
@@ -262,18 +274,41 @@ const CROWDED: Mood = Mood {
     ..PLAIN
 };
 
+/// Agents that few providers serve, which limit them and break.
+const PROVIDERS: Mood = Mood {
+    slots: &[3, 8],
+    trouble: &[800, 950],
+    prompts: 900,
+    quotas: 750,
+    rates: 250,
+    fallbacks: 500,
+    lists: 350,
+    approvals: 20,
+    acts: &[0, 12, 50],
+    faults: &[0, 3, 8],
+    doings: &[
+        (6, Doing::Cancel),
+        (2, Doing::Settle),
+        (3, Doing::Retry),
+        (2, Doing::Resume),
+        (1, Doing::CancelRun),
+    ],
+    ..PLAIN
+};
+
 impl Mood {
     /// A mood at random: every fifth one is plain.
     pub(crate) fn draw(random: &mut Random) -> Self {
-        match random.below(23) {
+        match random.below(30) {
             0 => DEADLY,
             1 => CANCELS,
-            2 | 7 | 13 | 16 => QUESTIONS,
-            3 | 15 | 22 => UNKNOWN,
+            2 | 7 | 13 | 16 | 25 | 27 => QUESTIONS,
+            3 | 15 | 24 => UNKNOWN,
             4 | 12 | 17 => EXCUSED,
-            5 | 14 | 20 | 21 => HALTING,
+            5 | 14 | 23 | 26 | 28 => HALTING,
             6 => TIMELY,
             18 | 19 => CROWDED,
+            20..=22 | 29 => PROVIDERS,
             _ => PLAIN,
         }
     }

@@ -14,6 +14,7 @@ use windlass_core::id::{CommandId, Epoch, Fence, RunId, Seq, TaskId};
 use windlass_core::plan::{self, Plan};
 use windlass_core::time::Time;
 
+use crate::accounts::OAccount;
 use crate::draft::{RunDraft, TaskDraft};
 use crate::family::Choice;
 use crate::invariants::joins::{self, Standing};
@@ -29,6 +30,7 @@ pub(crate) struct Oracle {
     pub(crate) role: Option<Role>,
     pub(crate) runs: BTreeMap<RunId, ORun>,
     pub(crate) live: BTreeMap<Fence, Live>,
+    pub(crate) accounts: BTreeMap<String, OAccount>,
     /// The sum of the wall clock's steps, as far as journaled.
     pub(crate) steps_ms: i64,
     /// How many attempts were live when the newest opening began.
@@ -102,6 +104,8 @@ pub(crate) struct ORun {
     pub(crate) works_since: Option<u64>,
     /// How often that clock stopped.
     pub(crate) stops: u64,
+    /// The agent that worked last on each task of the plan or its children.
+    pub(crate) last_turns: BTreeMap<usize, u32>,
 }
 
 /// A task.
@@ -144,6 +148,11 @@ pub(crate) struct Life {
     pub(crate) losses: u32,
     pub(crate) ceiling_ms: u64,
     pub(crate) once: BTreeSet<ErrorKind>,
+    /// Agents from which others have taken over, and the last that did.
+    pub(crate) handed_from: Vec<u32>,
+    pub(crate) handed_to: Option<u32>,
+    /// Attempts above the policy's that they were given.
+    pub(crate) granted: u32,
     /// The next attempt is not before: by the wall less its steps, and by the world's clock.
     pub(crate) due: Option<Due>,
     pub(crate) cancel_wished: bool,
@@ -191,6 +200,7 @@ pub(crate) struct Question {
 pub(crate) struct OAttempt {
     pub(crate) fence: Fence,
     pub(crate) epoch: Epoch,
+    pub(crate) agent: Option<u32>,
     pub(crate) stop: Option<(StopWhy, u64)>,
     pub(crate) exit: Option<Exit>,
     pub(crate) error: Option<Failure>,
@@ -282,6 +292,11 @@ impl OTask {
         self.attempts.last()
     }
 
+    /// Whether an attempt of this agent is in flight.
+    pub(crate) fn is_with(&self, agent: u32) -> bool {
+        self.newest().is_some_and(|attempt| !attempt.is_reaped && attempt.agent == Some(agent))
+    }
+
     /// Whether its newest attempt waits for its output to be settled.
     pub(crate) fn awaits_settling(&self) -> bool {
         self.end.is_none()
@@ -317,6 +332,7 @@ impl Oracle {
             role: None,
             runs: BTreeMap::new(),
             live: BTreeMap::new(),
+            accounts: BTreeMap::new(),
             steps_ms: 0,
             died_with: 0,
             keeper_deaths: BTreeMap::new(),

@@ -4,7 +4,8 @@
 use windlass_core::failure::ErrorKind;
 
 use crate::draft::{
-    Each, EndName, From, Pick, Ref, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft, Until, When, Work,
+    AgentDraft, Each, EndName, From, Pick, Ref, RetryDraft, RunDraft, Shape, Share, TaskDraft, TimeoutDraft,
+    Until, When, Who, Work,
 };
 use crate::family::gives_one;
 use crate::generate::FAILURES;
@@ -16,8 +17,8 @@ use crate::talk::{Await, Emit, Heeds, Listen};
 pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
     let mut draft =
         RunDraft { flag: random.chance(500), reversed: random.chance(300), ..RunDraft::default() };
-    let agents = random.below(3);
-    draft.agents = (0..agents).map(|_| random.chance(600).then(|| random.within(1, 2))).collect();
+    let agents = random.below(4);
+    draft.agents = (0..agents).map(|number| agent(random, mood, number, agents)).collect();
     draft.attempts_max = random.chance(150).then(|| random.within(1, 8));
     draft.wall_ms_max = random.chance(100).then(|| random.pick(&[50, 2000, 60_000, 3_600_000]));
     draft.weight = random.chance(mood.weights).then(|| random.pick(&[1, 2, 3, 7]));
@@ -42,6 +43,34 @@ pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
     let all: u32 = draft.tasks.iter().map(literal).sum();
     draft.tasks_max = random.chance(200).then(|| count + all + random.below(5));
     draft
+}
+
+fn agent(random: &mut Random, mood: &Mood, number: u32, all: u32) -> AgentDraft {
+    let others = (0..all).filter(|other| *other != number);
+    AgentDraft {
+        most: random.chance(400).then(|| random.within(1, 2)),
+        rate: random.chance(mood.rates).then(|| (random.within(1, 4), random.chance(500))),
+        weight: random.below(4),
+        fallback: if random.chance(mood.fallbacks) {
+            others.filter(|_| random.chance(600)).collect()
+        } else {
+            Vec::new()
+        },
+        account: random.chance(300).then(|| random.below(2)),
+    }
+}
+
+fn who(random: &mut Random, all: u32) -> Who {
+    let first = random.below(all);
+    let mut some: Vec<u32> = (0..all).filter(|other| *other == first || random.chance(600)).collect();
+    if random.chance(300) {
+        some.reverse();
+    }
+    match random.below(4) {
+        0 => Who::Several(some, random.pick(&[Share::Turns, Share::Load, Share::Weight])),
+        1 => Who::InTurn(some),
+        _ => Who::One(first),
+    }
 }
 
 fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskDraft {
@@ -183,13 +212,10 @@ fn work(random: &mut Random, mood: &Mood, task: &TaskDraft, draft: &RunDraft) ->
             show: task.needs.iter().copied().filter(|_| random.chance(mood.shows)).collect(),
         };
     }
-    match random.below(9) {
-        0..=2 => Work::Argv,
-        3..=5 if !draft.agents.is_empty() => {
-            Work::Prompt(random.below(u32::try_from(draft.agents.len()).expect("few")))
-        }
-        _ => Work::Shell,
+    if random.chance(mood.prompts) && !draft.agents.is_empty() {
+        return Work::Prompt(who(random, u32::try_from(draft.agents.len()).expect("few")));
     }
+    if random.chance(500) { Work::Argv } else { Work::Shell }
 }
 
 /// The tasks that it needs, of those with outputs of these shapes and without children.

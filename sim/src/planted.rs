@@ -54,6 +54,8 @@ impl Planted {
             Bug::EffectBeforeAppend         => &["2 prefix"],
             Bug::CancelOverruled            => &["19 cancel"],
             Bug::ConcurrencyIgnored         => &["11 limits"],
+            Bug::BreakerIgnored             => &["11 limits"],
+            Bug::RateIgnored                => &["11 limits"],
             Bug::UsageDropped               => &["12 usage"],
             Bug::SuspendCounts              => &["6 not before due"],
             Bug::AloneIgnored               => &["11 limits"],

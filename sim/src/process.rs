@@ -9,7 +9,7 @@ use windlass_core::input::Ended;
 use windlass_core::time::Span;
 use windlass_journal::blob::{Blobs, MemoryBlobs};
 
-use crate::case::{Behaviour, End, OnTerm, Reporting};
+use crate::case::{Behaviour, Case, End, OnTerm, Reporting};
 use crate::draft::Shape;
 use crate::generate::FAILURES;
 use crate::random::{Random, keyed};
@@ -28,10 +28,10 @@ pub(crate) struct Process {
 }
 
 /// How an attempt goes, where the case does not say.
-pub(crate) fn behaviour(seed: u64, key: &AttemptKey, trouble: u32, stubborn: u32) -> Behaviour {
-    let mut random = Random::new(keyed(seed, &key.to_string()));
+pub(crate) fn behaviour(case: &Case, key: &AttemptKey) -> Behaviour {
+    let mut random = Random::new(keyed(case.seed, &key.to_string()));
     let mut behaviour = Behaviour { takes_ms: u64::from(random.within(1, 400)), ..Behaviour::default() };
-    if !random.chance(trouble) {
+    if !random.chance(case.trouble) {
         return behaviour;
     }
     behaviour.takes_ms = random.pick(&[1, 20, 300, 3000, 90_000, 3_600_000]);
@@ -58,7 +58,10 @@ pub(crate) fn behaviour(seed: u64, key: &AttemptKey, trouble: u32, stubborn: u32
     };
     behaviour.on_term =
         random.pick(&[OnTerm::Dies, OnTerm::Dies, OnTerm::Exits(0), OnTerm::Exits(3), OnTerm::Ignores]);
-    if random.chance(stubborn) {
+    if case.quotas > 0 && random.chance(case.quotas) {
+        behaviour.end = End::Error(ErrorKind::RateLimited, Some(7_200_000));
+    }
+    if random.chance(case.stubborn) {
         (behaviour.on_term, behaviour.takes_ms) = (OnTerm::Ignores, 90_000);
     }
     behaviour.report = match random.below(12) {

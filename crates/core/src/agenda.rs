@@ -46,21 +46,26 @@ impl Share {
 }
 
 impl Agenda {
-    /// The run whose turn it is.
-    pub fn next(&self) -> Option<RunId> {
-        self.ready.first().map(|(.., run)| *run)
+    /// The runs with tasks to start, in the order of their turns.
+    pub fn ready(&self) -> impl Iterator<Item = RunId> {
+        self.ready.iter().map(|(.., run)| *run)
     }
 
-    /// The run whose turn it is, of those with a task that must be alone.
-    pub fn next_suspect(&self) -> Option<RunId> {
-        self.suspects.first().map(|(.., run)| *run)
+    /// The same, of those with a task that must be alone.
+    pub fn suspects(&self) -> impl Iterator<Item = RunId> {
+        self.suspects.iter().map(|(.., run)| *run)
     }
 
-    /// An attempt of a run has started.
-    pub(crate) fn serve(&mut self, run: &mut Run) {
-        let at = run.share.at(run.plan.weight);
-        // What had to be alone was no turn: others may be less far.
-        let least = self.ready.first().map_or(at, |(first, ..)| at.min(*first));
+    /// An attempt of a run has started; alone, that was no turn.
+    pub(crate) fn serve(&mut self, run: &mut Run, alone: bool) {
+        let mut at = run.share.at(run.plan.weight);
+        if !alone && at < self.reached && !is_planted(Bug::ArrearsGranted) {
+            // It was passed over because nobody could work on its tasks, which is not made up for either.
+            (run.share.from, run.share.starts, at) = (self.reached, 0, self.reached);
+        }
+        // Those that are less far were passed over, unless this was no turn.
+        let first = self.ready.first().filter(|_| alone);
+        let least = first.map_or(at, |(first, ..)| at.min(*first));
         self.reached = self.reached.max(least);
         self.leave(run);
         run.share.starts += 1;
@@ -68,7 +73,7 @@ impl Agenda {
 
     /// A run has changed: it has tasks to start, or none. `is_active` is whether it may start any.
     pub(crate) fn attend(&mut self, run: &mut Run, is_active: bool) {
-        let is_ready = is_active && run.has_room() && run.queue.next().is_some();
+        let is_ready = is_active && run.has_room() && run.queue.heads().next().is_some();
         let is_suspect = is_active && run.queue.next_alone().is_some();
         let on = run.share.on.map_or((false, false), |(_, ready, suspect)| (ready, suspect));
         if on == (is_ready, is_suspect) {

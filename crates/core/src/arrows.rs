@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::machine::{attempt, run, task};
+use crate::machine::{attempt, breaker, run, task};
 
 /// How often each arrow was taken.
 #[derive(Clone, Debug, Default)]
@@ -14,13 +14,15 @@ pub struct Taken {
     pub attempts: BTreeMap<(attempt::Phase, attempt::Fact), u64>,
     /// Those of runs.
     pub runs: BTreeMap<(run::Phase, run::Fact), u64>,
+    /// Those of breakers.
+    pub breakers: BTreeMap<(breaker::Phase, breaker::Fact), u64>,
 }
 
 #[cfg(feature = "planted")]
 mod counted {
     use std::cell::RefCell;
 
-    use super::{Taken, attempt, run, task};
+    use super::{Taken, attempt, breaker, run, task};
 
     thread_local! {
         static TAKEN: RefCell<Option<Taken>> = const { RefCell::new(None) };
@@ -51,17 +53,22 @@ mod counted {
     pub(crate) fn of_run(from: run::Phase, fact: run::Fact) {
         with(|taken| *taken.runs.entry((from, fact)).or_default() += 1);
     }
+
+    pub(crate) fn of_breaker(from: breaker::Phase, fact: breaker::Fact) {
+        with(|taken| *taken.breakers.entry((from, fact)).or_default() += 1);
+    }
 }
 
 #[cfg(not(feature = "planted"))]
 mod counted {
-    use super::{attempt, run, task};
+    use super::{attempt, breaker, run, task};
 
     pub(crate) const fn of_task(_: task::Phase, _: task::Fact) {}
     pub(crate) const fn of_attempt(_: attempt::Phase, _: attempt::Fact) {}
     pub(crate) const fn of_run(_: run::Phase, _: run::Fact) {}
+    pub(crate) const fn of_breaker(_: breaker::Phase, _: breaker::Fact) {}
 }
 
 #[cfg(feature = "planted")]
 pub use counted::{count, counted};
-pub(crate) use counted::{of_attempt, of_run, of_task};
+pub(crate) use counted::{of_attempt, of_breaker, of_run, of_task};

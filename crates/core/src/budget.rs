@@ -164,7 +164,9 @@ fn counts(attempt: &Attempt) -> bool {
 impl Run {
     /// Its budget of attempts, where it is used up and tasks want more of them.
     pub(crate) fn wants_attempts(&self) -> Option<UsedUp> {
-        let wants = self.in_phase(Phase::Ready) + self.in_phase(Phase::BackingOff) > 0;
+        let wants = [Phase::Ready, Phase::BackingOff, Phase::Parked]
+            .into_iter()
+            .any(|phase| self.in_phase(phase) > 0);
         self.purse.no_attempts(&self.plan.budget).filter(|_| wants)
     }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::{BudgetKind, Raise};
 use crate::failure::Failure;
-use crate::id::{AgentName, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
-use crate::machine::task;
+use crate::id::{AccountName, AgentName, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
+use crate::machine::{breaker, task};
 use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
 use crate::time::Time;
@@ -98,6 +98,18 @@ pub enum Event {
     /// A finished run goes on because a task was requeued.
     RunReopened { run: RunId },
 
+    /// The breaker of an account lets through something else from here on: all, nothing, or a probe.
+    BreakerChanged {
+        account: AccountName,
+        from: breaker::Phase,
+        to: breaker::Phase,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Time>,
+        why: String,
+    },
+    /// So many attempts of an account may be in flight while its provider limits it; none is no limit.
+    ConcurrencyChanged { account: AccountName, from: Option<u32>, to: Option<u32> },
+
     /// A parent has its children, or one more of them.
     TaskExpanded { run: RunId, task: TaskId, into: Expansion },
     /// Which of its replicas a task takes; none where none can be, with the reason.
@@ -108,6 +120,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Failure>,
     },
+    /// Whom the expression of a task names for its next attempt.
+    AgentNamed { run: RunId, task: TaskId, attempt: u32, agent: AgentName },
     /// An attempt may start; its fence is the seq of this record.
     AttemptStarted {
         run: RunId,
@@ -179,7 +193,12 @@ pub enum Event {
         wait_ms: u64,
         ceiling_ms: u64,
         error: Failure,
+        /// Who takes over from the agent of the attempt that failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentName>,
     },
+    /// The provider takes the task's next attempt at `due`, and not before.
+    TaskParked { run: RunId, task: TaskId, attempt: u32, due: Time, error: Failure },
     /// A wait came to its end by the clock.
     TimerFired { run: RunId, task: TaskId, timer: TimerKind },
     /// The task waits for something outside.

@@ -7,7 +7,11 @@ impl Event {
     /// The run it belongs to, unless it belongs to the home.
     pub fn run(&self) -> Option<RunId> {
         match self {
-            Self::EngineStarted { .. } | Self::ClockJumped { .. } | Self::JournalRepaired { .. } => None,
+            Self::EngineStarted { .. }
+            | Self::ClockJumped { .. }
+            | Self::JournalRepaired { .. }
+            | Self::BreakerChanged { .. }
+            | Self::ConcurrencyChanged { .. } => None,
             Self::RunCreated { run, .. }
             | Self::PauseRequested { run, .. }
             | Self::RunPaused { run, .. }
@@ -17,6 +21,7 @@ impl Event {
             | Self::BudgetReached { run, .. }
             | Self::TaskExpanded { run, .. }
             | Self::ResultSelected { run, .. }
+            | Self::AgentNamed { run, .. }
             | Self::AttemptStarted { run, .. }
             | Self::StopRequested { run, .. }
             | Self::AttemptFinished { run, .. }
@@ -25,6 +30,7 @@ impl Event {
             | Self::ExtractsRecorded { run, .. }
             | Self::ResultIgnored { run, .. }
             | Self::RetryScheduled { run, .. }
+            | Self::TaskParked { run, .. }
             | Self::TimerFired { run, .. }
             | Self::TaskBlocked { run, .. }
             | Self::TopicEmitted { run, .. }
@@ -48,6 +54,7 @@ impl Event {
         match self {
             Self::TaskExpanded { task, .. }
             | Self::ResultSelected { task, .. }
+            | Self::AgentNamed { task, .. }
             | Self::AttemptStarted { task, .. }
             | Self::StopRequested { task, .. }
             | Self::AttemptFinished { task, .. }
@@ -56,6 +63,7 @@ impl Event {
             | Self::ExtractsRecorded { task, .. }
             | Self::ResultIgnored { task, .. }
             | Self::RetryScheduled { task, .. }
+            | Self::TaskParked { task, .. }
             | Self::TimerFired { task, .. }
             | Self::TaskBlocked { task, .. }
             | Self::TopicEmitted { task, .. }
@@ -74,6 +82,8 @@ impl Event {
             Self::EngineStarted { .. }
             | Self::ClockJumped { .. }
             | Self::JournalRepaired { .. }
+            | Self::BreakerChanged { .. }
+            | Self::ConcurrencyChanged { .. }
             | Self::RunCreated { .. }
             | Self::PauseRequested { .. }
             | Self::RunPaused { .. }
@@ -87,18 +97,22 @@ impl Event {
     /// The number of the attempt it belongs to.
     pub fn attempt(&self) -> Option<u32> {
         match self {
-            Self::AttemptStarted { attempt, .. }
+            Self::AgentNamed { attempt, .. }
+            | Self::AttemptStarted { attempt, .. }
             | Self::StopRequested { attempt, .. }
             | Self::AttemptFinished { attempt, .. }
             | Self::AttemptLost { attempt, .. }
             | Self::AttemptReaped { attempt, .. }
             | Self::ExtractsRecorded { attempt, .. }
             | Self::ResultIgnored { attempt, .. }
-            | Self::RetryScheduled { attempt, .. } => Some(*attempt),
+            | Self::RetryScheduled { attempt, .. }
+            | Self::TaskParked { attempt, .. } => Some(*attempt),
             Self::TaskSucceeded { attempt, .. } | Self::TaskDead { attempt, .. } => *attempt,
             Self::EngineStarted { .. }
             | Self::ClockJumped { .. }
             | Self::JournalRepaired { .. }
+            | Self::BreakerChanged { .. }
+            | Self::ConcurrencyChanged { .. }
             | Self::RunCreated { .. }
             | Self::PauseRequested { .. }
             | Self::RunPaused { .. }
@@ -140,6 +154,9 @@ impl Event {
             Self::BudgetReached { .. } => "budget_reached",
             Self::TaskExpanded { .. } => "task_expanded",
             Self::ResultSelected { .. } => "result_selected",
+            Self::BreakerChanged { .. } => "breaker_changed",
+            Self::ConcurrencyChanged { .. } => "concurrency_changed",
+            Self::AgentNamed { .. } => "agent_named",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::StopRequested { .. } => "stop_requested",
             Self::AttemptFinished { .. } => "attempt_finished",
@@ -148,6 +165,7 @@ impl Event {
             Self::ExtractsRecorded { .. } => "extracts_recorded",
             Self::ResultIgnored { .. } => "result_ignored",
             Self::RetryScheduled { .. } => "retry_scheduled",
+            Self::TaskParked { .. } => "task_parked",
             Self::TimerFired { .. } => "timer_fired",
             Self::TaskBlocked { .. } => "task_blocked",
             Self::TopicEmitted { .. } => "topic_emitted",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::arrows;
+use crate::crew::{call, hang_up};
 use crate::event::{Event, Hydrated, LossReason, PauseReason, Record, Role};
 use crate::failure::Retried;
 use crate::id::{RunId, Seq, TaskId};
@@ -44,13 +45,24 @@ pub fn evolve(state: &mut State, record: &Record) {
             let ix = state.runs[run].names[task];
             state.live.insert(record.fence(), (*run, ix));
             state.alone = alone.then_some(record.fence());
-            state.agenda.serve(state.runs.get_mut(run).expect("the run was created before"));
+            state.agenda.serve(state.runs.get_mut(run).expect("the run was created before"), *alone);
             evolve_run(state, *run, record, moment);
+            let run = &state.runs[run];
+            call(&mut state.fleet, run, (run.task(ix), record.fence()), moment);
         }
-        Event::AttemptReaped { run, fence, .. } => {
+        Event::AttemptReaped { run, task, fence, .. } => {
             state.live.remove(fence);
             state.alone = state.alone.filter(|alone| alone != fence);
             evolve_run(state, *run, record, moment);
+            let run = &state.runs[run];
+            hang_up(&mut state.fleet, run, (run.task(run.names[task]), *fence), moment);
+        }
+        Event::BreakerChanged { account, to, until, why, .. } => {
+            let until = until.map(|until| until.ms - moment.steps_ms);
+            state.fleet.change_breaker(account, *to, until, why);
+        }
+        Event::ConcurrencyChanged { account, to, .. } => {
+            state.fleet.change_concurrency(account, *to, record.seq);
         }
         other => {
             let run = other.run().expect("all events of the home are above");
@@ -161,6 +173,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         share: crate::agenda::Share::default(),
         purse: crate::budget::Purse::default(),
         count: std::collections::BTreeMap::new(),
+        in_hand: std::collections::BTreeMap::new(),
         failed: 0,
         retries: std::collections::BTreeSet::new(),
         dates: std::collections::BTreeSet::new(),
@@ -245,11 +258,8 @@ impl Run {
             let ix = TaskIx::from_len(self.tasks.len());
             let id =
                 parent.map_or_else(|| planned.id.clone(), |parent| self.task(parent).id.inside(&planned.id));
-            let mut task = Task::new(id.clone(), number, 0, moment);
+            let mut task = Task::new(id.clone(), number, moment);
             (task.scope, task.parent) = (scope, parent.map(|parent| (parent, number)));
-            let agent = self.agent_of(&task).cloned();
-            let most = agent.as_ref().and_then(|name| plan.agents.get(name)?.concurrency);
-            task.lane = self.queue.lane_of(agent.as_ref(), most);
             self.names.insert(id, ix);
             self.tasks.push(task);
             self.note_emitter(ix);
@@ -330,6 +340,9 @@ impl Run {
                 let mut begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
                 begun.seen.clone_from(seen);
                 self.tasks[ix.at()].attempts.push(begun);
+                if let Some(agent) = agent {
+                    self.take_in_hand(ix, agent);
+                }
             }
             Event::StopRequested { why, message, grace_ms, .. } => {
                 self.take(ix, task::Fact::StopRequested, moment, fresh);
@@ -364,8 +377,12 @@ impl Run {
                 attempt.ended = Some(moment.at);
                 attempt.leftovers = *leftovers;
                 attempt.seen.clear();
-                if !attempt.awaits_settling() {
+                let (agent, awaits_settling) = (attempt.agent.clone(), attempt.awaits_settling());
+                if !awaits_settling {
                     self.to_judge.insert(ix);
+                }
+                if let Some(in_hand) = agent.and_then(|agent| self.in_hand.get_mut(&agent)) {
+                    *in_hand -= 1;
                 }
             }
             Event::ExtractsRecorded { output, error, .. } => {
@@ -394,16 +411,27 @@ impl Run {
     )]
     fn evolve_task(&mut self, ix: TaskIx, record: &Record, moment: Moment, fresh: &mut Fresh) {
         match &record.event {
-            Event::RetryScheduled { due, wait_ms, error, .. } => {
+            Event::AgentNamed { attempt, agent, .. } => {
+                self.tasks[ix.at()].handed.named = Some((*attempt, agent.clone()));
+                self.line_up_anew(ix);
+            }
+            Event::TaskParked { due, error, .. } => {
+                self.tasks[ix.at()].charge(error, 0);
+                self.take(ix, task::Fact::Parked, moment, fresh);
+                self.await_retry(ix, *due, moment);
+            }
+            Event::RetryScheduled { due, wait_ms, error, agent, .. } => {
+                let policy_max = self.spec(self.task(ix)).retry.max_attempts;
                 let task = &mut self.tasks[ix.at()];
                 task.charge(error, *wait_ms);
+                if let Some(agent) = agent {
+                    task.hand_over(agent, policy_max);
+                }
                 if *wait_ms == 0 {
                     self.take(ix, task::Fact::RetryAtOnce, moment, fresh);
                 } else {
                     self.take(ix, task::Fact::RetryScheduled, moment, fresh);
-                    let steady = due.ms - moment.steps_ms;
-                    self.tasks[ix.at()].wait.retry = Some(steady);
-                    self.retries.insert((steady, ix));
+                    self.await_retry(ix, *due, moment);
                 }
             }
             Event::TimerFired { timer, .. } => self.fire(ix, *timer, moment, fresh),
@@ -447,6 +475,12 @@ impl Run {
         }
     }
 
+    fn await_retry(&mut self, ix: TaskIx, due: Time, moment: Moment) {
+        let steady = due.ms - moment.steps_ms;
+        self.tasks[ix.at()].wait.retry = Some(steady);
+        self.retries.insert((steady, ix));
+    }
+
     fn newest_attempt(&mut self, ix: TaskIx) -> &mut Attempt {
         self.tasks[ix.at()].attempts.last_mut().expect("an attempt was started before")
     }
@@ -463,7 +497,7 @@ impl Active {
 }
 
 impl Task {
-    pub(crate) fn new(id: TaskId, spec: u32, lane: u32, moment: Moment) -> Self {
+    pub(crate) fn new(id: TaskId, spec: u32, moment: Moment) -> Self {
         Self {
             id,
             scope: 0,
@@ -473,7 +507,10 @@ impl Task {
             item: serde_json::Value::Null,
             phase: task::Phase::Waiting,
             since: moment.at,
-            lane,
+            lane: 0,
+            limit: None,
+            handed: crate::crew::Handed::default(),
+            turns: crate::policy::balance::Turns::default(),
             rank: None,
             tally: crate::policy::join::Tally::default(),
             dependants: Vec::new(),

@@ -90,6 +90,25 @@ pub struct Treatment {
     pub charged: bool,
     /// Whether it is tried again.
     pub retried: Retried,
+    /// Whether those take over that the agent names under `fallback`.
+    pub falls_back: bool,
+    /// What it says of the account that served the attempt.
+    pub served: Served,
+}
+
+/// How an account served an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It did.
+    Well,
+    /// It failed: its breaker counts that.
+    Failed,
+    /// It serves nobody until a person mends something: its breaker opens.
+    Barred,
+    /// It wants fewer, or later, calls.
+    Limited,
+    /// Nothing can be said: the attempt never reached it, or was ended from outside.
+    Unknown,
 }
 
 impl ErrorKind {
@@ -129,38 +148,43 @@ impl ErrorKind {
     /// Whether an attempt that ended so is charged, and whether it is tried again.
     #[rustfmt::skip]
     pub const fn treatment(self) -> Treatment {
-        let (charged, retried) = match self {
-            Self::RateLimited     => (false, Retried::Yes),
-            Self::Overloaded      => (true,  Retried::Yes),
-            Self::Auth            => (true,  Retried::No),
-            Self::Refused         => (true,  Retried::No),
-            Self::InvalidOutput   => (true,  Retried::Yes),
-            Self::GateRejected    => (true,  Retried::Yes),
-            Self::Timeout         => (true,  Retried::Yes),
-            Self::Stalled         => (true,  Retried::Yes),
-            Self::Crashed         => (true,  Retried::Yes),
-            Self::Exit            => (true,  Retried::Yes),
-            Self::SpawnNotFound   => (true,  Retried::No),
-            Self::SpawnDenied     => (true,  Retried::No),
-            Self::SpawnInvalid    => (true,  Retried::No),
-            Self::SpawnDir        => (true,  Retried::No),
-            Self::Expression      => (true,  Retried::No),
-            Self::SpawnExhausted  => (false, Retried::Yes),
-            Self::ContextOverflow => (true,  Retried::Once),
-            Self::OutOfMemory     => (true,  Retried::Once),
-            Self::Lost            => (false, Retried::Yes),
-            Self::Interrupted     => (false, Retried::Yes),
-            Self::DiskFull        => (false, Retried::Yes),
-            Self::Budget          => (false, Retried::No),
-            Self::Poison          => (false, Retried::No),
-            Self::Deadlock        => (false, Retried::No),
-            Self::OutcomeUnknown  => (false, Retried::No),
-            Self::Expired         => (false, Retried::No),
-            Self::Denied          => (false, Retried::No),
-            Self::Children        => (false, Retried::No),
-            Self::Cancelled       => (false, Retried::No),
+        let (charged, retried, falls_back, served) = match self {
+            Self::RateLimited     => (false, Retried::Yes,  false, Served::Limited),
+            Self::Overloaded      => (true,  Retried::Yes,  false, Served::Failed),
+            Self::Auth            => (true,  Retried::No,   true,  Served::Barred),
+            Self::Refused         => (true,  Retried::No,   true,  Served::Well),
+            Self::InvalidOutput   => (true,  Retried::Yes,  false, Served::Well),
+            Self::GateRejected    => (true,  Retried::Yes,  false, Served::Well),
+            Self::Timeout         => (true,  Retried::Yes,  false, Served::Failed),
+            Self::Stalled         => (true,  Retried::Yes,  false, Served::Failed),
+            Self::Crashed         => (true,  Retried::Yes,  false, Served::Failed),
+            Self::Exit            => (true,  Retried::Yes,  false, Served::Failed),
+            Self::SpawnNotFound   => (true,  Retried::No,   true,  Served::Unknown),
+            Self::SpawnDenied     => (true,  Retried::No,   true,  Served::Unknown),
+            Self::SpawnInvalid    => (true,  Retried::No,   true,  Served::Unknown),
+            Self::SpawnDir        => (true,  Retried::No,   false, Served::Unknown),
+            Self::Expression      => (true,  Retried::No,   false, Served::Unknown),
+            Self::SpawnExhausted  => (false, Retried::Yes,  false, Served::Unknown),
+            Self::ContextOverflow => (true,  Retried::Once, true,  Served::Well),
+            Self::OutOfMemory     => (true,  Retried::Once, false, Served::Unknown),
+            Self::Lost            => (false, Retried::Yes,  false, Served::Unknown),
+            Self::Interrupted     => (false, Retried::Yes,  false, Served::Unknown),
+            Self::DiskFull        => (false, Retried::Yes,  false, Served::Unknown),
+            Self::Budget          => (false, Retried::No,   false, Served::Unknown),
+            Self::Poison          => (false, Retried::No,   false, Served::Unknown),
+            Self::Deadlock        => (false, Retried::No,   false, Served::Unknown),
+            Self::OutcomeUnknown  => (false, Retried::No,   false, Served::Unknown),
+            Self::Expired         => (false, Retried::No,   false, Served::Unknown),
+            Self::Denied          => (false, Retried::No,   false, Served::Unknown),
+            Self::Children        => (false, Retried::No,   false, Served::Unknown),
+            Self::Cancelled       => (false, Retried::No,   false, Served::Unknown),
         };
-        Treatment { charged, retried }
+        Treatment { charged, retried, falls_back, served }
+    }
+
+    /// How the account of its agent served an attempt that ended so.
+    pub fn served(self) -> Served {
+        self.treatment().served
     }
 
     /// Whether an attempt that ended so counts toward `max_attempts`.

@@ -8,6 +8,7 @@ use crate::children;
 use crate::decide::{Stamp, pause_by, stop};
 use crate::event::{ApprovalAnswer, Event, PauseReason, RunOutcome, SkipReason, StopWhy, TimerKind};
 use crate::failure::{ErrorKind, Failure};
+use crate::fleet;
 use crate::id::{Digest, TaskId};
 use crate::judge::{self, ANSWER_BOUND};
 use crate::knots;
@@ -29,6 +30,9 @@ const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// The next consequence of the state: its events, or none where the state is at rest.
 /// Takes the `fresh` tasks that it has looked at.
 pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -> Vec<Event> {
+    if let Some(event) = fleet::next(state, stamp) {
+        return vec![event];
+    }
     for run in state.unfinished.iter().map(|id| &state.runs[id]) {
         if let Some(event) = of_run(state, run, stamp) {
             return event;
@@ -54,7 +58,7 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
             return events;
         }
     }
-    placement::next(state, slots).map_or_else(Vec::new, |start| vec![begin(&start)])
+    placement::next(state, slots, stamp).map_or_else(Vec::new, |start| vec![begin(&start)])
 }
 
 /// A look at a task that became ready, or whose question or topic may have changed.
@@ -69,6 +73,9 @@ fn look_at(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
 
 /// The waits that have come to their end by `stamp.now`, one at a time.
 pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
+    if let Some(event) = fleet::next_timer(state, stamp) {
+        return vec![event];
+    }
     let active = state.unfinished.iter().map(|id| &state.runs[id]).filter(|run| state.is_active(run));
     for run in active {
         if let Some((due, ix)) = run.retries.first()
@@ -181,7 +188,7 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
                     let attempt = task.live_attempt().expect("it runs");
                     vec![fired, stop(run, task, attempt, StopWhy::Timeout, &failure.message)]
                 }
-                Phase::Ready | Phase::BackingOff => vec![fired, dead(failure)],
+                Phase::Ready | Phase::BackingOff | Phase::Parked => vec![fired, dead(failure)],
                 Phase::Waiting
                 | Phase::Stopping
                 | Phase::Gating
@@ -242,6 +249,13 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
         Work::Approval { .. } => question(state, run, ix, stamp),
         Work::Emit { .. } => waits::emit(run, ix),
         Work::Wait(_) => waits::begin(run, ix, stamp),
+        Work::Prompt { .. } if run.is_to_name(task) => match run.named_by_expression(ix) {
+            Ok(agent) => {
+                let (run, attempt, task) = (run.id, task.next_attempt(), task.id.clone());
+                vec![Event::AgentNamed { run, task, attempt, agent }]
+            }
+            Err(failure) => dead(failure),
+        },
         Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) | Work::Plan(_) => Vec::new(),
     }
 }
@@ -302,8 +316,8 @@ fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Res
 /// The start of an attempt, or the end of a task whose templates can't be filled in.
 fn begin(start: &placement::Start<'_>) -> Event {
     let (run, task) = (start.run, start.run.task(start.task));
-    let attempt = u32::try_from(task.attempts.len()).expect("attempts are bounded") + 1;
-    let (program, seen) = match render::beginning(run, start.task, attempt) {
+    let attempt = task.next_attempt();
+    let (program, seen) = match render::beginning(run, start.task, start.agent.as_ref()) {
         Ok(begun) => begun,
         Err(error) => return judge::dead(run, task, None, error),
     };
@@ -312,7 +326,7 @@ fn begin(start: &placement::Start<'_>) -> Event {
         run: run.id,
         task: task.id.clone(),
         attempt,
-        agent: run.agent_of(task).cloned(),
+        agent: start.agent.clone(),
         prompt: render::digest(&program),
         plan_version: 1,
         alone: start.alone,

@@ -38,11 +38,12 @@ impl Run {
             Expansion::Items(items) => {
                 let parent = self.task(ix);
                 let max_parallel = self.spec(parent).for_each.as_ref().and_then(|each| each.max_parallel);
-                let lane = self.queue.children_lane(parent.lane, max_parallel);
+                let inherited = parent.limit;
+                let limit = max_parallel.map(|most| self.queue.limit(most)).or(inherited);
                 for (number, item) in (0..).zip(items) {
                     self.bear(ix, number, moment);
                     let child = self.tasks.last_mut().expect("it was born");
-                    (child.lane, child.item) = (lane, item.clone());
+                    (child.limit, child.item) = (limit, item.clone());
                 }
             }
             Expansion::Round(number) => self.bear(ix, *number, moment),
@@ -76,11 +77,11 @@ impl Run {
         self.plant(&plan, scope, Some(ix), moment);
     }
 
-    /// Makes a child, in the lane of its parent.
+    /// Makes a child, under the limit of its parent.
     fn bear(&mut self, parent: TaskIx, number: u32, moment: Moment) {
         let of = self.task(parent);
-        let mut task = Task::new(of.id.child(number), of.spec, of.lane, moment);
-        (task.scope, task.layer) = (of.scope, of.layer + 1);
+        let mut task = Task::new(of.id.child(number), of.spec, moment);
+        (task.scope, task.layer, task.limit) = (of.scope, of.layer + 1, of.limit);
         task.parent = Some((parent, number));
         let ix = TaskIx::from_len(self.tasks.len());
         self.names.insert(task.id.clone(), ix);
@@ -115,6 +116,7 @@ impl Run {
         (task.choice, task.cancel_wished) = (None, false);
         task.retry = crate::policy::retry::Record::default();
         task.deaths_in_row = 0;
+        task.handed = crate::crew::Handed::default();
         task.earlier = u32::try_from(task.attempts.len()).expect("attempts are bounded");
         self.end_bound(ix);
         self.take(ix, fact, moment, fresh);

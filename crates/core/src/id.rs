@@ -227,6 +227,19 @@ impl fmt::Display for AgentName {
     }
 }
 
+/// The name of what agents have in common that are served by one provider: its breaker, its rate, its pauses.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(transparent)]
+pub struct AccountName(#[schemars(with = "String")] pub Arc<str>);
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The BLAKE3 digest of a blob: its name and the proof of its content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);

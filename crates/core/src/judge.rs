@@ -4,9 +4,9 @@ use crate::decide::Stamp;
 use crate::event::{BlockedOn, Event, Exit, LossReason, Output, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::attempt;
-use crate::plan::{Rerun, Timeout};
+use crate::plan::{Rerun, Retry, Timeout};
 use crate::planted::{Bug, is_planted};
-use crate::policy::retry::{self, Next, Wait};
+use crate::policy::retry::{self, Beside, Next, Wait};
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::time::Span;
 
@@ -37,12 +37,31 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
     }
     let out_of_time = task.wait.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
     let was_interrupted = was_interrupted(attempt);
+    let successor = attempt.agent.as_ref().and_then(|agent| run.successor(task, agent));
     let next = if was_interrupted {
         retry::after_interruption(&spec.retry, &task.retry)
     } else {
-        retry::after_failure(&spec.retry, &task.retry, &failure, wait, draw(stamp, attempt))
+        let beside = Beside { wait, has_successor: successor.is_some(), draw: draw(stamp, attempt) };
+        retry::after_failure(&spec.retry, &task.retry, &failure, beside)
     };
     match next {
+        Next::Retry { wait, .. } if !out_of_time && is_quota(&failure, &spec.retry) => Event::TaskParked {
+            run: id,
+            task: name,
+            attempt: attempt.number,
+            due: stamp.now.after(wait),
+            error: failure.recorded(),
+        },
+        Next::HandOver if !out_of_time => Event::RetryScheduled {
+            run: id,
+            task: name,
+            attempt: attempt.number,
+            due: stamp.now,
+            wait_ms: 0,
+            ceiling_ms: retry::ceiling(&spec.retry, task.retry.level).ms,
+            error: failure.recorded(),
+            agent: successor,
+        },
         Next::Retry { wait, ceiling } if !out_of_time => Event::RetryScheduled {
             run: id,
             task: name,
@@ -51,13 +70,20 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
             wait_ms: wait.ms,
             ceiling_ms: ceiling.ms,
             error: failure.recorded(),
+            agent: None,
         },
-        Next::Retry { .. } => {
+        Next::Retry { .. } | Next::HandOver => {
             let failure = if was_interrupted { took_too_long(&spec.timeout) } else { failure };
             dead(run, task, Some(attempt.number), failure)
         }
         Next::GiveUp(failure) => dead(run, task, Some(attempt.number), failure),
     }
+}
+
+/// Whether a limit is that of a quota, whose window opens later than any wait between attempts would be over.
+fn is_quota(failure: &Failure, policy: &Retry) -> bool {
+    failure.kind == ErrorKind::RateLimited
+        && failure.retry_after.is_some_and(|wait| wait > policy.max_interval)
 }
 
 /// What follows a good result: it is accepted, unless a choice among replicas comes first.

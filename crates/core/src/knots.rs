@@ -333,6 +333,7 @@ fn pull<'r>(run: &'r Run, strand: Strand<'r>) -> Pull<'r> {
         | Phase::Stopping
         | Phase::Gating
         | Phase::BackingOff
+        | Phase::Parked
         | Phase::Blocked
         | Phase::Succeeded
         | Phase::Skipped

@@ -39,6 +39,10 @@ bugs! {
     EngineDeathCharged = "engine-death-charged",
     /// An attempt that met a rate limit counts toward `max_attempts`.
     RateLimitCharged = "rate-limit-charged",
+    /// An open breaker lets everything through.
+    BreakerIgnored = "breaker-ignored",
+    /// The rate of an agent is not looked at.
+    RateIgnored = "rate-ignored",
     /// Losses alone in flight are not counted.
     LossesNotBounded = "losses-not-bounded",
     /// What happened is shown before it is durable.

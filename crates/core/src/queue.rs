@@ -1,11 +1,12 @@
-//! The ready tasks of a run, in lanes: tasks that the same limit holds back share a lane, so that picking the next
-//! one looks at no task but the first. Never: deciding when a limit is reached for the whole home.
+//! The ready tasks of a run, in lanes: tasks that the same limits hold back share a lane, so that picking the next
+//! one looks at lanes and never at every task. Never: deciding when a limit is reached for the whole home.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentName, Seq};
+use crate::crew::Crew;
+use crate::id::Seq;
 use crate::planted::{Bug, is_planted};
 use crate::state::TaskIx;
 use crate::time::Span;
@@ -37,13 +38,13 @@ impl Rank {
 /// The ready tasks of a run.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Queue {
-    /// The lanes, by number; lane 0 has no limit of its own.
+    /// The lanes, by number.
     lanes: Vec<Lane>,
-    /// What the lanes of an agent with a limit have in common; group 0 is that of all other lanes.
+    /// What the lanes of the same crew have in common.
     groups: Vec<Group>,
-    /// The groups and lanes of agents with a limit.
-    by_agent: BTreeMap<AgentName, (u32, u32)>,
-    /// The first of each group that has one and has room, with its group.
+    /// The limits that tasks share, by number.
+    limits: Vec<Limit>,
+    /// The first of each group that has one with room, with its group.
     heads: BTreeSet<(Rank, u32)>,
     /// Ready tasks beside which nothing else may be in flight.
     alone: BTreeSet<Rank>,
@@ -53,83 +54,50 @@ pub struct Queue {
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 struct Lane {
     group: u32,
-    load: Load,
+    limit: Option<u32>,
     ready: BTreeSet<Rank>,
 }
 
-/// Lanes that a limit holds back together.
+/// Lanes of tasks that the same agents may work on, or none.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 struct Group {
-    load: Load,
+    crew: Option<Crew>,
+    lanes: Vec<u32>,
     /// The first task of each lane that has one and has room, with its lane.
     heads: BTreeSet<(Rank, u32)>,
 }
 
-/// What is in flight against a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
-struct Load {
+/// How many attempts of tasks that share it may be in flight.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+struct Limit {
     in_flight: u32,
-    max: Option<u32>,
+    max: u32,
+    lanes: Vec<u32>,
 }
 
-impl Load {
-    fn has_room(self) -> bool {
-        self.max.is_none_or(|max| self.in_flight < max)
-    }
-
-    fn hold(&mut self, held: bool) {
-        self.in_flight = if held { self.in_flight + 1 } else { self.in_flight - 1 };
-    }
-}
-
-impl Lane {
-    /// The task that it would start next.
-    fn head(&self) -> Option<Rank> {
-        self.ready.first().copied().filter(|_| self.load.has_room())
+impl Limit {
+    fn has_room(&self) -> bool {
+        self.in_flight < self.max
     }
 }
 
 impl Group {
     /// The task that it would start next.
     fn head(&self) -> Option<Rank> {
-        self.heads.first().map(|(head, _)| *head).filter(|_| self.load.has_room())
+        self.heads.first().map(|(head, _)| *head)
     }
 }
 
 impl Queue {
-    /// The lane of the plan's own tasks for this agent, made where it does not exist.
-    pub fn lane_of(&mut self, agent: Option<&AgentName>, max: Option<u32>) -> u32 {
-        if self.lanes.is_empty() {
-            self.lanes.push(Lane::default());
-            self.groups.push(Group::default());
-        }
-        let (Some(agent), Some(_)) = (agent, max) else { return 0 };
-        if let Some((_, lane)) = self.by_agent.get(agent) {
-            return *lane;
-        }
-        let group = number(self.groups.len());
-        self.groups.push(Group { load: Load { in_flight: 0, max }, ..Group::default() });
-        let lane = self.push(Lane { group, ..Lane::default() });
-        self.by_agent.insert(agent.clone(), (group, lane));
-        lane
+    /// A limit of its own for some tasks, by its number.
+    pub fn limit(&mut self, max: u32) -> u32 {
+        self.limits.push(Limit { in_flight: 0, max, lanes: Vec::new() });
+        number(self.limits.len() - 1)
     }
 
-    /// A lane for the children of one parent, in the group of the lane that its agent has.
-    pub fn children_lane(&mut self, beside: u32, max_parallel: Option<u32>) -> u32 {
-        if max_parallel.is_none() {
-            return beside;
-        }
-        let group = self.lanes[place(beside)].group;
-        self.push(Lane { group, load: Load { in_flight: 0, max: max_parallel }, ..Lane::default() })
-    }
-
-    fn push(&mut self, lane: Lane) -> u32 {
-        self.lanes.push(lane);
-        number(self.lanes.len() - 1)
-    }
-
-    /// A task is ready.
-    pub fn enter(&mut self, lane: u32, rank: Rank, alone: bool) {
+    /// A task is ready, for this crew. The answer is its lane.
+    pub fn enter(&mut self, crew: Option<Crew>, limit: Option<u32>, rank: Rank, alone: bool) -> u32 {
+        let lane = self.lane(crew, limit);
         if alone {
             self.alone.insert(rank);
         } else {
@@ -137,6 +105,7 @@ impl Queue {
                 lane.ready.insert(rank);
             });
         }
+        lane
     }
 
     /// A task is no longer ready.
@@ -148,16 +117,27 @@ impl Queue {
         }
     }
 
-    /// An attempt of a task of this lane is in flight, or no longer.
-    pub fn hold(&mut self, lane: u32, held: bool) {
-        self.change(lane, |lane| lane.load.hold(held));
-        let group = self.lanes[place(lane)].group;
-        self.change_group(group, |group| group.load.hold(held));
+    /// An attempt of a task with this limit is in flight, or no longer.
+    pub fn hold(&mut self, limit: Option<u32>, held: bool) {
+        let Some(limit) = limit else { return };
+        let limit = &mut self.limits[place(limit)];
+        let before = limit.has_room();
+        limit.in_flight = if held { limit.in_flight + 1 } else { limit.in_flight - 1 };
+        let has_room = limit.has_room();
+        if before == has_room {
+            return;
+        }
+        for number in limit.lanes.clone() {
+            let lane = &self.lanes[place(number)];
+            let (group, first) = (lane.group, lane.ready.first().copied());
+            let (before, after) = if has_room { (None, first) } else { (first, None) };
+            self.change_group(group, |group| replace(&mut group.heads, before, after, number));
+        }
     }
 
-    /// The first task of all lanes with room.
-    pub fn next(&self) -> Option<TaskIx> {
-        self.heads.first().map(|(head, _)| head.task)
+    /// The first task with room of each crew, in the order of their turns.
+    pub fn heads(&self) -> impl Iterator<Item = TaskIx> {
+        self.heads.iter().map(|(head, _)| head.task)
     }
 
     /// The first task of those that must be alone.
@@ -171,11 +151,37 @@ impl Queue {
         lanes.chain(&self.alone).map(|rank| rank.task)
     }
 
+    /// The lane of this crew and limit, made where it does not exist.
+    fn lane(&mut self, crew: Option<Crew>, limit: Option<u32>) -> u32 {
+        let known = self.groups.iter().position(|group| group.crew == crew);
+        let group = number(known.unwrap_or_else(|| {
+            self.groups.push(Group { crew, ..Group::default() });
+            self.groups.len() - 1
+        }));
+        let beside = match limit {
+            Some(limit) => &mut self.limits[place(limit)].lanes,
+            None => &mut self.groups[place(group)].lanes,
+        };
+        if let Some(lane) = beside.iter().find(|lane| self.lanes[place(**lane)].group == group) {
+            return *lane;
+        }
+        let lane = number(self.lanes.len());
+        beside.push(lane);
+        self.lanes.push(Lane { group, limit, ready: BTreeSet::new() });
+        lane
+    }
+
+    /// The task that a lane would start next.
+    fn head(&self, number: u32) -> Option<Rank> {
+        let lane = &self.lanes[place(number)];
+        let has_room = lane.limit.is_none_or(|limit| self.limits[place(limit)].has_room());
+        lane.ready.first().copied().filter(|_| has_room)
+    }
+
     fn change(&mut self, number: u32, change: impl FnOnce(&mut Lane)) {
-        let lane = &mut self.lanes[place(number)];
-        let before = lane.head();
-        change(lane);
-        let (after, group) = (lane.head(), lane.group);
+        let before = self.head(number);
+        change(&mut self.lanes[place(number)]);
+        let (after, group) = (self.head(number), self.lanes[place(number)].group);
         if before != after {
             self.change_group(group, |group| replace(&mut group.heads, before, after, number));
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::effect::{Assignment, Program, Settle};
 use crate::failure::Failure;
-use crate::id::{AttemptKey, Digest, Fence, TaskId};
+use crate::id::{AgentName, AttemptKey, Digest, Fence, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{self, Work};
 use crate::planted::{Bug, is_planted};
@@ -22,6 +22,8 @@ pub(crate) struct View<'a> {
     attempt: Option<u32>,
     /// How those stood that had not succeeded when the attempt started; none where it has not yet started.
     seen: Option<&'a BTreeMap<TaskId, Phase>>,
+    /// Who works on it, once that is certain.
+    agent: Option<&'a AgentName>,
     /// How those stand that were asked for and have not succeeded.
     looked: RefCell<BTreeMap<TaskId, Phase>>,
     /// Whether it is that of a parent between two rounds.
@@ -34,7 +36,8 @@ impl<'a> View<'a> {
     /// The view of a task that has no attempt yet: for `when`, `for_each` and approvals.
     pub(crate) fn of(run: &'a Run, ix: TaskIx) -> Self {
         let looked = RefCell::default();
-        Self { run, task: run.task(ix), attempt: None, seen: None, looked, between: false, message: None }
+        let task = run.task(ix);
+        Self { run, task, attempt: None, seen: None, agent: None, looked, between: false, message: None }
     }
 
     /// The view of a parent after a round: for `until`.
@@ -50,7 +53,9 @@ impl<'a> View<'a> {
     /// The view of an attempt: of one that has started, what it saw then, whatever has happened since.
     pub(crate) fn of_attempt(run: &'a Run, ix: TaskIx, attempt: u32) -> Self {
         let started = run.task(ix).attempts.iter().rfind(|started| started.number == attempt);
-        Self { attempt: Some(attempt), seen: started.map(|started| &started.seen), ..Self::of(run, ix) }
+        let agent = started.and_then(|started| started.agent.as_ref());
+        let seen = started.map(|started| &started.seen);
+        Self { attempt: Some(attempt), seen, agent, ..Self::of(run, ix) }
     }
 }
 
@@ -124,11 +129,11 @@ impl Scope for View<'_> {
 /// What an attempt starts, with every template filled in.
 fn program(run: &Run, view: &View<'_>) -> Result<Program, Failure> {
     match &run.spec(view.task).work {
-        Work::Prompt { agent, prompt } => Ok(Program::Agent {
-            agent: run.plan_of(view.task).agents[agent].clone(),
-            name: agent.to_string(),
-            prompt: prompt.render_prompt(view)?,
-        }),
+        Work::Prompt { prompt, .. } => {
+            let name = view.agent.expect("a prompt starts only with somebody who works on it");
+            let agent = run.agent(view.task, name).clone();
+            Ok(Program::Agent { agent, name: name.to_string(), prompt: prompt.render_prompt(view)? })
+        }
         Work::Argv(words) => {
             let words: Result<_, _> = words.iter().map(|word| word.render_text(view)).collect();
             Ok(Program::Argv(words?))
@@ -150,9 +155,10 @@ pub(crate) fn digest(program: &Program) -> Digest {
 pub(crate) fn beginning(
     run: &Run,
     ix: TaskIx,
-    attempt: u32,
+    agent: Option<&AgentName>,
 ) -> Result<(Program, BTreeMap<TaskId, Phase>), Failure> {
-    let view = View::of_attempt(run, ix, attempt);
+    let attempt = run.task(ix).next_attempt();
+    let view = View { agent, ..View::of_attempt(run, ix, attempt) };
     let assigned = assigned(run, &view, attempt, Fence::default())?;
     Ok((assigned.program, view.looked.into_inner()))
 }

@@ -57,7 +57,7 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
     let task = run.task(ix);
     let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new(), left: BTreeMap::new() };
     match task.phase {
-        Phase::Dead | Phase::Cancelled if !task.children.is_empty() => again.failed_children(ix),
+        Phase::Dead | Phase::Cancelled if !task.children.is_empty() => again.failed_children(ix)?,
         Phase::Dead | Phase::Cancelled => again.with_parent(ix)?,
         Phase::Blocked if task.blocked == Some(BlockedOn::Outcome) => again.task(ix, &task.id),
         Phase::Succeeded => again.succeeded(ix)?,
@@ -74,7 +74,12 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
         Phase::Running | Phase::Stopping | Phase::Gating => {
             return Err(wrong_state(task, "an attempt is live: cancel it first, or wait for its end"));
         }
-        Phase::Waiting | Phase::Ready | Phase::BackingOff | Phase::Expanded | Phase::Blocked => {
+        Phase::Waiting
+        | Phase::Ready
+        | Phase::BackingOff
+        | Phase::Parked
+        | Phase::Expanded
+        | Phase::Blocked => {
             return Err(wrong_state(task, "it is not over yet"));
         }
     }
@@ -142,12 +147,7 @@ impl Requeue<'_> {
         let task = self.run.task(ix);
         let mut causes = BTreeSet::from([task.root_cause()]);
         let around: Vec<TaskIx> = self.run.around(ix).collect();
-        // A parent succeeds over optional children that failed; what depends on it has seen its output.
-        let mut beyond = Vec::new();
-        let accepted = |parent: &Task| parent.is_node() && parent.phase == Phase::Succeeded;
-        for parent in around.iter().filter(|parent| accepted(self.run.task(**parent))) {
-            beyond.extend(self.beyond(*parent)?);
-        }
+        let beyond = self.beyond_parents(ix)?;
         self.task(ix, &task.id);
         let mut child = task;
         for parent in around {
@@ -163,15 +163,29 @@ impl Requeue<'_> {
         Ok(())
     }
 
+    /// What depends on the parents around a failed task: one succeeds over optional children that failed, and what depends
+    /// on it has seen its output.
+    fn beyond_parents(&self, ix: TaskIx) -> Result<Vec<TaskIx>, Rejection> {
+        let accepted = |parent: &Task| parent.is_node() && parent.phase == Phase::Succeeded;
+        let mut beyond = Vec::new();
+        for parent in self.run.around(ix).filter(|parent| accepted(self.run.task(*parent))) {
+            beyond.extend(self.beyond(parent)?);
+        }
+        Ok(beyond)
+    }
+
     /// A failed parent, the parents around it, and what failed below it.
-    fn failed_children(&mut self, parent: TaskIx) {
+    fn failed_children(&mut self, parent: TaskIx) -> Result<(), Rejection> {
+        let beyond = self.beyond_parents(parent)?;
         let mut causes = BTreeSet::new();
         let id = self.run.task(parent).id.clone();
         for parent in std::iter::once(parent).chain(self.run.around(parent)) {
             self.parent(parent, &id, &mut causes);
         }
         self.failed_below(parent, &mut causes);
+        self.bring_back(&beyond, &id);
         self.unskip(&causes, &id);
+        Ok(())
     }
 
     fn failed_below(&mut self, parent: TaskIx, causes: &mut BTreeSet<TaskId>) {
@@ -287,6 +301,7 @@ impl Requeue<'_> {
                 | Phase::Stopping
                 | Phase::Gating
                 | Phase::BackingOff
+                | Phase::Parked
                 | Phase::Blocked
                 | Phase::Expanded
                 | Phase::Succeeded

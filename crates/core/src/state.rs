@@ -8,15 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::agenda::{Agenda, Share};
 use crate::budget::Purse;
+use crate::crew::Handed;
 use crate::event::{
     BlockedOn, Exit, LossReason, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy,
     TimerKind, Usage,
 };
 use crate::failure::Failure;
+use crate::fleet::Fleet;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
 use crate::machine::{attempt, run, task};
 use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
+use crate::policy::balance::Turns;
 use crate::policy::{join, retry};
 use crate::queue::{Queue, Rank};
 use crate::time::{Span, Time};
@@ -64,6 +67,9 @@ pub struct State {
     pub live: BTreeMap<Fence, (RunId, TaskIx)>,
     /// How many of them the newest opening found: they died with the engine before it.
     pub orphans: u32,
+    /// What all runs share.
+    #[serde(default)]
+    pub fleet: Fleet,
     /// The attempt beside which nothing else may start.
     pub alone: Option<Fence>,
     /// Which run's turn it is.
@@ -160,6 +166,9 @@ pub struct Run {
     pub purse: Purse,
     /// How many tasks are in each phase.
     pub count: BTreeMap<task::Phase, u32>,
+    /// How many attempts of each agent are in flight.
+    #[serde(default)]
+    pub in_hand: BTreeMap<AgentName, u32>,
     /// How many required tasks of the plan itself have failed.
     pub failed: u32,
     /// Waits before retries, and those of so long a time, by steady time in milliseconds.
@@ -228,10 +237,19 @@ pub struct Task {
     pub phase: task::Phase,
     /// Since when.
     pub since: Time,
-    /// The lane of the queue that it is ready in.
+    /// The lane of the queue that it is, or was last, ready in.
     pub lane: u32,
     /// Where it stands among those that are ready, while it is.
     pub rank: Option<Rank>,
+    /// The limit that it shares with others of its parent's children.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// What has been settled about who works on it.
+    #[serde(default)]
+    pub handed: Handed,
+    /// Where the turns of its agents stand, for itself and its children.
+    #[serde(default)]
+    pub turns: Turns,
     /// How what it needs has ended so far.
     pub tally: join::Tally,
     /// The tasks that need it.
@@ -392,11 +410,12 @@ impl State {
         at.ms - if is_planted(Bug::RetryBeforeDue) { 2 * steps } else { steps }
     }
 
-    /// The earliest moment at which a wait ends, on the wall clock as it goes now.
-    pub fn next_due(&self) -> Option<Time> {
+    /// The earliest moment at which a wait ends, on the wall clock as it goes now; what starts wait for by the clock alone
+    /// counts after `looked_at`, when it was last looked at.
+    pub fn next_due(&self, looked_at: Time) -> Option<Time> {
         let runs =
             self.unfinished.iter().filter_map(|id| self.runs.get(id)).filter(|run| self.is_active(run));
-        runs.filter_map(|run| {
+        let waits = runs.filter_map(|run| {
             let retry = run
                 .retries
                 .first()
@@ -405,9 +424,12 @@ impl State {
             let alarm = run.alarms.first().map(|(due, ..)| self.wall_of(run, *due));
             let date = run.dates.first().map(|(due, _)| *due);
             let budget = run.purse.wall_max(&run.plan.budget).map(|most| self.wall_of(run, most));
-            retry.into_iter().chain(alarm).chain(date).chain(budget).min()
-        })
-        .min()
+            let let_through = self.next_let_through(run, self.steady(looked_at));
+            let let_through = let_through.map(|due| Time::from_ms(due + self.clock.steps_ms));
+            retry.into_iter().chain(alarm).chain(date).chain(budget).chain(let_through).min()
+        });
+        let breaker = self.fleet.next_due().map(|due| Time::from_ms(due + self.clock.steps_ms));
+        waits.chain(breaker).min()
     }
 
     /// When a bound of a run will be reached if nothing stops its clock.
@@ -473,6 +495,7 @@ impl Run {
     pub fn waits(&self) -> bool {
         self.is_at_rest()
             && self.in_phase(task::Phase::BackingOff) == 0
+            && self.in_phase(task::Phase::Parked) == 0
             && self.in_phase(task::Phase::Blocked) > 0
     }
 }
@@ -491,6 +514,16 @@ impl Task {
     /// The attempt in flight, if there is one.
     pub fn live_attempt(&self) -> Option<&Attempt> {
         if self.phase.holds_slot() { self.attempts.last() } else { None }
+    }
+
+    /// The number of its next attempt.
+    pub fn next_attempt(&self) -> u32 {
+        u32::try_from(self.attempts.len()).expect("attempts are bounded") + 1
+    }
+
+    /// Its place in the plan that it is written in.
+    pub fn place_in_plan(&self) -> usize {
+        usize::try_from(self.spec).expect("32 bits fit")
     }
 
     /// The key of an attempt of this task.

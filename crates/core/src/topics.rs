@@ -144,6 +144,7 @@ impl Run {
             | Phase::Stopping
             | Phase::Gating
             | Phase::BackingOff
+            | Phase::Parked
             | Phase::Blocked
             | Phase::Expanded
             | Phase::Succeeded

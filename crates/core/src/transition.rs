@@ -93,7 +93,7 @@ impl Run {
                 let attempt = task.attempts.last().expect("what is judged has an attempt");
                 self.purse.settle(attempt);
             }
-            Phase::BackingOff => {
+            Phase::BackingOff | Phase::Parked => {
                 if let Some(due) = task.wait.retry.take() {
                     self.retries.remove(&(due, ix));
                 }
@@ -122,10 +122,10 @@ impl Run {
                 self.to_close.insert(ix);
             }
             Phase::Running => {
-                self.queue.hold(self.tasks[ix.at()].lane, true);
+                self.queue.hold(self.tasks[ix.at()].limit, true);
                 self.purse.reserve();
             }
-            Phase::Gating => self.queue.hold(self.tasks[ix.at()].lane, false),
+            Phase::Gating => self.queue.hold(self.tasks[ix.at()].limit, false),
             Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Select) => {
                 let (parent, _) = self.task(ix).parent.expect("a replica has a parent");
                 self.look_at_votes(parent);
@@ -134,9 +134,25 @@ impl Run {
                 self.begin_listening(ix, fresh);
             }
             Phase::Expanded => self.look_at_votes(ix),
-            Phase::Stopping | Phase::BackingOff | Phase::Blocked => {}
+            Phase::Stopping | Phase::BackingOff | Phase::Parked | Phase::Blocked => {}
             Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => {}
         }
+    }
+
+    /// Puts a ready task into the lane of those who may work on it.
+    fn line_up(&mut self, ix: TaskIx) {
+        let task = self.task(ix);
+        let crew = self.crew(task).filter(|_| !self.is_parent(task));
+        let (limit, alone) = (task.limit, task.deaths_in_row >= 2);
+        let rank = task.rank.expect("it is ready");
+        self.tasks[ix.at()].lane = self.queue.enter(crew, limit, rank, alone);
+    }
+
+    /// Who may work on a ready task has changed.
+    pub(crate) fn line_up_anew(&mut self, ix: TaskIx) {
+        let task = self.task(ix);
+        self.queue.leave(task.lane, task.rank.expect("it is ready"));
+        self.line_up(ix);
     }
 
     fn make_ready(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
@@ -145,9 +161,9 @@ impl Run {
         let spec = self.spec(self.task(ix));
         let (timeout, priority) = (spec.timeout.clone(), spec.priority);
         let task = &mut self.tasks[ix.at()];
-        let rank = Rank::new(ix, priority, active, moment.seq);
-        task.rank = Some(rank);
-        self.queue.enter(task.lane, rank, task.deaths_in_row >= 2);
+        task.rank = Some(Rank::new(ix, priority, active, moment.seq));
+        self.line_up(ix);
+        let task = &mut self.tasks[ix.at()];
         if is_work {
             if let Some(bound) = timeout.schedule_to_start {
                 let due = active.plus(bound);
@@ -199,6 +215,7 @@ impl Run {
                 | Phase::Stopping
                 | Phase::Gating
                 | Phase::BackingOff
+                | Phase::Parked
                 | Phase::Expanded
                 | Phase::Succeeded
                 | Phase::Skipped
@@ -274,6 +291,7 @@ impl Run {
                 | Phase::Stopping
                 | Phase::Gating
                 | Phase::BackingOff
+                | Phase::Parked
                 | Phase::Blocked
                 | Phase::Expanded
                 | Phase::Succeeded
@@ -341,6 +359,7 @@ impl Run {
             | Phase::Stopping
             | Phase::Gating
             | Phase::BackingOff
+            | Phase::Parked
             | Phase::Blocked
             | Phase::Expanded => None,
         }

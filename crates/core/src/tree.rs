@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::BlockedOn;
-use crate::id::{AgentName, TaskId};
+use crate::id::TaskId;
 use crate::machine::task::Phase;
 use crate::plan::{self, Plan, Select, Work};
 use crate::policy::select::{self, Vote};
@@ -116,19 +116,6 @@ impl Run {
             Work::Approval { .. } | Work::Plan(_) | Work::Emit { .. } | Work::Wait(_) => false,
         };
         by_attempts && !self.is_parent(task)
-    }
-
-    /// The agent that works on a task, if one does.
-    pub fn agent_of(&self, task: &Task) -> Option<&AgentName> {
-        match &self.spec(task).work {
-            Work::Prompt { agent, .. } => Some(agent),
-            Work::Argv(_)
-            | Work::Shell(_)
-            | Work::Approval { .. }
-            | Work::Plan(_)
-            | Work::Emit { .. }
-            | Work::Wait(_) => None,
-        }
     }
 
     /// The task that the templates of a task call by this name.

@@ -9,6 +9,7 @@ use crate::input::{Answer, Input, Report};
 use crate::planted::{Bug, is_planted};
 use crate::size;
 use crate::state::State;
+use crate::time::Time;
 
 /// How many records a turn may come to before it is made durable, whatever else follows from them.
 const TURN_RECORDS_MAX: usize = 4096;
@@ -24,12 +25,22 @@ pub struct Core {
     records_max: usize,
     records: Vec<Record>,
     bytes: usize,
+    /// The time at which it was last looked for waits that are over.
+    looked_at: Time,
 }
 
 impl Core {
     /// A core over the state that a journal gave.
     pub fn new(state: State, slots: u32) -> Self {
-        Self { state, slots, held: false, records_max: TURN_RECORDS_MAX, records: Vec::new(), bytes: 0 }
+        Self {
+            state,
+            slots,
+            held: false,
+            records_max: TURN_RECORDS_MAX,
+            records: Vec::new(),
+            bytes: 0,
+            looked_at: Time::default(),
+        }
     }
 
     /// The state as it is, ahead of the journal by what [`Core::take_records`] has not yet given.
@@ -77,6 +88,7 @@ impl Core {
     /// Ends the waits that are due, after all reports of the turn. True where more follows in another turn.
     pub fn end_waits(&mut self, stamp: Stamp) -> bool {
         let stamp = self.not_before(stamp);
+        self.looked_at = stamp.now;
         if !is_planted(Bug::ConsequencesForgotten) {
             self.follow(stamp);
         }
@@ -89,6 +101,11 @@ impl Core {
             self.follow(stamp);
         }
         true
+    }
+
+    /// The earliest moment at which a wait ends that had not when it was last looked, on the wall clock as it goes now.
+    pub fn next_due(&self) -> Option<Time> {
+        self.state.next_due(self.looked_at)
     }
 
     /// The records of the turn, to be made durable before anything of them is told or done.

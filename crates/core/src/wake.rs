@@ -4,8 +4,10 @@
 use serde::Serialize;
 
 use crate::budget::UsedUp;
+use crate::crew::Held;
 use crate::event::{BlockedOn, PauseReason};
-use crate::id::{RunId, TaskId};
+use crate::fleet::Hold;
+use crate::id::{AgentName, RunId, TaskId};
 use crate::machine::run;
 use crate::machine::task::Phase;
 use crate::plan::{WaitFor, Work};
@@ -32,6 +34,8 @@ pub enum Wake {
         /// How many there may be.
         most: u32,
     },
+    /// Somebody who works on it: none of these agents can now, each for this reason.
+    Agents(Vec<(AgentName, Held)>),
     /// The end of its attempt, which is being stopped or not.
     Attempt {
         /// The attempt's number.
@@ -84,10 +88,13 @@ pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
     let task = run.task(ix);
     match task.phase {
         Phase::Waiting => needs(run, task),
-        Phase::Ready => standstill(state, run).or_else(|| budget(run)).or_else(|| slot(state)),
+        Phase::Ready => {
+            let held = || agents(state, run, task).or_else(|| slot(state));
+            standstill(state, run).or_else(|| budget(run)).or_else(held)
+        }
         Phase::Running | Phase::Stopping => attempt(state, run, task),
         Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
-        Phase::BackingOff => standstill(state, run).or_else(|| retry(state, run, ix)),
+        Phase::BackingOff | Phase::Parked => standstill(state, run).or_else(|| retry(state, run, ix)),
         Phase::Blocked if task.blocked == Some(BlockedOn::Select) => choice(run, task),
         Phase::Blocked if task.blocked == Some(BlockedOn::Topic) => topic(state, run, task),
         Phase::Blocked if task.blocked == Some(BlockedOn::Timer) => moment(state, run, ix),
@@ -115,6 +122,14 @@ fn needs(run: &Run, task: &Task) -> Option<Wake> {
     let open: Vec<TaskId> =
         needed.filter(|need| !need.phase.is_final()).map(|need| need.id.clone()).collect();
     (!open.is_empty()).then_some(Wake::Needs(open))
+}
+
+fn agents(state: &State, run: &Run, task: &Task) -> Option<Wake> {
+    let crew = run.crew(task).filter(|_| !run.is_parent(task))?;
+    let now = state.steady(state.now);
+    let held = |agent: &AgentName| Some((agent.clone(), state.held(run, task, agent, now)?));
+    let all: Vec<_> = crew.pool.iter().filter_map(held).collect();
+    (all.len() == crew.pool.len() && !all.is_empty()).then_some(Wake::Agents(all))
 }
 
 fn slot(state: &State) -> Option<Wake> {
@@ -200,6 +215,7 @@ pub fn wait(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Wait> {
             | Wake::Moment(_)
             | Wake::Slot(_)
             | Wake::Budget { .. }
+            | Wake::Agents(_)
             | Wake::Attempt { .. }
             | Wake::Output(_)
     );
@@ -210,6 +226,13 @@ pub fn wait(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Wait> {
         | Wake::Approval { until, .. }
         | Wake::Outcome { until }
         | Wake::Topic { until, .. } => until.filter(|_| alive),
+        Wake::Agents(held) => {
+            let ends = held.iter().filter_map(|(_, held)| match held {
+                Held::Account(_, by) => by.until(),
+                Held::Concurrency(_) => None,
+            });
+            ends.min().map(|due| Time::from_ms(due + state.clock.steps_ms))
+        }
         Wake::Needs(_)
         | Wake::Children(_)
         | Wake::Slot(_)
@@ -239,6 +262,11 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
             format!("the run's budget of attempts: {spent} used and {open} in flight, of {most}"),
             format!("windlass, or you: windlass resume {id} --budget attempts=+5"),
         ),
+        Wake::Agents(all) => {
+            let words: Vec<String> =
+                all.iter().map(|(agent, held)| format!("{agent}, {}", why(held))).collect();
+            (format!("an agent: {}", words.join("; ")), windlass())
+        }
         Wake::Slot(held) => (format!("a free slot: {held} in use"), windlass()),
         Wake::Attempt { number, stopping: false, .. } => {
             (format!("attempt {number}, which runs"), "its program".to_owned())
@@ -248,6 +276,9 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
         }
         Wake::Output(number) => {
             (format!("the output of attempt {number}, which is being checked"), windlass())
+        }
+        Wake::Retry(_) if task.phase == Phase::Parked => {
+            ("the time from which its provider takes it again".to_owned(), windlass())
         }
         Wake::Retry(_) => ("the due time of its next attempt".to_owned(), windlass()),
         Wake::Approval { id: question, .. } => {
@@ -273,6 +304,26 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
             )
         }
         Wake::Engine => ("an engine: none works on the run".to_owned(), format!("you: windlass resume {id}")),
+    }
+}
+
+/// Why an agent can't work now.
+fn why(held: &Held) -> String {
+    match held {
+        Held::Concurrency(most) => format!("which has {most} in flight, as many as its concurrency allows"),
+        Held::Account(account, by) => match by {
+            Hold::Open(_) => format!("whose breaker is open (account {account})"),
+            Hold::Probing => {
+                format!("whose breaker is half open, and another attempt probes it (account {account})")
+            }
+            Hold::Paused(_) => format!("whose provider wants no more for a while (account {account})"),
+            Hold::Rate(_) => format!("whose rate is used up (account {account})"),
+            Hold::Cap(most) => {
+                format!(
+                    "whose provider takes {most} at a time for now, which are in flight (account {account})"
+                )
+            }
+        },
     }
 }
 

@@ -300,7 +300,7 @@ impl Engine {
     fn wait(&mut self) -> Option<Message> {
         let now = self.clock.now(clock::shown());
         let state = self.core.state();
-        let due = state.next_due().map(|due| Duration::from_millis(due.since(now).ms));
+        let due = self.core.next_due().map(|due| Duration::from_millis(due.since(now).ms));
         let longest = match due {
             Some(due) => due.min(CLOCKS_EVERY),
             None if state.live.is_empty() => LOOK_EVERY,

@@ -67,7 +67,7 @@ impl Progress {
             }
             if task.phase.is_final() {
                 progress.end(&task.id, is_failure(task.phase));
-            } else if task.phase == Phase::BackingOff {
+            } else if matches!(task.phase, Phase::BackingOff | Phase::Parked) {
                 progress.backing_off.insert(task.id.clone());
             } else if task.phase == Phase::Blocked
                 && matches!(task.blocked, Some(BlockedOn::Person | BlockedOn::Outcome))
@@ -151,6 +151,9 @@ impl Progress {
                 }
             }
             Event::RetryScheduled { task, wait_ms, .. } if *wait_ms > 0 => {
+                self.backing_off.insert(task.clone());
+            }
+            Event::TaskParked { task, .. } => {
                 self.backing_off.insert(task.clone());
             }
             Event::TaskBlocked { task, on: BlockedOn::Person | BlockedOn::Outcome, .. }

@@ -93,7 +93,7 @@ pub(crate) fn standing(run: &Run, task: &TaskId) -> String {
     match phase {
         Some(task::Phase::Succeeded) => "has succeeded".into(),
         Some(task::Phase::Skipped) => "was skipped".into(),
-        Some(task::Phase::BackingOff) => "waits for its next attempt".into(),
+        Some(task::Phase::BackingOff | task::Phase::Parked) => "waits for its next attempt".into(),
         Some(phase) => format!("is {}", phase.name()),
         None => "is gone".into(),
     }

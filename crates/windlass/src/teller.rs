@@ -78,7 +78,12 @@ impl Teller {
         let several = self.runs.len() > 1;
         let mut lines = Vec::new();
         for record in records {
-            let Some(run) = record.event.run() else { continue };
+            let Some(run) = record.event.run() else {
+                lines.extend(
+                    story::of_account(record).filter(|_| self.mode != Mode::Json).map(|line| line.text()),
+                );
+                continue;
+            };
             let Some(progress) = self.runs.get_mut(&run) else { continue };
             progress.take(record);
             if self.mode == Mode::Json {

@@ -9,6 +9,7 @@ use windlass_core::plan::Rerun;
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, broken, demand};
+use crate::invariants::accounts;
 use crate::oracle::{OAttempt, ORun, OTask, Oracle};
 
 const NAME: &str = "5 attempts";
@@ -83,6 +84,14 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         Event::AttemptStarted { attempt, alone, .. } => start(oracle, &record.event, *attempt, *alone),
         Event::AttemptLost { reason, alone, fence, .. } => loss(oracle, *fence, *reason, *alone),
         Event::RetryScheduled { error, .. } => judged(oracle, &record.event, Due::Retry(error.kind)),
+        Event::TaskParked { error, .. } => {
+            let (_, run, task) = oracle.at(&record.event).expect("it was created");
+            let longest = run.spec(task).retry.max_interval;
+            let is_quota =
+                error.kind == ErrorKind::RateLimited && error.retry_after.is_some_and(|wait| wait > longest);
+            demand(is_quota, NAME, || format!("{} is parked for a wait between attempts", task.id))?;
+            judged(oracle, &record.event, Due::Retry(error.kind))
+        }
         Event::TaskDead { error, attempt, .. } => death(oracle, &record.event, error.kind, *attempt),
         Event::TaskBlocked { on: BlockedOn::Outcome, .. } => judged(oracle, &record.event, Due::Question),
         Event::TaskBlocked { on: BlockedOn::Select, output: None, .. }
@@ -96,7 +105,7 @@ fn start(oracle: &Oracle, event: &Event, number: u32, alone: bool) -> Verdict {
     let (id, life) = (&task.id, &task.life);
     let next = task.attempts.len() + 1;
     demand(usize::try_from(number) == Ok(next), NAME, || format!("{id}: attempt {number} is number {next}"))?;
-    let most = run.spec(task).retry.max_attempts;
+    let most = run.spec(task).retry.max_attempts + life.granted;
     demand(life.charged < most, NAME, || {
         format!("{id} starts after {} charged attempts of {most}", life.charged)
     })?;
@@ -168,7 +177,11 @@ fn due(run: &ORun, task: &OTask, attempt: &OAttempt) -> Due {
     }
     let never = !is_retried(kind) || spec.retry.non_retryable.contains(&kind);
     let again = is_retried_once(kind) && life.once.contains(&kind);
-    let used_up = is_charged(kind) && life.charged + 1 >= spec.retry.max_attempts;
+    let goes_over = attempt.agent.filter(|_| accounts::leads_on(run, task, kind));
+    if goes_over.and_then(|agent| run.heir(task, agent)).is_some() {
+        return Due::Retry(kind);
+    }
+    let used_up = is_charged(kind) && life.charged + 1 >= spec.retry.max_attempts + life.granted;
     if never || again || used_up { Due::Death(kind) } else { Due::Retry(kind) }
 }
 

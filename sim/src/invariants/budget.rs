@@ -53,7 +53,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
         Event::BudgetReached { budget: BudgetKind::Attempts, spent, limit, .. } => {
             let told = (u32::try_from(*spent), u32::try_from(*limit).ok());
             let right = is_used_up(run) && told == (Ok(used(run).0), attempts_max(run));
-            let wants = |phase: Phase| matches!(phase, Phase::Ready | Phase::BackingOff);
+            let wants = |phase: Phase| matches!(phase, Phase::Ready | Phase::BackingOff | Phase::Parked);
             let wanted = before.runs[&id].tasks.iter().any(|task| wants(task.phase));
             demand(right && wanted, NAME, || {
                 format!("{id}: {spent} of {limit} attempts are no end, {:?}", used(run))
@@ -83,7 +83,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
 pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     for (id, run) in oracle.runs.iter().filter(|(_, run)| oracle.is_active(run)) {
         let wants = |(task, seen): (&OTask, &windlass_core::state::Task)| {
-            task.end.is_none() && matches!(seen.phase, Phase::Ready | Phase::BackingOff)
+            task.end.is_none() && matches!(seen.phase, Phase::Ready | Phase::BackingOff | Phase::Parked)
         };
         let wanted = run.tasks.iter().zip(&state.runs[id].tasks).any(wants);
         demand(!(wanted && is_used_up(run)), NAME, || format!("{id} has used up its attempts, and waits"))?;

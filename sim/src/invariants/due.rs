@@ -20,10 +20,11 @@ const ANSWER_BOUND: Span = Span::from_secs(7 * 24 * 3600);
 
 pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
     match &record.event {
-        Event::RetryScheduled { due, wait_ms, ceiling_ms, error, .. } => {
+        Event::RetryScheduled { due, wait_ms, ceiling_ms, error, agent, .. } => {
             let (_, _, task) = oracle.at(&record.event).expect("it was created");
             let id = &task.id;
-            let floor = error.retry_after.unwrap_or_default();
+            // What one provider asked for says nothing of the agent that takes over.
+            let floor = error.retry_after.filter(|_| agent.is_none()).unwrap_or_default();
             let ended = task.newest().map_or(i64::MIN, |attempt| attempt.ended_steady_ms);
             let earliest = ended.saturating_add_unsigned(floor.ms);
             demand(due.ms - oracle.steps_ms >= earliest, NAME, || {
@@ -36,6 +37,11 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
                 format!("{id} waits over its ceiling")
             })?;
             demand(*ceiling_ms >= task.life.ceiling_ms, NAME, || format!("{id}: its ceiling falls"))
+        }
+        Event::TaskParked { due, error, .. } => {
+            let (_, _, task) = oracle.at(&record.event).expect("it was created");
+            let floor = error.retry_after.unwrap_or_default();
+            demand(*due == record.at.after(floor), NAME, || format!("{} is parked until {due}", task.id))
         }
         Event::AttemptStarted { .. } => {
             let (_, _, task) = oracle.at(&record.event).expect("it was created");

@@ -33,7 +33,7 @@ impl Turns {
     pub(crate) fn of_record(&mut self, oracle: &Oracle, record: &Record) -> Verdict {
         let Event::AttemptStarted { alone: false, .. } = &record.event else { return Ok(()) };
         let (id, run, task) = oracle.at(&record.event).expect("it was created");
-        self.is_next(oracle, id, run, task)?;
+        self.is_next(oracle, record, (id, run, task))?;
         for ((one, other), (ones, others)) in &mut self.contests {
             if id != *one && id != *other {
                 continue;
@@ -51,14 +51,16 @@ impl Turns {
     }
 
     /// No other task of the run should have come first.
-    fn is_next(&self, oracle: &Oracle, id: RunId, run: &ORun, task: &OTask) -> Verdict {
+    fn is_next(&self, oracle: &Oracle, record: &Record, (id, run, task): (RunId, &ORun, &OTask)) -> Verdict {
+        let steady = record.at.ms - oracle.steps_ms;
         let Some((since, ready_ms)) = self.ready.get(&(id, task.id.clone())) else { return Ok(()) };
         let priority = |task: &OTask| i64::from(run.draft(task).priority);
         let as_of = ready_ms - priority(task) * AGEING_MS;
         let slack = i64::try_from(oracle.slack_ms(run)).unwrap_or(i64::MAX / 2);
         for other in run.tasks.iter().filter(|other| other.id != task.id && other.deaths_in_row < 2) {
             let Some((other_since, other_ms)) = self.ready.get(&(id, other.id.clone())) else { continue };
-            if limits::has_own_room(oracle, id, run, other).is_err() {
+            if limits::has_own_room(oracle, id, run, other).is_err() || !oracle.has_hands(run, other, steady)
+            {
                 continue;
             }
             let comes_first = if priority(other) == priority(task) {
@@ -89,7 +91,9 @@ impl Turns {
                 self.ready.entry(key).or_insert((oracle.seq, now));
                 let is_suspect = task.deaths_in_row >= 2;
                 drains |= is_active && is_suspect;
-                could_start |= !is_suspect && limits::has_own_room(oracle, *id, run, task).is_ok();
+                let has_room = limits::has_own_room(oracle, *id, run, task).is_ok();
+                could_start |=
+                    !is_suspect && has_room && oracle.has_hands(run, task, oracle.at.ms - oracle.steps_ms);
             }
             if is_active && could_start {
                 open.push(*id);

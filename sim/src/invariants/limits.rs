@@ -1,12 +1,11 @@
-//! 11, limits: live attempts never exceed slots, the plan's concurrency, an agent's, a list's `max_parallel`; nothing
-//! runs beside what must be alone. Never: which of several tasks comes first.
+//! 11, limits: live attempts never exceed slots, the plan's concurrency, a list's `max_parallel`; nothing runs beside
+//! what must be alone. Agents: `accounts.rs`. Never: which of several tasks comes first.
 
 use windlass_core::event::{Event, Record};
 use windlass_core::id::RunId;
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
-use crate::draft::Work;
 use crate::family;
 use crate::invariants::budget;
 use crate::oracle::{ORun, OTask, Oracle};
@@ -38,13 +37,6 @@ pub(crate) fn has_own_room(
     };
     if !within(ours().count(), run.draft.concurrency) {
         return Err("the plan's concurrency");
-    }
-    if let Work::Prompt(agent) = run.draft(task).work {
-        let same = ours().filter(|other| run.draft(other).work == Work::Prompt(agent)).count();
-        let most = run.draft.agents.get(usize::try_from(agent).expect("32 bits fit")).copied().flatten();
-        if !within(same, most) {
-            return Err("the agent's concurrency");
-        }
     }
     if let Some(list) = family::list_around(run, task) {
         let siblings = ours().filter(|other| family::list_around(run, other) == Some(list)).count();

@@ -1,6 +1,7 @@
 //! The promises of SEMANTICS section 10 that the simulator checks, one file each. Each looks at a record before the
 //! oracle takes it in, or at the world at rest. Never: a promise that is checked by asking the core whether it kept it.
 
+pub(crate) mod accounts;
 pub(crate) mod approval;
 pub(crate) mod attempts;
 pub(crate) mod budget;
@@ -31,7 +32,7 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 19] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 20] = [
     order::of_record,
     commands::of_record,
     winner::of_record,
@@ -43,6 +44,7 @@ const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 19] = [
     due::of_record,
     joins::of_record,
     limits::of_record,
+    accounts::of_record,
     ends::of_record,
     usage::of_record,
     disk::of_record,
@@ -62,6 +64,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     joins::at_rest(oracle, state)?;
     pause::at_rest(oracle)?;
     budget::at_rest(oracle, state)?;
+    accounts::at_rest(oracle)?;
     rest::at_rest(oracle)?;
     children::at_rest(oracle)?;
     topics::at_rest(oracle)?;

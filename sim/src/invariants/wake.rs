@@ -33,17 +33,17 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                     demand(due.is_some_and(|due| due > oracle.now), NAME, || {
                         format!("{} waits until {due:?}, and goes on waiting", task.id)
                     })?;
-                    state.next_due() <= due
+                    state.next_due(oracle.now) <= due
                 }
-                Phase::BackingOff if active => {
+                Phase::BackingOff | Phase::Parked if active => {
                     let due = seen.wait.retry.filter(|due| of.retries.iter().any(|(at, _)| at == due));
                     let passed = oracle.now.ms - oracle.steps_ms;
                     let fired = due.is_none_or(|due| due > passed);
                     demand(fired, NAME, || format!("{} was due before, and goes on waiting", task.id))?;
-                    let armed = state.next_due().map(|due| due.ms - oracle.steps_ms);
+                    let armed = state.next_due(oracle.now).map(|due| due.ms - oracle.steps_ms);
                     due.is_some_and(|due| armed.is_some_and(|armed| armed <= due))
                 }
-                Phase::BackingOff => {
+                Phase::BackingOff | Phase::Parked => {
                     seen.wait.retry.is_some_and(|due| of.retries.iter().any(|(at, _)| *at == due))
                 }
                 Phase::Blocked => {
@@ -74,6 +74,10 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
 /// A ready task waits only where a limit is reached, or where something must be alone.
 fn waits_for_room(oracle: &Oracle, id: windlass_core::id::RunId, run: &ORun, task: &OTask) -> bool {
     if limits::has_room(oracle, id, run, task).is_err() {
+        return true;
+    }
+    let now = oracle.now.ms - oracle.steps_ms;
+    if !oracle.has_hands(run, task, now) {
         return true;
     }
     let alone = oracle.live.values().any(|live| live.alone);

@@ -21,6 +21,8 @@ pub enum Phase {
     Gating,
     /// It waits for the due time of the next attempt.
     BackingOff,
+    /// It waits until the provider of its agent takes it.
+    Parked,
     /// It waits for a person, a message, a moment, or the choice among its replicas.
     Blocked,
     /// It waits for its children.
@@ -56,6 +58,8 @@ pub enum Fact {
     Reaped,
     /// Another attempt follows at its due time.
     RetryScheduled,
+    /// The provider takes the next attempt at a time that it named.
+    Parked,
     /// Another attempt follows at once.
     RetryAtOnce,
     /// The due time has come.
@@ -82,13 +86,14 @@ pub enum Fact {
 
 impl Phase {
     /// All phases, in the order of a life.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Waiting,
         Self::Ready,
         Self::Running,
         Self::Stopping,
         Self::Gating,
         Self::BackingOff,
+        Self::Parked,
         Self::Blocked,
         Self::Expanded,
         Self::Succeeded,
@@ -123,6 +128,7 @@ impl Phase {
 
             (Self::Gating,     Fact::Accepted)       => Self::Succeeded,
             (Self::Gating,     Fact::RetryScheduled) => Self::BackingOff,
+            (Self::Gating,     Fact::Parked)         => Self::Parked,
             (Self::Gating,     Fact::RetryAtOnce)    => Self::Ready,
             (Self::Gating,     Fact::OutcomeUnknown) => Self::Blocked,
             (Self::Gating,     Fact::Passed)         => Self::Blocked,
@@ -132,6 +138,10 @@ impl Phase {
             (Self::BackingOff, Fact::RetryDue)       => Self::Ready,
             (Self::BackingOff, Fact::Died)           => Self::Dead,
             (Self::BackingOff, Fact::Cancelled)      => Self::Cancelled,
+
+            (Self::Parked,     Fact::RetryDue)       => Self::Ready,
+            (Self::Parked,     Fact::Died)           => Self::Dead,
+            (Self::Parked,     Fact::Cancelled)      => Self::Cancelled,
 
             (Self::Blocked,    Fact::Asked)          => Self::Blocked,
             (Self::Blocked,    Fact::Passed)         => Self::Blocked,
@@ -178,6 +188,7 @@ impl Phase {
             Self::Stopping   => "stopping",
             Self::Gating     => "gating",
             Self::BackingOff => "backing_off",
+            Self::Parked     => "parked",
             Self::Blocked    => "blocked",
             Self::Expanded   => "expanded",
             Self::Succeeded  => "succeeded",
@@ -190,7 +201,7 @@ impl Phase {
 
 impl Fact {
     /// All facts, in the order of a life.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::JoinMet,
         Self::JoinUnmet,
         Self::Expanded,
@@ -200,6 +211,7 @@ impl Fact {
         Self::StopRequested,
         Self::Reaped,
         Self::RetryScheduled,
+        Self::Parked,
         Self::RetryAtOnce,
         Self::RetryDue,
         Self::OutcomeUnknown,

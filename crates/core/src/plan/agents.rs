@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::conform::Missing;
-use super::diagnostic::{Code, Findings, Mark};
+use super::diagnostic::{Code, Mark};
 use super::language::{ADAPTERS_BUILT, AGENT};
 use super::layers::{count, scalars, texts};
 use super::node::Node;
+use super::pools::Found;
+use super::rate::Rate;
 use super::shape::Built;
 use super::{Adapter, Agent, sizes};
+use crate::id::{AccountName, AgentName};
 
 /// What a file says of an agent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +25,14 @@ pub struct AgentLayer {
     pub env: BTreeMap<String, String>,
     /// How many attempts at the same time.
     pub concurrency: Option<u32>,
+    /// How many of its account's attempts may start in a time.
+    pub rate: Option<Rate>,
+    /// Its share.
+    pub weight: Option<u32>,
+    /// Who takes over.
+    pub fallback: Option<Vec<String>>,
+    /// Whose breaker, rate and pauses it has.
+    pub account: Option<String>,
     /// The most memory, in bytes.
     pub memory_bytes_max: Option<u64>,
     /// The keys it uses that are not built yet.
@@ -41,6 +51,10 @@ impl AgentLayer {
             args: node.get("args").map(texts),
             env: scalars(node.get("env"), file).collect(),
             concurrency: count(node.get("concurrency")),
+            rate: node.get("rate").and_then(Node::text).and_then(|text| text.parse().ok()),
+            weight: count(node.get("weight")),
+            fallback: node.get("fallback").map(texts),
+            account: text("account"),
             memory_bytes_max: node.get("memory").and_then(Node::text).and_then(sizes::bytes),
             not_built: keys.filter(is_not_built).map(ToOwned::to_owned).collect(),
         }
@@ -61,9 +75,19 @@ impl AgentLayer {
             args: self.args.or_else(|| lower.args.clone()),
             env,
             concurrency: self.concurrency.or(lower.concurrency),
+            rate: self.rate.or(lower.rate),
+            weight: self.weight.or(lower.weight),
+            fallback: self.fallback.or_else(|| lower.fallback.clone()),
+            account: self.account.or_else(|| lower.account.clone()),
             memory_bytes_max: self.memory_bytes_max.or(lower.memory_bytes_max),
             not_built,
         }
+    }
+
+    /// Whether this build can drive it.
+    pub(super) fn is_built(&self) -> bool {
+        let adapter = self.adapter.as_deref();
+        self.not_built.is_empty() && adapter.is_some_and(|adapter| ADAPTERS_BUILT.contains(&adapter))
     }
 
     /// The agent, for a task that names it at a place; `own` is where the plan defines it.
@@ -72,9 +96,9 @@ impl AgentLayer {
         name: &str,
         at: Mark,
         own: Option<Mark>,
-        found: &mut (Missing, &mut Findings),
+        found: &mut Found<'_>,
     ) -> Option<Agent> {
-        let (missing, findings) = (&mut found.0, &mut *found.1);
+        let (missing, findings) = (&mut *found.missing, &mut *found.findings);
         let place = own.unwrap_or(at);
         if own.is_none() {
             // What the plan itself says is reported with the plan; here it comes from the settings.
@@ -128,7 +152,18 @@ impl AgentLayer {
             args: self.args.unwrap_or_default(),
             env: self.env,
             concurrency: self.concurrency,
+            rate: self.rate,
+            weight: self.weight.unwrap_or(1),
+            fallback: named(self.fallback.unwrap_or_default()),
+            account: self.account.filter(|account| !account.is_empty()).map(|name| AccountName(name.into())),
             memory_bytes_max: self.memory_bytes_max,
         })
     }
+}
+
+fn named(names: Vec<String>) -> Vec<AgentName> {
+    let mut agents: Vec<AgentName> = names.into_iter().map(|name| AgentName(name.into())).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    agents.retain(|agent| seen.insert(agent.clone()));
+    agents
 }

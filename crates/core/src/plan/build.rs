@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::agents::AgentLayer;
 use super::check::{Names, Owner, Spot, Templates};
 use super::conform::Missing;
 use super::diagnostic::{Code, Findings, Mark};
@@ -14,6 +13,7 @@ use super::file::Options;
 use super::language::{TASK, WORKS};
 use super::layers::{Defaults, count};
 use super::node::{Entry, Node, Tree};
+use super::pools::{Agents, Found, Known};
 use super::settings::Settings;
 use super::subplans;
 use super::tasks::{self, Needs};
@@ -29,7 +29,7 @@ const MODIFIERS: [&str; 4] = ["for_each", "repeat", "replicas", "plan"];
 pub(super) struct Ground<'g> {
     pub(super) text: &'g str,
     pub(super) defaults: Defaults,
-    pub(super) agents: BTreeMap<String, (AgentLayer, Option<Mark>)>,
+    pub(super) agents: Known,
     pub(super) inputs: &'g BTreeMap<String, Value>,
     pub(super) limits: Limits,
     pub(super) settings: &'g Settings,
@@ -61,14 +61,14 @@ pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut F
         ground,
         templates: Templates::new(ground.text, names),
         places: &places,
-        settled: BTreeMap::new(),
+        agents: Agents::new(&ground.agents),
         built: Built::default(),
         findings,
     };
     for (place, (entry, needs)) in entries.iter().zip(needs).enumerate() {
         builder.task(place, entry, needs);
     }
-    let Builder { templates, mut built, findings, settled, .. } = builder;
+    let Builder { templates, mut built, findings, agents, .. } = builder;
     if is_sound {
         let ids: Vec<&str> = entries.iter().map(|entry| entry.key.as_ref()).collect();
         templates.check_distant(&needed, &ids, findings);
@@ -89,7 +89,7 @@ pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut F
     if ground.options.around.is_none() && built.tasks.len() == entries.len() {
         waits::warn_of_silence(entries, &built.tasks, findings);
     }
-    built.agents = settled.into_iter().filter_map(|(name, agent)| Some((name, agent?))).collect();
+    built.agents = agents.finish();
     built
 }
 
@@ -97,8 +97,7 @@ struct Builder<'g, 'f> {
     ground: &'g Ground<'g>,
     templates: Templates<'g>,
     places: &'g BTreeMap<&'g str, usize>,
-    /// The agents that tasks have named so far; none for those that are no good, which are reported once.
-    settled: BTreeMap<AgentName, Option<Agent>>,
+    agents: Agents<'g>,
     built: Built,
     findings: &'f mut Findings,
 }
@@ -169,6 +168,7 @@ impl Builder<'_, '_> {
             ("approval", Spot::Shown),
             ("emit", Spot::Between),
             ("wait_for", Spot::Match),
+            ("agent", Spot::Attempt),
             ("prompt", Spot::Prompt),
             ("run", Spot::Attempt),
             ("env", Spot::Attempt),
@@ -208,9 +208,10 @@ impl Builder<'_, '_> {
         };
         match work.key.as_ref() {
             "prompt" => {
-                let agent = self.agent(entry, layer);
+                let mut found = Found { missing: &mut self.built.missing, findings: self.findings };
+                let by = self.agents.who(entry, layer, &mut found);
                 let prompt = Template(self.filled(&work.value, "prompt")?);
-                Some(Work::Prompt { agent: agent?, prompt })
+                Some(Work::Prompt { by: by?, prompt })
             }
             "run" => self.run(&work.value),
             "approval" => self.approval(&work.value, owner),
@@ -286,51 +287,6 @@ impl Builder<'_, '_> {
             }
         }
         Some(Work::Approval { text: text?, show })
-    }
-
-    fn agent(&mut self, entry: &Entry<'_>, layer: &Defaults) -> Option<AgentName> {
-        let own = entry.value.get("agent");
-        let at = own.map_or(entry.at, |own| own.at);
-        if let Some(Node { tree: Tree::List(_), .. }) = own {
-            self.miss("`agent` as a list", &entry.key, at);
-            return None;
-        }
-        let Some(name) = &layer.agent else {
-            let known: Vec<&str> = self.ground.agents.keys().map(String::as_str).collect();
-            let hint = if known.is_empty() {
-                "define one under `agents`, as in `coder: { adapter: command, program: ./agent.sh }`, and name it: `agent: coder`".to_owned()
-            } else {
-                format!("name one with `agent:` there or under `defaults`: {}", known.join(", "))
-            };
-            let message = format!("nobody works on the prompt of `{}`", entry.key);
-            self.findings.error(Code::MissingAgent, entry.at, message, Some(hint));
-            return None;
-        };
-        if name.contains("{{") || name.contains("{%") {
-            self.miss("`agent` as an expression", &entry.key, at);
-            return None;
-        }
-        let agent = AgentName(name.as_str().into());
-        if let Some(settled) = self.settled.get(&agent) {
-            return settled.is_some().then_some(agent);
-        }
-        let settled = if let Some((layer, own)) = self.ground.agents.get(name) {
-            let mut found = (std::mem::take(&mut self.built.missing), &mut *self.findings);
-            let settled = layer.clone().settle(name, at, *own, &mut found);
-            self.built.missing = found.0;
-            settled
-        } else {
-            let near = nearest(name, self.ground.agents.keys().map(String::as_str));
-            let hint = near.map_or_else(
-                || "define it under `agents`, in the plan or in windlass.toml".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
-            self.findings.error(Code::UnknownAgent, at, format!("there is no agent `{name}`"), Some(hint));
-            None
-        };
-        let is_good = settled.is_some();
-        self.settled.insert(agent.clone(), settled);
-        is_good.then_some(agent)
     }
 
     fn miss(&mut self, feature: &str, owner: &str, at: Mark) {

@@ -9,6 +9,7 @@ use serde_json::Number;
 use super::diagnostic::{Code, Findings, Mark};
 use super::language::{AGENT, PLAN, TASK};
 use super::node::{Entry, Node, Tree};
+use super::rate::Rate;
 use super::shape::{Built, Field, Kind, Shape};
 use super::{json_schema, sizes};
 use crate::failure::ErrorKind;
@@ -163,6 +164,10 @@ impl Walk<'_> {
                 let hint = "write a number with its unit, as in `512MiB` or `2GiB`".to_owned();
                 self.bad(node, format!("`{key}`: `{text}` is no size"), Some(hint));
             }
+            Kind::Rate if text.parse::<Rate>().is_err() => {
+                let hint = "write how many may start in a second, minute, hour or day: `2/s`, `30/min`, `500/h`, `2000/d`";
+                self.bad(node, format!("`{key}`: `{text}` is no rate"), Some(hint.to_owned()));
+            }
             Kind::Word(words) => self.word(node, key, text, words),
             Kind::Failing if ErrorKind::from_name(text).is_none() => {
                 let names: Vec<&str> = ErrorKind::ALL.iter().map(|kind| kind.name()).collect();
@@ -276,9 +281,13 @@ fn lower(text: &str) -> String {
 fn takes(kind: Kind, node: &Node<'_>) -> bool {
     match kind {
         Kind::Any | Kind::Schema => true,
-        Kind::Text | Kind::Template | Kind::Length(_) | Kind::Bytes | Kind::Word(_) | Kind::Failing => {
-            matches!(node.tree, Tree::Text(_))
-        }
+        Kind::Text
+        | Kind::Template
+        | Kind::Length(_)
+        | Kind::Bytes
+        | Kind::Rate
+        | Kind::Word(_)
+        | Kind::Failing => matches!(node.tree, Tree::Text(_)),
         Kind::Scalar => matches!(node.tree, Tree::Text(_) | Tree::Number(_) | Tree::Bool(_)),
         Kind::Truth => matches!(node.tree, Tree::Bool(_)),
         Kind::Condition => matches!(node.tree, Tree::Bool(_) | Tree::Text(_)),
@@ -311,6 +320,7 @@ fn advice(kind: Kind, node: &Node<'_>) -> Option<String> {
         (Kind::List(_), Tree::Text(text)) if text.len() <= 60 => Some(format!("write a list: `[{text}]`")),
         (Kind::Length(_), Tree::Number(number)) => Some(format!("give it a unit, as in `{number}s`")),
         (Kind::Bytes, Tree::Number(_)) => Some("give it a unit, as in `512MiB`".into()),
+        (Kind::Rate, Tree::Number(number)) => Some(format!("say in which time, as in `{number}/min`")),
         (Kind::Either(kinds), Tree::Number(number))
             if kinds.iter().any(|kind| matches!(kind, Kind::Length(_))) =>
         {

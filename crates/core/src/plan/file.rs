@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::agents::AgentLayer;
 use super::build::{self, Built, Ground};
 use super::conform::{conform, report_missing};
-use super::diagnostic::{Code, Diagnostic, Findings, Mark};
+use super::diagnostic::{Code, Diagnostic, Findings};
 use super::inputs::Declared;
 use super::language::PLAN;
 use super::layers::{self, Defaults, LimitsLayer, count};
 use super::node::{Entry, Node, Tree};
+use super::pools::Known;
 use super::settings::Settings;
 use super::subplans;
 use super::{Plan, inputs, json_schema, secrets, source, tasks};
@@ -175,9 +176,9 @@ impl Reading<'_> {
     }
 
     /// The agents of the settings, and those of the plan over them.
-    fn agents(&mut self, root: &Node<'_>) -> BTreeMap<String, (AgentLayer, Option<Mark>)> {
+    fn agents(&mut self, root: &Node<'_>) -> Known {
         let from_settings = self.settings.agents.iter();
-        let mut agents: BTreeMap<String, (AgentLayer, Option<Mark>)> =
+        let mut agents: Known =
             from_settings.map(|(name, layer)| (name.clone(), (layer.clone(), None))).collect();
         for entry in root.get("agents").map(Node::entries).unwrap_or_default() {
             let layer = AgentLayer::read(&entry.value, self.text);

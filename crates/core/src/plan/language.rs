@@ -4,8 +4,8 @@ use super::LIMIT_MAX;
 use super::gates::GATE;
 use super::inputs::TYPES;
 use super::shape::Kind::{
-    Any, Bytes, Choice, Condition, Either, Length, List, Map, Number, Scalar, Schema, Shape as Of, Signed,
-    Template, Text, Truth, Whole, Word,
+    Any, Bytes, Choice, Condition, Either, Length, List, Map, Number, Rate, Scalar, Schema, Shape as Of,
+    Signed, Template, Text, Truth, Whole, Word,
 };
 use super::shape::{Kind, Shape, key, later, must, partly};
 
@@ -21,6 +21,11 @@ pub(super) const ADAPTERS: &[&str] =
     &["command", "scripted", "claude", "codex", "gemini", "opencode", "acp", "http"];
 /// Those that are built.
 pub(super) const ADAPTERS_BUILT: &[&str] = &["command", "scripted"];
+
+/// The ways to choose among several agents that the language knows.
+const BALANCES: &[&str] = &["round_robin", "least_loaded", "weighted", "auction"];
+/// Those that are built.
+const BALANCES_BUILT: &[&str] = &["round_robin", "least_loaded", "weighted"];
 
 /// The keys that say what a task does; each task has one of them.
 pub(super) const WORKS: [&str; 6] = ["prompt", "run", "plan", "approval", "emit", "wait_for"];
@@ -75,7 +80,7 @@ pub(super) static TASK: Shape = Shape {
         later("bids", COUNT, "How many bids an auction waits for."),
         key("repeat", Of(&REPEAT), "Rounds until a condition holds."),
         key("agent", Either(&[Template, TEXTS]), "Who works on the prompt."),
-        later("balance", Word(&["round_robin", "least_loaded", "weighted", "auction"]), "How one of several agents is chosen."),
+        partly("balance", Word(BALANCES), BALANCES_BUILT, "How one of several agents is chosen."),
         partly("workspace", Word(&["shared", "scratch", "worktree"]), &["shared"],
             "Where it works: the run's folder, an empty one, or a git worktree and branch of its own."),
         later("gates", List(&Choice(&GATE)), "Checks that its result must pass."),
@@ -108,7 +113,7 @@ pub(super) static DEFAULTS: Shape = Shape {
     about: "What tasks take where they say nothing themselves; timeout, retry, budget and env are merged key by key.",
     fields: &[
         key("agent", Either(&[Template, TEXTS]), "Who works on prompts."),
-        later("balance", Word(&["round_robin", "least_loaded", "weighted", "auction"]), "How one of several agents is chosen."),
+        partly("balance", Word(BALANCES), BALANCES_BUILT, "How one of several agents is chosen."),
         partly("workspace", Word(&["shared", "scratch", "worktree"]), &["shared"], "Where tasks work."),
         later("gates", List(&Choice(&GATE)), "Checks that results must pass."),
         key("timeout", TIMES, "Limits of time; a bare value is start_to_close."),
@@ -141,14 +146,14 @@ pub(super) static AGENT: Shape = Shape {
         key("env", Map(&Scalar), "Variables of its own."),
         later("secrets", TEXTS, "Names of surrounding variables that are passed through and redacted."),
         key("concurrency", COUNT, "How many of its attempts may be in flight at the same time."),
-        later("rate", Text, "How many attempts may start in a time, as `30/min`."),
-        later("weight", COUNT, "Its share where work is balanced by weight."),
-        later("fallback", TEXTS, "Who takes over, in this order."),
+        key("rate", Rate, "How many attempts may start in a time, as `30/min`."),
+        key("weight", COUNT, "Its share where work is balanced by weight."),
+        key("fallback", TEXTS, "Who takes over, in this order."),
         key("memory", Bytes, "The most memory that an attempt's processes may use together."),
         later("permissions", Word(&["read", "edit", "all"]), "What it may do."),
         later("sandbox", Word(&["none", "bwrap", "landlock", "pid"]), "What it is locked into."),
         later("network", Word(&["none"]), "Whether it reaches the network."),
-        later("account", Text, "Agents of one account share breaker, rate and pauses."),
+        key("account", Text, "Agents of one account share breaker, rate and pauses."),
         later("resume", Truth, "Whether its sessions are resumed."),
         later("price", Any, "What its tokens cost."),
         later("labels", TEXTS, "What workers must offer to run it."),

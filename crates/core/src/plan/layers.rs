@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::node::{Node, Tree};
-use super::{Budget, Jitter, Limits, Rerun, Retry, Timeout, sizes};
+use super::{Balance, Budget, Jitter, Limits, Rerun, Retry, Timeout, sizes};
 use crate::failure::ErrorKind;
 use crate::template::Template;
 use crate::time::Span;
@@ -69,11 +69,33 @@ pub struct LimitsLayer {
     pub depth: Option<u32>,
 }
 
+/// What a file says of who works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// One agent, or an expression that names one.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Named {
+    fn read(node: &Node<'_>) -> Option<Self> {
+        match &node.tree {
+            Tree::List(_) => Some(Self::Several(texts(node))),
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Text(_) | Tree::Map(_) => {
+                Some(Self::One(node.text()?.to_owned()))
+            }
+        }
+    }
+}
+
 /// What a file says of everything that tasks can take from `defaults`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Defaults {
     /// Who works on prompts.
-    pub agent: Option<String>,
+    pub agent: Option<Named>,
+    /// How one of several is chosen.
+    pub balance: Option<Balance>,
     /// Whether `workspace` was named.
     pub workspace: bool,
     /// Limits of time.
@@ -209,7 +231,13 @@ impl Defaults {
     /// What stands in `defaults`, or in a task under the same names.
     pub(super) fn read(node: &Node<'_>, file: &str) -> Self {
         Self {
-            agent: node.get("agent").and_then(Node::text).map(ToOwned::to_owned),
+            agent: node.get("agent").and_then(Named::read),
+            balance: match node.get("balance").and_then(Node::text) {
+                Some("round_robin") => Some(Balance::RoundRobin),
+                Some("least_loaded") => Some(Balance::LeastLoaded),
+                Some("weighted") => Some(Balance::Weighted),
+                _ => None,
+            },
             workspace: node.get("workspace").is_some(),
             timeout: node.get("timeout").map(TimeoutLayer::read).unwrap_or_default(),
             retry: node.get("retry").map(RetryLayer::read).unwrap_or_default(),
@@ -233,6 +261,7 @@ impl Defaults {
         env.extend(self.env);
         Self {
             agent: self.agent.or_else(|| lower.agent.clone()),
+            balance: self.balance.or(lower.balance),
             workspace: self.workspace || lower.workspace,
             timeout: self.timeout.over(&lower.timeout),
             retry: self.retry.over(&lower.retry),

@@ -15,6 +15,8 @@ mod json_schema;
 mod language;
 pub mod layers;
 mod node;
+mod pools;
+pub mod rate;
 pub mod schema;
 mod secrets;
 pub mod settings;
@@ -33,7 +35,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::ErrorKind;
-use crate::id::{AgentName, TaskId};
+use crate::id::{AccountName, AgentName, TaskId};
+use crate::plan::rate::Rate;
 use crate::template::Template;
 use crate::time::{Span, Time};
 
@@ -134,7 +137,7 @@ pub enum Work {
     /// An agent works on a prompt.
     Prompt {
         /// Who.
-        agent: AgentName,
+        by: By,
         /// What is asked, a template.
         prompt: Template,
     },
@@ -181,6 +184,38 @@ pub enum WaitFor {
     After(Span),
     /// A date.
     At(Time),
+}
+
+/// Who works on a prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// One of these.
+    Pool(Pool),
+    /// Whoever an expression names, asked before each attempt.
+    Expression(Template),
+}
+
+/// Agents that the same work may go to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// They, in the order of the plan; at least one.
+    pub agents: Vec<AgentName>,
+    /// How one of them is chosen.
+    pub balance: Balance,
+}
+
+/// How one of several agents is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// In turns.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest attempts in flight.
+    LeastLoaded,
+    /// In turns, each as often as its weight says.
+    Weighted,
 }
 
 /// A plan within a plan.
@@ -384,6 +419,14 @@ pub struct Agent {
     pub env: BTreeMap<String, String>,
     /// How many of its attempts may be in flight at the same time.
     pub concurrency: Option<u32>,
+    /// How many of its account's attempts may start in a time.
+    pub rate: Option<Rate>,
+    /// Its share where work is balanced by weight.
+    pub weight: u32,
+    /// Who takes over, in this order.
+    pub fallback: Vec<AgentName>,
+    /// Whose breaker, rate and pauses it has in common with others; its own where none is named.
+    pub account: Option<AccountName>,
     /// The most memory that an attempt's processes may use together, in bytes.
     pub memory_bytes_max: Option<u64>,
 }

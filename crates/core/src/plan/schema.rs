@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::language::{PLAN, SETTINGS};
 use super::shape::{Built, Field, Kind, Shape};
-use super::sizes;
+use super::{rate, sizes};
 use crate::failure::ErrorKind;
 use crate::id::TaskId;
 
@@ -96,6 +96,7 @@ fn value(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Length(false) => json!({ "type": "string", "pattern": LENGTH }),
         Kind::Length(true) => json!({ "type": "string", "pattern": format!("{LENGTH}|^none$") }),
         Kind::Bytes => json!({ "type": "string", "pattern": sizes::PATTERN }),
+        Kind::Rate => json!({ "type": "string", "pattern": rate::PATTERN }),
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
         Kind::Failing => {
             let names: Vec<&str> = ErrorKind::ALL.iter().map(|kind| kind.name()).collect();
@@ -184,6 +185,7 @@ mod tests {
                 Kind::Number(..) => json!(self.pick(&[-1.5, 0.5, 1.5, 99.5, 1e10])),
                 Kind::Length(_) => json!(self.pick(&["30s", "1h30m", "none", "5", "5 m", "", "1d 2h"])),
                 Kind::Bytes => json!(self.pick(&["2GiB", "1.5 MB", "512", "1 GB GB", "GiB"])),
+                Kind::Rate => json!(self.pick(&["30/min", "2/s", "0/s", "5", "1/week"])),
                 Kind::Word(words) => json!(self.pick(&[words[0], words[words.len() - 1], "nonsense"])),
                 Kind::Failing => json!(self.pick(&["exit", "timeout", "nonsense"])),
                 Kind::List(kind) => (0..self.roll(3)).map(|_| self.value(*kind)).collect(),

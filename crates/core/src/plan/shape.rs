@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Length(bool),
     /// A size such as `2GiB`.
     Bytes,
+    /// A rate such as `30/min`.
+    Rate,
     /// One of these words.
     Word(&'static [&'static str]),
     /// The name of an error kind.
@@ -131,6 +133,7 @@ impl Kind {
             Self::Length(false) => "a length of time such as `30s` or `1h30m`".into(),
             Self::Length(true) => "a length of time such as `30s` or `1h30m`, or `none`".into(),
             Self::Bytes => "a size such as `512MiB` or `2GiB`".into(),
+            Self::Rate => "a rate such as `30/min`".into(),
             Self::Word(words) => format!("one of {}", words.join(", ")),
             Self::Failing => "the name of an error kind".into(),
             Self::List(_) => "a list".into(),

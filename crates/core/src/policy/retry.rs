@@ -12,6 +12,9 @@ use crate::time::Span;
 pub struct Record {
     /// Attempts that count toward `max_attempts`.
     pub charged: u32,
+    /// Attempts above `max_attempts` that were granted to agents that took over.
+    #[serde(default)]
+    pub granted: u32,
     /// Deaths of the engine or the keeper while the task was alone in flight.
     pub losses: u32,
     /// How often the ceiling of the wait has grown.
@@ -30,6 +33,8 @@ pub enum Next {
         /// Its ceiling.
         ceiling: Span,
     },
+    /// Another attempt at once, by the agent that takes over.
+    HandOver,
     /// No other attempt. The failure says why: the one it had, or `poison`.
     GiveUp(Failure),
 }
@@ -43,24 +48,41 @@ pub enum Wait {
     None,
 }
 
-/// Weighs a failure against the policy. `record` does not count it yet; `draw` is a uniform random number.
-pub fn after_failure(policy: &Retry, record: &Record, failure: &Failure, wait: Wait, draw: u64) -> Next {
+/// What a failure is weighed by besides the policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside {
+    /// Whether a wait comes before the next attempt.
+    pub wait: Wait,
+    /// Whether an agent is left that takes over.
+    pub has_successor: bool,
+    /// A uniform random number.
+    pub draw: u64,
+}
+
+/// Weighs a failure against the policy. `record` does not count it yet.
+pub fn after_failure(policy: &Retry, record: &Record, failure: &Failure, beside: Beside) -> Next {
     let treatment = failure.kind.treatment();
     let charged = record.charged + u32::from(failure.kind.is_charged());
     let used_once = treatment.retried == Retried::Once && record.once.contains(&failure.kind);
-    let never = treatment.retried == Retried::No || policy.non_retryable.contains(&failure.kind);
+    let is_excluded = policy.non_retryable.contains(&failure.kind);
+    let never = treatment.retried == Retried::No || is_excluded;
     let bounded = !is_planted(Bug::LossesNotBounded);
     if record.losses >= policy.losses_max && failure.kind == ErrorKind::Lost && bounded {
         return Next::GiveUp(poison(record.losses, failure));
     }
-    if never || used_once || (failure.kind.is_charged() && charged >= policy.max_attempts) {
+    let goes_over = treatment.falls_back && (never || used_once);
+    if goes_over && beside.has_successor && !is_excluded {
+        return Next::HandOver;
+    }
+    let attempts_max = policy.max_attempts + record.granted;
+    if never || used_once || (failure.kind.is_charged() && charged >= attempts_max) {
         return Next::GiveUp(failure.clone());
     }
     let ceiling = ceiling(policy, record.level);
-    let drawn = match (wait, policy.jitter) {
+    let drawn = match (beside.wait, policy.jitter) {
         (Wait::None, _) => Span::default(),
         (Wait::Backoff, Jitter::None) => ceiling,
-        (Wait::Backoff, Jitter::Full) => Span::from_ms(scale(draw, ceiling.ms)),
+        (Wait::Backoff, Jitter::Full) => Span::from_ms(scale(beside.draw, ceiling.ms)),
     };
     let floor = failure.retry_after.unwrap_or_default();
     Next::Retry { wait: drawn.max(floor), ceiling }
@@ -122,7 +144,29 @@ mod tests {
     }
 
     fn gives_up(record: &Record, kind: ErrorKind) -> bool {
-        matches!(after_failure(&policy(), record, &Failure::new(kind, ""), Wait::Backoff, 0), Next::GiveUp(_))
+        matches!(after_failure(&policy(), record, &Failure::new(kind, ""), drawn(0)), Next::GiveUp(_))
+    }
+
+    fn drawn(draw: u64) -> Beside {
+        Beside { wait: Wait::Backoff, has_successor: false, draw }
+    }
+
+    #[test]
+    fn only_some_kinds_lead_to_an_agent_that_takes_over_and_its_attempt_is_granted() {
+        let next = |record: &Record, kind| {
+            let beside = Beside { has_successor: true, ..drawn(0) };
+            after_failure(&policy(), record, &Failure::new(kind, ""), beside)
+        };
+        for kind in [ErrorKind::Auth, ErrorKind::Refused, ErrorKind::SpawnNotFound] {
+            assert_eq!(next(&charged(0), kind), Next::HandOver);
+            assert_eq!(next(&charged(2), kind), Next::HandOver);
+        }
+        assert!(matches!(next(&charged(2), ErrorKind::Exit), Next::GiveUp(_)));
+        assert!(matches!(next(&charged(0), ErrorKind::ContextOverflow), Next::Retry { .. }));
+        let again = Record { once: [ErrorKind::ContextOverflow].into(), ..charged(1) };
+        assert_eq!(next(&again, ErrorKind::ContextOverflow), Next::HandOver);
+        let granted = Record { granted: 1, ..charged(2) };
+        assert!(matches!(next(&granted, ErrorKind::Exit), Next::Retry { .. }));
     }
 
     #[test]
@@ -155,7 +199,8 @@ mod tests {
     fn a_task_that_was_alone_at_too_many_deaths_is_poison() {
         let record = Record { losses: 3, ..Record::default() };
         let lost = Failure::new(ErrorKind::Lost, "the engine died");
-        let Next::GiveUp(failure) = after_failure(&policy(), &record, &lost, Wait::None, 0) else {
+        let beside = Beside { wait: Wait::None, ..drawn(0) };
+        let Next::GiveUp(failure) = after_failure(&policy(), &record, &lost, beside) else {
             panic!("it was tried again");
         };
         assert_eq!(failure.kind, ErrorKind::Poison);
@@ -171,15 +216,10 @@ mod tests {
     #[test]
     fn the_wait_is_drawn_from_below_the_ceiling_and_not_before_retry_after() {
         let failure = Failure::new(ErrorKind::Exit, "");
-        let wait = |failure: &Failure, draw| match after_failure(
-            &policy(),
-            &charged(0),
-            failure,
-            Wait::Backoff,
-            draw,
-        ) {
+        let wait = |failure: &Failure, draw| match after_failure(&policy(), &charged(0), failure, drawn(draw))
+        {
             Next::Retry { wait, .. } => wait.ms,
-            Next::GiveUp(_) => panic!("given up"),
+            Next::HandOver | Next::GiveUp(_) => panic!("not tried again"),
         };
         assert_eq!(wait(&failure, 0), 0);
         assert_eq!(wait(&failure, u64::MAX), 1000);

@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Write as _};
 use std::path::Path;
 
-use windlass_core::machine::{attempt, run, task};
+use windlass_core::machine::{attempt, breaker, run, task};
 
 /// A machine as its drawing shows it.
 struct Machine<'a, P, F> {
@@ -127,4 +127,18 @@ fn a_final_phase_is_left_only_by_what_brings_a_task_back() {
             assert!(phase.next(fact).is_none() || back, "{phase:?} is left by {fact:?}");
         }
     }
+}
+
+#[test]
+fn the_drawing_of_a_breaker_is_what_its_table_says() {
+    let machine = Machine {
+        name: "a circuit breaker",
+        about: "Each account has one; agents that name no account have one each. Open, it lets nothing through; half open, one\n\
+                attempt at a time.",
+        phases: &breaker::Phase::ALL,
+        facts: &breaker::Fact::ALL,
+        next: breaker::Phase::next,
+        is_final: |_| false,
+    };
+    matches_its_page("breaker.md", &machine.page());
 }

@@ -317,6 +317,14 @@ fn event(event: &Event, now: Time) -> String {
         Event::AttemptFinished { exit, error, .. } => format!(" {exit:?}{}", kind(error.as_ref())),
         Event::AttemptLost { alone, .. } => format!(" alone={alone}"),
         Event::ExtractsRecorded { output, error, .. } => format!(" {}{}", output.value, kind(error.as_ref())),
+        Event::RetryScheduled { error, agent: Some(agent), .. } => format!(" by {agent} {}", error.kind),
+        Event::TaskParked { error, due, .. } => format!(" until +{} {}", due.since(now).ms, error.kind),
+        Event::AgentNamed { agent, .. } => format!(" {agent}"),
+        Event::BreakerChanged { account, from, to, until, why } => {
+            let until = until.map(|until| format!(" for {}", until.since(now).ms)).unwrap_or_default();
+            format!(" {account}: {} to {}{until}, {why}", from.name(), to.name())
+        }
+        Event::ConcurrencyChanged { account, from, to } => format!(" {account}: {from:?} to {to:?}"),
         Event::RetryScheduled { wait_ms, ceiling_ms, error, due, .. } => {
             format!(" wait={wait_ms} ceiling={ceiling_ms} due=+{} {}", due.since(now).ms, error.kind)
         }

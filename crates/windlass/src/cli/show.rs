@@ -265,7 +265,7 @@ fn phase_cell(state: &'static str) -> Cell {
         "succeeded" => OK,
         "dead" | "cancelled" => ERROR,
         "running" | "stopping" | "gating" | "expanded" => HINT,
-        "backing_off" | "blocked" => WARNING,
+        "backing_off" | "parked" | "blocked" => WARNING,
         _ => DIM,
     };
     Cell::styled(style, state)

@@ -6,7 +6,7 @@ use windlass_core::plan::{Join, graph};
 use super::model::{Children, Graph, Kind, Node, Progress};
 
 /// Which phase a box of several tasks has: that of one of them, the first in this list.
-const WORST: [Phase; 12] = [
+const WORST: [Phase; 13] = [
     Phase::Dead,
     Phase::Cancelled,
     Phase::Blocked,
@@ -14,6 +14,7 @@ const WORST: [Phase; 12] = [
     Phase::Running,
     Phase::Gating,
     Phase::Expanded,
+    Phase::Parked,
     Phase::BackingOff,
     Phase::Ready,
     Phase::Waiting,

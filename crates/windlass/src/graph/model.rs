@@ -391,7 +391,7 @@ pub(crate) fn tone(state: Phase) -> Tone {
     match state {
         Phase::Waiting | Phase::Ready => Tone::Idle,
         Phase::Running | Phase::Stopping | Phase::Gating | Phase::Expanded => Tone::Busy,
-        Phase::BackingOff | Phase::Blocked => Tone::Held,
+        Phase::BackingOff | Phase::Parked | Phase::Blocked => Tone::Held,
         Phase::Succeeded => Tone::Good,
         Phase::Dead => Tone::Bad,
         Phase::Skipped | Phase::Cancelled => Tone::Off,

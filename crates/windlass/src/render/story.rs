@@ -4,7 +4,8 @@ use anstyle::Style;
 use windlass_core::budget::UsedUp;
 use windlass_core::event::{BlockedOn, Event, Expansion, PauseReason, Record, SkipReason};
 use windlass_core::failure::Failure;
-use windlass_core::id::TaskId;
+use windlass_core::id::{AccountName, TaskId};
+use windlass_core::machine::breaker::Phase;
 use windlass_core::time::{Span, Time};
 
 use crate::progress::Progress;
@@ -48,6 +49,12 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         Event::ResultSelected { child: Some(child), .. } => (OK, "chosen", child.to_string()),
         Event::ResultSelected { error: Some(error), .. } => (WARNING, "unchosen", failure(error)),
         Event::TaskSucceeded { task, .. } => (OK, "succeeded", took(progress, task)),
+        Event::RetryScheduled { error, agent: Some(agent), .. } => {
+            (WARNING, "retrying", format!("by {agent}, after {}", failure(error)))
+        }
+        Event::TaskParked { error, due, .. } => {
+            (WARNING, "parked", format!("until {}, after {}", time::date(*due), failure(error)))
+        }
         Event::RetryScheduled { error, wait_ms, .. } => {
             let when = if *wait_ms == 0 {
                 "at once".into()
@@ -96,6 +103,42 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
     };
     let is_lasting = !matches!(&record.event, Event::AttemptStarted { .. } | Event::TaskExpanded { .. });
     Some(Line { at: record.at, style, word, task: record.event.task().cloned(), detail, is_lasting })
+}
+
+/// The line for a record that belongs to no run, where it is worth one: what the accounts of agents let through.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other events are worth no line")]
+pub(crate) fn of_account(record: &Record) -> Option<Line> {
+    let (style, word, detail) = match &record.event {
+        Event::BreakerChanged { account, to, until, why, .. } => breaker(account, *to, *until, why),
+        Event::ConcurrencyChanged { account, to: Some(most), .. } => {
+            (WARNING, "limited", format!("account {account}: at most {most} at a time"))
+        }
+        Event::ConcurrencyChanged { account, to: None, .. } => {
+            (HINT, "unlimited", format!("account {account}: as many at a time as before"))
+        }
+        _ => return None,
+    };
+    Some(Line { at: record.at, style, word, task: None, detail, is_lasting: true })
+}
+
+/// What the breaker of an account does from here on.
+fn breaker(
+    account: &AccountName,
+    to: Phase,
+    until: Option<Time>,
+    why: &str,
+) -> (Style, &'static str, String) {
+    let why = text::one_line(why);
+    match (to, until) {
+        (Phase::Closed, _) => (OK, "breaker", format!("account {account}: closed, {why}")),
+        (Phase::HalfOpen, _) => {
+            (HINT, "breaker", format!("account {account}: half open, the next attempt probes it"))
+        }
+        (Phase::Open, Some(until)) => {
+            (ERROR, "breaker", format!("account {account}: open until {}, since {why}", time::date(until)))
+        }
+        (Phase::Open, None) => (ERROR, "breaker", format!("account {account}: open, since {why}")),
+    }
 }
 
 fn took(progress: &Progress, task: &TaskId) -> String {

@@ -1,6 +1,7 @@
 //! The built binary, from outside, in a sealed environment: every promise of the command line.
 //! Never: a sleep, a threshold of time, or anything of the machine's user.
 
+mod agents;
 mod broken_settings;
 mod budgets;
 mod check;

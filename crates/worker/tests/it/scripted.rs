@@ -17,6 +17,10 @@ fn follow(stage: &mut Stage, attempt: u32, script: &str) -> AttemptEnded {
         env: std::collections::BTreeMap::new(),
         concurrency: None,
         memory_bytes_max: None,
+        rate: None,
+        weight: 1,
+        fallback: Vec::new(),
+        account: None,
     };
     let prompt = vec![PromptPart::Text(script.to_owned())];
     let mut assignment = stage.assignment(Program::Agent { agent, name: "a".to_owned(), prompt });

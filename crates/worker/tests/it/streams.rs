@@ -26,6 +26,10 @@ pub(crate) fn asked(program: &str, args: &[&str], prompt: PromptPart) -> Program
         env: std::collections::BTreeMap::new(),
         concurrency: None,
         memory_bytes_max: None,
+        rate: None,
+        weight: 1,
+        fallback: Vec::new(),
+        account: None,
     };
     Program::Agent { agent, name: "coder".to_owned(), prompt: vec![prompt] }
 }

@@ -1,0 +1,252 @@
+//! Who may work on the next attempt of a task, and who of them does. Never: whether it is the task's turn
+//! (`placement.rs`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{ErrorKind, Failure};
+use crate::fleet::{Account, Call, Fleet, Hold};
+use crate::id::{AccountName, AgentName, Fence};
+use crate::judge;
+use crate::plan::{Agent, Balance, By, Work};
+use crate::policy::balance::{self, Candidate};
+use crate::render::View;
+use crate::state::{Run, State, Task, TaskIx};
+use crate::transition::Moment;
+
+/// The agents that the next attempt of a task may go to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crew {
+    /// One of these, as they are balanced.
+    pub pool: Vec<AgentName>,
+    /// Who takes over where the breakers of all of those are open, in this order.
+    pub substitutes: Vec<AgentName>,
+}
+
+/// What has been settled about who works on a task, in its incarnation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handed {
+    /// Agents that failed in a way that leads to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<AgentName>,
+    /// Who took over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<AgentName>,
+    /// Whom its expression named, for the attempt of this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<(u32, AgentName)>,
+}
+
+impl Run {
+    /// Who works on a task, as its plan says; none where no agent does.
+    pub fn by(&self, task: &Task) -> Option<&By> {
+        match &self.spec(task).work {
+            Work::Prompt { by, .. } => Some(by),
+            Work::Argv(_)
+            | Work::Shell(_)
+            | Work::Approval { .. }
+            | Work::Plan(_)
+            | Work::Emit { .. }
+            | Work::Wait(_) => None,
+        }
+    }
+
+    /// An agent, as the plan of a task has it.
+    pub fn agent(&self, task: &Task, name: &AgentName) -> &Agent {
+        &self.plan_of(task).agents[name]
+    }
+
+    /// Whose breaker, rate and pauses an agent has.
+    pub fn account_of(&self, task: &Task, name: &AgentName) -> AccountName {
+        let own = || AccountName(name.0.clone());
+        self.agent(task, name).account.clone().unwrap_or_else(own)
+    }
+
+    /// Who may work on the next attempt of a task: nobody yet where an expression is still to be asked; none where no
+    /// agent does.
+    pub fn crew(&self, task: &Task) -> Option<Crew> {
+        let handed = &task.handed;
+        let pool = match (self.by(task)?, &handed.to) {
+            (_, Some(to)) => vec![to.clone()],
+            (By::Pool(pool), None) => {
+                pool.agents.iter().filter(|agent| !handed.from.contains(agent)).cloned().collect()
+            }
+            (By::Expression(_), None) => match &handed.named {
+                Some((attempt, agent)) if *attempt == task.next_attempt() => vec![agent.clone()],
+                Some(_) | None => Vec::new(),
+            },
+        };
+        let mut substitutes: Vec<AgentName> = Vec::new();
+        let mut look = 0;
+        while let Some(agent) = pool.iter().chain(&substitutes).nth(look).cloned() {
+            look += 1;
+            for other in &self.agent(task, &agent).fallback {
+                let is_known = pool.contains(other) || substitutes.contains(other);
+                if !is_known && !handed.from.contains(other) {
+                    substitutes.push(other.clone());
+                }
+            }
+        }
+        Some(Crew { pool, substitutes })
+    }
+
+    /// Who takes over from the agent of a failed attempt: the next that it names, or another of its pool.
+    pub(crate) fn successor(&self, task: &Task, failed: &AgentName) -> Option<AgentName> {
+        let is_left = |agent: &&AgentName| *agent != failed && !task.handed.from.contains(*agent);
+        // Its own list comes first, then what is left of those from which it took over.
+        let mut seen: Vec<&AgentName> =
+            std::iter::once(failed).chain(task.handed.from.iter().rev()).collect();
+        let mut look = 0;
+        while let Some(agent) = seen.get(look).copied() {
+            look += 1;
+            for other in &self.agent(task, agent).fallback {
+                if !seen.contains(&other) {
+                    seen.push(other);
+                }
+            }
+        }
+        let named = seen.into_iter().find(is_left);
+        let beside = || match self.by(task) {
+            Some(By::Pool(pool)) if task.handed.to.is_none() => pool.agents.iter().find(is_left),
+            // Another has stood in for it.
+            Some(By::Expression(_)) if task.handed.to.is_none() => {
+                task.handed.named.as_ref().map(|(_, agent)| agent).filter(is_left)
+            }
+            Some(By::Pool(_) | By::Expression(_)) | None => None,
+        };
+        named.or_else(beside).cloned()
+    }
+
+    /// Whether the expression of a task is to be asked who works on its next attempt.
+    pub(crate) fn is_to_name(&self, task: &Task) -> bool {
+        matches!(self.by(task), Some(By::Expression(_)))
+            && self.crew(task).is_some_and(|crew| crew.pool.is_empty())
+    }
+
+    /// Whom the expression of a task names for its next attempt.
+    pub(crate) fn named_by_expression(&self, ix: TaskIx) -> Result<AgentName, Failure> {
+        let task = self.task(ix);
+        let Some(By::Expression(expression)) = self.by(task) else {
+            unreachable!("only expressions are asked")
+        };
+        let name = expression.render_text(&View::of_attempt(self, ix, task.next_attempt()))?;
+        let agents = &self.plan_of(task).agents;
+        let agent = AgentName(name.trim().into());
+        if agents.contains_key(&agent) {
+            return Ok(agent);
+        }
+        let known: Vec<&str> = agents.keys().map(|agent| &*agent.0).collect();
+        let message = format!("its `agent` gives `{agent}`, and there is no such agent");
+        let hint = format!("it may give {}", known.join(", "));
+        Err(Failure::new(ErrorKind::Expression, message).hint(hint))
+    }
+}
+
+impl Run {
+    /// An attempt of an agent is in flight: it is the turn of another.
+    pub(crate) fn take_in_hand(&mut self, ix: TaskIx, agent: &AgentName) {
+        *self.in_hand.entry(agent.clone()).or_default() += 1;
+        let task = self.task(ix);
+        let Some(By::Pool(pool)) = self.by(task) else { return };
+        let Some(place) = pool.agents.iter().position(|member| member == agent) else { return };
+        if pool.agents.len() > 1 {
+            let weights: Vec<u32> =
+                pool.agents.iter().map(|member| self.agent(task, member).weight).collect();
+            let node = self.beside(task, task.place_in_plan());
+            self.tasks[node.at()].turns.took(place, &weights);
+        }
+    }
+}
+
+impl Task {
+    /// Another agent takes over from that of the newest attempt, with one attempt more than the policy allows where those
+    /// are used up.
+    pub(crate) fn hand_over(&mut self, to: &AgentName, attempts_max: u32) {
+        self.handed.from.extend(self.attempts.last().and_then(|attempt| attempt.agent.clone()));
+        self.handed.to = Some(to.clone());
+        if self.retry.charged >= attempts_max + self.retry.granted {
+            self.retry.granted += 1;
+        }
+    }
+}
+
+/// An attempt has started.
+pub(crate) fn call(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence), moment: Moment) {
+    let Some(agent) = task.last_attempt().and_then(|attempt| attempt.agent.as_ref()) else { return };
+    let account = &run.account_of(task, agent);
+    let call = Call { account, fence, at: moment.at.ms - moment.steps_ms };
+    let agents = &run.plan_of(task).agents;
+    let of_account = agents.iter().filter(|(name, _)| run.account_of(task, name) == *account);
+    fleet.start(call, of_account.filter_map(|(_, agent)| Some(agent.rate?.starts)).max().unwrap_or(0));
+}
+
+/// An attempt is over.
+pub(crate) fn hang_up(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence), moment: Moment) {
+    let Some(attempt) = task.last_attempt() else { return };
+    let Some(agent) = &attempt.agent else { return };
+    let failure = judge::failure(attempt).map(|(failure, _)| failure);
+    let account = &run.account_of(task, agent);
+    fleet.end(Call { account, fence, at: moment.at.ms - moment.steps_ms }, failure.as_ref());
+}
+
+/// What holds back an agent: its own limit in the run, or what its account meets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// As many of its attempts are in flight as its `concurrency` allows.
+    Concurrency(u32),
+    /// Its account lets none through.
+    Account(AccountName, Hold),
+}
+
+impl State {
+    /// What holds back an attempt of a task by this agent.
+    pub fn held(&self, run: &Run, task: &Task, name: &AgentName, now: i64) -> Option<Held> {
+        let agent = run.agent(task, name);
+        let in_flight = run.in_hand.get(name).copied().unwrap_or(0);
+        let account = run.account_of(task, name);
+        let hold = self.fleet.account(&account).and_then(|known: &Account| known.hold(agent.rate, now));
+        if let Some(hold) = hold {
+            return Some(Held::Account(account, hold));
+        }
+        agent.concurrency.filter(|most| in_flight >= *most).map(Held::Concurrency)
+    }
+
+    /// The earliest moment after `now` at which an account lets an attempt through that a ready task of this run waits
+    /// for, by steady time in milliseconds.
+    pub(crate) fn next_let_through(&self, run: &Run, now: i64) -> Option<i64> {
+        let waiting = run.queue.heads().map(|ix| run.task(ix));
+        let moments = waiting.flat_map(|task| {
+            let crew = run.crew(task).unwrap_or_default();
+            let agents = crew.pool.into_iter().chain(crew.substitutes);
+            agents.filter_map(|agent| match self.held(run, task, &agent, now)? {
+                Held::Account(_, hold) => hold.until(),
+                Held::Concurrency(_) => None,
+            })
+        });
+        moments.filter(|due| *due > now).min()
+    }
+
+    /// Who works on the next attempt of a task, if anybody can now.
+    pub(crate) fn choose_agent(&self, run: &Run, task: &Task, now: i64) -> Option<AgentName> {
+        let crew = run.crew(task)?;
+        let held: Vec<Option<Held>> =
+            crew.pool.iter().map(|agent| self.held(run, task, agent, now)).collect();
+        let candidate = |(agent, held): (&AgentName, &Option<Held>)| Candidate {
+            is_free: held.is_none(),
+            in_flight: run.in_hand.get(agent).copied().unwrap_or(0),
+            weight: run.agent(task, agent).weight,
+        };
+        let candidates: Vec<Candidate> = crew.pool.iter().zip(&held).map(candidate).collect();
+        let balance = match run.by(task) {
+            Some(By::Pool(pool)) => pool.balance,
+            Some(By::Expression(_)) | None => Balance::default(),
+        };
+        let turns = &run.task(run.beside(task, task.place_in_plan())).turns;
+        if let Some(place) = balance::choose(balance, turns, &candidates) {
+            return Some(crew.pool[place].clone());
+        }
+        let is_broken = |held: &Option<Held>| matches!(held, Some(Held::Account(_, why)) if why.is_broken());
+        let all_broken = !held.is_empty() && held.iter().all(is_broken);
+        let mut substitutes = crew.substitutes.into_iter().filter(|_| all_broken);
+        substitutes.find(|agent| self.held(run, task, agent, now).is_none())
+    }
+}

@@ -1,0 +1,174 @@
+//! What all runs of a home share: the accounts of their agents, with breakers, pauses and limits.
+//! Never: a run, or what becomes of its tasks.
+
+mod breaker;
+mod pace;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::breaker::Breaker;
+pub use self::pace::{Cap, Pace};
+use crate::decide::Stamp;
+use crate::event::Event;
+use crate::failure::{Failure, Served};
+use crate::id::{AccountName, Fence, Seq};
+use crate::machine::breaker::{Fact, Phase};
+use crate::plan::rate::Rate;
+use crate::planted::{Bug, is_planted};
+use crate::policy::breaker as policy;
+use crate::state::State;
+
+/// The accounts by name, each from its first attempt on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fleet {
+    /// They.
+    pub accounts: BTreeMap<AccountName, Account>,
+}
+
+/// What serves the agents that name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its circuit breaker.
+    pub breaker: Breaker,
+    /// How fast it may be called.
+    pub pace: Pace,
+    /// How many attempts of its agents are in flight.
+    pub in_flight: u32,
+}
+
+/// Why no attempt of an account may start now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Its breaker is open until then, by steady time in milliseconds.
+    Open(i64),
+    /// Its breaker is half open, and an attempt probes.
+    Probing,
+    /// Its provider wants no more until then.
+    Paused(i64),
+    /// Its rate allows the next one then.
+    Rate(i64),
+    /// As many are in flight as its provider allows.
+    Cap(u32),
+}
+
+impl Hold {
+    /// When it ends by itself, by steady time in milliseconds.
+    pub fn until(&self) -> Option<i64> {
+        match self {
+            Self::Open(until) | Self::Paused(until) | Self::Rate(until) => Some(*until),
+            Self::Probing | Self::Cap(_) => None,
+        }
+    }
+
+    /// Whether others take over while it lasts.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Open(_) | Self::Probing)
+    }
+}
+
+impl Account {
+    /// What holds back the start of an attempt of an agent with this rate.
+    pub fn hold(&self, rate: Option<Rate>, now: i64) -> Option<Hold> {
+        match self.breaker.phase {
+            Phase::Open if !is_planted(Bug::BreakerIgnored) => {
+                return Some(Hold::Open(self.breaker.until.unwrap_or(now)));
+            }
+            Phase::HalfOpen if self.breaker.probe.is_some() && !is_planted(Bug::BreakerIgnored) => {
+                return Some(Hold::Probing);
+            }
+            Phase::Open | Phase::HalfOpen | Phase::Closed => {}
+        }
+        if let Some(until) = self.pace.paused_until.filter(|until| *until > now) {
+            return Some(Hold::Paused(until));
+        }
+        if let Some(cap) = self.pace.cap.filter(|cap| self.in_flight >= cap.most) {
+            return Some(Hold::Cap(cap.most));
+        }
+        self.pace.next_start(rate, now).filter(|_| !is_planted(Bug::RateIgnored)).map(Hold::Rate)
+    }
+}
+
+/// An attempt of an account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) account: &'a AccountName,
+    pub(crate) fence: Fence,
+    /// By steady time in milliseconds.
+    pub(crate) at: i64,
+}
+
+impl Fleet {
+    /// The account of this name; none where nothing was ever started for it.
+    pub fn account(&self, name: &AccountName) -> Option<&Account> {
+        self.accounts.get(name)
+    }
+
+    /// An attempt started; the rates of the account's agents look at so many starts.
+    pub(crate) fn start(&mut self, call: Call<'_>, kept: u32) {
+        let account = self.accounts.entry(call.account.clone()).or_default();
+        account.in_flight += 1;
+        account.breaker.start(call.fence);
+        account.pace.start(kept, call.at);
+    }
+
+    /// An attempt is over, with this failure if any.
+    pub(crate) fn end(&mut self, call: Call<'_>, failure: Option<&Failure>) {
+        let account = self.accounts.get_mut(call.account).expect("it was started before");
+        let served = failure.map_or(Served::Well, |failure| failure.kind.served());
+        let said = failure.map_or("", |failure| failure.message.as_str());
+        let wait = failure.and_then(|failure| failure.retry_after);
+        account.pace.end(call.fence, served, (account.in_flight, call.at), wait);
+        account.breaker.end(call.fence, served, call.at, said);
+        account.in_flight -= 1;
+    }
+
+    pub(crate) fn change_breaker(&mut self, name: &AccountName, to: Phase, until: Option<i64>, why: &str) {
+        let account = self.accounts.get_mut(name).expect("only what was called breaks");
+        account.breaker.change(to, until, why);
+    }
+
+    pub(crate) fn change_concurrency(&mut self, name: &AccountName, to: Option<u32>, seq: Seq) {
+        self.accounts.get_mut(name).expect("only what was called is limited").pace.change(to, seq);
+    }
+
+    /// The earliest moment after `now` at which an account lets more through, by steady time in milliseconds.
+    pub fn next_due(&self) -> Option<i64> {
+        self.accounts.values().filter_map(|account| account.breaker.until).min()
+    }
+}
+
+/// What follows from what the accounts have met.
+pub(crate) fn next(state: &State, stamp: Stamp) -> Option<Event> {
+    state.fleet.accounts.iter().find_map(|(name, account)| {
+        if let Some((fact, why)) = account.breaker.due() {
+            return Some(changed(state, stamp, (name, account), fact, why));
+        }
+        let to = account.pace.due()?.most();
+        let from = account.pace.cap.map(|cap| cap.most);
+        Some(Event::ConcurrencyChanged { account: name.clone(), from, to })
+    })
+}
+
+/// The next breaker that has been open long enough.
+pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Option<Event> {
+    let now = state.steady(stamp.now);
+    let mut open = state.fleet.accounts.iter();
+    let waited = open.find(|(_, account)| account.breaker.until.is_some_and(|until| until <= now))?;
+    Some(changed(state, stamp, waited, Fact::Waited, "it has been open long enough"))
+}
+
+fn changed(
+    state: &State,
+    stamp: Stamp,
+    (name, account): (&AccountName, &Account),
+    fact: Fact,
+    why: &str,
+) -> Event {
+    let from = account.breaker.phase;
+    let to = from.next(fact).expect("a breaker notes only what can happen to it");
+    let now = stamp.now.max(state.now);
+    let until = (to == Phase::Open).then(|| now.after(policy::open_for(account.breaker.opened)));
+    Event::BreakerChanged { account: name.clone(), from, to, until, why: why.to_owned() }
+}
