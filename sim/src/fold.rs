@@ -190,16 +190,7 @@ impl Oracle {
                 let given = output.as_ref().map(|output| output.value.clone());
                 run.succeed(ix, given, &|attempt| AttemptKey { run: id, task: name.clone(), attempt }, seed);
             }
-            Event::TaskRequeued { .. } => {
-                let task = &mut run.tasks[ix];
-                (task.end, task.life, task.deaths_in_row) = (None, Life::default(), 0);
-                (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
-                (task.passed, task.choice) = (None, None);
-                task.life.began = task.is_expanded;
-                run.begin_rounds(ix);
-                // Nobody wishes the whole run to end any more: a task of it goes on.
-                run.cancelled = false;
-            }
+            Event::TaskRequeued { .. } => run.begin_anew(ix),
             Event::TaskUnblocked { answer, .. } => {
                 run.tasks[ix].life.settled_as = Some(*answer);
             }
@@ -329,6 +320,18 @@ impl ORun {
                 task.life.cancel_wished |= task.end.is_none();
             }
         }
+    }
+
+    /// A new incarnation of a task begins.
+    fn begin_anew(&mut self, ix: usize) {
+        let task = &mut self.tasks[ix];
+        (task.end, task.life, task.deaths_in_row) = (None, Life::default(), 0);
+        (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
+        (task.passed, task.choice) = (None, None);
+        task.life.began = task.is_expanded;
+        self.begin_rounds(ix);
+        // Nobody wishes the whole run to end any more: a task of it goes on.
+        self.cancelled = false;
     }
 
     /// A parent that goes on though its last round succeeded counts its rounds anew.
