@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::decide::Stamp;
-use windlass_core::effect::Effect;
+use windlass_core::effect::{Assignment, Effect};
 use windlass_core::event::{Exit, Output, RawOutput, Role, RunOutcome, Usage};
 use windlass_core::id::{CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Ask, Command, Ended, Input, Report, Submission};
@@ -95,22 +95,28 @@ impl World {
         self.records += records.len();
         for effect in records.iter().flat_map(|record| react(core.state(), record)) {
             if let Effect::SpawnAttempt(assignment) = effect {
-                self.in_flight.push_back(Ended {
-                    key: assignment.key,
-                    fence: assignment.fence,
-                    exit: Exit::Code(0),
-                    error: None,
-                    raw: RawOutput::default(),
-                    output: Some(Ok(Output::default())),
-                    usage: Usage::default(),
-                    leftovers: 0,
-                });
+                self.in_flight.push_back(done_well(*assignment));
             }
         }
     }
 }
 
-fn submission(run: RunId, plan: &Arc<Plan>) -> Command {
+/// The end of an attempt that went well and gave nothing.
+pub(crate) fn done_well(assignment: Assignment) -> Ended {
+    Ended {
+        key: assignment.key,
+        fence: assignment.fence,
+        exit: Exit::Code(0),
+        error: None,
+        raw: RawOutput::default(),
+        output: Some(Ok(Output::default())),
+        usage: Usage::default(),
+        leftovers: 0,
+    }
+}
+
+/// The command that makes a run of a plan.
+pub(crate) fn submission(run: RunId, plan: &Arc<Plan>) -> Command {
     let submission = Submission {
         run,
         plan: plan.clone(),

@@ -6,6 +6,7 @@
     reason = "a command for people, printing is what it does"
 )]
 
+mod balance;
 mod core;
 mod dag;
 mod disk;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 windlass-bench dag WINDLASS FOLDER [ROUNDS]   1,000 tasks of `true` as layers and as a chain, beside ninja
+windlass-bench balance                        what the ways to balance come to over tasks of unequal lengths
 windlass-bench core [MOST]                    what a task costs the core, from 1,000 tasks to MOST (1,000,000)
 ";
 
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
             Ok(rounds) => dag::compare(&PathBuf::from(windlass), &PathBuf::from(folder), rounds),
             Err(_) => Err(format!("`{rounds}` is no number of rounds")),
         },
+        ["balance"] => balance::compare(),
         ["core"] => core::grow(1_000_000),
         ["core", most] => match most.parse() {
             Ok(most) => core::grow(most),

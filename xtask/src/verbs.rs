@@ -79,6 +79,7 @@ pub(crate) fn sim(rest: &[&str]) -> Result<(), String> {
 pub(crate) fn bench(name: &str, rest: &[&str]) -> Result<(), String> {
     let measure = Program::line("cargo run --quiet --release --locked -p windlass-bench --");
     match name {
+        "balance" => measure.and(&["balance"]).run(),
         "core" => measure.and(&["core"]).and(rest).run(),
         "dag" => {
             needs::provide(&needs::FOR_BENCH)?;
@@ -87,7 +88,7 @@ pub(crate) fn bench(name: &str, rest: &[&str]) -> Result<(), String> {
             let (windlass, folder) = (target.join("release/windlass"), target.join("bench"));
             measure.and(&["dag", &windlass.to_string_lossy(), &folder.to_string_lossy()]).and(rest).run()
         }
-        _ => Err(format!("there is no bench `{name}`; there are `core` and `dag`")),
+        _ => Err(format!("there is no bench `{name}`; there are `balance`, `core` and `dag`")),
     }
 }
 
