@@ -66,6 +66,11 @@ impl Topics {
         self.external > 0
     }
 
+    /// The unfinished tasks that may emit a topic, by themselves or through children that they do not have yet.
+    pub fn emitters(&self, topic: &str) -> impl Iterator<Item = TaskIx> + Clone {
+        self.by_name.get(topic).into_iter().flat_map(|topic| &topic.emitters).copied()
+    }
+
     /// A topic that a task of the run waits for or has emitted.
     pub(crate) fn named(&self, name: &str) -> Option<&Topic> {
         self.by_name.get(name)

@@ -16,6 +16,9 @@ use crate::state::{Run, State, Task, TaskIx};
 use crate::time::Time;
 use crate::view::in_order;
 
+/// How many of the tasks that may emit a topic are named.
+const EMITTERS_NAMED: usize = 3;
+
 /// What a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wake {
@@ -65,6 +68,12 @@ pub enum Wake {
     Topic {
         /// Its topic.
         topic: String,
+        /// Which messages count, where not all do.
+        matches: Option<String>,
+        /// The first of the unfinished tasks that may emit it, and how many there are.
+        from: (Vec<TaskId>, usize),
+        /// Whether it may come from outside the run.
+        external: bool,
         /// When the wait is given up; none while that clock stands, or where nothing bounds it.
         until: Option<Time>,
     },
@@ -171,9 +180,19 @@ fn given_up(state: &State, run: &Run, task: &Task) -> Option<Time> {
 }
 
 fn topic(state: &State, run: &Run, task: &Task) -> Option<Wake> {
-    let Work::Wait(WaitFor::Topic { topic, .. }) = &run.spec(task).work else { return None };
-    let until = given_up(state, run, task);
-    standstill(state, run).or(Some(Wake::Topic { topic: topic.clone(), until }))
+    let Work::Wait(WaitFor::Topic { topic, matches, external, .. }) = &run.spec(task).work else {
+        return None;
+    };
+    let emitters = run.topics.emitters(topic);
+    let from = emitters.clone().take(EMITTERS_NAMED).map(|ix| run.task(ix).id.clone()).collect();
+    let message = Wake::Topic {
+        topic: topic.clone(),
+        matches: matches.as_ref().map(|matches| matches.0.clone()),
+        from: (from, emitters.count()),
+        external: *external,
+        until: given_up(state, run, task),
+    };
+    standstill(state, run).or(Some(message))
 }
 
 fn moment(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
@@ -213,6 +232,7 @@ pub fn wait(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Wait> {
         wake,
         Wake::Retry(_)
             | Wake::Moment(_)
+            | Wake::Topic { .. }
             | Wake::Slot(_)
             | Wake::Budget { .. }
             | Wake::Agents(_)
@@ -288,7 +308,13 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
             "somebody who knows whether its last attempt did the work".to_owned(),
             format!("you: windlass settle {id} {} --done or --failed", task.id),
         ),
-        Wake::Topic { topic, .. } => (format!("a message on the topic {topic}"), windlass()),
+        Wake::Topic { topic, matches, from, external, .. } => {
+            let matching = matches.as_ref().map(|matches| format!(" that matches {matches}"));
+            (
+                format!("a message on the topic {topic}{}", matching.unwrap_or_default()),
+                emitters(from, *external),
+            )
+        }
         Wake::Moment(_) => ("the moment that it is to wait for".to_owned(), "the clock".to_owned()),
         Wake::Choice { passed, of } => {
             (format!("the choice among its replicas: {passed} of {of} have passed"), windlass())
@@ -325,6 +351,20 @@ fn why(held: &Held) -> String {
             }
         },
     }
+}
+
+/// Who can emit what is waited for.
+fn emitters((named, all): &(Vec<TaskId>, usize), external: bool) -> String {
+    let mut who: Vec<String> = named.iter().map(ToString::to_string).collect();
+    match all - named.len() {
+        0 => {}
+        1 => who.push("one other task".to_owned()),
+        more => who.push(format!("{more} other tasks")),
+    }
+    if external {
+        who.push("somebody outside the run".to_owned());
+    }
+    who.join(", ")
 }
 
 /// What every unfinished task of a run waits for.

@@ -28,7 +28,8 @@ fn a_message_wakes_all_who_wait_for_it_and_is_what_they_give() {
     let early = task(&desk.json(&["show", "last", "--json"]), "early").clone();
     assert_eq!(early["state"], "blocked");
     let wait = desk.json(&["show", "last", "early", "--why", "--json"])["tasks"][0]["waits"][0].clone();
-    assert_eq!(wait["on"], "a message on the topic built");
+    assert_eq!(wait["on"], "a message on the topic built that matches {{ data.tag == 'v2' }}");
+    assert_eq!(wait["who"], "tell");
     assert!(wait["until"].is_string(), "{wait}");
     desk.write("gate", "v2");
     let done = running.end();
@@ -60,6 +61,9 @@ tasks:
     running.wait_for("started   mark");
     running.signal(Signal::KILL);
     running.end();
+    let wait = desk.json(&["show", "last", "two", "--why", "--json"])["tasks"][0]["waits"][0].clone();
+    assert_eq!(wait["on"], "an engine: none works on the run");
+    assert!(wait["working_ms_left"].is_u64(), "{wait}");
     let mut resumed = desk.start(&["resume", "last"]);
     resumed.wait_for("started   mark");
     desk.open_gate("gate");
