@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::model::{Graph, Kind, Tone, tone};
+use super::talk::{self, Talk};
 
 /// A picture of a plan or of a run.
 pub(crate) fn draw(graph: &Graph) -> String {
@@ -48,6 +49,12 @@ pub(crate) fn draw(graph: &Graph) -> String {
         let heavy = if steps.contains(&(from, to)) { " [penwidth=3, color=black]" } else { "" };
         let name = |place: usize| quote(&graph.nodes[place].id);
         writeln!(dot, "  {} -> {}{heavy};", name(from), name(to)).expect("a text");
+    }
+    for Talk { from, to, topic } in talk::arrows(graph) {
+        let name = |place: usize| quote(&graph.nodes[place].id);
+        let topic = quote(topic);
+        writeln!(dot, "  {} -> {} [style=dashed, constraint=false, label={topic}];", name(from), name(to))
+            .expect("a text");
     }
     dot.push_str("}\n");
     dot

@@ -77,6 +77,8 @@ fn step(level: usize, members: &[&Node]) -> Node {
         replicas: None,
         when: None,
         optional: members.iter().all(|node| node.optional),
+        emits: Vec::new(),
+        hears: Vec::new(),
         progress: worst.map(|state| Progress {
             state,
             attempts: progress.iter().map(|progress| progress.attempts).sum(),

@@ -282,3 +282,31 @@ tasks:
         ]
     );
 }
+
+const TALK: &str = "
+tasks:
+  build: { run: make }
+  tell: { needs: [build], emit: { topic: build/done } }
+  heed: { wait_for: { topic: build/done } }
+  both: { needs: [tell], wait_for: { topic: build/done } }
+  nap: { needs: [heed], wait_for: { after: 5m } }
+  more: { needs: [both, nap], emit: { topic: nobody/hears } }
+";
+
+#[test]
+fn who_wakes_whom_by_messages_is_drawn_with_dashes_in_each_format() {
+    let graph = Graph::of_plan(&plan(TALK), "plan.yaml");
+    insta::with_settings!({ omit_expression => true }, {
+        insta::assert_snapshot!("talk_text", on_page(&graph, 80));
+        insta::assert_snapshot!("talk_mermaid", mermaid::draw(&graph));
+        insta::assert_snapshot!("talk_dot", dot::draw(&graph));
+    });
+    let drawn = svg::draw(&graph);
+    let document = roxmltree::Document::parse(&drawn).expect("it is XML");
+    let dashed = document.descendants().filter(|node| node.attribute("class") == Some("line talk"));
+    let topics: Vec<Option<&str>> = dashed.map(|line| line.first_element_child()?.text()).collect();
+    assert_eq!(topics, [Some("build/done"), Some("build/done")]);
+    assert!(drawn.contains("wakes by a message"));
+    let tasks = json::document(&graph)["tasks"].clone();
+    assert_eq!((&tasks[1]["emits"][0], &tasks[2]["hears"][0]), (&"build/done".into(), &"build/done".into()));
+}

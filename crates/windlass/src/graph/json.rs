@@ -34,6 +34,7 @@ fn task(graph: &Graph, node: &Node) -> Value {
     let mut task = json!({
         "id": node.id, "kind": kind, "does": node.does, "needs": needs, "join": join,
         "for_each": node.for_each, "repeat": node.repeat, "replicas": node.replicas, "when": node.when, "optional": node.optional,
+        "emits": node.emits, "hears": node.hears,
     });
     if let Some(progress) = &node.progress {
         task["state"] = progress.state.name().into();

@@ -8,6 +8,7 @@ use windlass_core::machine::task::Phase;
 use super::card::{measure, shape, sign_at};
 use super::model::{Graph, Kind, Node, tone};
 use super::svg::{MARGIN, escape};
+use super::talk;
 use super::units::Units;
 use crate::render::text::width;
 
@@ -123,6 +124,14 @@ fn entries(graph: &Graph) -> Vec<(Draw, &'static str)> {
     if Units::of(&graph.nodes).members.iter().any(|members| members.len() > 1) {
         let draw = |to: &mut String, (x, y)| shape(to, Kind::Command, "frame", (x, y - 11, 26, 14));
         entries.push((Box::new(draw), "tasks that need the same"));
+    }
+    if !talk::arrows(graph).is_empty() {
+        let draw = |to: &mut String, (x, y): (i64, i64)| {
+            let at = y - 4;
+            write!(to, "<path class=\"line\" stroke-dasharray=\"5 4\" d=\"M{x},{at}L{},{at}\"/>", x + 19)
+                .expect("a text");
+        };
+        entries.push((Box::new(draw), "wakes by a message"));
     }
     let progress = graph.nodes.iter().filter_map(|node| node.progress.as_ref());
     let states: BTreeSet<Phase> = progress

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::model::{Graph, Kind, Node, Tone, tone};
+use super::talk::{self, Talk};
 
 /// A picture of a plan or of a run. Where there is a goal, the first lines are the title.
 pub(crate) fn draw(graph: &Graph) -> String {
@@ -25,6 +26,9 @@ pub(crate) fn draw(graph: &Graph) -> String {
     for (from, to) in graph.edges() {
         let arrow = if steps.contains(&(from, to)) { "==>" } else { "-->" };
         writeln!(chart, "    t{from} {arrow} t{to}").expect("a text");
+    }
+    for Talk { from, to, topic } in talk::arrows(graph) {
+        writeln!(chart, "    t{from} -. \"{}\" .-> t{to}", escape(topic)).expect("a text");
     }
     if let Some((title, names)) = graph.path.in_words() {
         let path = escape(&format!("{title}: {}", names.join(" → ")));

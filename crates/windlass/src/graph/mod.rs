@@ -17,5 +17,6 @@ pub(crate) mod model;
 mod order;
 mod place;
 pub(crate) mod svg;
+mod talk;
 pub(crate) mod text;
 mod units;

@@ -9,6 +9,7 @@ use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::{Span, Time};
 use windlass_core::view::{self, RunState};
 
+use super::talk;
 use crate::render::{plural, text, time, work};
 
 /// How much of what a task does is written into its box.
@@ -92,6 +93,10 @@ pub(crate) struct Node {
     /// Its condition, without the braces.
     pub(crate) when: Option<String>,
     pub(crate) optional: bool,
+    /// The topics on which it emits.
+    pub(crate) emits: Vec<String>,
+    /// The topics that it waits for.
+    pub(crate) hears: Vec<String>,
     /// How far it is, in a run.
     pub(crate) progress: Option<Progress>,
 }
@@ -266,6 +271,8 @@ impl Node {
             }),
             when: task.when.as_ref().map(|when| condition(when.0.as_str())),
             optional: task.optional,
+            emits: task.emits.clone(),
+            hears: talk::heard_by(task),
             progress,
         }
     }

@@ -8,6 +8,7 @@ use super::card::Card;
 use super::layout::{Gaps, Layout, Line, Size, Spot, lay_out};
 use super::legend;
 use super::model::{Graph, Node};
+use super::talk::{self, Talk};
 use super::units::{Grid, Units};
 use crate::render::text::fit;
 
@@ -126,6 +127,7 @@ impl Picture<'_> {
         for line in heavy {
             curve(to, line, axes, "line heavy");
         }
+        self.talk(to, graph, axes, layout);
         let on_path = graph.path.members();
         for ((members, grid), spot) in self.units.members.iter().zip(&self.grids).zip(&layout.spots) {
             let (x, y, wide, high) = axes.rectangle(*spot);
@@ -142,6 +144,44 @@ impl Picture<'_> {
                 let (left, top, wide, high) = grid.rectangle(number);
                 self.cards[*place].draw(to, (x + left, y + top, wide, high), on_path.contains(place));
             }
+        }
+    }
+}
+
+impl Picture<'_> {
+    /// The messages, as dashed curves that pass behind the boxes.
+    fn talk(&self, to: &mut String, graph: &Graph, axes: Axes, layout: &Layout) {
+        let arrows = talk::arrows(graph);
+        if arrows.is_empty() {
+            return;
+        }
+        let mut places = vec![(0, 0, 0, 0); graph.nodes.len()];
+        for ((members, grid), spot) in self.units.members.iter().zip(&self.grids).zip(&layout.spots) {
+            let (x, y, wide, high) = axes.rectangle(*spot);
+            for (number, place) in members.iter().enumerate() {
+                let (left, top, wide, high) =
+                    if members.len() > 1 { grid.rectangle(number) } else { (0, 0, wide, high) };
+                places[*place] = (x + left, y + top, wide, high);
+            }
+        }
+        for Talk { from, to: waiter, topic } in arrows {
+            let ((x, y, wide, high), (left, top, _, tall)) = (places[from], places[waiter]);
+            let (begin, end) = ((x + wide, y + high / 2), (left - TIP, top + tall / 2));
+            let pull = 40;
+            writeln!(
+                to,
+                "<path class=\"line talk\" stroke-dasharray=\"5 4\" d=\"M{},{}C{},{} {},{} {},{}\"><title>{}</title></path>",
+                begin.0,
+                begin.1,
+                begin.0 + pull,
+                begin.1,
+                end.0 - pull,
+                end.1,
+                end.0,
+                end.1,
+                escape(topic),
+            )
+            .expect("a text");
         }
     }
 }

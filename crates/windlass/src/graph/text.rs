@@ -2,6 +2,7 @@
 //! Linear in tasks and needs, for thousands of them. Never: a line wider than the screen where it can be broken.
 
 use super::model::{Graph, Node, Progress, Tone, tone};
+use super::talk;
 use crate::render::style::{self, BOLD, DIM, ERROR, HINT, OK, WARNING};
 use crate::render::text::{fit, width, wrap};
 
@@ -57,6 +58,10 @@ fn rows(graph: &Graph) -> Vec<Row<'_>> {
     graph.edges().for_each(|(from, to)| dependants[from].push(to));
     let mut open: Vec<usize> = graph.nodes.iter().map(|node| node.needs.len()).collect();
     let members = graph.path.members();
+    let mut wakers: Vec<Vec<&str>> = vec![Vec::new(); graph.nodes.len()];
+    for talk in talk::arrows(graph) {
+        wakers[talk.to].push(&graph.nodes[talk.from].id);
+    }
     let roots = (0..graph.nodes.len()).rev().filter(|place| graph.nodes[*place].needs.is_empty());
     let mut branches: Vec<Branch> =
         roots.map(|place| Branch { place, before: String::new(), below: String::new() }).collect();
@@ -80,7 +85,7 @@ fn rows(graph: &Graph) -> Vec<Row<'_>> {
             sign: node.progress.as_ref().map(|progress| tone(progress.state)),
             id: &node.id,
             said: said(node),
-            after: after(graph, node, parents[place]),
+            after: woken(after(graph, node, parents[place]), &wakers[place]),
         });
         children(node, &below, goes_on, &mut rows);
         let last = next.last().copied();
@@ -136,6 +141,15 @@ fn after(graph: &Graph, node: &Node, parent: Option<usize>) -> String {
     }
     let others = names(&mut node.needs.iter().filter(|need| Some(**need) != parent));
     if others.is_empty() { others } else { format!("also after {others}") }
+}
+
+/// The same with those who wake it by messages.
+fn woken(after: String, wakers: &[&str]) -> String {
+    if wakers.is_empty() {
+        return after;
+    }
+    let between = if after.is_empty() { "" } else { ", " };
+    format!("{after}{between}woken by {}", wakers.join(", "))
 }
 
 impl Row<'_> {
