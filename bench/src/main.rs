@@ -12,6 +12,7 @@ mod dag;
 mod disk;
 mod graph;
 mod measure;
+mod speedup;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 windlass-bench dag WINDLASS FOLDER [ROUNDS]   1,000 tasks of `true` as layers and as a chain, beside ninja
 windlass-bench balance                        what the ways to balance come to over tasks of unequal lengths
+windlass-bench speedup WINDLASS FOLDER        unequal tasks with more and more slots, beside one after the other
 windlass-bench core [MOST]                    what a task costs the core, from 1,000 tasks to MOST (1,000,000)
 ";
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
             Err(_) => Err(format!("`{rounds}` is no number of rounds")),
         },
         ["balance"] => balance::compare(),
+        ["speedup", windlass, folder] => speedup::measure(&PathBuf::from(windlass), &PathBuf::from(folder)),
         ["core"] => core::grow(1_000_000),
         ["core", most] => match most.parse() {
             Ok(most) => core::grow(most),

@@ -83,13 +83,19 @@ pub(crate) fn bench(name: &str, rest: &[&str]) -> Result<(), String> {
         "core" => measure.and(&["core"]).and(rest).run(),
         "dag" => {
             needs::provide(&needs::FOR_BENCH)?;
-            Program::line("cargo build --release --locked -p windlass").run()?;
-            let target = target();
-            let (windlass, folder) = (target.join("release/windlass"), target.join("bench"));
-            measure.and(&["dag", &windlass.to_string_lossy(), &folder.to_string_lossy()]).and(rest).run()
+            of_the_binary(measure, name, rest)
         }
-        _ => Err(format!("there is no bench `{name}`; there are `balance`, `core` and `dag`")),
+        "speedup" => of_the_binary(measure, name, rest),
+        _ => Err(format!("there is no bench `{name}`; there are `balance`, `core`, `dag` and `speedup`")),
     }
+}
+
+/// A measurement of the built binary, in a folder of its own.
+fn of_the_binary(measure: Program, name: &str, rest: &[&str]) -> Result<(), String> {
+    Program::line("cargo build --release --locked -p windlass").run()?;
+    let target = target();
+    let (windlass, folder) = (target.join("release/windlass"), target.join("bench"));
+    measure.and(&[name, &windlass.to_string_lossy(), &folder.to_string_lossy()]).and(rest).run()
 }
 
 /// Licences, banned crates and sources. Advisories are left out: they need the network.

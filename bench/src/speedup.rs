@@ -1,0 +1,136 @@
+//! When it helps to do things at the same time, and what it costs: graphs of unequal tasks with more and more slots, beside the
+//! same tasks one after the other and beside the least time that any schedule takes. Never: a graph that another run
+//! would not get again.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use crate::disk;
+use crate::graph::Graph;
+use crate::measure::{adopt_orphans, run};
+
+const TASKS: usize = 60;
+
+/// What a task does for so long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// It sleeps so many milliseconds.
+    Sleep,
+    /// It counts, so many thousand steps for each millisecond that it would sleep.
+    Count,
+}
+
+/// A graph with the length of each task in milliseconds.
+struct Job {
+    graph: Graph,
+    lengths: Vec<u64>,
+}
+
+/// Measures and prints.
+pub(crate) fn measure(windlass: &Path, folder: &Path) -> Result<(), String> {
+    adopt_orphans()?;
+    let (home, folder) = (folder.join("home"), folder.join("work"));
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+    println!("{TASKS} tasks of unequal lengths, {cores} cores, load before: {}", disk::load());
+    println!(
+        "\n| work | graph | slots | wall | to one after the other | to the bound |\n|---|---|---:|---:|---:|---:|"
+    );
+    for work in [Work::Sleep, Work::Count] {
+        for graph in [Graph::flat(TASKS), Graph::layered(TASKS), Graph::chain(TASKS)] {
+            let job = Job::of(graph);
+            fs::write(folder.join("plan.yaml"), job.plan(work))
+                .map_err(|error| format!("plan.yaml: {error}"))?;
+            let mut alone = None;
+            for slots in [1, 2, 4, 8, 20, TASKS] {
+                let wall = run_once(windlass, (&folder, &home), slots)?;
+                let alone = *alone.get_or_insert(wall);
+                // What counts needs a core, and its length is that of the same tasks one after the other.
+                let (hands, scale) = match work {
+                    Work::Sleep => (slots, 1.0),
+                    Work::Count => {
+                        (slots.min(cores), alone.as_secs_f64() * 1000.0 / float(job.lengths.iter().sum()))
+                    }
+                };
+                let bound = float(job.bound(hands)) * scale / 1000.0;
+                let name = if work == Work::Sleep { "sleep" } else { "CPU" };
+                let (wall, alone) = (wall.as_secs_f64(), alone.as_secs_f64());
+                println!(
+                    "| {name} | {} | {slots} | {wall:.2} s | {:.2} | {:.3} |",
+                    job.graph.name,
+                    wall / alone,
+                    wall / bound
+                );
+            }
+        }
+    }
+    println!("\nload after: {}", disk::load());
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of some minutes")]
+fn float(ms: u64) -> f64 {
+    ms as f64
+}
+
+impl Job {
+    /// Lengths from 40 to 440 milliseconds, the same each time.
+    fn of(graph: Graph) -> Self {
+        let lengths = (0..graph.tasks() as u64).map(|task| 40 + task * 7919 % 401).collect();
+        Self { graph, lengths }
+    }
+
+    /// No schedule takes less: the chain that takes longest, and all the work over all hands.
+    fn bound(&self, hands: usize) -> u64 {
+        let mut ends: Vec<u64> = Vec::new();
+        for (needs, length) in self.graph.needs.iter().zip(&self.lengths) {
+            let begins = needs.iter().map(|need| ends[*need]).max().unwrap_or(0);
+            ends.push(begins + length);
+        }
+        let chain = ends.into_iter().max().unwrap_or(0);
+        chain.max(self.lengths.iter().sum::<u64>() / u64::try_from(hands).expect("few"))
+    }
+
+    fn plan(&self, work: Work) -> String {
+        let mut plan = "version: 1\ntasks:\n".to_owned();
+        for (task, (needs, length)) in self.graph.needs.iter().zip(&self.lengths).enumerate() {
+            let needs: Vec<String> = needs.iter().map(|need| format!("t{need}")).collect();
+            let run = match work {
+                Work::Sleep => format!("[sleep, \"{}.{:03}\"]", length / 1000, length % 1000),
+                Work::Count => {
+                    let steps = length * 1000;
+                    format!("[sh, -c, \"i=0; while [ $i -lt {steps} ]; do i=$((i+1)); done\"]")
+                }
+            };
+            writeln!(plan, "  t{task}: {{ needs: [{}], run: {run} }}", needs.join(", "))
+                .expect("a String takes all");
+        }
+        plan
+    }
+}
+
+/// How long the plan in a folder takes with so many slots and an empty home.
+fn run_once(windlass: &Path, (folder, home): (&Path, &Path), slots: usize) -> Result<Duration, String> {
+    if home.exists() {
+        fs::remove_dir_all(home).map_err(|error| format!("{}: {error}", home.display()))?;
+    }
+    let (home, slots) = (home.to_string_lossy(), slots.to_string());
+    Ok(run(windlass, &["run", "plan.yaml", "--home", &home, "--slots", &slots], folder)?.wall)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_is_the_longest_chain_or_all_the_work_over_all_hands() {
+        let job =
+            Job { graph: Graph { name: "", needs: vec![vec![], vec![0], vec![]] }, lengths: vec![3, 4, 9] };
+        assert_eq!((job.bound(1), job.bound(2), job.bound(9)), (16, 9, 9));
+        let chain = Job { graph: Graph::chain(3), lengths: vec![1, 2, 3] };
+        assert_eq!(chain.bound(8), 6);
+    }
+}
