@@ -13,6 +13,10 @@ pub(crate) fn test() -> Result<(), String> {
     steps.step("clippy", || {
         Program::line("cargo clippy --workspace --all-targets --locked -- -D warnings").run()
     })?;
+    steps.step("doc", || {
+        let doc = Program::line("cargo doc --workspace --no-deps --quiet --locked");
+        doc.with("RUSTDOCFLAGS", "-D warnings").run()
+    })?;
     deny(&mut steps)?;
     steps.step("tests", || runner().and(&["--workspace", "--exclude", "xtask"]).run())?;
     if let Some(needs) = needs::left_out() {

@@ -12,6 +12,7 @@ pub mod body;
 pub mod clock;
 mod desk;
 pub mod doctor;
+pub mod embed;
 pub mod engine;
 pub mod error;
 pub mod feed;

@@ -7,7 +7,7 @@ use std::fs;
 use crate::{nothing_of, workspace};
 
 /// Each crate with the crates of the workspace that it builds on. ARCHITECTURE.md says what each is.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("crates/core", &[]),
     ("crates/journal", &["windlass-core"]),
     ("crates/worker", &["windlass-core"]),
@@ -16,6 +16,7 @@ const EDGES: [(&str, &[&str]); 8] = [
     ("sim", &["windlass-core", "windlass-engine", "windlass-journal"]),
     ("bench", &["windlass-core"]),
     ("xtask", &[]),
+    ("examples/embed", &["windlass-engine"]),
 ];
 
 /// Crates that need a C library of the system, a large C build, or code that is not looked after any more.

@@ -39,7 +39,7 @@ pub(crate) struct Cli {
 /// Where things are.
 #[derive(Args, Debug)]
 pub(crate) struct PlaceOptions {
-    /// Where the runs are kept [default: `$XDG_STATE_HOME/windlass/<project>`]
+    /// Where the runs are kept (default: `$XDG_STATE_HOME/windlass/<project>`)
     #[arg(long, global = true, env = "WINDLASS_HOME", value_name = "DIR", hide_env_values = true)]
     pub(crate) home: Option<PathBuf>,
     /// The folder that it is about, and in which tasks work [default: the current one]
