@@ -2,15 +2,10 @@
 //! It becomes a plan by being written as a file and read back, so that it can't go beyond what users can write.
 //! Never: expressions whose value `meaning.rs` can't tell without the core.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use windlass_core::failure::ErrorKind;
 use windlass_core::id::TaskId;
-use windlass_core::plan::Plan;
-use windlass_core::plan::file::{self, Format, Options, Source};
-use windlass_core::plan::settings::Settings;
 
 use crate::talk::{Await, Emit};
 
@@ -311,7 +306,7 @@ impl When {
         }
     }
 
-    fn written(&self) -> Value {
+    pub(crate) fn written(&self) -> Value {
         match self {
             Self::Word(truth) => json!(truth),
             other => json!(format!("{{{{ {} }}}}", other.expression())),
@@ -331,7 +326,7 @@ impl EndName {
 }
 
 impl Ref {
-    fn written(self) -> String {
+    pub(crate) fn written(self) -> String {
         match self {
             Self::N(task) => format!("{{{{ tasks.t{task}.output.n }}}}"),
             Self::Whole(task) => format!("{{{{ tasks.t{task}.output }}}}"),
@@ -361,240 +356,4 @@ pub(crate) fn name(label: u32) -> String {
 pub(crate) fn label(task: &TaskId) -> u32 {
     let own = task.as_str().split('.').next().unwrap_or_default();
     own.trim_start_matches('t').parse().expect("every task of a draft is t and a number")
-}
-
-impl TaskDraft {
-    fn written(&self) -> Value {
-        let mut task = Map::new();
-        let mut words: Vec<String> = self.refs.iter().map(|name| name.written()).collect();
-        if self.in_env {
-            task.insert("env".into(), json!({ "SEEN": words.join(" ") }));
-            words.clear();
-        }
-        if self.in_folder {
-            task.insert("dir".into(), json!("attempts/{{ attempt }}"));
-        }
-        match &self.work {
-            Work::Shell => drop(task.insert("run".into(), json!(format!("true {}", words.join(" "))))),
-            Work::Argv => {
-                let argv: Vec<String> = std::iter::once("true".to_owned()).chain(words).collect();
-                task.insert("run".into(), json!(argv));
-            }
-            Work::Prompt(who) => {
-                who.write(&mut task);
-                task.insert("prompt".into(), json!(format!("say {}", words.join(" "))));
-            }
-            Work::Approval { show } => {
-                let show: Vec<String> = show.iter().copied().map(name).collect();
-                task.insert(
-                    "approval".into(),
-                    json!({ "text": format!("well? {}", words.join(" ")), "show": show }),
-                );
-            }
-            Work::Emit(emit) => emit.written(&mut task),
-            Work::Wait(wait) => wait.written(&mut task),
-        }
-        let has_attempts = self.work.has_attempts();
-        if !self.needs.is_empty() {
-            task.insert("needs".into(), self.needs.iter().copied().map(name).collect());
-        }
-        match self.join {
-            0 => {}
-            1 => drop(task.insert("join".into(), json!("any"))),
-            number => drop(task.insert("join".into(), json!(number))),
-        }
-        if self.cancel_rest && self.join > 0 {
-            task.insert("cancel_rest".into(), json!(true));
-        }
-        if self.priority != 0 {
-            task.insert("priority".into(), json!(self.priority));
-        }
-        if let Some(when) = &self.when {
-            task.insert("when".into(), when.written());
-        }
-        self.write_children(&mut task);
-        if self.optional {
-            task.insert("optional".into(), json!(true));
-        }
-        if has_attempts {
-            task.insert("retry".into(), self.retry.written());
-            if self.rerun_never {
-                task.insert("rerun".into(), json!("never"));
-            }
-            if self.schema {
-                task.insert(
-                    "output".into(),
-                    json!({ "schema": { "type": ["object", "array", "number", "null"] } }),
-                );
-            }
-        }
-        let timeout = self.timeout.written(!has_attempts);
-        let is_bound = !matches!(self.work, Work::Emit(_) | Work::Wait(Await::After(_) | Await::At(_)));
-        if !timeout.is_empty() && is_bound {
-            task.insert("timeout".into(), Value::Object(timeout));
-        }
-        Value::Object(task)
-    }
-
-    /// The modifiers that make children.
-    fn write_children(&self, task: &mut Map<String, Value>) {
-        if let Some(each) = &self.each {
-            let items = match each.from {
-                From::Literal(count) => (0..count).map(Value::from).collect(),
-                From::Items(task) => json!(format!("{{{{ tasks.t{task}.output.items }}}}")),
-                From::Whole(task) => json!(format!("{{{{ tasks.t{task}.output }}}}")),
-            };
-            task.insert("for_each".into(), items);
-            task.extend(each.max_parallel.map(|most| ("max_parallel".into(), json!(most))));
-        }
-        if let Some((until, most)) = self.rounds {
-            let mut repeat = json!({ "max": most });
-            match until {
-                Until::Never => {}
-                Until::Index(number) => repeat["until"] = json!(format!("{{{{ index >= {number} }}}}")),
-                Until::Ok => {
-                    repeat["until"] = json!(format!("{{{{ tasks.{}.output.ok }}}}", name(self.label)));
-                }
-            }
-            task.insert("repeat".into(), repeat);
-        }
-        if let Some((count, pick)) = self.replicas {
-            let select = match pick {
-                Pick::First => "first",
-                Pick::Majority => "majority",
-                Pick::All => "all",
-            };
-            task.insert("replicas".into(), json!(count));
-            task.insert("select".into(), json!(select));
-        }
-    }
-}
-
-impl Who {
-    fn write(&self, task: &mut Map<String, Value>) {
-        let names = |agents: &[u32]| agents.iter().map(|agent| format!("a{agent}")).collect::<Vec<_>>();
-        let agent = match self {
-            Self::One(agent) => json!(format!("a{agent}")),
-            Self::Several(agents, share) => {
-                let balance = match share {
-                    Share::Turns => "round_robin",
-                    Share::Load => "least_loaded",
-                    Share::Weight => "weighted",
-                };
-                task.insert("balance".into(), json!(balance));
-                json!(names(agents))
-            }
-            Self::InTurn(agents) => {
-                let list = json!(names(agents)).to_string().replace('"', "'");
-                json!(format!("{{{{ {list}[(attempt - 1) % {}] }}}}", agents.len()))
-            }
-        };
-        task.insert("agent".into(), agent);
-    }
-}
-
-impl AgentDraft {
-    fn written(&self) -> Value {
-        let mut agent = json!({ "adapter": "scripted" });
-        let fields = [
-            ("concurrency", self.most.map(|most| json!(most))),
-            ("weight", (self.weight > 0).then(|| json!(self.weight))),
-            ("account", self.account.map(|account| json!(format!("x{account}")))),
-            (
-                "rate",
-                self.rate
-                    .map(|(starts, minute)| json!(format!("{starts}/{}", if minute { "min" } else { "s" }))),
-            ),
-        ];
-        for (key, value) in fields {
-            if let Some(value) = value {
-                agent[key] = value;
-            }
-        }
-        if !self.fallback.is_empty() {
-            agent["fallback"] = self.fallback.iter().map(|other| format!("a{other}")).collect();
-        }
-        agent
-    }
-}
-
-impl RetryDraft {
-    fn written(&self) -> Value {
-        let coefficient: Value = serde_json::from_str(&format!(
-            "{}.{:03}",
-            self.coefficient_milli / 1000,
-            self.coefficient_milli % 1000
-        ))
-        .expect("a number");
-        json!({
-            "max_attempts": self.max_attempts,
-            "losses_max": self.losses_max,
-            "initial_interval": format!("{}ms", self.initial_ms),
-            "backoff_coefficient": coefficient,
-            "max_interval": format!("{}ms", self.max_ms),
-            "jitter": if self.jitter { "full" } else { "none" },
-            "non_retryable": self.non_retryable,
-        })
-    }
-}
-
-impl TimeoutDraft {
-    fn written(&self, is_approval: bool) -> Map<String, Value> {
-        let spans = [
-            ("start_to_close", self.start_to_close_ms.filter(|_| !is_approval)),
-            ("heartbeat", self.heartbeat_ms.filter(|_| !is_approval)),
-            ("schedule_to_start", self.schedule_to_start_ms.filter(|_| !is_approval)),
-            ("schedule_to_close", self.schedule_to_close_ms),
-            ("grace", self.grace_ms.filter(|_| !is_approval)),
-        ];
-        let written = |(key, ms): (&str, Option<u64>)| Some((key.to_owned(), json!(format!("{}ms", ms?))));
-        spans.into_iter().filter_map(written).collect()
-    }
-}
-
-impl RunDraft {
-    /// The plan's file. Its tasks stand in the draft's order, which a map of JSON would not keep.
-    pub(crate) fn written(&self) -> String {
-        let mut tasks: Vec<String> =
-            self.tasks.iter().map(|task| format!("\"{}\":{}", name(task.label), task.written())).collect();
-        if self.reversed {
-            tasks.reverse();
-        }
-        let agents =
-            self.agents.iter().enumerate().map(|(number, agent)| (format!("a{number}"), agent.written()));
-        let inputs = json!({ "flag": { "type": "boolean", "default": self.flag } });
-        let mut plan = json!({ "version": 1, "goal": "be tried", "inputs": inputs });
-        plan["agents"] = Value::Object(agents.collect());
-        let limits = [("tasks", self.tasks_max), ("fan_out", self.fan_out)];
-        let limits: Map<String, Value> =
-            limits.into_iter().filter_map(|(key, most)| Some((key.to_owned(), json!(most?)))).collect();
-        if !limits.is_empty() {
-            plan["limits"] = Value::Object(limits);
-        }
-        if let Some(most) = self.concurrency {
-            plan["concurrency"] = json!(most);
-        }
-        if let Some(most) = self.attempts_max {
-            plan["budget"]["attempts"] = json!(most);
-        }
-        if let Some(most) = self.wall_ms_max {
-            plan["budget"]["wall"] = json!(format!("{most}ms"));
-        }
-        if let Some(weight) = self.weight {
-            plan["weight"] = json!(weight);
-        }
-        let rest = plan.to_string();
-        format!("{{\"tasks\":{{{}}},{}", tasks.join(","), &rest[1..])
-    }
-
-    /// The plan, read from its file.
-    pub(crate) fn load(&self) -> Result<Plan, String> {
-        let text = self.written();
-        let source = Source { name: "plan.json", text: text.as_bytes(), format: Some(Format::Json) };
-        let options = Options { dir: "/plan", ..Options::default() };
-        match file::load(&source, &Settings::default(), &BTreeMap::new(), &options) {
-            Ok(loaded) => Ok(loaded.plan),
-            Err(diagnostics) => Err(format!("{diagnostics:#?}\n{text}")),
-        }
-    }
 }

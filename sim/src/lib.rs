@@ -37,3 +37,4 @@ pub mod shrink;
 mod talk;
 pub mod trace;
 mod world;
+mod written;
