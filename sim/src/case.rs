@@ -58,6 +58,8 @@ pub(crate) enum Act {
     /// Goes on with so many attempts and so many milliseconds of work more.
     Raise(u32, u32, u64),
     Retry(Aim),
+    /// The same with another agent, by its number, and another prompt or not.
+    RetryOtherwise(Aim, u32, bool),
     Settle(Aim, Settlement),
     Approve {
         aim: Aim,

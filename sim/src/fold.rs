@@ -190,7 +190,9 @@ impl Oracle {
                 let given = output.as_ref().map(|output| output.value.clone());
                 run.succeed(ix, given, &|attempt| AttemptKey { run: id, task: name.clone(), attempt }, seed);
             }
-            Event::TaskRequeued { .. } => run.begin_anew(ix),
+            Event::TaskRequeued { agent, prompt, .. } => {
+                run.begin_anew(ix, agent.as_ref().map(number), prompt.is_some());
+            }
             Event::TaskUnblocked { answer, .. } => {
                 run.tasks[ix].life.settled_as = Some(*answer);
             }
@@ -323,9 +325,10 @@ impl ORun {
     }
 
     /// A new incarnation of a task begins.
-    fn begin_anew(&mut self, ix: usize) {
+    fn begin_anew(&mut self, ix: usize, handed_to: Option<u32>, is_asked_otherwise: bool) {
         let task = &mut self.tasks[ix];
-        (task.end, task.life, task.deaths_in_row) = (None, Life::default(), 0);
+        (task.end, task.life, task.deaths_in_row) = (None, Life { handed_to, ..Life::default() }, 0);
+        task.is_asked_otherwise = is_asked_otherwise;
         (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
         (task.passed, task.choice) = (None, None);
         task.life.began = task.is_expanded;
@@ -382,6 +385,7 @@ impl OTask {
             output: Value::Null,
             attempts: Vec::new(),
             deaths_in_row: 0,
+            is_asked_otherwise: false,
             question: None,
             ended: None,
             had: 0,
@@ -438,7 +442,11 @@ impl OTask {
             Event::TaskSkipped { reason, .. } => {
                 self.end = Some(if *reason == SkipReason::When { End::WhenFalse } else { End::Upstream });
             }
-            Event::TaskUnskipped { .. } => (self.end, self.life) = (None, Life::default()),
+            Event::TaskUnskipped { .. } => {
+                // Whom a person let try tries, once its turn comes.
+                let handed_to = self.life.handed_to;
+                (self.end, self.life) = (None, Life { handed_to, ..Life::default() });
+            }
             Event::TaskDead { .. } => (self.end, self.output) = (Some(End::Dead), Value::Null),
             Event::TaskCancelled { .. } => (self.end, self.output) = (Some(End::Cancelled), Value::Null),
             _ => {}

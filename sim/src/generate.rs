@@ -85,6 +85,7 @@ fn act(random: &mut Random, doing: Doing, runs: u32) -> Act {
             Act::Raise(run, attempts, wall_ms)
         }
         Doing::Retry => Act::Retry(aim),
+        Doing::Otherwise => Act::RetryOtherwise(aim, random.below(3), random.chance(500)),
         Doing::Settle => {
             // The third answer of a person is a requeue.
             match random.below(3) {

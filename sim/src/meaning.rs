@@ -75,6 +75,9 @@ pub(crate) fn items(run: &ORun, from: &From) -> Items {
 /// Whether the texts of a task can be filled in.
 pub(crate) fn renders(run: &ORun, task: &OTask) -> Result<(), Failed> {
     let draft: &TaskDraft = run.draft(task);
+    if task.is_asked_otherwise && !draft.in_env {
+        return Ok(());
+    }
     draft.refs.iter().try_for_each(|name| match name {
         Ref::N(task) => field(run, *task, "n").map(drop),
         Ref::Whole(_) | Ref::State(_) | Ref::Item | Ref::Index | Ref::Attempt | Ref::Feedback => Ok(()),

@@ -126,6 +126,8 @@ pub(crate) struct OTask {
     pub(crate) output: Value,
     pub(crate) attempts: Vec<OAttempt>,
     pub(crate) deaths_in_row: u32,
+    /// Whether it is asked something else than the plan's prompt.
+    pub(crate) is_asked_otherwise: bool,
     pub(crate) question: Option<Question>,
     /// The record by which it ended.
     pub(crate) ended: Option<u64>,

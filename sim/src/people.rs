@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use windlass_core::budget::Raise;
 use windlass_core::event::{ApprovalAnswer, BlockedOn, Output, PauseReason, Role, Settlement};
-use windlass_core::id::{CommandId, Digest, RunId};
+use windlass_core::id::{AgentName, CommandId, Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Input, Submission};
 use windlass_core::machine::task::Phase;
+use windlass_core::plan::Work;
 use windlass_core::state::{Run, State, Task};
 use windlass_core::time::Span;
 
@@ -91,12 +92,23 @@ impl World {
                 let (run, task) = aimed(state, *aim, |_, task| !task.phase.is_final())?;
                 Ask::Cancel { run, task: Some(task.id.clone()) }
             }
-            Act::Retry(aim) => {
+            Act::Retry(aim) | Act::RetryOtherwise(aim, ..) => {
                 let may_come_back = |run: &Run, task: &Task| {
                     (task.phase.is_final() && task.phase != Phase::Skipped) || is_unknown(run, task)
                 };
-                let (run, task) = aimed(state, *aim, may_come_back)?;
-                Ask::Retry { run, task: task.id.clone() }
+                let is_asked = |run: &Run, task: &Task| {
+                    let has_agent = matches!(run.spec(task).work, Work::Prompt { .. });
+                    may_come_back(run, task) && (has_agent || matches!(act, Act::Retry(_)))
+                };
+                let (run, task) = aimed(state, *aim, is_asked)?;
+                let (agent, prompt) = match act {
+                    Act::RetryOtherwise(_, agent, prompt) => {
+                        let agent = AgentName(format!("a{agent}").into());
+                        (Some(agent), prompt.then(|| "say {{ it }}".to_owned()))
+                    }
+                    _ => (None, None),
+                };
+                Ask::Retry { run, task: task.id.clone(), agent, prompt }
             }
             Act::Settle(aim, answer) => {
                 let (run, task) = aimed(state, *aim, is_unknown)?;

@@ -11,6 +11,7 @@ use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
 use crate::input::{Answer, Ask, Command, Ended, LostAttempt, Rejection, Report, Submission};
 use crate::judge;
 use crate::machine::{attempt, run, task};
+use crate::otherwise::Otherwise;
 use crate::planted::{Bug, is_planted};
 use crate::requeue;
 use crate::size;
@@ -76,7 +77,10 @@ fn weighed(state: &State, command: &Command, now: Time) -> Decision {
         Ask::Cancel { run, task: Some(task) } => {
             on_task(state, *run, task, |run, ix| cancel_task(run, ix, id, by))
         }
-        Ask::Retry { run, task } => on_task(state, *run, task, |run, ix| requeue::retry(run, ix, id).into()),
+        Ask::Retry { run, task, agent, prompt } => {
+            let otherwise = Otherwise { agent: agent.clone(), prompt: prompt.clone() };
+            on_task(state, *run, task, |run, ix| requeue::retry(run, ix, id, &otherwise).into())
+        }
         Ask::Settle { run, task, answer, output } => {
             on_task(state, *run, task, |run, ix| settle(run, ix, command, *answer, output))
         }

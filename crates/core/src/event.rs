@@ -239,7 +239,17 @@ pub enum Event {
     /// The task failed for good. A dead letter is kept unless the failure belongs to a child.
     TaskDead { run: RunId, task: TaskId, attempt: Option<u32>, error: Failure, dead_letter: bool },
     /// A new incarnation of the task begins.
-    TaskRequeued { run: RunId, task: TaskId, command: Option<CommandId>, cause: TaskId },
+    /// It is worked on as the plan says, or as whoever requeued it said.
+    TaskRequeued {
+        run: RunId,
+        task: TaskId,
+        command: Option<CommandId>,
+        cause: TaskId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentName>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt: Option<String>,
+    },
     /// A person gave the dead letter up.
     DeadLetterDropped { run: RunId, task: TaskId, command: CommandId },
 

@@ -8,6 +8,7 @@ use crate::event::{Event, Hydrated, LossReason, PauseReason, Record, Role};
 use crate::failure::Retried;
 use crate::id::{RunId, Seq, TaskId};
 use crate::machine::{attempt, run, task};
+use crate::otherwise::Otherwise;
 use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
 use crate::state::{Active, Attempt, Look, Pause, Run, State, Task, TaskIx, Wait};
@@ -459,9 +460,10 @@ impl Run {
                 task.output = crate::event::Output::default();
                 self.take(ix, task::Fact::Died, moment, fresh);
             }
-            Event::TaskRequeued { task, command, cause, .. } => {
+            Event::TaskRequeued { task, command, cause, agent, prompt, .. } => {
                 self.note_return(ix, command.is_some() && task == cause);
-                self.requeue(ix, moment, fresh);
+                let otherwise = Otherwise { agent: agent.clone(), prompt: prompt.clone() };
+                self.requeue(ix, otherwise, moment, fresh);
             }
             Event::DeadLetterDropped { .. } => self.tasks[ix.at()].dead_letter = false,
             Event::TaskCancelled { .. } => {
@@ -516,6 +518,7 @@ impl Task {
             dependants: Vec::new(),
             retry: crate::policy::retry::Record::default(),
             deaths_in_row: 0,
+            asked: None,
             wait: Wait::default(),
             attempts: Vec::new(),
             earlier: 0,

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::crew::Handed;
 use crate::event::{Event, Expansion, Record};
 use crate::failure::Failure;
 use crate::machine::task::{Fact, Phase};
+use crate::otherwise::Otherwise;
 use crate::plan::{SubPlan, Work};
 use crate::planted::{Bug, is_planted};
 use crate::state::{Choice, Run, Task, TaskIx};
@@ -103,7 +105,7 @@ impl Run {
     }
 
     /// A new incarnation begins.
-    pub(crate) fn requeue(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+    pub(crate) fn requeue(&mut self, ix: TaskIx, otherwise: Otherwise, moment: Moment, fresh: &mut Fresh) {
         // The run is not cancelled as a whole any more, and may be wished to end again.
         self.cancelled = false;
         let is_parent = !self.task(ix).children.is_empty();
@@ -116,7 +118,8 @@ impl Run {
         (task.choice, task.cancel_wished) = (None, false);
         task.retry = crate::policy::retry::Record::default();
         task.deaths_in_row = 0;
-        task.handed = crate::crew::Handed::default();
+        task.handed = Handed { to: otherwise.agent, ..Handed::default() };
+        task.asked = otherwise.prompt;
         task.earlier = u32::try_from(task.attempts.len()).expect("attempts are bounded");
         self.end_bound(ix);
         self.take(ix, fact, moment, fresh);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::budget::Raise;
 use crate::event::{ApprovalAnswer, Exit, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage};
 use crate::failure::Failure;
-use crate::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
+use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use crate::plan::Plan;
 
 /// A command or a report.
@@ -68,6 +68,12 @@ pub enum Ask {
         run: RunId,
         /// The task.
         task: TaskId,
+        /// Who works on it this time, instead of the agent that the plan names.
+        #[serde(default)]
+        agent: Option<AgentName>,
+        /// What is asked this time, instead of the plan's prompt; a text as it is.
+        #[serde(default)]
+        prompt: Option<String>,
     },
     /// Say what became of an attempt whose outcome is unknown.
     Settle {
@@ -286,6 +292,16 @@ pub enum Rejection {
         run: RunId,
         /// Of what.
         kind: String,
+    },
+    /// The plan has no such agent.
+    #[error("the plan of task {task} has no agent {agent}; it has {known}")]
+    NoSuchAgent {
+        /// The task.
+        task: TaskId,
+        /// The agent that was named.
+        agent: String,
+        /// Those that there are.
+        known: String,
     },
     /// There is no dead letter.
     #[error("task {0} has no dead letter")]

@@ -31,6 +31,7 @@ pub mod input;
 mod judge;
 mod knots;
 pub mod machine;
+mod otherwise;
 mod placement;
 pub mod plan;
 pub mod planted;

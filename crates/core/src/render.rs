@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::effect::{Assignment, Program, Settle};
+use crate::effect::{Assignment, Program, PromptPart, Settle};
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, Digest, Fence, TaskId};
 use crate::machine::task::Phase;
@@ -132,7 +132,11 @@ fn program(run: &Run, view: &View<'_>) -> Result<Program, Failure> {
         Work::Prompt { prompt, .. } => {
             let name = view.agent.expect("a prompt starts only with somebody who works on it");
             let agent = run.agent(view.task, name).clone();
-            Ok(Program::Agent { agent, name: name.to_string(), prompt: prompt.render_prompt(view)? })
+            let prompt = match &view.task.asked {
+                Some(text) => vec![PromptPart::Text(text.clone())],
+                None => prompt.render_prompt(view)?,
+            };
+            Ok(Program::Agent { agent, name: name.to_string(), prompt })
         }
         Work::Argv(words) => {
             let words: Result<_, _> = words.iter().map(|word| word.render_text(view)).collect();

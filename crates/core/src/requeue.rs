@@ -8,17 +8,26 @@ use crate::event::{BlockedOn, Event, SkipReason};
 use crate::id::{CommandId, TaskId};
 use crate::input::Rejection;
 use crate::machine::{run, task::Phase};
+use crate::otherwise::Otherwise;
 use crate::policy::join::{Standing, Tally};
 use crate::state::{Choice, Run, Task, TaskIx};
 use crate::tree::Form;
 
 /// The events of `retry RUN TASK`, which is also `dlq requeue`. What else comes back follows ([`next`]).
-pub(crate) fn retry(run: &Run, ix: TaskIx, command: &CommandId) -> Result<Vec<Event>, Rejection> {
+pub(crate) fn retry(
+    run: &Run,
+    ix: TaskIx,
+    command: &CommandId,
+    otherwise: &Otherwise,
+) -> Result<Vec<Event>, Rejection> {
+    otherwise.suits(run, ix)?;
     all(run, ix)?;
     let task = run.task(ix).id.clone();
     let reopened = (run.phase == run::Phase::Finished).then_some(Event::RunReopened { run: run.id });
     let command = Some(command.clone());
-    let requeued = Event::TaskRequeued { run: run.id, task: task.clone(), command, cause: task };
+    let Otherwise { agent, prompt } = otherwise.clone();
+    let requeued =
+        Event::TaskRequeued { run: run.id, task: task.clone(), command, cause: task, agent, prompt };
     Ok(reopened.into_iter().chain([requeued]).collect())
 }
 
@@ -30,7 +39,7 @@ pub(crate) fn next(run: &Run) -> Option<Event> {
     Some(if task.phase == Phase::Skipped {
         Event::TaskUnskipped { run, task: id, cause }
     } else {
-        Event::TaskRequeued { run, task: id, command: None, cause }
+        Event::TaskRequeued { run, task: id, command: None, cause, agent: None, prompt: None }
     })
 }
 
@@ -419,7 +428,8 @@ mod tests {
         }
 
         fn retry(&mut self, name: &str) {
-            self.ask(Ask::Retry { run: self.run, task: name.parse().expect("a name") });
+            let task = name.parse().expect("a name");
+            self.ask(Ask::Retry { run: self.run, task, agent: None, prompt: None });
         }
 
         fn in_phase(&self, phase: Phase) -> u32 {

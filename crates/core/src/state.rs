@@ -254,6 +254,9 @@ pub struct Task {
     pub tally: join::Tally,
     /// The tasks that need it.
     pub dependants: Vec<TaskIx>,
+    /// What is asked in its incarnation instead of the plan's prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// What its incarnation has behind it.
     pub retry: retry::Record,
     /// Deaths of the engine or the keeper in a row while it was in flight.

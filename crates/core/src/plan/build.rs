@@ -68,7 +68,8 @@ pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut F
     for (place, (entry, needs)) in entries.iter().zip(needs).enumerate() {
         builder.task(place, entry, needs);
     }
-    let Builder { templates, mut built, findings, agents, .. } = builder;
+    let Builder { templates, mut built, findings, mut agents, .. } = builder;
+    agents.settle_others();
     if is_sound {
         let ids: Vec<&str> = entries.iter().map(|entry| entry.key.as_ref()).collect();
         templates.check_distant(&needed, &ids, findings);

@@ -106,6 +106,21 @@ impl<'g> Agents<'g> {
         }
     }
 
+    /// The agents that the plan defines and no task names: a person may let one of them try. What is wrong with one is
+    /// told once a task names it.
+    pub(super) fn settle_others(&mut self) {
+        let known = self.known;
+        for (name, (layer, own)) in known {
+            let Some(at) = own.filter(|_| layer.is_built()) else { continue };
+            let (mut missing, mut findings) = (Missing::new(), Findings::default());
+            let before = self.settled.clone();
+            self.named(name, at, &mut Found { missing: &mut missing, findings: &mut findings });
+            if findings.has_errors() || !missing.is_empty() {
+                self.settled = before;
+            }
+        }
+    }
+
     fn named(&mut self, name: &str, at: Mark, found: &mut Found<'_>) -> Option<AgentName> {
         let agent = AgentName(name.into());
         if let Some(settled) = self.settled.get(&agent) {

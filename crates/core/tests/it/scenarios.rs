@@ -14,7 +14,7 @@ use windlass_core::event::{
 };
 use windlass_core::evolve::evolve;
 use windlass_core::failure::{ErrorKind, Failure};
-use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
+use windlass_core::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use windlass_core::input::{Answer, Ask, Command, Ended, Input, LostAttempt, Report, Submission};
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, PlanText, Source, load};
@@ -176,7 +176,11 @@ impl Story {
             }
             "drain" => self.ask(Ask::Drain { at_once: false }),
             "cancel" => self.ask(Ask::Cancel { run, task: args.task(0) }),
-            "retry" => self.ask(Ask::Retry { run, task: args.task(0).expect("a task") }),
+            "retry" => {
+                let agent = args.named("agent").map(|name| AgentName(name.into()));
+                let prompt = Some(input.trim_end().to_owned()).filter(|text| !text.is_empty());
+                self.ask(Ask::Retry { run, task: args.task(0).expect("a task"), agent, prompt })
+            }
             "drop" => self.ask(Ask::DropDeadLetter { run, task: args.task(0).expect("a task") }),
             "settle" => self.settle(args),
             "approve" | "deny" => self.approve(args, directive == "approve"),

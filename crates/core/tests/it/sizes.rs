@@ -141,7 +141,7 @@ fn what_a_retry_brings_back_comes_in_batches_also_over_a_death_of_the_engine() {
     let mut story = Story::of(&plan, &BTreeMap::new());
     assert_eq!(story.core.state().runs[&run()].outcome, Some(RunOutcome::Failed));
     story.core.bound_turns(10);
-    let ask = Ask::Retry { run: run(), task: "a".parse().expect("a task") };
+    let ask = Ask::Retry { run: run(), task: "a".parse().expect("a task"), agent: None, prompt: None };
     let command = Command { id: CommandId("r".into()), by: "test".into(), ask };
     assert_eq!(story.core.handle(&Input::Command(command), STAMP), Some(Answer::Accepted));
     let (mut batches, mut back) = (0, 0);

@@ -1,10 +1,11 @@
 //! `windlass retry`, which is also `dlq requeue`: a new incarnation of a task. Never: of one that is still under way.
 
 use clap::Args;
+use windlass_core::id::AgentName;
 use windlass_core::input::Ask;
 
 use crate::desk::Desk;
-use crate::error::{Outcome, not_supported_yet};
+use crate::error::Outcome;
 use crate::steer;
 
 /// Try a task anew that is dead, cancelled, or succeeded without consequences
@@ -14,10 +15,10 @@ pub(crate) struct Retry {
     run: String,
     /// The task
     task: String,
-    /// Let another agent try
+    /// Let another agent of the plan try, this time
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
-    /// Ask something else
+    /// Ask something else, this time: a text as it is, without templates
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
 }
@@ -29,15 +30,12 @@ impl Retry {
     }
 
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
-        if self.agent.is_some() {
-            return Err(not_supported_yet("`retry --agent`"));
-        }
-        if self.prompt.is_some() {
-            return Err(not_supported_yet("`retry --prompt`"));
-        }
         let (run, task) = steer::find_task(desk, &self.run, &self.task)?;
-        let exit = steer::carry_out(desk, run, Ask::Retry { run, task: task.clone() }, |now| {
-            format!("Task {task} of run {run} is tried anew; it {}.", steer::standing(now, &task))
+        let by = self.agent.as_ref().map(|agent| format!(" by {agent}")).unwrap_or_default();
+        let agent = self.agent.map(|name| AgentName(name.into()));
+        let ask = Ask::Retry { run, task: task.clone(), agent, prompt: self.prompt };
+        let exit = steer::carry_out(desk, run, ask, |now| {
+            format!("Task {task} of run {run} is tried anew{by}; it {}.", steer::standing(now, &task))
         })?;
         steer::say_how_to_go_on(desk, run)?;
         Ok(exit)

@@ -85,7 +85,12 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         }
         Event::TaskDead { error, .. } => (ERROR, "dead", failure(error)),
         Event::TaskCancelled { .. } => (ERROR, "cancelled", String::new()),
-        Event::TaskRequeued { .. } => (HINT, "requeued", String::new()),
+        Event::TaskRequeued { agent, prompt, .. } => {
+            let by = agent.as_ref().map(|agent| format!("for {agent}"));
+            let asked = prompt.as_ref().map(|prompt| format!("asking: {}", text::first_line(prompt)));
+            let parts: Vec<String> = by.into_iter().chain(asked).collect();
+            (HINT, "requeued", parts.join(", "))
+        }
         Event::CancelRequested { cause: Some(cause), .. } => (DIM, "cancel", spared(cause)),
         Event::CancelRequested { task: None, by, .. } => (WARNING, "cancel", format!("asked for by {by}")),
         Event::PauseRequested { reason, .. } => (WARNING, "pausing", pause(*reason).into()),

@@ -108,3 +108,36 @@ fn a_pause_at_once_stops_what_runs_and_it_starts_anew_uncharged() {
     assert_eq!(resumed.code, Some(0), "{}", resumed.all());
     assert!(desk.read("did").ends_with("2\n"), "{}", desk.read("did"));
 }
+
+#[test]
+fn another_agent_may_try_and_something_else_may_be_asked() {
+    let desk = Desk::with(
+        r#"
+agents:
+  one: { adapter: scripted }
+  two: { adapter: command, program: cat }
+tasks:
+  a: { agent: one, prompt: "fail refused", retry: { max_attempts: 1 } }
+  r: { run: "exit 1" }
+"#,
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let run = done.run();
+    let unknown = desk.windlass(&["retry", &run, "a", "--agent", "three"]);
+    assert_eq!(unknown.code, Some(1), "{}", unknown.all());
+    assert!(unknown.err.contains("has no agent three; it has one, two"), "{}", unknown.err);
+    let command = desk.windlass(&["retry", &run, "r", "--prompt", "say it"]);
+    assert_eq!(command.code, Some(1), "{}", command.all());
+    assert!(command.err.contains("no agent works on it"), "{}", command.err);
+    let retried = desk.windlass(&["retry", &run, "a", "--agent", "two", "--prompt", "well {{ then }}"]);
+    assert_eq!(retried.code, Some(0), "{}", retried.all());
+    assert_eq!(desk.windlass(&["resume", &run]).code, Some(1), "the other task still failed");
+    let show = desk.json(&["show", &run, "--json"]);
+    assert_eq!(show["tasks"][0]["output"], "well {{ then }}");
+    assert_eq!(show["tasks"][0]["attempts"][1]["agent"], "two");
+    let events = desk.windlass(&["events", &run, "--json"]);
+    let requeued = events.lines().into_iter().find(|line| line["type"] == "task_requeued").expect("a line");
+    assert_eq!(requeued["agent"], "two");
+    assert_eq!(requeued["prompt"], "well {{ then }}");
+}

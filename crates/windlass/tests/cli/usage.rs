@@ -27,8 +27,6 @@ fn what_is_not_built_yet_says_so() {
         &["run", "-p", "x"],
         &["run", "plan.yaml", "--bus", "redis://x"],
         &["resume", "--budget", "usd=+5"],
-        &["retry", "abcdef", "a", "--agent", "b"],
-        &["retry", "abcdef", "a", "--prompt", "b"],
         &["doctor", "--why-slow"],
     ] {
         let done = desk.windlass(arguments);
