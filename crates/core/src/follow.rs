@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::children;
 use crate::decide::{Stamp, pause_by, stop};
-use crate::event::{ApprovalAnswer, Event, PauseReason, RunOutcome, SkipReason, StopWhy, TimerKind};
+use crate::event::{
+    ApprovalAnswer, BlockedOn, Event, PauseReason, RunOutcome, SkipReason, StopWhy, TimerKind,
+};
 use crate::failure::{ErrorKind, Failure};
 use crate::fleet;
 use crate::id::{Digest, TaskId};
@@ -40,11 +42,19 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
     }
     while let Some(look) = fresh.pop_front() {
         let events = match look {
-            Look::Task(run, ix) => look_at(state, &state.runs[&run], ix, stamp),
+            Look::Task(run, ix) => {
+                let events = look_at(state, &state.runs[&run], ix, stamp);
+                // Looked at before the next wait begins, since each is behind those that it is looked at after.
+                if matches!(events.as_slice(), [Event::TaskBlocked { on: BlockedOn::Topic, .. }]) {
+                    fresh.push_front(Look::Begun { run, task: ix });
+                }
+                events
+            }
             Look::Message { run, waiter, message } => {
                 waits::look_at(state, &state.runs[&run], waiter, message)
             }
             Look::Topic { run, topic } => knots::look_at_topic(state, &state.runs[&run], &topic, fresh),
+            Look::Begun { run, task } => knots::look_at_waiter(state, &state.runs[&run], task, fresh),
             Look::Held { run, task } => knots::look_at_task(state, &state.runs[&run], task, fresh),
         };
         if !events.is_empty() {

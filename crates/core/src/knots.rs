@@ -14,10 +14,13 @@ use crate::plan::{Join, Select};
 use crate::planted::{Bug, is_planted};
 use crate::policy::select::Standing;
 use crate::state::{Look, Run, State, Task, TaskIx};
+use crate::topics::Topic;
 use crate::transition::Fresh;
 use crate::tree::Form;
 use crate::waits;
 
+/// How far a search goes at first.
+const SEARCH_FIRST: usize = 64;
 /// How many steps of a knot a message names.
 const STEPS_MAX: usize = 8;
 /// How many tasks of a knot end at once: their events are one batch.
@@ -42,13 +45,8 @@ struct Pull<'r> {
 /// is. What is to be looked at again after that is `fresh`.
 pub(crate) fn look_at_topic(state: &State, run: &Run, topic: &str, fresh: &mut Fresh) -> Vec<Event> {
     let Some(found) = run.topics.named(topic).filter(|_| state.is_active(run)) else { return Vec::new() };
-    if found.going > 0 {
-        return Vec::new();
-    }
     let Some(waiter) = found.waiters.iter().find(|ix| !run.is_external(**ix)) else { return Vec::new() };
-    // The first of many is enough, as a rule.
-    let first = found.emitters.first().map(|ix| Strand::Task(*ix));
-    if first.is_some_and(|emitter| Web::of(run, emitter).goes(emitter)) {
+    if found.going > 0 || is_emitted_elsewhere(run, found, Strand::Topic(topic)) {
         return Vec::new();
     }
     let events = untie(state, run, *waiter, fresh);
@@ -56,6 +54,73 @@ pub(crate) fn look_at_topic(state: &State, run: &Run, topic: &str, fresh: &mut F
         fresh.push_front(Look::Topic { run: run.id, topic: topic.to_owned() });
     }
     events
+}
+
+/// The same for a task that has begun to wait for its topic.
+pub(crate) fn look_at_waiter(state: &State, run: &Run, ix: TaskIx, fresh: &mut Fresh) -> Vec<Event> {
+    let task = run.task(ix);
+    let waits = task.phase == Phase::Blocked && task.blocked == Some(BlockedOn::Topic);
+    let topic = run.topic_of(ix).filter(|_| waits && !run.is_external(ix) && state.is_active(run));
+    let Some((topic, found)) = topic.and_then(|topic| Some((topic, run.topics.named(topic)?))) else {
+        return Vec::new();
+    };
+    if found.going > 0 || is_emitted_elsewhere(run, found, Strand::Task(ix)) {
+        return Vec::new();
+    }
+    let events = untie(state, run, ix, fresh);
+    if !events.is_empty() {
+        fresh.push_front(Look::Topic { run: run.id, topic: topic.clone() });
+    }
+    events
+}
+
+/// Whether some task that may emit a topic goes on: it is not behind what has just begun to wait, or it is found to. Both
+/// ways are searched in turn, so that the shorter of them decides what it costs.
+///
+/// What is not behind it goes on as it did before; where that is not so since another knot has just been tied, that has a
+/// look of its own, after which those who could have emitted have ended, and the topic is looked at again.
+fn is_emitted_elsewhere(run: &Run, topic: &Topic, from: Strand<'_>) -> bool {
+    let Some(first) = topic.emitters.first().map(|ix| Strand::Task(*ix)) else { return false };
+    let mut most = SEARCH_FIRST;
+    loop {
+        if let Some(behind) = behind(run, from, most) {
+            return topic.emitters.iter().any(|ix| !behind.contains(&Strand::Task(*ix)));
+        }
+        if let Some(web) = Web::within(run, first, most) {
+            return web.goes(first);
+        }
+        most = most.saturating_mul(2);
+    }
+}
+
+/// All that may be held by a strand, itself included; none where that is more than so many.
+fn behind<'r>(run: &'r Run, from: Strand<'r>, most: usize) -> Option<BTreeSet<Strand<'r>>> {
+    let (mut found, mut open, mut steps) = (BTreeSet::new(), vec![from], 0);
+    while let Some(strand) = open.pop() {
+        if !found.insert(strand) {
+            continue;
+        }
+        let before = open.len();
+        match strand {
+            Strand::Topic(topic) => {
+                let waiters = run.topics.named(topic).into_iter().flat_map(|topic| &topic.waiters);
+                open.extend(waiters.take(most).map(|ix| Strand::Task(*ix)));
+            }
+            // What has ended holds nobody any more.
+            Strand::Task(ix) if run.task(ix).phase.is_final() => {}
+            Strand::Task(ix) => {
+                let task = run.task(ix);
+                open.extend(task.dependants.iter().take(most).map(|ix| Strand::Task(*ix)));
+                open.extend(task.parent.map(|(parent, _)| Strand::Task(parent)));
+                open.extend(run.spec(task).emits.iter().map(|topic| Strand::Topic(topic)));
+            }
+        }
+        steps += 1 + open.len() - before;
+        if steps >= most {
+            return None;
+        }
+    }
+    Some(found)
 }
 
 /// The same for a task that may have lost what would have woken it.
@@ -99,19 +164,29 @@ struct Web<'r> {
 
 impl<'r> Web<'r> {
     fn of(run: &'r Run, start: Strand<'r>) -> Self {
+        Self::within(run, start, usize::MAX).expect("there is no bound")
+    }
+
+    /// The same, or none where it is more than so many strands and what they wait for.
+    fn within(run: &'r Run, start: Strand<'r>, most: usize) -> Option<Self> {
         let mut pulls = BTreeMap::new();
         let mut open = vec![start];
+        let mut steps: usize = 0;
         while let Some(strand) = open.pop() {
             if pulls.contains_key(&strand) {
                 continue;
             }
             let pull = pull(run, strand);
+            steps = steps.saturating_add(1 + pull.on.len());
+            if steps >= most {
+                return None;
+            }
             open.extend(&pull.on);
             pulls.insert(strand, pull);
         }
         let mut web = Self { run, pulls, going: BTreeSet::new() };
         web.spread();
-        web
+        Some(web)
     }
 
     /// Finds out what goes on: what needs nobody, and then whatever enough of that is there for.

@@ -102,6 +102,13 @@ pub enum Look {
         /// The topic.
         topic: String,
     },
+    /// Whether anything is left that could wake a task that has begun to wait for a message.
+    Begun {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskIx,
+    },
     /// Whether anything is left that could wake a task.
     Held {
         /// The run.

@@ -193,10 +193,9 @@ impl Run {
     }
 
     /// A task is blocked on its topic.
-    pub(crate) fn begin_listening(&mut self, ix: TaskIx, fresh: &mut Fresh) {
+    pub(crate) fn begin_listening(&mut self, ix: TaskIx) {
         let Some((topic, external)) = self.listens_to(ix) else { return };
         let name = topic.clone();
-        look_for_knots(self.id, &name, fresh);
         self.topics.by_name.entry(name).or_default().waiters.insert(ix);
         self.topics.held += 1;
         self.topics.external += u32::from(external);

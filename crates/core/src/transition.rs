@@ -131,7 +131,7 @@ impl Run {
                 self.look_at_votes(parent);
             }
             Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Topic) => {
-                self.begin_listening(ix, fresh);
+                self.begin_listening(ix);
             }
             Phase::Expanded => self.look_at_votes(ix),
             Phase::Stopping | Phase::BackingOff | Phase::Parked | Phase::Blocked => {}
