@@ -74,7 +74,7 @@ impl Agenda {
     /// A run has changed: it has tasks to start, or none. `is_active` is whether it may start any.
     pub(crate) fn attend(&mut self, run: &mut Run, is_active: bool) {
         let is_ready = is_active && run.has_room() && run.queue.heads().next().is_some();
-        let is_suspect = is_active && run.queue.next_alone().is_some();
+        let is_suspect = is_active && run.is_within_budget() && run.queue.alone().next().is_some();
         let on = run.share.on.map_or((false, false), |(_, ready, suspect)| (ready, suspect));
         if on == (is_ready, is_suspect) {
             return;

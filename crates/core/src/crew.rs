@@ -213,7 +213,7 @@ impl State {
     /// The earliest moment after `now` at which an account lets an attempt through that a ready task of this run waits
     /// for, by steady time in milliseconds.
     pub(crate) fn next_let_through(&self, run: &Run, now: i64) -> Option<i64> {
-        let waiting = run.queue.heads().map(|ix| run.task(ix));
+        let waiting = run.queue.heads().chain(run.queue.alone()).map(|ix| run.task(ix));
         let moments = waiting.flat_map(|task| {
             let crew = run.crew(task).unwrap_or_default();
             let agents = crew.pool.into_iter().chain(crew.substitutes);

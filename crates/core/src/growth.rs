@@ -99,7 +99,7 @@ impl Run {
         parent.error = error;
         for child in self.task(ix).children.clone() {
             if taken != Some(child) && !is_planted(Bug::LosersGoOn) {
-                self.wish_end(child);
+                self.family(child).into_iter().for_each(|member| self.wish_end(member));
             }
         }
     }

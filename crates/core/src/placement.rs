@@ -27,9 +27,10 @@ pub(crate) fn next(state: &State, slots: u32, stamp: Stamp) -> Option<Start<'_>>
     // What was in flight at two deaths in a row starts alone, and nothing beside it: the fleet drains for it.
     let suspect = state.agenda.suspects().find_map(|id| {
         let run = &state.runs[&id];
-        let task = run.queue.next_alone()?;
-        let agent = someone(state, run, task, now)?;
-        Some(Start { run, task, agent, alone: true })
+        run.queue.alone().find_map(|task| {
+            let agent = someone(state, run, task, now)?;
+            Some(Start { run, task, agent, alone: true })
+        })
     });
     if suspect.is_some() {
         return suspect.filter(|_| in_flight == 0 || is_planted(Bug::AloneIgnored));

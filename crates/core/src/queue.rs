@@ -140,9 +140,9 @@ impl Queue {
         self.heads.iter().map(|(head, _)| head.task)
     }
 
-    /// The first task of those that must be alone.
-    pub fn next_alone(&self) -> Option<TaskIx> {
-        self.alone.first().map(|rank| rank.task)
+    /// The tasks that must be alone, in the order of their turns.
+    pub fn alone(&self) -> impl Iterator<Item = TaskIx> {
+        self.alone.iter().map(|rank| rank.task)
     }
 
     /// All ready tasks.

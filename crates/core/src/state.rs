@@ -480,7 +480,12 @@ impl Run {
     pub fn has_room(&self) -> bool {
         let ignored = is_planted(Bug::ConcurrencyIgnored);
         let within = self.plan.concurrency.is_none_or(|most| ignored || self.in_flight() < most);
-        within && self.purse.has_room(&self.plan.budget)
+        within && self.is_within_budget()
+    }
+
+    /// Whether its budget has room for another attempt.
+    pub fn is_within_budget(&self) -> bool {
+        self.purse.has_room(&self.plan.budget)
     }
 
     /// Nothing is in flight or about to be: only people, timers of their own, or nothing at all is left.

@@ -129,6 +129,10 @@ impl Clerk {
     fn ended(&self, ended: AttemptEnded) -> Result<Ended, BlobError> {
         let wanted = locked(&self.books).settles.remove(&ended.fence).unwrap_or_default();
         let mut error = ended.error;
+        // What it printed does not fit on the disk: that is no fault of the attempt, and pauses its run.
+        let no_room = |full: &BlobError| {
+            Failure::new(ErrorKind::DiskFull, format!("its output could not be kept: {full}"))
+        };
         let (blob, output) = match ended.captured {
             Captured::Spooled(path, _) => {
                 let kept = self.blobs.put_file(&path);
@@ -136,10 +140,8 @@ impl Clerk {
                 std::fs::remove_file(&path).unwrap_or_default();
                 match kept {
                     Ok((digest, _)) => (Some(digest), None),
-                    // What it printed does not fit on the disk: that is no fault of the attempt, and pauses its run.
                     Err(full) if full.is_disk_full() => {
-                        let message = format!("its output could not be kept: {full}");
-                        error = Some(Failure::new(ErrorKind::DiskFull, message));
+                        error = Some(no_room(&full));
                         (None, None)
                     }
                     Err(other) => return Err(other),
@@ -150,10 +152,14 @@ impl Clerk {
                 let settled = settle(&bytes, ended.truncated, &wanted);
                 // A small text can be a large JSON string; it goes into a blob like any other large value.
                 let blob = settled.as_ref().ok().and_then(|output| output.blob);
-                if blob.is_some() {
-                    self.blobs.put(&bytes)?;
+                match if blob.is_some() { self.blobs.put(&bytes).map(drop) } else { Ok(()) } {
+                    Ok(()) => (blob, Some(settled)),
+                    Err(full) if full.is_disk_full() => {
+                        error = Some(no_room(&full));
+                        (None, None)
+                    }
+                    Err(other) => return Err(other),
                 }
-                (blob, Some(settled))
             }
         };
         Ok(Ended {
