@@ -5,6 +5,7 @@ mod asking;
 mod background;
 mod cli;
 mod closing;
+mod completing;
 mod config;
 mod desk;
 mod door;
@@ -51,6 +52,9 @@ fn main() -> ExitCode {
     windlass_worker::run_if_keeper();
     windlass_worker::run_if_scripted();
     end_with_a_code_of_our_own_after_a_bug();
+    if completing::answer_a_shell() {
+        return Exit::Done.into();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {

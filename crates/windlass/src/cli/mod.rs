@@ -3,12 +3,14 @@
 mod approve;
 mod cancel;
 mod check;
+mod completions;
 mod dlq;
 mod doctor;
 mod events;
 mod graph;
 mod init;
 mod logs;
+mod man;
 mod pause;
 mod ps;
 mod raise;
@@ -66,6 +68,8 @@ enum Verb {
     Dlq(dlq::Dlq),
     Doctor(doctor::Doctor),
     Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Cli {
@@ -89,6 +93,8 @@ impl Cli {
             Verb::Dlq(verb) => verb.carry_out(desk),
             Verb::Doctor(verb) => verb.carry_out(desk),
             Verb::Schema(verb) => verb.carry_out(desk),
+            Verb::Completions(verb) => verb.carry_out(desk),
+            Verb::Man(verb) => verb.carry_out(desk),
         }
     }
 }

@@ -6,6 +6,7 @@ mod broken_settings;
 mod budgets;
 mod check;
 mod children;
+mod completions;
 mod crash;
 mod desk;
 mod detach;

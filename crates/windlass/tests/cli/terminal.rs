@@ -11,7 +11,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::desk::Desk;
 
 /// The binary at a terminal.
-struct Seat {
+pub(crate) struct Seat {
     child: Child,
     screen: File,
     seen: String,
@@ -22,7 +22,7 @@ impl Seat {
         Self::of(desk.command(arguments), environment)
     }
 
-    fn of(mut command: Command, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(mut command: Command, environment: &[(&str, &str)]) -> Self {
         let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal can be had");
         grantpt(&screen).expect("it is ours");
         unlockpt(&screen).expect("it is ours");
@@ -36,7 +36,7 @@ impl Seat {
     }
 
     /// Waits until this stands on the screen behind what was waited for before.
-    fn wait_for(&mut self, part: &str) {
+    pub(crate) fn wait_for(&mut self, part: &str) {
         loop {
             if let Some(at) = self.seen.find(part) {
                 self.seen.drain(..at + part.len());
@@ -54,11 +54,11 @@ impl Seat {
         length > 0
     }
 
-    fn type_in(&mut self, text: &str) {
+    pub(crate) fn type_in(&mut self, text: &str) {
         self.screen.write_all(text.as_bytes()).expect("somebody is there");
     }
 
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         while self.look() {}
         (self.child.wait().expect("it ends").code(), self.seen)
     }
