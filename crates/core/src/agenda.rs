@@ -58,11 +58,8 @@ impl Agenda {
 
     /// An attempt of a run has started; alone, that was no turn.
     pub(crate) fn serve(&mut self, run: &mut Run, alone: bool) {
-        let mut at = run.share.at(run.plan.weight);
-        if !alone && at < self.reached && !is_planted(Bug::ArrearsGranted) {
-            // It was passed over because nobody could work on its tasks, which is not made up for either.
-            (run.share.from, run.share.starts, at) = (self.reached, 0, self.reached);
-        }
+        // One that was passed over because nobody could work on its tasks has no arrears either.
+        let at = if alone { run.share.at(run.plan.weight) } else { self.come_in(run) };
         // Those that are less far were passed over, unless this was no turn.
         let first = self.ready.first().filter(|_| alone);
         let least = first.map_or(at, |(first, ..)| at.min(*first));
@@ -83,11 +80,7 @@ impl Agenda {
         if !is_ready && !is_suspect {
             return;
         }
-        let mut at = run.share.at(run.plan.weight);
-        if at < self.reached && !is_planted(Bug::ArrearsGranted) {
-            // What it did not start while it had nothing to start is not made up for.
-            (run.share.from, run.share.starts, at) = (self.reached, 0, self.reached);
-        }
+        let at = self.come_in(run);
         let turn = (at, run.created.0, run.id);
         run.share.on = Some((at, is_ready, is_suspect));
         if is_ready {
@@ -96,6 +89,17 @@ impl Agenda {
         if is_suspect {
             self.suspects.insert(turn);
         }
+    }
+
+    /// How far a run is: at least as far as the one that was served last. What it did not start while it could not is not
+    /// made up for.
+    fn come_in(&self, run: &mut Run) -> u64 {
+        let at = run.share.at(run.plan.weight);
+        if at >= self.reached || is_planted(Bug::ArrearsGranted) {
+            return at;
+        }
+        (run.share.from, run.share.starts) = (self.reached, 0);
+        self.reached
     }
 
     fn leave(&mut self, run: &mut Run) {
