@@ -75,36 +75,39 @@ impl Run {
                 Some(_) | None => Vec::new(),
             },
         };
-        let mut substitutes: Vec<AgentName> = Vec::new();
-        let mut look = 0;
-        while let Some(agent) = pool.iter().chain(&substitutes).nth(look).cloned() {
-            look += 1;
-            for other in &self.agent(task, &agent).fallback {
-                let is_known = pool.contains(other) || substitutes.contains(other);
-                if !is_known && !handed.from.contains(other) {
-                    substitutes.push(other.clone());
-                }
-            }
-        }
+        let behind =
+            self.with_those_behind(task, pool.iter().collect(), |other| !handed.from.contains(other));
+        let substitutes = behind.into_iter().skip(pool.len()).cloned().collect();
         Some(Crew { pool, substitutes })
     }
 
-    /// Who takes over from the agent of a failed attempt: the next that it names, or another of its pool.
-    pub(crate) fn successor(&self, task: &Task, failed: &AgentName) -> Option<AgentName> {
-        let is_left = |agent: &&AgentName| *agent != failed && !task.handed.from.contains(*agent);
-        // Its own list comes first, then what is left of those from which it took over.
-        let mut seen: Vec<&AgentName> =
-            std::iter::once(failed).chain(task.handed.from.iter().rev()).collect();
+    /// These agents, those that they name under `fallback`, and those that these name in turn, the nearest first. What is
+    /// passed over leads to nobody.
+    fn with_those_behind<'a>(
+        &'a self,
+        task: &'a Task,
+        first: Vec<&'a AgentName>,
+        counts: impl Fn(&AgentName) -> bool,
+    ) -> Vec<&'a AgentName> {
+        let mut found = first;
         let mut look = 0;
-        while let Some(agent) = seen.get(look).copied() {
+        while let Some(agent) = found.get(look).copied() {
             look += 1;
             for other in &self.agent(task, agent).fallback {
-                if !seen.contains(&other) {
-                    seen.push(other);
+                if counts(other) && !found.contains(&other) {
+                    found.push(other);
                 }
             }
         }
-        let named = seen.into_iter().find(is_left);
+        found
+    }
+
+    /// Who takes over from the agent of a failed attempt: the next that it names, or another of its pool.
+    pub(crate) fn successor<'a>(&'a self, task: &'a Task, failed: &'a AgentName) -> Option<AgentName> {
+        let is_left = |agent: &&AgentName| *agent != failed && !task.handed.from.contains(*agent);
+        // Its own list comes first, then what is left of those from which it took over.
+        let from = std::iter::once(failed).chain(task.handed.from.iter().rev()).collect();
+        let named = self.with_those_behind(task, from, |_| true).into_iter().find(is_left);
         let beside = || match self.by(task) {
             Some(By::Pool(pool)) if task.handed.to.is_none() => pool.agents.iter().find(is_left),
             // Another has stood in for it.
