@@ -129,38 +129,31 @@ impl Clerk {
     fn ended(&self, ended: AttemptEnded) -> Result<Ended, BlobError> {
         let wanted = locked(&self.books).settles.remove(&ended.fence).unwrap_or_default();
         let mut error = ended.error;
-        // What it printed does not fit on the disk: that is no fault of the attempt, and pauses its run.
-        let no_room = |full: &BlobError| {
-            Failure::new(ErrorKind::DiskFull, format!("its output could not be kept: {full}"))
-        };
-        let (blob, output) = match ended.captured {
+        let kept = match ended.captured {
             Captured::Spooled(path, _) => {
                 let kept = self.blobs.put_file(&path);
                 // It lies among the blobs now, or nowhere.
                 std::fs::remove_file(&path).unwrap_or_default();
-                match kept {
-                    Ok((digest, _)) => (Some(digest), None),
-                    Err(full) if full.is_disk_full() => {
-                        error = Some(no_room(&full));
-                        (None, None)
-                    }
-                    Err(other) => return Err(other),
-                }
+                kept.map(|(digest, _)| (Some(digest), None))
             }
-            Captured::Inline(_) if error.is_some() => (None, None),
+            Captured::Inline(_) if error.is_some() => Ok((None, None)),
             Captured::Inline(bytes) => {
                 let settled = settle(&bytes, ended.truncated, &wanted);
                 // A small text can be a large JSON string; it goes into a blob like any other large value.
                 let blob = settled.as_ref().ok().and_then(|output| output.blob);
-                match if blob.is_some() { self.blobs.put(&bytes).map(drop) } else { Ok(()) } {
-                    Ok(()) => (blob, Some(settled)),
-                    Err(full) if full.is_disk_full() => {
-                        error = Some(no_room(&full));
-                        (None, None)
-                    }
-                    Err(other) => return Err(other),
-                }
+                let kept = if blob.is_some() { self.blobs.put(&bytes).map(drop) } else { Ok(()) };
+                kept.map(|()| (blob, Some(settled)))
             }
+        };
+        let (blob, output) = match kept {
+            Ok(kept) => kept,
+            // What it printed does not fit on the disk: that is no fault of the attempt, and pauses its run.
+            Err(full) if full.is_disk_full() => {
+                let message = format!("its output could not be kept: {full}");
+                error = Some(Failure::new(ErrorKind::DiskFull, message));
+                (None, None)
+            }
+            Err(other) => return Err(other),
         };
         Ok(Ended {
             key: ended.key,
