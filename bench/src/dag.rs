@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::disk;
 use crate::graph::Graph;
-use crate::measure::{Taken, adopt_orphans, run};
+use crate::measure::{Taken, adopt_orphans, run, run_plan};
 
 const TASKS: usize = 1000;
 
@@ -80,12 +80,7 @@ impl Bench<'_> {
     }
 
     fn windlass(&self) -> Result<Taken, String> {
-        let home = self.home;
-        if home.exists() {
-            fs::remove_dir_all(home).map_err(|error| format!("{}: {error}", home.display()))?;
-        }
-        let home = home.to_string_lossy();
-        run(self.windlass, &["run", "plan.yaml", "--home", &home, "--slots", &self.slots], self.folder)
+        run_plan(self.windlass, self.folder, self.home, &self.slots)
     }
 }
 

@@ -36,6 +36,14 @@ pub(crate) fn run(program: &Path, arguments: &[&str], folder: &Path) -> Result<T
     Ok(Taken { wall, cpu: cpu_of_descendants().saturating_sub(before) })
 }
 
+/// Runs the plan in a folder by Windlass, with so many slots and an empty home.
+pub(crate) fn run_plan(windlass: &Path, folder: &Path, home: &Path, slots: &str) -> Result<Taken, String> {
+    if home.exists() {
+        std::fs::remove_dir_all(home).map_err(|error| format!("{}: {error}", home.display()))?;
+    }
+    run(windlass, &["run", "plan.yaml", "--home", &home.to_string_lossy(), "--slots", slots], folder)
+}
+
 #[expect(clippy::disallowed_methods, reason = "the contenders are programs; nothing here is an attempt")]
 fn start(program: &Path, arguments: &[&str], folder: &Path) -> std::io::Result<ExitStatus> {
     let mut command = Command::new(program);

@@ -6,11 +6,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use crate::disk;
 use crate::graph::Graph;
-use crate::measure::{adopt_orphans, run};
+use crate::measure::{adopt_orphans, run_plan};
 
 const TASKS: usize = 60;
 
@@ -46,7 +45,7 @@ pub(crate) fn measure(windlass: &Path, folder: &Path) -> Result<(), String> {
                 .map_err(|error| format!("plan.yaml: {error}"))?;
             let mut alone = None;
             for slots in [1, 2, 4, 8, 20, TASKS] {
-                let wall = run_once(windlass, (&folder, &home), slots)?;
+                let wall = run_plan(windlass, &folder, &home, &slots.to_string())?.wall;
                 let alone = *alone.get_or_insert(wall);
                 // What counts needs a core, and its length is that of the same tasks one after the other.
                 let (hands, scale) = match work {
@@ -110,15 +109,6 @@ impl Job {
         }
         plan
     }
-}
-
-/// How long the plan in a folder takes with so many slots and an empty home.
-fn run_once(windlass: &Path, (folder, home): (&Path, &Path), slots: usize) -> Result<Duration, String> {
-    if home.exists() {
-        fs::remove_dir_all(home).map_err(|error| format!("{}: {error}", home.display()))?;
-    }
-    let (home, slots) = (home.to_string_lossy(), slots.to_string());
-    Ok(run(windlass, &["run", "plan.yaml", "--home", &home, "--slots", &slots], folder)?.wall)
 }
 
 #[cfg(test)]
