@@ -10,6 +10,7 @@ use crate::judge;
 use crate::plan::{Agent, Balance, By, Work};
 use crate::policy::balance::{self, Candidate};
 use crate::render::View;
+use crate::roster::{AgentIx, Member};
 use crate::state::{Run, State, Task, TaskIx};
 use crate::transition::Moment;
 
@@ -17,9 +18,9 @@ use crate::transition::Moment;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Crew {
     /// One of these, as they are balanced.
-    pub pool: Vec<AgentName>,
+    pub pool: Vec<AgentIx>,
     /// Who takes over where the breakers of all of those are open, in this order.
-    pub substitutes: Vec<AgentName>,
+    pub substitutes: Vec<AgentIx>,
 }
 
 /// What has been settled about who works on a task, in its incarnation.
@@ -55,15 +56,14 @@ impl Run {
         &self.plan_of(task).agents[name]
     }
 
-    /// Whose breaker, rate and pauses an agent has.
-    pub fn account_of(&self, task: &Task, name: &AgentName) -> AccountName {
-        let own = || AccountName(name.0.clone());
-        self.agent(task, name).account.clone().unwrap_or_else(own)
+    /// The number of an agent, as the plan of a task has it.
+    fn number(&self, task: &Task, name: &AgentName) -> AgentIx {
+        self.roster.number(self.plan_of(task), name)
     }
 
     /// Who may work on the next attempt of a task: nobody yet where an expression is still to be asked; none where no
-    /// agent does.
-    pub fn crew(&self, task: &Task) -> Option<Crew> {
+    /// agent does. What is ready has it in the queue.
+    pub(crate) fn crew(&self, task: &Task) -> Option<Crew> {
         let handed = &task.handed;
         let pool = match (self.by(task)?, &handed.to) {
             (_, Some(to)) => vec![to.clone()],
@@ -75,10 +75,10 @@ impl Run {
                 Some(_) | None => Vec::new(),
             },
         };
-        let behind =
-            self.with_those_behind(task, pool.iter().collect(), |other| !handed.from.contains(other));
-        let substitutes = behind.into_iter().skip(pool.len()).cloned().collect();
-        Some(Crew { pool, substitutes })
+        let all = self.with_those_behind(task, pool.iter().collect(), |other| !handed.from.contains(other));
+        let mut numbers: Vec<AgentIx> = all.into_iter().map(|agent| self.number(task, agent)).collect();
+        let substitutes = numbers.split_off(pool.len());
+        Some(Crew { pool: numbers, substitutes })
     }
 
     /// These agents, those that they name under `fallback`, and those that these name in turn, the nearest first. What is
@@ -119,10 +119,10 @@ impl Run {
         named.or_else(beside).cloned()
     }
 
-    /// Whether the expression of a task is to be asked who works on its next attempt.
+    /// Whether the expression of a ready task is to be asked who works on its next attempt.
     pub(crate) fn is_to_name(&self, task: &Task) -> bool {
         matches!(self.by(task), Some(By::Expression(_)))
-            && self.crew(task).is_some_and(|crew| crew.pool.is_empty())
+            && self.queue.crew(task.lane).is_some_and(|crew| crew.pool.is_empty())
     }
 
     /// Whom the expression of a task names for its next attempt.
@@ -147,7 +147,7 @@ impl Run {
 impl Run {
     /// An attempt of an agent is in flight: it is the turn of another.
     pub(crate) fn take_in_hand(&mut self, ix: TaskIx, agent: &AgentName) {
-        *self.in_hand.entry(agent.clone()).or_default() += 1;
+        self.roster.take(self.number(self.task(ix), agent));
         let task = self.task(ix);
         let Some(By::Pool(pool)) = self.by(task) else { return };
         let Some(place) = pool.agents.iter().position(|member| member == agent) else { return };
@@ -157,6 +157,11 @@ impl Run {
             let node = self.beside(task, task.place_in_plan());
             self.tasks[node.at()].turns.took(place, &weights);
         }
+    }
+
+    /// An attempt of an agent is over.
+    pub(crate) fn take_out_of_hand(&mut self, ix: TaskIx, agent: &AgentName) {
+        self.roster.give_back(self.number(self.task(ix), agent));
     }
 }
 
@@ -175,11 +180,10 @@ impl Task {
 /// An attempt has started.
 pub(crate) fn call(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence), moment: Moment) {
     let Some(agent) = task.last_attempt().and_then(|attempt| attempt.agent.as_ref()) else { return };
-    let account = &run.account_of(task, agent);
+    let account = &run.roster.member(run.number(task, agent)).account();
     let call = Call { account, fence, at: moment.at.ms - moment.steps_ms };
-    let agents = &run.plan_of(task).agents;
-    let of_account = agents.iter().filter(|(name, _)| run.account_of(task, name) == *account);
-    fleet.start(call, of_account.filter_map(|(_, agent)| Some(agent.rate?.starts)).max().unwrap_or(0));
+    let rates = run.roster.of_account(account).filter_map(|member| Some(member.agent.rate?.starts));
+    fleet.start(call, rates.max().unwrap_or(0));
 }
 
 /// An attempt is over.
@@ -187,7 +191,7 @@ pub(crate) fn hang_up(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence
     let Some(attempt) = task.last_attempt() else { return };
     let Some(agent) = &attempt.agent else { return };
     let failure = judge::failure(attempt).map(|(failure, _)| failure);
-    let account = &run.account_of(task, agent);
+    let account = &run.roster.member(run.number(task, agent)).account();
     fleet.end(Call { account, fence, at: moment.at.ms - moment.steps_ms }, failure.as_ref());
 }
 
@@ -201,55 +205,52 @@ pub enum Held {
 }
 
 impl State {
-    /// What holds back an attempt of a task by this agent.
-    pub fn held(&self, run: &Run, task: &Task, name: &AgentName, now: i64) -> Option<Held> {
-        let agent = run.agent(task, name);
-        let in_flight = run.in_hand.get(name).copied().unwrap_or(0);
-        let account = run.account_of(task, name);
-        let hold = self.fleet.account(&account).and_then(|known: &Account| known.hold(agent.rate, now));
+    /// What holds back an attempt by this agent.
+    pub fn held(&self, agent: &Member, now: i64) -> Option<Held> {
+        let account = agent.account();
+        let hold = self.fleet.account(&account).and_then(|known: &Account| known.hold(agent.agent.rate, now));
         if let Some(hold) = hold {
             return Some(Held::Account(account, hold));
         }
-        agent.concurrency.filter(|most| in_flight >= *most).map(Held::Concurrency)
+        agent.agent.concurrency.filter(|most| agent.in_flight >= *most).map(Held::Concurrency)
     }
 
     /// The earliest moment after `now` at which an account lets an attempt through that a ready task of this run waits
     /// for, by steady time in milliseconds.
     pub(crate) fn next_let_through(&self, run: &Run, now: i64) -> Option<i64> {
         let waiting = run.queue.heads().chain(run.queue.alone()).map(|ix| run.task(ix));
-        let moments = waiting.flat_map(|task| {
-            let crew = run.crew(task).unwrap_or_default();
-            let agents = crew.pool.into_iter().chain(crew.substitutes);
-            agents.filter_map(|agent| match self.held(run, task, &agent, now)? {
-                Held::Account(_, hold) => hold.until(),
-                Held::Concurrency(_) => None,
-            })
+        let crews = waiting.filter_map(|task| run.queue.crew(task.lane));
+        let agents = crews.flat_map(|crew| crew.pool.iter().chain(&crew.substitutes));
+        let moments = agents.filter_map(|agent| match self.held(run.roster.member(*agent), now)? {
+            Held::Account(_, hold) => hold.until(),
+            Held::Concurrency(_) => None,
         });
         moments.filter(|due| *due > now).min()
     }
 
-    /// Who works on the next attempt of a task, if anybody can now.
+    /// Who works on the next attempt of a ready task, if anybody can now.
     pub(crate) fn choose_agent(&self, run: &Run, task: &Task, now: i64) -> Option<AgentName> {
-        let crew = run.crew(task)?;
-        let held: Vec<Option<Held>> =
-            crew.pool.iter().map(|agent| self.held(run, task, agent, now)).collect();
-        let candidate = |(agent, held): (&AgentName, &Option<Held>)| Candidate {
+        let crew = run.queue.crew(task.lane)?;
+        let member = |agent: &AgentIx| run.roster.member(*agent);
+        let pool: Vec<(&Member, Option<Held>)> =
+            crew.pool.iter().map(member).map(|agent| (agent, self.held(agent, now))).collect();
+        let candidate = |(agent, held): &(&Member, Option<Held>)| Candidate {
             is_free: held.is_none(),
-            in_flight: run.in_hand.get(agent).copied().unwrap_or(0),
-            weight: run.agent(task, agent).weight,
+            in_flight: agent.in_flight,
+            weight: agent.agent.weight,
         };
-        let candidates: Vec<Candidate> = crew.pool.iter().zip(&held).map(candidate).collect();
+        let candidates: Vec<Candidate> = pool.iter().map(candidate).collect();
         let balance = match run.by(task) {
             Some(By::Pool(pool)) => pool.balance,
             Some(By::Expression(_)) | None => Balance::default(),
         };
         let turns = &run.task(run.beside(task, task.place_in_plan())).turns;
         if let Some(place) = balance::choose(balance, turns, &candidates) {
-            return Some(crew.pool[place].clone());
+            return Some(pool[place].0.name.clone());
         }
         let is_broken = |held: &Option<Held>| matches!(held, Some(Held::Account(_, why)) if why.is_broken());
-        let all_broken = !held.is_empty() && held.iter().all(is_broken);
-        let mut substitutes = crew.substitutes.into_iter().filter(|_| all_broken);
-        substitutes.find(|agent| self.held(run, task, agent, now).is_none())
+        let all_broken = !pool.is_empty() && pool.iter().all(|(_, held)| is_broken(held));
+        let mut substitutes = crew.substitutes.iter().map(member).filter(|_| all_broken);
+        substitutes.find(|agent| self.held(agent, now).is_none()).map(|agent| agent.name.clone())
     }
 }

@@ -174,7 +174,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         share: crate::agenda::Share::default(),
         purse: crate::budget::Purse::default(),
         count: std::collections::BTreeMap::new(),
-        in_hand: std::collections::BTreeMap::new(),
+        roster: crate::roster::Roster::default(),
         failed: 0,
         retries: std::collections::BTreeSet::new(),
         dates: std::collections::BTreeSet::new(),
@@ -241,6 +241,7 @@ impl Run {
     /// Makes the tasks of the run's own plan, and those ready that need nothing.
     fn begin(&mut self, moment: Moment, fresh: &mut Fresh) {
         let plan = Arc::clone(&self.plan);
+        self.roster.enrol(&plan);
         self.plant(&plan, 0, None, moment);
         self.count
             .insert(task::Phase::Waiting, u32::try_from(plan.tasks.len()).expect("capped at a million"));
@@ -382,8 +383,8 @@ impl Run {
                 if !awaits_settling {
                     self.to_judge.insert(ix);
                 }
-                if let Some(in_hand) = agent.and_then(|agent| self.in_hand.get_mut(&agent)) {
-                    *in_hand -= 1;
+                if let Some(agent) = agent {
+                    self.take_out_of_hand(ix, &agent);
                 }
             }
             Event::ExtractsRecorded { output, error, .. } => {

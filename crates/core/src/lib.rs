@@ -40,6 +40,7 @@ pub mod queue;
 pub mod react;
 mod render;
 mod requeue;
+pub mod roster;
 pub mod size;
 pub mod state;
 pub mod template;

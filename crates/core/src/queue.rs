@@ -135,6 +135,11 @@ impl Queue {
         }
     }
 
+    /// Who may work on the tasks of a lane; none where no agent does.
+    pub fn crew(&self, lane: u32) -> Option<&Crew> {
+        self.groups[place(self.lanes[place(lane)].group)].crew.as_ref()
+    }
+
     /// The first task with room of each crew, in the order of their turns.
     pub fn heads(&self) -> impl Iterator<Item = TaskIx> {
         self.heads.iter().map(|(head, _)| head.task)

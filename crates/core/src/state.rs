@@ -22,6 +22,7 @@ use crate::planted::{Bug, is_planted};
 use crate::policy::balance::Turns;
 use crate::policy::{join, retry};
 use crate::queue::{Queue, Rank};
+use crate::roster::Roster;
 use crate::time::{Span, Time};
 use crate::topics::Topics;
 use crate::tree::Scope;
@@ -173,9 +174,9 @@ pub struct Run {
     pub purse: Purse,
     /// How many tasks are in each phase.
     pub count: BTreeMap<task::Phase, u32>,
-    /// How many attempts of each agent are in flight.
+    /// All agents of its plan, and of the plans in it.
     #[serde(default)]
-    pub in_hand: BTreeMap<AgentName, u32>,
+    pub roster: Roster,
     /// How many required tasks of the plan itself have failed.
     pub failed: u32,
     /// Waits before retries, and those of so long a time, by steady time in milliseconds.

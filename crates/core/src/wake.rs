@@ -12,6 +12,7 @@ use crate::machine::run;
 use crate::machine::task::Phase;
 use crate::plan::{WaitFor, Work};
 use crate::policy::select::Vote;
+use crate::roster::Member;
 use crate::state::{Run, State, Task, TaskIx};
 use crate::time::Time;
 use crate::view::in_order;
@@ -134,10 +135,10 @@ fn needs(run: &Run, task: &Task) -> Option<Wake> {
 }
 
 fn agents(state: &State, run: &Run, task: &Task) -> Option<Wake> {
-    let crew = run.crew(task).filter(|_| !run.is_parent(task))?;
+    let crew = run.queue.crew(task.lane)?;
     let now = state.steady(state.now);
-    let held = |agent: &AgentName| Some((agent.clone(), state.held(run, task, agent, now)?));
-    let all: Vec<_> = crew.pool.iter().filter_map(held).collect();
+    let held = |agent: &Member| Some((agent.name.clone(), state.held(agent, now)?));
+    let all: Vec<_> = crew.pool.iter().filter_map(|agent| held(run.roster.member(*agent))).collect();
     (all.len() == crew.pool.len() && !all.is_empty()).then_some(Wake::Agents(all))
 }
 

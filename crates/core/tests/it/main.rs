@@ -3,6 +3,7 @@
 mod machines;
 mod plan_bytes;
 mod plans;
+mod rosters;
 mod scenarios;
 mod shell_lines;
 mod shell_made;

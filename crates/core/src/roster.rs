@@ -1,0 +1,97 @@
+//! All agents of a run, a number for each. Plans of a run that call the same agent by the same name have one agent;
+//! what a sub-plan defines itself is another, also under a name that stands in the plan around it.
+//! Never: who works on a task (`crew.rs`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountName, AgentName};
+use crate::plan::{Agent, Plan};
+
+/// The number of an agent among those of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AgentIx(u32);
+
+impl AgentIx {
+    fn at(self) -> usize {
+        usize::try_from(self.0).expect("32 bits fit")
+    }
+}
+
+/// The agents of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Roster {
+    /// They, by number.
+    members: Vec<Member>,
+    /// Those of each name, of which there are several only where plans define it differently.
+    named: BTreeMap<AgentName, Vec<AgentIx>>,
+}
+
+/// An agent of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// What plans call it.
+    pub name: AgentName,
+    /// What it is.
+    pub agent: Agent,
+    /// How many of its attempts are in flight.
+    pub in_flight: u32,
+}
+
+impl Member {
+    /// Whose breaker, rate and pauses it has.
+    pub fn account(&self) -> AccountName {
+        self.agent.account.clone().unwrap_or_else(|| AccountName(self.name.0.clone()))
+    }
+}
+
+impl Roster {
+    /// The agents of a plan and of all plans in it come in.
+    pub(crate) fn enrol(&mut self, plan: &Plan) {
+        for (name, agent) in &plan.agents {
+            if self.find(name, agent).is_none() {
+                let number = AgentIx(u32::try_from(self.members.len()).expect("plans are bounded"));
+                self.members.push(Member { name: name.clone(), agent: agent.clone(), in_flight: 0 });
+                self.named.entry(name.clone()).or_default().push(number);
+            }
+        }
+        for inner in plan.tasks.iter().filter_map(|task| task.work.sub_plan()) {
+            self.enrol(inner);
+        }
+    }
+
+    /// The agent that a plan calls so.
+    pub(crate) fn number(&self, plan: &Plan, name: &AgentName) -> AgentIx {
+        match self.named[name].as_slice() {
+            [only] => *only,
+            _ => self.find(name, &plan.agents[name]).expect("all agents of the plan came in with it"),
+        }
+    }
+
+    fn find(&self, name: &AgentName, agent: &Agent) -> Option<AgentIx> {
+        let mut namesakes = self.named.get(name)?.iter().copied();
+        namesakes.find(|number| self.member(*number).agent == *agent)
+    }
+
+    /// The agent of this number.
+    pub fn member(&self, number: AgentIx) -> &Member {
+        &self.members[number.at()]
+    }
+
+    /// The agents of an account.
+    pub(crate) fn of_account(&self, account: &AccountName) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(move |member| member.account() == *account)
+    }
+
+    /// An attempt of an agent has started.
+    pub(crate) fn take(&mut self, number: AgentIx) {
+        self.members[number.at()].in_flight += 1;
+    }
+
+    /// An attempt of an agent is over.
+    pub(crate) fn give_back(&mut self, number: AgentIx) {
+        self.members[number.at()].in_flight -= 1;
+    }
+}
