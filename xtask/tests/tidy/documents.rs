@@ -58,6 +58,24 @@ fn links_and_headings_are_read_as_github_reads_them() {
     assert!(has_heading("## Two words!\n", "two-words"));
 }
 
+/// What the book leaves out: its own table of contents, and what is being built.
+const NO_CHAPTERS: [&str; 2] = ["docs/SUMMARY.md", "docs/plan.md"];
+
+#[test]
+fn every_page_is_in_the_book_under_its_own_title() {
+    let summary = page("docs/SUMMARY.md").text;
+    let pages =
+        sources().into_iter().filter(|source| source.is_markdown() && source.path.starts_with("docs/"));
+    let chapters = pages.filter(|source| !NO_CHAPTERS.contains(&source.path.as_str()));
+    let entry = |source: &Source| {
+        let title = source.text.lines().next().unwrap_or_default().trim_start_matches("# ").to_owned();
+        format!("[{title}]({})", source.path.trim_start_matches("docs/"))
+    };
+    let found: Vec<String> =
+        chapters.map(|source| entry(&source)).filter(|entry| !summary.contains(entry.as_str())).collect();
+    nothing_of(&found, "Give it a line in docs/SUMMARY.md.");
+}
+
 #[test]
 fn the_table_of_effects_has_a_row_for_each() {
     let architecture = page("ARCHITECTURE.md");
