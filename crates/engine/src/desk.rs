@@ -2,6 +2,7 @@
 //! told of. A thread of its own does that, since a disk may take its time. Never: keeping the worker waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -130,11 +131,8 @@ impl Clerk {
         let wanted = locked(&self.books).settles.remove(&ended.fence).unwrap_or_default();
         let mut error = ended.error;
         let kept = match ended.captured {
-            Captured::Spooled(path, _) => {
-                let kept = self.blobs.put_file(&path);
-                // It lies among the blobs now, or nowhere.
-                std::fs::remove_file(&path).unwrap_or_default();
-                kept.map(|(digest, _)| (Some(digest), None))
+            Captured::Spooled(file, length) => {
+                self.blobs.put_all(&mut file.take(length)).map(|(digest, _)| (Some(digest), None))
             }
             Captured::Inline(_) if error.is_some() => Ok((None, None)),
             Captured::Inline(bytes) => {
@@ -151,6 +149,12 @@ impl Clerk {
             Err(full) if full.is_disk_full() => {
                 let message = format!("its output could not be kept: {full}");
                 error = Some(Failure::new(ErrorKind::DiskFull, message));
+                (None, None)
+            }
+            // What it wrote is its own; what can't be written is the store's, and ends the engine.
+            Err(BlobError::Unread(why)) => {
+                let message = format!("its output can't be read: {why}");
+                error.get_or_insert_with(|| Failure::new(ErrorKind::InvalidOutput, message));
                 (None, None)
             }
             Err(other) => return Err(other),
@@ -174,7 +178,8 @@ fn locked(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::fs::File;
+    use std::io::Write as _;
 
     use windlass_core::event::{Exit, StopWhy, Usage};
     use windlass_core::id::{AttemptKey, Digest};
@@ -185,13 +190,13 @@ mod tests {
         "abcdef/task/1".parse().expect("a key")
     }
 
-    fn ended_with(output: &Path) -> WorkerReport {
+    fn ended_with(output: File) -> WorkerReport {
         WorkerReport::Ended(Box::new(AttemptEnded {
             key: key(),
             fence: Fence(7),
             exit: Exit::Code(0),
             error: None,
-            captured: Captured::Spooled(output.to_owned(), 5),
+            captured: Captured::Spooled(output, 5),
             bytes: 5,
             truncated: false,
             usage: Usage::default(),
@@ -203,13 +208,11 @@ mod tests {
     fn a_disk_that_takes_its_time_keeps_no_worker_waiting_and_loses_no_attempt() {
         let home = tempfile::TempDir::new().expect("a folder");
         // What is read from it comes when this test writes it.
-        let slow = home.path().join("slow");
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, &slow, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+        let (slow, slowly) = rustix::pipe::pipe().expect("a pipe");
         let (inbox, messages) = mpsc::channel();
         let blobs = Arc::new(FolderBlobs::new(&home.path().join("blobs")));
         let (desk, intake) = Desk::open(inbox, blobs).expect("a desk");
-        intake.take(ended_with(&slow));
+        intake.take(ended_with(File::from(slow)));
         intake.take(WorkerReport::Overdue {
             key: key(),
             fence: Fence(8),
@@ -217,13 +220,12 @@ mod tests {
             message: "late".into(),
         });
         assert_eq!(desk.holds(), [Fence(7)]);
-        std::fs::write(&slow, "large").expect("it is read");
+        File::from(slowly).write_all(b"large").expect("it is read");
         drop(intake);
         desk.close();
         let Message::Report(Report::Ended(ended)) = messages.recv().expect("the end") else {
             panic!("the end comes first");
         };
-        assert!(!slow.exists(), "it lies among the blobs");
         assert_eq!((ended.fence, ended.raw.blob), (Fence(7), Some(Digest::of(b"large"))));
         assert!(matches!(messages.recv(), Ok(Message::Report(Report::Overdue { fence: Fence(8), .. }))));
     }

@@ -68,17 +68,18 @@ impl FolderBlobs {
         Ok(BlobWriter { blobs: self, file, hasher: blake3::Hasher::new(), bytes: 0 })
     }
 
-    /// Keeps the content of a file. Gives its digest and length.
-    pub fn put_file(&self, path: &Path) -> Result<(Digest, u64), BlobError> {
-        let mut from = File::open(path).map_err(BlobError::io("read", path))?;
+    /// Keeps what is read to its end. Gives its digest and length.
+    pub fn put_all(&self, from: &mut dyn Read) -> Result<(Digest, u64), BlobError> {
         let mut to = self.writer()?;
         let mut buffer = vec![0; 256 << 10];
         loop {
             match from.read(&mut buffer) {
                 Ok(0) => return to.finish(),
-                Ok(length) => to.write_all(&buffer[..length]).map_err(BlobError::io("copy", path))?,
+                Ok(length) => {
+                    to.write_all(&buffer[..length]).map_err(BlobError::io("write", to.file.path()))?;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(BlobError::io("read", path)(error)),
+                Err(error) => return Err(BlobError::Unread(error)),
             }
         }
     }
@@ -299,6 +300,9 @@ pub enum BlobError {
         /// What the system said.
         source: io::Error,
     },
+    /// What was to be kept can't be read: nothing is wrong with the store.
+    #[error("it could not be read: {0}")]
+    Unread(io::Error),
     /// The disk did not make durable what was written.
     #[error(transparent)]
     NotSynced(#[from] NotSynced),

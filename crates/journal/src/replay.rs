@@ -36,7 +36,7 @@ impl Plans {
         let bytes = match blobs.get(*plan) {
             Ok(bytes) => bytes,
             Err(BlobError::Missing(_) | BlobError::Damaged(_)) => return Ok(()),
-            Err(error @ (BlobError::Io { .. } | BlobError::NotSynced(_))) => {
+            Err(error @ (BlobError::Io { .. } | BlobError::Unread(_) | BlobError::NotSynced(_))) => {
                 return Err(PlanFault::Blob(error));
             }
         };

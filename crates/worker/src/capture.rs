@@ -2,7 +2,7 @@
 //! Never: reading more into memory than is kept.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -49,10 +49,14 @@ impl Capture {
     fn write_to_file(&mut self, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.spool {
             Some(file) => file,
-            None => self.spool.insert(private::options().write(true).truncate(true).open(&self.spool_path)?),
+            None => self.spool.insert(self.open_spool()?),
         };
         file.write_all(&std::mem::take(&mut self.inline))?;
         file.write_all(bytes)
+    }
+
+    fn open_spool(&self) -> io::Result<File> {
+        private::options().read(true).write(true).truncate(true).open(&self.spool_path)
     }
 
     fn drop_kept(&mut self) {
@@ -64,12 +68,15 @@ impl Capture {
 
     /// What was captured, its full length, and whether that was too much to keep.
     pub(crate) fn finish(mut self) -> Result<(Captured, u64, bool), Failure> {
-        if let Some(error) = self.failed.take() {
-            return Err(not_kept(&error));
-        }
+        let spool = match (self.failed.take(), &mut self.spool) {
+            (Some(error), _) => Err(error),
+            (None, Some(file)) => file.rewind(),
+            (None, None) => Ok(()),
+        };
+        spool.map_err(|error| not_kept(&self.spool_path, &error))?;
         let truncated = self.bytes > self.bytes_max;
         let captured = match self.spool {
-            Some(_) => Captured::Spooled(self.spool_path, self.bytes),
+            Some(file) => Captured::Spooled(file, self.bytes),
             None => Captured::Inline(self.inline),
         };
         Ok((captured, self.bytes, truncated))
@@ -83,10 +90,14 @@ pub(crate) fn written_output(path: &Path, bytes_max: u64) -> Option<Result<(Capt
     let mut file = match File::options().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            return Some(Err(unreadable("it is a symbolic link")));
+        }
         Err(error) => return Some(Err(unreadable(&error.to_string()))),
     };
     Some(match file.metadata() {
         Err(error) => Err(unreadable(&error.to_string())),
+        Ok(meta) if meta.is_dir() => Err(unreadable("it is a folder")),
         Ok(meta) if !meta.is_file() => Err(unreadable("it is no regular file")),
         Ok(meta) if meta.len() > bytes_max => Err(Failure::new(
             ErrorKind::InvalidOutput,
@@ -94,7 +105,7 @@ pub(crate) fn written_output(path: &Path, bytes_max: u64) -> Option<Result<(Capt
         )
         .hint("write a summary, and leave the rest in the workspace")),
         Ok(meta) if meta.len() > INLINE_BYTES_MAX as u64 => {
-            Ok((Captured::Spooled(path.to_owned(), meta.len()), meta.len()))
+            Ok((Captured::Spooled(file, meta.len()), meta.len()))
         }
         Ok(_) => {
             let mut bytes = Vec::new();
@@ -108,15 +119,18 @@ pub(crate) fn written_output(path: &Path, bytes_max: u64) -> Option<Result<(Capt
 
 fn unreadable(why: &str) -> Failure {
     Failure::new(ErrorKind::InvalidOutput, format!("the file in WINDLASS_OUTPUT can't be read: {why}"))
+        .hint("write JSON or text into a file of that name, or print it and make no such file")
 }
 
 /// Our own failure to keep an output.
-pub(crate) fn not_kept(error: &io::Error) -> Failure {
-    let kind = match error.raw_os_error() {
-        Some(libc::ENOSPC | libc::EDQUOT) => ErrorKind::DiskFull,
-        _ => ErrorKind::InvalidOutput,
-    };
-    Failure::new(kind, format!("the output could not be kept: {error}"))
+pub(crate) fn not_kept(path: &Path, error: &io::Error) -> Failure {
+    let is_full = matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT));
+    let kind = if is_full { ErrorKind::DiskFull } else { ErrorKind::InvalidOutput };
+    let failure = Failure::new(kind, format!("the output could not be kept in {}: {error}", path.display()));
+    if is_full {
+        return failure;
+    }
+    failure.hint("a task must leave the folder alone that WINDLASS_OUTPUT lies in")
 }
 
 /// The end of what an attempt said on standard error, for the message of its failure.

@@ -1,5 +1,6 @@
 //! What a [`crate::Supervisor`] tells its engine. Never: what follows from it (the core decides that).
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use windlass_core::event::{Exit, LossReason, StopWhy, Usage};
@@ -56,12 +57,12 @@ pub struct AttemptEnded {
 }
 
 /// The output of an attempt.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Captured {
     /// Up to 64 KiB.
     Inline(Vec<u8>),
-    /// A file of this length, which is the receiver's to move or remove.
-    Spooled(PathBuf, u64),
+    /// A file that is read from its start, so long. It has no name any more: nobody can put another in its place.
+    Spooled(File, u64),
 }
 
 /// Why there is no supervisor.

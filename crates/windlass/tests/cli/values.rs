@@ -118,3 +118,27 @@ fn the_word_for_nothing_is_told_to_who_writes_null() {
     assert_eq!(done.code, Some(2));
     assert!(done.err.contains("Jinja calls it `none`"), "{}", done.err);
 }
+
+#[test]
+fn a_task_that_removes_the_folder_of_its_output_ends_no_other_run() {
+    let desk = Desk::with(
+        r#"
+defaults: { retry: { max_attempts: 1 } }
+tasks:
+  large: { run: "head -c 400000 /dev/zero | tr '\\0' x; rm -r ${WINDLASS_OUTPUT%/*}" }
+  next: { needs: [large], run: "echo next > $WINDLASS_OUTPUT" }
+  link: { needs: [large], run: "ln -s /dev/zero $WINDLASS_OUTPUT", optional: true }
+  locked: { needs: [large], run: "head -c 99999 /dev/zero > $WINDLASS_OUTPUT; chmod 0 $WINDLASS_OUTPUT", optional: true }
+"#,
+    );
+    let done = desk.without_privileges(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let tasks = desk.json(&["show", "last", "--json"])["tasks"].clone();
+    assert_eq!(tasks[0]["output"].as_str().map(str::len), Some(400_000));
+    assert_eq!(tasks[1]["output"], "next");
+    for (place, why) in [(2, "it is a symbolic link"), (3, "Permission denied")] {
+        let error = &tasks[place]["error"];
+        assert_eq!(error["kind"], "invalid_output", "{error}");
+        assert!(error["message"].as_str().is_some_and(|message| message.contains(why)), "{error}");
+    }
+}

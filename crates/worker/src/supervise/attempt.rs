@@ -219,7 +219,7 @@ impl Attempt {
     /// It has given all that it will give: nothing of it is listened to any more.
     pub(super) fn close(&mut self, buffer: &mut [u8]) {
         self.drain(buffer);
-        self.spool.clear(None);
+        self.spool.clear();
     }
 
     /// No end of it will be reported.
@@ -233,10 +233,7 @@ impl Attempt {
             Some(written) => written.map(|(captured, bytes)| (captured, bytes, false)),
             None => self.capture.finish(),
         };
-        self.spool.clear(match &kept {
-            Ok((Captured::Spooled(path, _), ..)) => Some(path),
-            _ => None,
-        });
+        self.spool.clear();
         let nothing = || (Captured::Inline(Vec::new()), 0, false);
         // What an agent failed with says more than that its output could not be kept.
         let ((captured, bytes, truncated), error) = match kept {

@@ -59,7 +59,7 @@ pub(super) fn prepare(
 ) -> Result<Ready, Failure> {
     let ready = lay_out(settings, assignment, surroundings, null);
     if ready.is_err() {
-        Spool::of(settings, assignment.fence).clear(None);
+        Spool::of(settings, assignment.fence).clear();
     }
     ready
 }
@@ -71,6 +71,7 @@ fn lay_out(
     null: &Arc<OwnedFd>,
 ) -> Result<Ready, Failure> {
     let spool = Spool::of(settings, assignment.fence);
+    spool.make_folder().map_err(|error| not_made("the folder of its output could not be made", &error))?;
     let recipe = adapter::recipe(&assignment.program, spool.notes())?;
     let place = Place {
         home: &settings.home,

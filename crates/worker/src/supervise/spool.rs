@@ -1,12 +1,13 @@
 //! The files of an attempt in the spool: what is laid out for it, and what it gives. Never: left when the attempt is
-//! over, but for an output that is still to be taken.
+//! over; an output that is still to be taken is held open.
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use windlass_core::id::Fence;
 
+use crate::private;
 use crate::settings::Settings;
 
 /// What each file is for, which is the end of its name.
@@ -26,6 +27,17 @@ impl Spool {
     /// The files of this attempt.
     pub(super) fn of(settings: &Settings, fence: Fence) -> Self {
         Self { folder: settings.spool(), fence }
+    }
+
+    /// Makes the folder that they lie in anew where a task has removed it, or put something else there.
+    pub(super) fn make_folder(&self) -> io::Result<()> {
+        match private::make_folder(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::remove_file(&self.folder)?;
+                private::make_folder(&self.folder)
+            }
+            made => made,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -52,12 +64,9 @@ impl Spool {
         self.path(PRINTED)
     }
 
-    /// Removes them, but for an output that is still to be taken.
-    pub(super) fn clear(&self, kept: Option<&Path>) {
+    /// Removes them.
+    pub(super) fn clear(&self) {
         for path in [OUTPUT, FEEDBACK, NOTES, PRINTED].map(|name| self.path(name)) {
-            if kept == Some(&*path) {
-                continue;
-            }
             // Most attempts leave none of them. What can't be removed goes with the next start of an engine.
             if fs::remove_file(&path).is_err_and(|error| error.kind() == io::ErrorKind::IsADirectory) {
                 drop(fs::remove_dir_all(&path));

@@ -139,6 +139,6 @@ impl Stage {
 pub(crate) fn text(captured: &Captured) -> String {
     match captured {
         Captured::Inline(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Captured::Spooled(path, _) => std::fs::read_to_string(path).expect("a spooled output"),
+        Captured::Spooled(file, _) => std::io::read_to_string(file).expect("a spooled output"),
     }
 }

@@ -142,7 +142,7 @@ fn a_flood_fills_neither_disk_nor_memory_and_is_cut_with_a_notice() {
     let ended =
         stage.run("echo first; yes 'some line or other' | head -c 60000000; echo last >&2; echo; echo last");
     assert_eq!((ended.exit, ended.truncated, ended.bytes), (Exit::Code(0), true, 60_000_012));
-    assert_eq!(ended.captured, Captured::Inline(vec![]));
+    assert!(matches!(&ended.captured, Captured::Inline(bytes) if bytes.is_empty()));
     let lines = lines(&stage, "t1");
     assert_eq!(lines[0].1, "first");
     for stream in [Stream::Stderr, Stream::Stdout] {
@@ -175,7 +175,7 @@ fn the_last_lines_of_a_log_are_at_hand() {
 fn the_output_file_wins_over_what_is_printed() {
     let mut stage = Stage::new();
     let ended = stage.run("echo chatter; printf '{\"a\": 1}' > \"$WINDLASS_OUTPUT\"");
-    assert_eq!((ended.captured, ended.bytes), (Captured::Inline(b"{\"a\": 1}".to_vec()), 8));
+    assert_eq!((ended.bytes, text(&ended.captured).as_str()), (8, "{\"a\": 1}"));
     let ended = stage.run("head -c 200000 /dev/zero > \"$WINDLASS_OUTPUT\"; echo chatter");
     assert!(matches!(ended.captured, Captured::Spooled(_, 200_000)));
 }
@@ -183,14 +183,17 @@ fn the_output_file_wins_over_what_is_printed() {
 #[test]
 fn an_output_file_that_is_too_long_or_no_file_is_an_invalid_output() {
     let mut stage = Stage::new();
-    for line in [
-        "head -c 20000000 /dev/zero > \"$WINDLASS_OUTPUT\"",
-        "ln -s /etc/passwd \"$WINDLASS_OUTPUT\"",
-        "mkfifo \"$WINDLASS_OUTPUT\"",
-        "mkdir \"$WINDLASS_OUTPUT\"",
+    for (line, why) in [
+        ("head -c 20000000 /dev/zero > \"$WINDLASS_OUTPUT\"", "20000000 bytes long"),
+        ("ln -s /etc/passwd \"$WINDLASS_OUTPUT\"", "it is a symbolic link"),
+        ("ln -s /dev/zero \"$WINDLASS_OUTPUT\"", "it is a symbolic link"),
+        ("ln -s nowhere \"$WINDLASS_OUTPUT\"", "it is a symbolic link"),
+        ("mkfifo \"$WINDLASS_OUTPUT\"", "it is no regular file"),
+        ("mkdir \"$WINDLASS_OUTPUT\"", "it is a folder"),
     ] {
-        let ended = stage.run(line);
-        assert_eq!(ended.error.map(|error| error.kind), Some(ErrorKind::InvalidOutput), "{line}");
+        let error = stage.run(line).error.expect("it failed");
+        assert_eq!(error.kind, ErrorKind::InvalidOutput, "{line}");
+        assert!(error.message.contains(why), "{}", error.message);
     }
 }
 
@@ -218,10 +221,28 @@ fn feedback_lies_in_a_file_as_long_as_the_attempt_does() {
     assert_eq!(fs::read_dir(stage.path("spool")).expect("a spool").count(), 0);
 }
 
-/// What lies in the spool, but for what reports still name.
+/// What lies in the spool.
 fn spooled(stage: &Stage) -> Vec<String> {
     let entries = fs::read_dir(stage.path("spool")).expect("the spool");
     entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn a_large_output_outlives_the_folder_that_it_was_kept_in() {
+    let mut stage = Stage::new();
+    let ended = stage.run("head -c 400000 /dev/zero; rm -r ${WINDLASS_OUTPUT%/*}");
+    assert_eq!((ended.error, text(&ended.captured).len()), (None, 400_000));
+    let ended =
+        stage.run("rm -r ${WINDLASS_OUTPUT%/*}; echo > ${WINDLASS_OUTPUT%/*}; head -c 400000 /dev/zero");
+    let error = ended.error.expect("it can't be kept");
+    assert_eq!(error.kind, ErrorKind::InvalidOutput);
+    assert!(error.message.contains("can't be read: Not a directory"), "{}", error.message);
+    let ended = stage.run("echo whole > $WINDLASS_OUTPUT");
+    assert_eq!(
+        (ended.error, text(&ended.captured).as_str()),
+        (None, "whole\n"),
+        "the next one has a folder again"
+    );
 }
 
 #[test]
@@ -269,7 +290,7 @@ fn what_attempts_print_and_are_told_is_for_nobody_else() {
     look(stage.path("spool").join(format!("{fence}.feedback")), 0o600);
     roll.write("go");
     let Captured::Spooled(output, _) = stage.ended().captured else { panic!("it is large") };
-    look(output, 0o600);
+    assert_eq!(output.metadata().expect("it is open").mode() & 0o777, 0o600);
     look(log::path(stage.home.path(), &"abcdef/t1/1".parse().expect("a key")), 0o600);
     for folder in ["spool", "logs", "logs/abcdef"] {
         look(stage.path(folder), 0o700);
