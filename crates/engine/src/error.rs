@@ -60,6 +60,9 @@ impl EngineError {
             }
             Self::Lock(LockError::Io { .. }) => Some(ANOTHER_HOME.into()),
             Self::Blob(BlobError::NotSynced(_)) => Some(NotSynced::HINT.into()),
+            Self::Blob(full) if full.is_disk_full() => {
+                Some("make room on its disk, or choose another home with --home".into())
+            }
             Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
             Self::OldKeeper(error) => error.hint().map(str::to_owned),
             Self::LeftBehind(left) => Some(format!(

@@ -5,6 +5,7 @@ use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use windlass_core::event::PauseReason;
 use windlass_core::id::RunId;
 use windlass_engine::error::ANOTHER_HOME;
 use windlass_worker::background::{Here, Side, There, leave};
@@ -12,6 +13,7 @@ use windlass_worker::background::{Here, Side, There, leave};
 use crate::desk::Desk;
 use crate::error::{Outcome, Report};
 use crate::exit::Exit;
+use crate::{closing, lookup};
 
 /// Which side of a parting this process is.
 pub(crate) enum Background {
@@ -60,20 +62,38 @@ impl Waiting {
         match told
             .map_err(|error| Report::environment("the background can't be heard").cause(error.to_string()))?
         {
-            Ok(run) if json => {
-                desk.json(&serde_json::json!({ "run": run }))?;
-                Ok(Exit::Done)
-            }
             Ok(run) => {
-                desk.line(&run)?;
-                desk.note(&format!(
-                    "Run {run} goes on in the background; `windlass show {run}` looks at it."
-                ));
-                Ok(Exit::Done)
+                if json {
+                    desk.json(&serde_json::json!({ "run": run }))?;
+                } else {
+                    desk.line(&run)?;
+                }
+                let (standing, exit) = standing(desk, &run).unwrap_or_else(|| goes_on(&run));
+                if !json || exit != Exit::Done {
+                    desk.note(&standing);
+                }
+                Ok(exit)
             }
             Err(code) => Ok(Exit::of_code(code)),
         }
     }
+}
+
+fn goes_on(run: &str) -> (String, Exit) {
+    (format!("Run {run} goes on in the background; `windlass show {run}` looks at it."), Exit::Done)
+}
+
+/// What is said of a run that the background has begun and does not work on, since it is paused; and the code of that,
+/// where the disk keeps it from starting. Any other pause may come sooner or later than this look.
+fn standing(desk: &Desk, run: &str) -> Option<(String, Exit)> {
+    let reading = lookup::open(desk).ok()?;
+    let state = reading.state();
+    let run = lookup::run(state, run).ok().filter(|run| run.has_paused())?;
+    let is_kept = run.pauses.contains_key(&PauseReason::DiskLow);
+    let exit = if is_kept { closing::exit_of(run) } else { Exit::Done };
+    let when = if is_kept { " once there is room" } else { "" };
+    let why = closing::pauses(state, run);
+    Some((format!("Run {0} is paused: {why}. `windlass resume {0}` goes on with it{when}.", run.id), exit))
 }
 
 impl Unannounced {

@@ -55,17 +55,20 @@ fn verdict(state: &State, run: &Run, alive: bool) -> String {
         RunState::Running | RunState::Stopped | RunState::Paused | RunState::Waiting => WARNING,
     };
     let why = match how {
-        RunState::Paused => {
-            let reasons: Vec<&str> = run.pauses.keys().map(|reason| story::pause(*reason)).collect();
-            let used_up = used_up(state, run).map(|used_up| format!(" ({})", used_up.in_words()));
-            format!(": {}{}", plural::list(&reasons), used_up.unwrap_or_default())
-        }
+        RunState::Paused => format!(": {}", pauses(state, run)),
         RunState::Waiting if run.waits_for_people() => ": only people can bring it forward".into(),
         RunState::Waiting => ": only time, or what comes from outside, can bring it forward".into(),
         RunState::Stopped => ": its engine is gone".into(),
         RunState::Running | RunState::Succeeded | RunState::Failed | RunState::Cancelled => String::new(),
     };
     format!("{} {}{why}", paint(BOLD, &format!("run {}", run.id)), paint(style, how.name()))
+}
+
+/// Why a run is paused, in words.
+pub(crate) fn pauses(state: &State, run: &Run) -> String {
+    let reasons: Vec<&str> = run.pauses.keys().map(|reason| story::pause(*reason)).collect();
+    let used_up = used_up(state, run).map(|used_up| format!(" ({})", used_up.in_words()));
+    format!("{}{}", plural::list(&reasons), used_up.unwrap_or_default())
 }
 
 /// The budget that a run is paused for.

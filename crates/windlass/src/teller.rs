@@ -11,7 +11,7 @@ use windlass_engine::reading::wire_line;
 
 use crate::printing::print;
 use crate::progress::Progress;
-use crate::render::style::{BOLD, DIM, paint};
+use crate::render::style::{BOLD, DIM, WARNING, paint};
 use crate::render::{story, text, time};
 use crate::screen;
 use crate::surroundings::Surroundings;
@@ -35,6 +35,8 @@ pub(crate) struct Teller {
     drawn: usize,
     /// What a person is asked: it stands where the block would.
     prompt: Option<&'static str>,
+    /// That something could not be printed was said.
+    is_unheard: bool,
 }
 
 impl Teller {
@@ -46,7 +48,7 @@ impl Teller {
             false if io::stdout().is_terminal() && !is_plain => Mode::Live,
             false => Mode::Lines,
         };
-        Self { mode, runs: BTreeMap::new(), drawn: 0, prompt: None }
+        Self { mode, runs: BTreeMap::new(), drawn: 0, prompt: None, is_unheard: false }
     }
 
     /// Follows a run from here on, which is so far and is for that.
@@ -113,7 +115,8 @@ impl Teller {
         match (self.mode, self.prompt) {
             (Mode::Live, Some(prompt)) => {
                 // Over the prompt, with whatever is typed there.
-                print(|| write!(io::stdout(), "\r\u{1b}[K")).unwrap_or_default();
+                let cleared = print(|| write!(io::stdout(), "\r\u{1b}[K"));
+                self.note(cleared);
                 self.draw(lines, &[]);
                 self.ask(prompt);
             }
@@ -124,9 +127,10 @@ impl Teller {
             }
             (Mode::Json | Mode::Lines, _) => {
                 let mut out = anstream::stdout().lock();
-                // Nobody listens any more, perhaps; the run goes on.
-                lines.iter().try_for_each(|line| print(|| writeln!(out, "{line}"))).unwrap_or_default();
-                print(|| out.flush()).unwrap_or_default();
+                let printed = lines.iter().try_for_each(|line| print(|| writeln!(out, "{line}")));
+                let printed = printed.and_then(|()| print(|| out.flush()));
+                drop(out);
+                self.note(printed);
             }
         }
     }
@@ -136,7 +140,9 @@ impl Teller {
         self.clear();
         self.prompt = Some(prompt);
         let mut out = anstream::stdout().lock();
-        print(|| write!(out, "{prompt}").and_then(|()| out.flush())).unwrap_or_default();
+        let asked = print(|| write!(out, "{prompt}").and_then(|()| out.flush()));
+        drop(out);
+        self.note(asked);
     }
 
     /// There was an answer.
@@ -177,11 +183,26 @@ impl Teller {
         let mut screen = io::stdout();
         if self.drawn > 0 {
             // Not through `anstream`: where it takes colours out it would take the movement out, too.
-            print(|| write!(screen, "\u{1b}[{}A\u{1b}[J", self.drawn)).unwrap_or_default();
+            let cleared = print(|| write!(screen, "\u{1b}[{}A\u{1b}[J", self.drawn));
+            self.note(cleared);
         }
         let mut out = anstream::stdout().lock();
         let drawn = lines.iter().chain(block).try_for_each(|line| print(|| writeln!(out, "{line}")));
+        let drawn = drawn.and_then(|()| print(|| out.flush()));
+        drop(out);
         self.drawn = block.len();
-        drawn.and_then(|()| print(|| out.flush())).unwrap_or_default();
+        self.note(drawn);
+    }
+
+    /// Says once that something can't be printed. The run goes on, and where the reader has gone nobody is to be told.
+    fn note(&mut self, printed: io::Result<()>) {
+        let Err(error) = printed else { return };
+        if error.kind() == io::ErrorKind::BrokenPipe || std::mem::replace(&mut self.is_unheard, true) {
+            return;
+        }
+        let word = paint(WARNING, "warning:");
+        let said = format!("{word} what happens can't be printed: {error}; the run goes on all the same");
+        // Where that can't be said either nobody listens at all.
+        print(|| writeln!(anstream::stderr(), "{said}")).unwrap_or_default();
     }
 }

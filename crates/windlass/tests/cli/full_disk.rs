@@ -45,6 +45,23 @@ fn nothing_starts_on_a_disk_that_is_nearly_full_and_commands_still_work() {
     let codes: Vec<&str> = out.lines().filter_map(|line| line.strip_prefix("code ")).collect();
     assert_eq!(codes, ["4", "4", "0", "4", "0", "0", "4"], "{all}");
     assert!(out.contains("cancelled"), "{all}");
+    assert!(all.contains("hint: make room on its disk"), "{all}");
+}
+
+#[test]
+fn a_detached_run_that_the_disk_keeps_from_starting_says_that_it_is_paused() {
+    if !mounting("full_disk::a_detached_run_that_the_disk_keeps_from_starting_says_that_it_is_paused") {
+        return;
+    }
+    let desk = Desk::with("tasks: { other: { run: echo other > next } }");
+    let nearly_full = "head -c 11M /dev/zero > $XDG_STATE_HOME/full";
+    let output = on_a_small_disk(&desk, &format!("{nearly_full}; windlass run --detach plan.yaml"));
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let [.., id, "code 4"] = out.lines().collect::<Vec<_>>()[..] else { panic!("{out}{err}") };
+    let said =
+        format!("Run {id} is paused: the disk of the home is nearly full. `windlass resume {id}` goes on");
+    assert!(err.contains(&said) && !err.contains("goes on in the background"), "{err}");
+    assert_eq!(desk.read("next"), "");
 }
 
 /// It fills the disk while another task ends, which costs the reserve, makes room again, and looks for the reserve.

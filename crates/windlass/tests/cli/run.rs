@@ -442,3 +442,22 @@ fn paths_are_shown_without_steps_that_lead_nowhere() {
     let done = desk.windlass(&["run", "plan.yaml"]);
     assert!(done.out.contains("/project/none.sh` does not exist"), "{}", done.all());
 }
+
+#[test]
+fn a_run_that_nothing_can_be_printed_of_has_its_own_code_and_says_so_once() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" }, b: { needs: [a], run: echo done > proof } }");
+    let full = |arguments: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("it is there");
+        let output = desk.command(arguments).stdout(full).output().expect("it starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for arguments in [&["run", "plan.yaml"][..], &["run", "plan.yaml", "--json"]] {
+        let (code, err) = full(arguments);
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(err.matches("can't be printed: No space left on device").count(), 1, "{err}");
+    }
+    assert_eq!(desk.read("proof"), "done\n");
+    desk.write("plan.yaml", "tasks: { a: { run: exit 3 } }");
+    assert_eq!(full(&["run", "plan.yaml"]).0, Some(1));
+    assert_eq!(full(&["ps"]).0, Some(4), "a command that only looks has done nothing then");
+}
