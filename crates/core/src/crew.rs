@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{ErrorKind, Failure};
-use crate::fleet::{Account, Call, Fleet, Hold};
+use crate::fleet::{Account, AccountBar, Call, Fleet};
 use crate::id::{AccountName, AgentName, Fence};
 use crate::judge;
 use crate::plan::{Agent, Balance, By, Work};
@@ -57,7 +57,7 @@ impl Run {
     }
 
     /// The number of an agent, as the plan of a task has it.
-    fn number(&self, task: &Task, name: &AgentName) -> AgentIx {
+    pub(crate) fn number(&self, task: &Task, name: &AgentName) -> AgentIx {
         self.roster.number(self.plan_of(task), name)
     }
 
@@ -195,24 +195,24 @@ pub(crate) fn hang_up(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence
     fleet.end(Call { account, fence, at: moment.at.ms - moment.steps_ms }, failure.as_ref());
 }
 
-/// What holds back an agent: its own limit in the run, or what its account meets.
+/// What keeps an agent from another attempt: its own limit in the run, or what its account meets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum AgentBar {
     /// As many of its attempts are in flight as its `concurrency` allows.
     Concurrency(u32),
     /// Its account lets none through.
-    Account(AccountName, Hold),
+    Account(AccountName, AccountBar),
 }
 
 impl State {
-    /// What holds back an attempt by this agent.
-    pub fn held(&self, agent: &Member, now: i64) -> Option<Held> {
+    /// What keeps this agent from another attempt.
+    pub fn agent_bar(&self, agent: &Member, now: i64) -> Option<AgentBar> {
         let account = agent.account();
-        let hold = self.fleet.account(&account).and_then(|known: &Account| known.hold(agent.agent.rate, now));
-        if let Some(hold) = hold {
-            return Some(Held::Account(account, hold));
+        let bar = self.fleet.account(&account).and_then(|known: &Account| known.bar(agent.agent.rate, now));
+        if let Some(bar) = bar {
+            return Some(AgentBar::Account(account, bar));
         }
-        agent.agent.concurrency.filter(|most| agent.in_flight >= *most).map(Held::Concurrency)
+        agent.agent.concurrency.filter(|most| agent.in_flight >= *most).map(AgentBar::Concurrency)
     }
 
     /// The earliest moment after `now` at which an account lets an attempt through that a ready task of this run waits
@@ -221,9 +221,9 @@ impl State {
         let waiting = run.queue.heads().chain(run.queue.alone()).map(|ix| run.task(ix));
         let crews = waiting.filter_map(|task| run.queue.crew(task.lane));
         let agents = crews.flat_map(|crew| crew.pool.iter().chain(&crew.substitutes));
-        let moments = agents.filter_map(|agent| match self.held(run.roster.member(*agent), now)? {
-            Held::Account(_, hold) => hold.until(),
-            Held::Concurrency(_) => None,
+        let moments = agents.filter_map(|agent| match self.agent_bar(run.roster.member(*agent), now)? {
+            AgentBar::Account(_, bar) => bar.until(),
+            AgentBar::Concurrency(_) => None,
         });
         moments.filter(|due| *due > now).min()
     }
@@ -232,10 +232,10 @@ impl State {
     pub(crate) fn choose_agent(&self, run: &Run, task: &Task, now: i64) -> Option<AgentName> {
         let crew = run.queue.crew(task.lane)?;
         let member = |agent: &AgentIx| run.roster.member(*agent);
-        let pool: Vec<(&Member, Option<Held>)> =
-            crew.pool.iter().map(member).map(|agent| (agent, self.held(agent, now))).collect();
-        let candidate = |(agent, held): &(&Member, Option<Held>)| Candidate {
-            is_free: held.is_none(),
+        let pool: Vec<(&Member, Option<AgentBar>)> =
+            crew.pool.iter().map(member).map(|agent| (agent, self.agent_bar(agent, now))).collect();
+        let candidate = |(agent, bar): &(&Member, Option<AgentBar>)| Candidate {
+            is_free: bar.is_none(),
             in_flight: agent.in_flight,
             weight: agent.agent.weight,
         };
@@ -248,9 +248,10 @@ impl State {
         if let Some(place) = balance::choose(balance, turns, &candidates) {
             return Some(pool[place].0.name.clone());
         }
-        let is_broken = |held: &Option<Held>| matches!(held, Some(Held::Account(_, why)) if why.is_broken());
-        let all_broken = !pool.is_empty() && pool.iter().all(|(_, held)| is_broken(held));
+        let is_broken =
+            |bar: &Option<AgentBar>| matches!(bar, Some(AgentBar::Account(_, why)) if why.is_broken());
+        let all_broken = !pool.is_empty() && pool.iter().all(|(_, bar)| is_broken(bar));
         let mut substitutes = crew.substitutes.iter().map(member).filter(|_| all_broken);
-        substitutes.find(|agent| self.held(agent, now).is_none()).map(|agent| agent.name.clone())
+        substitutes.find(|agent| self.agent_bar(agent, now).is_none()).map(|agent| agent.name.clone())
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod agenda;
 pub mod arrows;
+pub mod bars;
 mod blocked;
 pub mod budget;
 mod children;
@@ -52,3 +53,4 @@ pub mod turn;
 pub mod view;
 mod waits;
 pub mod wake;
+pub mod wake_words;

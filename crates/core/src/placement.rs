@@ -24,16 +24,8 @@ pub(crate) fn next(state: &State, slots: u32, stamp: Stamp) -> Option<Start<'_>>
         return None;
     }
     let now = state.steady(stamp.now.max(state.now));
-    // What was in flight at two deaths in a row starts alone, and nothing beside it: the fleet drains for it.
-    let suspect = state.agenda.suspects().find_map(|id| {
-        let run = &state.runs[&id];
-        run.queue.alone().find_map(|task| {
-            let agent = someone(state, run, task, now)?;
-            Some(Start { run, task, agent, alone: true })
-        })
-    });
-    if suspect.is_some() {
-        return suspect.filter(|_| in_flight == 0 || is_planted(Bug::AloneIgnored));
+    if let Some(suspect) = suspect(state, now) {
+        return Some(suspect).filter(|_| in_flight == 0 || is_planted(Bug::AloneIgnored));
     }
     // What an agent holds back is passed over: the next run, or the next crew of a run, may have somebody.
     state.agenda.ready().find_map(|id| {
@@ -41,6 +33,18 @@ pub(crate) fn next(state: &State, slots: u32, stamp: Stamp) -> Option<Start<'_>>
         run.queue.heads().find_map(|task| {
             let agent = someone(state, run, task, now)?;
             Some(Start { run, task, agent, alone: false })
+        })
+    })
+}
+
+/// The next of those that were in flight at two deaths in a row: it starts alone, and nothing before it, so that what is
+/// in flight comes to its end.
+pub(crate) fn suspect(state: &State, now: i64) -> Option<Start<'_>> {
+    state.agenda.suspects().find_map(|id| {
+        let run = &state.runs[&id];
+        run.queue.alone().find_map(|task| {
+            let agent = someone(state, run, task, now)?;
+            Some(Start { run, task, agent, alone: true })
         })
     })
 }

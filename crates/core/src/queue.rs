@@ -135,6 +135,12 @@ impl Queue {
         }
     }
 
+    /// How many may be in flight by this limit, where so many are.
+    pub fn reached(&self, limit: u32) -> Option<u32> {
+        let limit = &self.limits[place(limit)];
+        (!limit.has_room()).then_some(limit.max)
+    }
+
     /// Who may work on the tasks of a lane; none where no agent does.
     pub fn crew(&self, lane: u32) -> Option<&Crew> {
         self.groups[place(self.lanes[place(lane)].group)].crew.as_ref()

@@ -522,6 +522,11 @@ impl Task {
         usize::try_from(self.earlier).is_ok_and(|earlier| earlier < self.attempts.len())
     }
 
+    /// Whether nothing else may be in flight beside its next attempt: it was in flight at two deaths in a row.
+    pub fn must_be_alone(&self) -> bool {
+        self.deaths_in_row >= 2
+    }
+
     /// Its newest attempt.
     pub fn last_attempt(&self) -> Option<&Attempt> {
         self.attempts.last()

@@ -143,7 +143,7 @@ impl Run {
     fn line_up(&mut self, ix: TaskIx) {
         let task = self.task(ix);
         let crew = self.crew(task).filter(|_| !self.is_parent(task));
-        let (limit, alone) = (task.limit, task.deaths_in_row >= 2);
+        let (limit, alone) = (task.limit, task.must_be_alone());
         let rank = task.rank.expect("it is ready");
         self.tasks[ix.at()].lane = self.queue.enter(crew, limit, rank, alone);
     }

@@ -40,7 +40,7 @@ pub struct Account {
 
 /// Why no attempt of an account may start now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hold {
+pub enum AccountBar {
     /// Its breaker is open until then, by steady time in milliseconds.
     Open(i64),
     /// Its breaker is half open, and an attempt probes.
@@ -53,7 +53,7 @@ pub enum Hold {
     Cap(u32),
 }
 
-impl Hold {
+impl AccountBar {
     /// When it ends by itself, by steady time in milliseconds.
     pub fn until(&self) -> Option<i64> {
         match self {
@@ -69,24 +69,24 @@ impl Hold {
 }
 
 impl Account {
-    /// What holds back the start of an attempt of an agent with this rate.
-    pub fn hold(&self, rate: Option<Rate>, now: i64) -> Option<Hold> {
+    /// What keeps an attempt of an agent with this rate from starting.
+    pub fn bar(&self, rate: Option<Rate>, now: i64) -> Option<AccountBar> {
         match self.breaker.phase {
             Phase::Open if !is_planted(Bug::BreakerIgnored) => {
-                return Some(Hold::Open(self.breaker.until.unwrap_or(now)));
+                return Some(AccountBar::Open(self.breaker.until.unwrap_or(now)));
             }
             Phase::HalfOpen if self.breaker.probe.is_some() && !is_planted(Bug::BreakerIgnored) => {
-                return Some(Hold::Probing);
+                return Some(AccountBar::Probing);
             }
             Phase::Open | Phase::HalfOpen | Phase::Closed => {}
         }
         if let Some(until) = self.pace.paused_until.filter(|until| *until > now) {
-            return Some(Hold::Paused(until));
+            return Some(AccountBar::Paused(until));
         }
         if let Some(cap) = self.pace.cap.filter(|cap| self.in_flight >= cap.most) {
-            return Some(Hold::Cap(cap.most));
+            return Some(AccountBar::Cap(cap.most));
         }
-        self.pace.next_start(rate, now).filter(|_| !is_planted(Bug::RateIgnored)).map(Hold::Rate)
+        self.pace.next_start(rate, now).filter(|_| !is_planted(Bug::RateIgnored)).map(AccountBar::Rate)
     }
 }
 

@@ -23,6 +23,7 @@ use windlass_core::react::{pending, react};
 use windlass_core::state::State;
 use windlass_core::time::{Span, Time};
 use windlass_core::turn::Core;
+use windlass_core::wake_words::waits;
 
 /// A core, the journal behind it, and a clock that moves when told.
 struct Story {
@@ -186,6 +187,7 @@ impl Story {
             "approve" | "deny" => self.approve(args, directive == "approve"),
             "again" => self.ask_again(args.word(0).parse().expect("a number")),
             "states" => self.states(run),
+            "waits" => self.waits(run),
             other => panic!("no such directive: {other}"),
         }
     }
@@ -262,6 +264,17 @@ impl Story {
         let approval = args.named("id").map(str::to_owned).or(asked).unwrap_or_default();
         let answer = if yes { ApprovalAnswer::Approved } else { ApprovalAnswer::Denied };
         self.ask(Ask::Approve { run: args.run(), task, approval, answer, text: "fine".into() })
+    }
+
+    /// What each unfinished task waits for: since so long, until so far, and who can change it.
+    fn waits(&self, run: RunId) -> String {
+        let (state, now) = (self.core.state(), self.now);
+        let waits = waits(state, &state.runs[&run], true);
+        waits.iter().fold(String::new(), |told, wait| {
+            let until = wait.until.map(|until| format!(", until +{}", until.since(now))).unwrap_or_default();
+            let since = now.since(wait.since);
+            format!("{told}{}: {} (since {since}{until}) {}\n", wait.task, wait.on, wait.who)
+        })
     }
 
     fn states(&self, run: RunId) -> String {

@@ -10,7 +10,7 @@ use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::Span;
 use windlass_core::view::{self, AttemptView, BudgetView, RunView, Summary, TaskView};
-use windlass_core::wake::{self, Wait};
+use windlass_core::wake_words::{self, Wait};
 use windlass_engine::clock;
 
 use crate::cli::ps::state_cell;
@@ -88,11 +88,13 @@ struct WaitDocument {
 }
 
 impl WaitDocument {
-    fn of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Option<Self> {
-        let wait = wake::wait(state, run, ix, alive)?;
-        let due = run.task(ix).wait.answer_by.filter(|_| wait.until.is_none());
-        let working_ms_left = due.map(|due| due.minus(run.active.at(state.clock.alive)).ms);
-        Some(Self { wait, working_ms_left })
+    fn of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Vec<Self> {
+        let told = |wait: Wait| {
+            let due = run.task(ix).wait.answer_by.filter(|_| wait.until.is_none());
+            let working_ms_left = due.map(|due| due.minus(run.active.at(state.clock.alive)).ms);
+            Self { wait, working_ms_left }
+        };
+        wake_words::waits_of(state, run, ix, alive).into_iter().map(told).collect()
     }
 
     /// The bound of the wait, for people.
@@ -120,8 +122,7 @@ impl Show {
             Some(ix) => std::iter::once(ix).chain(run.task(ix).children.iter().copied()).collect(),
             None => view::in_order(run).collect(),
         };
-        let whys =
-            |ix| self.why.then(|| WaitDocument::of(state, run, ix, alive).into_iter().collect::<Vec<_>>());
+        let whys = |ix| self.why.then(|| WaitDocument::of(state, run, ix, alive));
         let mut unreadable = None;
         let mut read = |digest: Digest| {
             output::of_blob(&reading, digest).unwrap_or_else(|report| {

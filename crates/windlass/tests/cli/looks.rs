@@ -215,10 +215,11 @@ concurrency: 1
         [
             ("ask", "an approval"),
             ("run", "attempt 1, which runs"),
-            ("slot", "a free slot: 1 in use"),
+            ("slot", "room under the plan's concurrency: 1 of 1 in flight"),
             ("after", "tasks run, ask")
         ]
     );
+    assert_eq!(show["waits"][2]["who"], "the program of run");
     let wait = &show["tasks"][0]["waits"][0];
     assert!(wait["since"].is_string() && wait["until"].is_string(), "{wait}");
     assert!(wait["who"].as_str().expect("text").starts_with("you: windlass approve"), "{wait}");
