@@ -60,7 +60,7 @@ impl Run {
 
     /// A clock has ended a wait.
     pub(crate) fn fire(&mut self, ix: TaskIx, timer: TimerKind, moment: Moment, fresh: &mut Fresh) {
-        let wait = self.task(ix).wait;
+        let wait = self.task(ix).dues;
         match timer {
             TimerKind::Retry => self.take(ix, Fact::RetryDue, moment, fresh),
             TimerKind::Answer | TimerKind::Wait => {
@@ -81,18 +81,18 @@ impl Run {
     fn bound_wait(&mut self, ix: TaskIx, due: Time, timer: TimerKind, moment: Moment) {
         let due = self.active.at(moment.alive).plus(due.since(moment.at));
         self.alarms.insert((due, ix, timer));
-        self.tasks[ix.at()].wait.answer_by = Some(due);
+        self.tasks[ix.at()].dues.answer_by = Some(due);
     }
 
     /// The wait of a task ends at this moment: a date is one, and a length of time moves with the clock.
     fn set_timer(&mut self, ix: TaskIx, due: Time, moment: Moment) {
         if self.awaits_date(ix) {
             self.dates.insert((due, ix));
-            self.tasks[ix.at()].wait.date = Some(due);
+            self.tasks[ix.at()].dues.date = Some(due);
         } else {
             let steady = due.ms - moment.steps_ms;
             self.retries.insert((steady, ix));
-            self.tasks[ix.at()].wait.retry = Some(steady);
+            self.tasks[ix.at()].dues.retry = Some(steady);
         }
     }
 
@@ -104,14 +104,14 @@ impl Run {
     pub(crate) fn end_wait(&mut self, ix: TaskIx) {
         let task = &mut self.tasks[ix.at()];
         let is_message = task.blocked == Some(BlockedOn::Topic);
-        if let Some(due) = task.wait.answer_by.take() {
+        if let Some(due) = task.dues.answer_by.take() {
             let timer = if is_message { TimerKind::Wait } else { TimerKind::Answer };
             self.alarms.remove(&(due, ix, timer));
         }
-        if let Some(due) = task.wait.date.take() {
+        if let Some(due) = task.dues.date.take() {
             self.dates.remove(&(due, ix));
         }
-        if let Some(due) = task.wait.retry.take() {
+        if let Some(due) = task.dues.retry.take() {
             self.retries.remove(&(due, ix));
         }
         if is_message {

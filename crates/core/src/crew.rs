@@ -171,8 +171,8 @@ impl Task {
     pub(crate) fn hand_over(&mut self, to: &AgentName, attempts_max: u32) {
         self.handed.from.extend(self.attempts.last().and_then(|attempt| attempt.agent.clone()));
         self.handed.to = Some(to.clone());
-        if self.retry.charged >= attempts_max + self.retry.granted {
-            self.retry.granted += 1;
+        if self.tries.charged >= attempts_max + self.tries.granted {
+            self.tries.granted += 1;
         }
     }
 }

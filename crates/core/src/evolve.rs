@@ -1,17 +1,14 @@
 //! The fold: what each record changes in the state. It never fails on a journal that `decide` wrote, and never decides.
 
-use std::sync::Arc;
-
 use crate::arrows;
 use crate::crew::{call, hang_up};
-use crate::event::{Event, Hydrated, LossReason, PauseReason, Record, Role};
+use crate::event::{Event, Hydrated, PauseReason, Record, Role};
 use crate::failure::Retried;
-use crate::id::{RunId, Seq, TaskId};
-use crate::machine::{attempt, run, task};
+use crate::id::{RunId, TaskId};
+use crate::machine::{run, task};
 use crate::otherwise::Otherwise;
-use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
-use crate::state::{Active, Attempt, Look, Pause, Run, State, Task, TaskIx, Wait};
+use crate::state::{Look, Pause, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
 use crate::transition::{Fresh, Moment};
 
@@ -148,46 +145,7 @@ fn note_command(state: &mut State, record: &Record) {
 }
 
 fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
-    let Event::RunCreated { plan, folder, env, source, hydrated, .. } = &record.event else {
-        unreachable!("the caller matched it");
-    };
-    let body = hydrated.0.clone().expect("a run without its plan is lost");
-    let mut run = Run {
-        id,
-        plan: body,
-        plan_digest: *plan,
-        folder: folder.clone(),
-        env: *env,
-        source: source.clone(),
-        created: (record.seq, record.at),
-        ended: None,
-        phase: run::Phase::Running,
-        pauses: std::collections::BTreeMap::new(),
-        outcome: None,
-        host: state.epoch,
-        cancelled: false,
-        active: Active::default(),
-        scopes: Vec::new(),
-        tasks: Vec::new(),
-        names: std::collections::BTreeMap::new(),
-        queue: crate::queue::Queue::default(),
-        share: crate::agenda::Share::default(),
-        purse: crate::budget::Purse::default(),
-        count: std::collections::BTreeMap::new(),
-        roster: crate::roster::Roster::default(),
-        failed: 0,
-        retries: std::collections::BTreeSet::new(),
-        dates: std::collections::BTreeSet::new(),
-        alarms: std::collections::BTreeSet::new(),
-        returning: std::collections::VecDeque::new(),
-        to_judge: std::collections::BTreeSet::new(),
-        to_skip: std::collections::BTreeSet::new(),
-        to_cancel: std::collections::BTreeSet::new(),
-        to_close: std::collections::BTreeSet::new(),
-        to_select: std::collections::BTreeSet::new(),
-        to_spare: std::collections::BTreeMap::new(),
-        topics: crate::topics::Topics::default(),
-    };
+    let mut run = Run::new(record, state.epoch);
     if state.role == Some(Role::Engine) {
         run.active.start(moment.alive);
     }
@@ -238,41 +196,6 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
 }
 
 impl Run {
-    /// Makes the tasks of the run's own plan, and those ready that need nothing.
-    fn begin(&mut self, moment: Moment, fresh: &mut Fresh) {
-        let plan = Arc::clone(&self.plan);
-        self.roster.enrol(&plan);
-        self.plant(&plan, 0, None, moment);
-        self.count
-            .insert(task::Phase::Waiting, u32::try_from(plan.tasks.len()).expect("capped at a million"));
-        for (spec, planned) in plan.tasks.iter().enumerate() {
-            if planned.needs.is_empty() {
-                self.take(TaskIx::from_len(spec), task::Fact::JoinMet, moment, fresh);
-            }
-        }
-    }
-
-    /// Makes the tasks of a plan.
-    pub(crate) fn plant(&mut self, plan: &Plan, scope: u32, parent: Option<TaskIx>, moment: Moment) {
-        let first = self.tasks.len();
-        self.topics.listen(plan, first);
-        for (number, planned) in (0..).zip(&plan.tasks) {
-            let ix = TaskIx::from_len(self.tasks.len());
-            let id =
-                parent.map_or_else(|| planned.id.clone(), |parent| self.task(parent).id.inside(&planned.id));
-            let mut task = Task::new(id.clone(), number, moment);
-            (task.scope, task.parent) = (scope, parent.map(|parent| (parent, number)));
-            self.names.insert(id, ix);
-            self.tasks.push(task);
-            self.note_emitter(ix);
-        }
-        for (spec, planned) in plan.tasks.iter().enumerate() {
-            for need in &planned.needs {
-                self.tasks[first + *need].dependants.push(TaskIx::from_len(first + spec));
-            }
-        }
-    }
-
     fn pause(&mut self, reason: PauseReason, moment: Moment) {
         arrows::of_run(self.phase, run::Fact::Paused);
         self.phase = self.phase.next(run::Fact::Paused).expect("a finished run is not paused");
@@ -291,7 +214,7 @@ impl Run {
         let id = self.id;
         fresh.extend(self.queue.all().map(|ix| Look::Task(id, ix)));
         self.look_at_topics(fresh);
-        if self.in_phase(task::Phase::Blocked) > self.topics.held() {
+        if self.in_phase(task::Phase::Blocked) > self.topics.listeners() {
             let asked = |task: &(usize, &Task)| task.1.approval_open().is_some();
             let questions = self.tasks.iter().enumerate().filter(asked);
             fresh.extend(questions.map(|(place, _)| Look::Task(id, TaskIx::from_len(place))));
@@ -328,82 +251,6 @@ impl Run {
         if !waits {
             self.to_cancel.insert(ix);
         }
-    }
-
-    /// What the events of an attempt change. False where the event is none of those.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the other events of a task are taken apart in `evolve_task`"
-    )]
-    fn evolve_attempt(&mut self, ix: TaskIx, record: &Record, moment: Moment, fresh: &mut Fresh) -> bool {
-        match &record.event {
-            Event::AttemptStarted { attempt, agent, seen, .. } => {
-                self.take(ix, task::Fact::Started, moment, fresh);
-                let mut begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
-                begun.seen.clone_from(seen);
-                self.tasks[ix.at()].attempts.push(begun);
-                if let Some(agent) = agent {
-                    self.take_in_hand(ix, agent);
-                }
-            }
-            Event::StopRequested { why, message, grace_ms, .. } => {
-                self.take(ix, task::Fact::StopRequested, moment, fresh);
-                self.to_cancel.remove(&ix);
-                let attempt = self.newest_attempt(ix);
-                attempt.move_by(attempt::Fact::StopRequested);
-                let (why, message) =
-                    attempt.stop.take().map_or((*why, message.clone()), |(why, message, _)| (why, message));
-                attempt.stop = Some((why, message, Span::from_ms(*grace_ms)));
-            }
-            Event::AttemptFinished { exit, error, output, usage, .. } => {
-                self.tasks[ix.at()].deaths_in_row = 0;
-                let attempt = self.newest_attempt(ix);
-                attempt.move_by(attempt::Fact::Finished);
-                attempt.exit = Some(*exit);
-                attempt.error.clone_from(error);
-                attempt.raw = Some(output.clone());
-                attempt.usage = *usage;
-            }
-            Event::AttemptLost { alone, error, reason, .. } => {
-                let task = &mut self.tasks[ix.at()];
-                task.deaths_in_row += u32::from(*reason != LossReason::ReportLost);
-                task.retry.losses += u32::from(*alone);
-                let attempt = self.newest_attempt(ix);
-                attempt.move_by(attempt::Fact::Lost);
-                (attempt.lost, attempt.error) = (Some(*reason), Some(error.clone()));
-            }
-            Event::AttemptReaped { leftovers, .. } => {
-                self.take(ix, task::Fact::Reaped, moment, fresh);
-                let attempt = self.newest_attempt(ix);
-                attempt.move_by(attempt::Fact::Reaped);
-                attempt.ended = Some(moment.at);
-                attempt.leftovers = *leftovers;
-                attempt.seen.clear();
-                let (agent, awaits_settling) = (attempt.agent.clone(), attempt.awaits_settling());
-                if !awaits_settling {
-                    self.to_judge.insert(ix);
-                }
-                if let Some(agent) = agent {
-                    self.take_out_of_hand(ix, &agent);
-                }
-            }
-            Event::ExtractsRecorded { output, error, .. } => {
-                let attempt = self.newest_attempt(ix);
-                attempt.settled = true;
-                attempt.error.clone_from(error);
-                self.tasks[ix.at()].output = output.clone();
-                self.to_judge.insert(ix);
-            }
-            Event::ResultIgnored { fence, usage, .. } => {
-                let attempts = &mut self.tasks[ix.at()].attempts;
-                if let Some(attempt) = attempts.iter_mut().find(|attempt| attempt.fence == *fence) {
-                    attempt.ignored = true;
-                    attempt.usage = *usage;
-                }
-            }
-            _ => return false,
-        }
-        true
     }
 
     /// What the other events of a task change.
@@ -480,113 +327,19 @@ impl Run {
 
     fn await_retry(&mut self, ix: TaskIx, due: Time, moment: Moment) {
         let steady = due.ms - moment.steps_ms;
-        self.tasks[ix.at()].wait.retry = Some(steady);
+        self.tasks[ix.at()].dues.retry = Some(steady);
         self.retries.insert((steady, ix));
-    }
-
-    fn newest_attempt(&mut self, ix: TaskIx) -> &mut Attempt {
-        self.tasks[ix.at()].attempts.last_mut().expect("an attempt was started before")
-    }
-}
-
-impl Active {
-    fn start(&mut self, alive: Span) {
-        self.from = self.from.or(Some(alive));
-    }
-
-    fn stop(&mut self, alive: Span) {
-        *self = Self { spent: self.at(alive), from: None };
     }
 }
 
 impl Task {
-    pub(crate) fn new(id: TaskId, spec: u32, moment: Moment) -> Self {
-        Self {
-            id,
-            scope: 0,
-            spec,
-            layer: 0,
-            parent: None,
-            item: serde_json::Value::Null,
-            phase: task::Phase::Waiting,
-            since: moment.at,
-            lane: 0,
-            limit: None,
-            handed: crate::crew::Handed::default(),
-            turns: crate::policy::balance::Turns::default(),
-            rank: None,
-            tally: crate::policy::join::Tally::default(),
-            dependants: Vec::new(),
-            retry: crate::policy::retry::Record::default(),
-            deaths_in_row: 0,
-            asked: None,
-            wait: Wait::default(),
-            attempts: Vec::new(),
-            earlier: 0,
-            children: Vec::new(),
-            children_open: 0,
-            output: crate::event::Output::default(),
-            error: None,
-            dead_letter: false,
-            skipped: None,
-            cancel_wished: false,
-            spared_by: None,
-            approval: None,
-            blocked: None,
-            passed_at: Seq(0),
-            choice: None,
-            earlier_children: 0,
-        }
-    }
-
     fn charge(&mut self, error: &crate::failure::Failure, wait_ms: u64) {
         let treatment = error.kind.treatment();
-        self.retry.charged += u32::from(error.kind.is_charged());
-        self.retry.level += u32::from(wait_ms > 0);
+        self.tries.charged += u32::from(error.kind.is_charged());
+        self.tries.level += u32::from(wait_ms > 0);
         if treatment.retried == Retried::Once {
-            self.retry.once.insert(error.kind);
+            self.tries.once.insert(error.kind);
         }
         self.error = Some(error.clone());
-    }
-}
-
-impl Attempt {
-    fn new(
-        number: u32,
-        record: &Record,
-        agent: Option<crate::id::AgentName>,
-        epoch: crate::id::Epoch,
-    ) -> Self {
-        Self {
-            number,
-            fence: record.fence(),
-            epoch,
-            agent,
-            seen: std::collections::BTreeMap::new(),
-            phase: attempt::Phase::Running,
-            started: record.at,
-            ended: None,
-            stop: None,
-            lost: None,
-            exit: None,
-            error: None,
-            raw: None,
-            settled: false,
-            usage: crate::event::Usage::default(),
-            leftovers: 0,
-            ignored: false,
-        }
-    }
-
-    fn move_by(&mut self, fact: attempt::Fact) {
-        arrows::of_attempt(self.phase, fact);
-        let next = self.phase.next(fact);
-        self.phase = next
-            .unwrap_or_else(|| panic!("attempt {} is {:?}: {fact:?} can't happen", self.number, self.phase));
-    }
-
-    /// Whether its result can't be judged before its output is settled.
-    pub(crate) fn awaits_settling(&self) -> bool {
-        self.phase == attempt::Phase::Finished && self.stop.is_none() && self.error.is_none() && !self.settled
     }
 }

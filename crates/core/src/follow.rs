@@ -2,32 +2,25 @@
 //! their tasks, wishes to end are acted on, parents close, waits end, ready tasks are looked at and started, runs
 //! finish. Never: input from outside; all of it is derived, so a restart comes to the same.
 
-use std::collections::BTreeMap;
-
+use crate::approvals;
 use crate::children;
 use crate::decide::{Stamp, pause_by, stop};
-use crate::event::{
-    ApprovalAnswer, BlockedOn, Event, PauseReason, RunOutcome, SkipReason, StopWhy, TimerKind,
-};
+use crate::event::{BlockedOn, Event, PauseReason, SkipReason, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::fleet;
-use crate::id::{Digest, TaskId};
-use crate::judge::{self, ANSWER_BOUND};
+use crate::judge;
 use crate::knots;
 use crate::machine::task::Phase;
 use crate::placement;
 use crate::plan::Work;
-use crate::planted::{Bug, is_planted};
 use crate::policy::join::Ending;
 use crate::render::{self, View};
 use crate::requeue;
+use crate::rest;
 use crate::size;
-use crate::state::{Approval, Look, Run, State, Task, TaskIx};
+use crate::state::{Look, Run, State, Task, TaskIx};
 use crate::transition::Fresh;
 use crate::waits;
-
-/// How long the text of an approval may be, in bytes of JSON.
-const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// The next consequence of the state: its events, or none where the state is at rest.
 /// Takes the `fresh` tasks that it has looked at.
@@ -55,16 +48,16 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
             }
             Look::Topic { run, topic } => knots::look_at_topic(state, &state.runs[&run], &topic, fresh),
             Look::Begun { run, task } => knots::look_at_waiter(state, &state.runs[&run], task, fresh),
-            Look::Held { run, task } => knots::look_at_task(state, &state.runs[&run], task, fresh),
+            Look::Wakeable { run, task } => knots::look_at_task(state, &state.runs[&run], task, fresh),
         };
         if !events.is_empty() {
             return events;
         }
     }
     for run in state.unfinished.iter().map(|id| &state.runs[id]) {
-        let ended = finish(run).or_else(|| deadlock(state, run)).map(|event| vec![event]);
-        let rests = || come_to_rest(run).map(|event| vec![event]);
-        if let Some(events) = ended.or_else(|| exhaust(state, run)).or_else(rests) {
+        let ended = rest::finish(run).or_else(|| rest::deadlock(state, run)).map(|event| vec![event]);
+        let rests = || rest::come_to_rest(run).map(|event| vec![event]);
+        if let Some(events) = ended.or_else(|| rest::exhaust(state, run)).or_else(rests) {
             return events;
         }
     }
@@ -75,39 +68,10 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
 fn look_at(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     let task = run.task(ix);
     match (task.approval_open(), task.phase) {
-        (Some(asked), _) => ask_again(state, run, ix, asked, stamp),
+        (Some(asked), _) => approvals::ask_again(state, run, ix, asked, stamp),
         (None, Phase::Ready) if state.is_active(run) => examine(state, run, ix, stamp),
         (None, _) => waits::look(state, run, ix),
     }
-}
-
-/// The waits that have come to their end by `stamp.now`, one at a time.
-pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
-    if let Some(event) = fleet::next_timer(state, stamp) {
-        return vec![event];
-    }
-    let active = state.unfinished.iter().map(|id| &state.runs[id]).filter(|run| state.is_active(run));
-    for run in active {
-        if let Some((due, ix)) = run.retries.first()
-            && *due <= state.steady(stamp.now)
-        {
-            return waits::time_is_up(run, *ix);
-        }
-        if let Some((due, ix)) = run.dates.first()
-            && *due <= stamp.now
-        {
-            return waits::time_is_up(run, *ix);
-        }
-        if let Some((due, ix, timer)) = run.alarms.first()
-            && *due <= run.active.at(state.alive_at(stamp.now))
-        {
-            return alarm(run, *ix, *timer);
-        }
-        if let Some(used_up) = run.purse.no_time(&run.plan.budget, run.active.at(state.alive_at(stamp.now))) {
-            return vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")];
-        }
-    }
-    Vec::new()
 }
 
 fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
@@ -175,62 +139,6 @@ fn skip(run: &Run, ix: TaskIx) -> Event {
     Event::TaskSkipped { run: run_id, task: name, reason: SkipReason::Upstream, cause }
 }
 
-fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
-    let task = run.task(ix);
-    let (id, name) = (run.id, task.id.clone());
-    let fired = Event::TimerFired { run: id, task: name.clone(), timer };
-    let timeout = &run.spec(task).timeout;
-    let dead = |error: Failure| {
-        let attempt = task.last_attempt().filter(|_| task.has_begun()).map(|attempt| attempt.number);
-        judge::dead(run, task, attempt, error)
-    };
-    match timer {
-        TimerKind::Retry | TimerKind::Moment => vec![fired],
-        TimerKind::ScheduleToStart => {
-            let bound = timeout.schedule_to_start.unwrap_or_default();
-            let message = format!("it did not start within its schedule_to_start of {bound}");
-            vec![fired, dead(Failure::new(ErrorKind::Timeout, message))]
-        }
-        TimerKind::ScheduleToClose => {
-            let failure = judge::took_too_long(timeout);
-            match task.phase {
-                Phase::Running => {
-                    let attempt = task.live_attempt().expect("it runs");
-                    vec![fired, stop(run, task, attempt, StopWhy::Timeout, &failure.message)]
-                }
-                Phase::Ready | Phase::BackingOff | Phase::Parked => vec![fired, dead(failure)],
-                Phase::Waiting
-                | Phase::Stopping
-                | Phase::Gating
-                | Phase::Blocked
-                | Phase::Expanded
-                | Phase::Succeeded
-                | Phase::Skipped
-                | Phase::Dead
-                | Phase::Cancelled => vec![fired],
-            }
-        }
-        TimerKind::Wait => vec![fired, dead(waits::expired(run, task))],
-        TimerKind::Answer => {
-            if let Some(asked) = task.approval_open() {
-                let expired = Event::ApprovalGiven {
-                    run: id,
-                    task: name.clone(),
-                    id: asked.id.clone(),
-                    answer: ApprovalAnswer::Expired,
-                    command: None,
-                    by: "clock".into(),
-                    text: String::new(),
-                };
-                vec![fired, expired, dead(Failure::new(ErrorKind::Expired, "nobody answered in time"))]
-            } else {
-                let error = Failure::new(ErrorKind::OutcomeUnknown, "nobody settled its outcome in time");
-                vec![fired, dead(error)]
-            }
-        }
-    }
-}
-
 /// A look at a task that has just become ready: whether it runs at all, has children, or asks a person.
 fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     let task = run.task(ix);
@@ -256,7 +164,7 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
         };
     }
     match &spec.work {
-        Work::Approval { .. } => question(state, run, ix, stamp),
+        Work::Approval { .. } => approvals::question(state, run, ix, stamp),
         Work::Emit { .. } => waits::emit(run, ix),
         Work::Wait(_) => waits::begin(run, ix, stamp),
         Work::Prompt { .. } if run.is_to_name(task) => match run.named_by_expression(ix) {
@@ -268,59 +176,6 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
         },
         Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) | Work::Plan(_) => Vec::new(),
     }
-}
-
-/// The digests of what is shown with a question, as it is now.
-fn shown(run: &Run, task: &Task) -> BTreeMap<TaskId, Digest> {
-    let Work::Approval { show, .. } = &run.spec(task).work else { unreachable!("only approvals ask") };
-    let shown = show.iter().map(|place| run.task(run.beside(task, *place)));
-    let digest =
-        |task: &Task| Digest::of(&serde_json::to_vec(&run.given(task)).expect("outputs are plain data"));
-    shown.map(|task| (task.id.clone(), digest(task))).collect()
-}
-
-/// The question anew, under another id, where what it shows has changed since it was asked.
-fn ask_again(state: &State, run: &Run, ix: TaskIx, asked: &Approval, stamp: Stamp) -> Vec<Event> {
-    let task = run.task(ix);
-    if task.cancel_wished || asked.digests == shown(run, task) {
-        return Vec::new();
-    }
-    question(state, run, ix, stamp)
-}
-
-fn question(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
-    let task = run.task(ix);
-    let Work::Approval { text, .. } = &run.spec(task).work else { unreachable!("only approvals ask") };
-    let failure = match text.render_text(&View::of(run, ix)) {
-        Ok(text) => match ask(state, run, task, text, stamp) {
-            Ok(asked) => return vec![asked],
-            Err(failure) => failure,
-        },
-        Err(failure) => failure,
-    };
-    vec![judge::dead(run, task, None, failure)]
-}
-
-fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Result<Event, Failure> {
-    let bytes = size::of(&text);
-    if bytes > TEXT_BYTES_MAX {
-        let message = format!("its text is {bytes} bytes of JSON, over the {TEXT_BYTES_MAX} that are kept");
-        return Err(
-            Failure::new(ErrorKind::InvalidOutput, message).hint("name the task under `show` instead")
-        );
-    }
-    let digests = shown(run, task);
-    let name = format!("{}/{}/{}", run.id, task.id, state.head.next());
-    let id = Digest::of(name.as_bytes()).to_string()[..8].to_owned();
-    let bound = run.spec(task).timeout.schedule_to_close.unwrap_or(ANSWER_BOUND);
-    let due = stamp.now.after(bound);
-    let shows = digests.len();
-    let asked = Event::ApprovalRequested { run: run.id, task: task.id.clone(), id, text, digests, due };
-    if size::too_large(&asked) {
-        let message = format!("it shows {shows} tasks, more than a record of the journal can name");
-        return Err(Failure::new(ErrorKind::InvalidOutput, message).hint("show fewer tasks"));
-    }
-    Ok(asked)
 }
 
 /// The start of an attempt, or the end of a task whose templates can't be filled in.
@@ -350,44 +205,4 @@ fn begin(start: &placement::Start<'_>) -> Event {
         return judge::dead(run, task, None, error);
     }
     started
-}
-
-fn finish(run: &Run) -> Option<Event> {
-    let over = run.phase != crate::machine::run::Phase::Finished && run.open() == 0;
-    over.then(|| {
-        let outcome = if run.cancelled && run.in_phase(Phase::Cancelled) > 0 {
-            RunOutcome::Cancelled
-        } else if run.failed > 0 {
-            RunOutcome::Failed
-        } else {
-            RunOutcome::Succeeded
-        };
-        Event::RunFinished { run: run.id, outcome }
-    })
-}
-
-/// Its tasks want more attempts than its budget has.
-fn exhaust(state: &State, run: &Run) -> Option<Vec<Event>> {
-    let used_up = run.wants_attempts().filter(|_| state.is_active(run))?;
-    Some(vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")])
-}
-
-/// A pause is told once what was in flight at its request is over.
-fn come_to_rest(run: &Run) -> Option<Event> {
-    let (reason, _) = run.pauses.iter().find(|(_, pause)| !pause.told)?;
-    let is_over = run.in_flight() == 0 && run.in_phase(Phase::Gating) == 0;
-    (is_over || is_planted(Bug::PauseToldEarly)).then_some(Event::RunPaused { run: run.id, reason: *reason })
-}
-
-/// Nothing is left but tasks that wait for each other. A valid plan never comes to this.
-fn deadlock(state: &State, run: &Run) -> Option<Event> {
-    let open = run.open();
-    if !state.is_active(run) || open == 0 || run.in_phase(Phase::Waiting) < open {
-        return None;
-    }
-    let task = run.tasks.iter().find(|task| task.phase == Phase::Waiting)?;
-    let waits_for: Vec<String> = run.needs(task).map(|need| run.task(need).id.to_string()).collect();
-    let message = format!("nothing can wake it any more: it waits for {}", waits_for.join(", "));
-    let error = Failure::new(ErrorKind::Deadlock, message);
-    Some(judge::dead(run, task, None, error))
 }

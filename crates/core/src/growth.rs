@@ -11,13 +11,47 @@ use crate::event::{Event, Expansion, Record};
 use crate::failure::Failure;
 use crate::machine::task::{Fact, Phase};
 use crate::otherwise::Otherwise;
-use crate::plan::{SubPlan, Work};
+use crate::plan::{Plan, SubPlan, Work};
 use crate::planted::{Bug, is_planted};
 use crate::state::{Choice, Run, Task, TaskIx};
 use crate::transition::{Fresh, Moment};
 use crate::tree::{Form, Scope};
 
 impl Run {
+    /// Makes the tasks of the run's own plan, and those ready that need nothing.
+    pub(crate) fn begin(&mut self, moment: Moment, fresh: &mut Fresh) {
+        let plan = Arc::clone(&self.plan);
+        self.roster.enrol(&plan);
+        self.plant(&plan, 0, None, moment);
+        self.count.insert(Phase::Waiting, u32::try_from(plan.tasks.len()).expect("capped at a million"));
+        for (spec, planned) in plan.tasks.iter().enumerate() {
+            if planned.needs.is_empty() {
+                self.take(TaskIx::from_len(spec), Fact::JoinMet, moment, fresh);
+            }
+        }
+    }
+
+    /// Makes the tasks of a plan.
+    fn plant(&mut self, plan: &Plan, scope: u32, parent: Option<TaskIx>, moment: Moment) {
+        let first = self.tasks.len();
+        self.topics.listen(plan, first);
+        for (number, planned) in (0..).zip(&plan.tasks) {
+            let ix = TaskIx::from_len(self.tasks.len());
+            let id =
+                parent.map_or_else(|| planned.id.clone(), |parent| self.task(parent).id.inside(&planned.id));
+            let mut task = Task::new(id.clone(), number, moment);
+            (task.scope, task.parent) = (scope, parent.map(|parent| (parent, number)));
+            self.names.insert(id, ix);
+            self.tasks.push(task);
+            self.note_emitter(ix);
+        }
+        for (spec, planned) in plan.tasks.iter().enumerate() {
+            for need in &planned.needs {
+                self.tasks[first + *need].dependants.push(TaskIx::from_len(first + spec));
+            }
+        }
+    }
+
     /// What the events of parents change. False where the event is none of those.
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -116,7 +150,7 @@ impl Run {
             task.earlier_children = u32::try_from(task.children.len()).expect("capped");
         }
         (task.choice, task.cancel_wished) = (None, false);
-        task.retry = crate::policy::retry::Record::default();
+        task.tries = crate::policy::retry::Tries::default();
         task.deaths_in_row = 0;
         task.handed = Handed { to: otherwise.agent, ..Handed::default() };
         task.asked = otherwise.prompt;

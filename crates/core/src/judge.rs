@@ -6,7 +6,7 @@ use crate::failure::{ErrorKind, Failure};
 use crate::machine::attempt;
 use crate::plan::{Rerun, Retry, Timeout};
 use crate::planted::{Bug, is_planted};
-use crate::policy::retry::{self, Beside, Next, Wait};
+use crate::policy::retry::{self, Beside, Delay, Next};
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::time::Span;
 
@@ -21,7 +21,7 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
     if task.cancel_wished && !is_planted(Bug::CancelOverruled) {
         return Event::TaskCancelled { run: id, task: name };
     }
-    let Some((failure, wait)) = failure(attempt) else {
+    let Some((failure, delay)) = failure(attempt) else {
         return well(run, task);
     };
     let spec = run.spec(task);
@@ -35,14 +35,14 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
         let on = BlockedOn::Outcome;
         return Event::TaskBlocked { run: id, task: name, on, error, due, output: None, topic: None };
     }
-    let out_of_time = task.wait.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
+    let out_of_time = task.dues.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
     let was_interrupted = was_interrupted(attempt);
     let successor = attempt.agent.as_ref().and_then(|agent| run.successor(task, agent));
     let next = if was_interrupted {
-        retry::after_interruption(&spec.retry, &task.retry)
+        retry::after_interruption(&spec.retry, &task.tries)
     } else {
-        let beside = Beside { wait, has_successor: successor.is_some(), draw: draw(stamp, attempt) };
-        retry::after_failure(&spec.retry, &task.retry, &failure, beside)
+        let beside = Beside { delay, has_successor: successor.is_some(), draw: draw(stamp, attempt) };
+        retry::after_failure(&spec.retry, &task.tries, &failure, beside)
     };
     match next {
         Next::Retry { wait, .. } if !out_of_time && is_quota(&failure, &spec.retry) => Event::TaskParked {
@@ -58,7 +58,7 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
             attempt: attempt.number,
             due: stamp.now,
             wait_ms: 0,
-            ceiling_ms: retry::ceiling(&spec.retry, task.retry.level).ms,
+            ceiling_ms: retry::ceiling(&spec.retry, task.tries.level).ms,
             error: failure.recorded(),
             agent: successor,
         },
@@ -133,17 +133,17 @@ fn draw(stamp: Stamp, attempt: &Attempt) -> u64 {
 }
 
 /// What was wrong, and whether a wait is due before another attempt; none where nothing was.
-pub(crate) fn failure(attempt: &Attempt) -> Option<(Failure, Wait)> {
+pub(crate) fn failure(attempt: &Attempt) -> Option<(Failure, Delay)> {
     if attempt.phase == attempt::Phase::Lost {
         let lost = attempt.error.clone().unwrap_or_else(|| Failure::new(ErrorKind::Lost, "it was lost"));
-        let wait = if attempt.lost == Some(LossReason::EngineDied) { Wait::None } else { Wait::Backoff };
-        return Some((lost, wait));
+        let delay = if attempt.lost == Some(LossReason::EngineDied) { Delay::None } else { Delay::Backoff };
+        return Some((lost, delay));
     }
     if let Some((why, message, _)) = &attempt.stop {
-        let wait = if interrupts(*why) { Wait::None } else { Wait::Backoff };
-        return Some((stopped(*why, message), wait));
+        let delay = if interrupts(*why) { Delay::None } else { Delay::Backoff };
+        return Some((stopped(*why, message), delay));
     }
-    attempt.error.clone().map(|error| (error, Wait::Backoff))
+    attempt.error.clone().map(|error| (error, Delay::Backoff))
 }
 
 /// Whether an attempt was ended because its engine ended in order, or its run was paused. That is no loss, and the policy

@@ -131,7 +131,7 @@ pub(crate) fn look_at_task(state: &State, run: &Run, ix: TaskIx, fresh: &mut Fre
     }
     let events = untie(state, run, ix, fresh);
     if !events.is_empty() {
-        fresh.push_front(Look::Held { run: run.id, task: ix });
+        fresh.push_front(Look::Wakeable { run: run.id, task: ix });
     }
     events
 }
@@ -149,7 +149,7 @@ fn untie(state: &State, run: &Run, ix: TaskIx, fresh: &mut Fresh) -> Vec<Event> 
     for strand in knot.iter().filter(|_| !events.is_empty()) {
         fresh.push_front(match strand {
             Strand::Topic(topic) => Look::Topic { run: run.id, topic: (*topic).to_owned() },
-            Strand::Task(ix) => Look::Held { run: run.id, task: *ix },
+            Strand::Task(ix) => Look::Wakeable { run: run.id, task: *ix },
         });
     }
     events

@@ -10,11 +10,16 @@
 //! number or does I/O. So every run can be replayed, and the same core runs in production and under the simulator.
 
 pub mod agenda;
+mod alarms;
+mod approvals;
 pub mod arrows;
+mod attempts;
 pub mod bars;
+mod beginnings;
 mod blocked;
 pub mod budget;
 mod children;
+pub mod clocks;
 pub mod crew;
 pub mod critical;
 pub mod decide;
@@ -41,6 +46,7 @@ pub mod queue;
 pub mod react;
 mod render;
 mod requeue;
+mod rest;
 pub mod roster;
 pub mod size;
 pub mod state;

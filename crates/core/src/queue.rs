@@ -117,12 +117,21 @@ impl Queue {
         }
     }
 
-    /// An attempt of a task with this limit is in flight, or no longer.
-    pub fn hold(&mut self, limit: Option<u32>, held: bool) {
+    /// An attempt of a task with this limit is in flight.
+    pub fn occupy(&mut self, limit: Option<u32>) {
+        self.count(limit, |in_flight| in_flight + 1);
+    }
+
+    /// An attempt of a task with this limit is over.
+    pub fn vacate(&mut self, limit: Option<u32>) {
+        self.count(limit, |in_flight| in_flight - 1);
+    }
+
+    fn count(&mut self, limit: Option<u32>, change: impl FnOnce(u32) -> u32) {
         let Some(limit) = limit else { return };
         let limit = &mut self.limits[place(limit)];
         let before = limit.has_room();
-        limit.in_flight = if held { limit.in_flight + 1 } else { limit.in_flight - 1 };
+        limit.in_flight = change(limit.in_flight);
         let has_room = limit.has_room();
         if before == has_room {
             return;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agenda::{Agenda, Share};
 use crate::budget::Purse;
+use crate::clocks::{Active, Clock};
 use crate::crew::Handed;
 use crate::event::{
     BlockedOn, Exit, LossReason, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy,
@@ -111,21 +112,12 @@ pub enum Look {
         task: TaskIx,
     },
     /// Whether anything is left that could wake a task.
-    Held {
+    Wakeable {
         /// The run.
         run: RunId,
         /// The task.
         task: TaskIx,
     },
-}
-
-/// Clocks that are derived from the times of the records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clock {
-    /// The sum of all steps of the wall clock, in milliseconds. Wall less steps is steady.
-    pub steps_ms: i64,
-    /// How long an engine was alive and the machine awake.
-    pub alive: Span,
 }
 
 /// An execution of a plan.
@@ -216,15 +208,6 @@ pub struct Pause {
     pub told: bool,
 }
 
-/// A clock that goes only while a run is worked on: an engine alive, the machine awake, the run not paused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Active {
-    /// What it showed when it last stopped.
-    pub spent: Span,
-    /// What [`Clock::alive`] showed when it last started; none while it stands.
-    pub from: Option<Span>,
-}
-
 /// A node of the plan, or a child of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
@@ -266,11 +249,11 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
     /// What its incarnation has behind it.
-    pub retry: retry::Record,
+    pub tries: retry::Tries,
     /// Deaths of the engine or the keeper in a row while it was in flight.
     pub deaths_in_row: u32,
     /// When it began to wait for something outside, and what ends the wait.
-    pub wait: Wait,
+    pub dues: Dues,
     /// Its attempts, numbered from 1.
     pub attempts: Vec<Attempt>,
     /// How many of them belong to earlier incarnations.
@@ -316,7 +299,7 @@ pub enum Choice {
 
 /// The moments that end a task's waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wait {
+pub struct Dues {
     /// The next attempt, or the end of a wait, by steady time in milliseconds.
     pub retry: Option<i64>,
     /// The end of a wait for a date.
@@ -409,51 +392,6 @@ impl State {
         let run = self.runs.get_mut(&id).expect("it was there");
         self.agenda.attend(run, is_active);
     }
-
-    /// How long an engine was alive, up to `now`.
-    pub fn alive_at(&self, now: Time) -> Span {
-        self.clock.alive.plus(now.since(self.now))
-    }
-
-    /// Wall time without its steps.
-    pub fn steady(&self, at: Time) -> i64 {
-        let steps = self.clock.steps_ms;
-        at.ms - if is_planted(Bug::RetryBeforeDue) { 2 * steps } else { steps }
-    }
-
-    /// The earliest moment at which a wait ends, on the wall clock as it goes now; what starts wait for by the clock alone
-    /// counts after `looked_at`, when it was last looked at.
-    pub fn next_due(&self, looked_at: Time) -> Option<Time> {
-        let runs =
-            self.unfinished.iter().filter_map(|id| self.runs.get(id)).filter(|run| self.is_active(run));
-        let waits = runs.filter_map(|run| {
-            let retry = run
-                .retries
-                .first()
-                .filter(|_| !is_planted(Bug::RetryNotArmed))
-                .map(|(due, _)| Time::from_ms(due + self.clock.steps_ms));
-            let alarm = run.alarms.first().map(|(due, ..)| self.wall_of(run, *due));
-            let date = run.dates.first().map(|(due, _)| *due);
-            let budget = run.purse.wall_max(&run.plan.budget).map(|most| self.wall_of(run, most));
-            let let_through = self.next_let_through(run, self.steady(looked_at));
-            let let_through = let_through.map(|due| Time::from_ms(due + self.clock.steps_ms));
-            retry.into_iter().chain(alarm).chain(date).chain(budget).chain(let_through).min()
-        });
-        let breaker = self.fleet.next_due().map(|due| Time::from_ms(due + self.clock.steps_ms));
-        waits.chain(breaker).min()
-    }
-
-    /// When a bound of a run will be reached if nothing stops its clock.
-    pub fn wall_of(&self, run: &Run, due: Span) -> Time {
-        self.now.after(due.minus(run.active.at(self.clock.alive)))
-    }
-}
-
-impl Active {
-    /// What the clock shows when [`Clock::alive`] shows this.
-    pub fn at(&self, alive: Span) -> Span {
-        self.from.map_or(self.spent, |from| self.spent.plus(alive.minus(from)))
-    }
 }
 
 impl Run {
@@ -503,7 +441,7 @@ impl Run {
     /// Only people can bring it forward: what waits for a message of its tasks waits for people, too.
     pub fn waits_for_people(&self) -> bool {
         let has_timer = !self.retries.is_empty() || !self.dates.is_empty();
-        let on_others = self.in_phase(task::Phase::Blocked) > self.topics.held();
+        let on_others = self.in_phase(task::Phase::Blocked) > self.topics.listeners();
         self.waits() && !has_timer && !self.topics.awaits_others() && on_others
     }
 

@@ -20,7 +20,7 @@ use crate::tree::Form;
 pub struct Topics {
     by_name: BTreeMap<String, Topic>,
     /// How many tasks are blocked on a topic.
-    held: u32,
+    listeners: u32,
     /// How many of them may be woken from outside the run.
     external: u32,
     /// The message that each waiter took last.
@@ -57,8 +57,8 @@ pub(crate) struct Message {
 
 impl Topics {
     /// How many tasks are blocked on a topic.
-    pub(crate) fn held(&self) -> u32 {
-        self.held
+    pub(crate) fn listeners(&self) -> u32 {
+        self.listeners
     }
 
     /// Whether a task waits for what may come from outside the run.
@@ -169,8 +169,8 @@ impl Run {
 
     /// One of several that would have been enough for a task has ended in vain.
     pub(crate) fn look_at_rest(&self, ix: TaskIx, fresh: &mut Fresh) {
-        if self.topics.held > self.topics.external {
-            fresh.push_back(Look::Held { run: self.id, task: ix });
+        if self.topics.listeners > self.topics.external {
+            fresh.push_back(Look::Wakeable { run: self.id, task: ix });
         }
     }
 
@@ -197,7 +197,7 @@ impl Run {
         let Some((topic, external)) = self.listens_to(ix) else { return };
         let name = topic.clone();
         self.topics.by_name.entry(name).or_default().waiters.insert(ix);
-        self.topics.held += 1;
+        self.topics.listeners += 1;
         self.topics.external += u32::from(external);
     }
 
@@ -206,7 +206,7 @@ impl Run {
         let Some((topic, external)) = self.listens_to(ix) else { return };
         let name = topic.clone();
         self.topics.by_name.entry(name).or_default().waiters.remove(&ix);
-        self.topics.held -= 1;
+        self.topics.listeners -= 1;
         self.topics.external -= u32::from(external);
     }
 

@@ -84,7 +84,7 @@ impl Run {
                 if let Some(rank) = task.rank.take() {
                     self.queue.leave(task.lane, rank);
                 }
-                if let Some(due) = task.wait.start_by.take() {
+                if let Some(due) = task.dues.start_by.take() {
                     self.alarms.remove(&(due, ix, TimerKind::ScheduleToStart));
                 }
             }
@@ -94,7 +94,7 @@ impl Run {
                 self.purse.settle(attempt);
             }
             Phase::BackingOff | Phase::Parked => {
-                if let Some(due) = task.wait.retry.take() {
+                if let Some(due) = task.dues.retry.take() {
                     self.retries.remove(&(due, ix));
                 }
             }
@@ -122,10 +122,10 @@ impl Run {
                 self.to_close.insert(ix);
             }
             Phase::Running => {
-                self.queue.hold(self.tasks[ix.at()].limit, true);
+                self.queue.occupy(self.tasks[ix.at()].limit);
                 self.purse.reserve();
             }
-            Phase::Gating => self.queue.hold(self.tasks[ix.at()].limit, false),
+            Phase::Gating => self.queue.vacate(self.tasks[ix.at()].limit),
             Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Select) => {
                 let (parent, _) = self.task(ix).parent.expect("a replica has a parent");
                 self.look_at_votes(parent);
@@ -167,12 +167,12 @@ impl Run {
         if is_work {
             if let Some(bound) = timeout.schedule_to_start {
                 let due = active.plus(bound);
-                task.wait.start_by = Some(due);
+                task.dues.start_by = Some(due);
                 self.alarms.insert((due, ix, TimerKind::ScheduleToStart));
             }
-            if let (Some(bound), None) = (timeout.schedule_to_close, task.wait.close_by) {
+            if let (Some(bound), None) = (timeout.schedule_to_close, task.dues.close_by) {
                 let due = active.plus(bound);
-                task.wait.close_by = Some(due);
+                task.dues.close_by = Some(due);
                 self.alarms.insert((due, ix, TimerKind::ScheduleToClose));
             }
         }
@@ -255,7 +255,7 @@ impl Run {
 
     /// `schedule_to_close` watches no longer: the incarnation is over, or has not begun after all.
     pub(crate) fn end_bound(&mut self, ix: TaskIx) {
-        if let Some(due) = self.tasks[ix.at()].wait.close_by.take() {
+        if let Some(due) = self.tasks[ix.at()].dues.close_by.take() {
             self.alarms.remove(&(due, ix, TimerKind::ScheduleToClose));
         }
     }

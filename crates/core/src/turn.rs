@@ -1,6 +1,7 @@
 //! The state and its one writer: takes inputs, gives records. Never: keeping what it was not told; `fresh` apart, which
 //! a restart rebuilds, everything it knows is in the records that it gave.
 
+use crate::alarms;
 use crate::decide::{self, Stamp};
 use crate::event::{Event, Record};
 use crate::evolve::evolve;
@@ -21,7 +22,7 @@ const TURN_BYTES_MAX: usize = 4 << 20;
 pub struct Core {
     state: State,
     slots: u32,
-    held: bool,
+    barred: bool,
     records_max: usize,
     records: Vec<Record>,
     bytes: usize,
@@ -35,7 +36,7 @@ impl Core {
         Self {
             state,
             slots,
-            held: false,
+            barred: false,
             records_max: TURN_RECORDS_MAX,
             records: Vec::new(),
             bytes: 0,
@@ -59,8 +60,8 @@ impl Core {
 
     /// Starts nothing, or starts again: for an engine whose disk is nearly full. Its runs are paused, too, but one that comes
     /// in or goes on would start before that.
-    pub fn hold_starts(&mut self, held: bool) {
-        self.held = held;
+    pub fn bar_starts(&mut self, barred: bool) {
+        self.barred = barred;
     }
 
     /// Cuts turns shorter than they would be: what follows must come all the same.
@@ -93,7 +94,7 @@ impl Core {
             self.follow(stamp);
         }
         while self.has_room() {
-            let events = follow::next_timer(&self.state, stamp);
+            let events = alarms::next_timer(&self.state, stamp);
             if events.is_empty() {
                 return false;
             }
@@ -128,7 +129,7 @@ impl Core {
 
     fn follow(&mut self, stamp: Stamp) {
         let mut fresh = std::mem::take(&mut self.state.fresh);
-        let slots = if self.held { 0 } else { self.slots };
+        let slots = if self.barred { 0 } else { self.slots };
         while self.has_room() {
             let events = follow::next(&self.state, &mut fresh, slots, stamp);
             if events.is_empty() {

@@ -129,7 +129,7 @@ fn attempt(state: &State, run: &Run, task: &Task) -> Option<Wake> {
 }
 
 fn retry(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
-    let due = run.task(ix).wait.retry.filter(|due| run.retries.contains(&(*due, ix)))?;
+    let due = run.task(ix).dues.retry.filter(|due| run.retries.contains(&(*due, ix)))?;
     Some(Wake::Retry(Time::from_ms(due + state.clock.steps_ms)))
 }
 
@@ -143,7 +143,7 @@ fn choice(run: &Run, task: &Task) -> Option<Wake> {
 
 /// When a wait is given up that only a task of its own run, a person or somebody outside can end.
 fn given_up(state: &State, run: &Run, task: &Task) -> Option<Time> {
-    task.wait.answer_by.filter(|_| state.is_active(run)).map(|due| state.wall_of(run, due))
+    task.dues.answer_by.filter(|_| state.is_active(run)).map(|due| state.wall_of(run, due))
 }
 
 fn topic(state: &State, run: &Run, task: &Task) -> Option<Wake> {
@@ -163,7 +163,7 @@ fn topic(state: &State, run: &Run, task: &Task) -> Option<Wake> {
 }
 
 fn moment(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
-    let date = run.task(ix).wait.date.filter(|due| run.dates.contains(&(*due, ix))).map(Wake::Moment);
+    let date = run.task(ix).dues.date.filter(|due| run.dates.contains(&(*due, ix))).map(Wake::Moment);
     let length = |wake| if let Wake::Retry(due) = wake { Wake::Moment(due) } else { wake };
     standstill(state, run).or(date).or_else(|| retry(state, run, ix).map(length))
 }

@@ -316,7 +316,7 @@ impl Engine {
         let low = self.home.is_low().unwrap_or(self.disk_low);
         if low || (self.disk_low && clock::awake().saturating_sub(self.looked) >= LOOK_EVERY) {
             self.disk_low = low;
-            self.core.hold_starts(low);
+            self.core.bar_starts(low);
             letters.push(self.letter(Input::Report(Report::DiskLow { low }))?);
         }
         Ok(())

@@ -29,14 +29,14 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Phase::Gating => task.awaits_settling(),
                 Phase::Blocked if active && task.life.due.is_some() => {
                     let due =
-                        seen.wait.date.or_else(|| Some(Time::from_ms(seen.wait.retry? + oracle.steps_ms)));
+                        seen.dues.date.or_else(|| Some(Time::from_ms(seen.dues.retry? + oracle.steps_ms)));
                     demand(due.is_some_and(|due| due > oracle.now), NAME, || {
                         format!("{} waits until {due:?}, and goes on waiting", task.id)
                     })?;
                     state.next_due(oracle.now) <= due
                 }
                 Phase::BackingOff | Phase::Parked if active => {
-                    let due = seen.wait.retry.filter(|due| of.retries.iter().any(|(at, _)| at == due));
+                    let due = seen.dues.retry.filter(|due| of.retries.iter().any(|(at, _)| at == due));
                     let passed = oracle.now.ms - oracle.steps_ms;
                     let fired = due.is_none_or(|due| due > passed);
                     demand(fired, NAME, || format!("{} was due before, and goes on waiting", task.id))?;
@@ -44,7 +44,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                     due.is_some_and(|due| armed.is_some_and(|armed| armed <= due))
                 }
                 Phase::BackingOff | Phase::Parked => {
-                    seen.wait.retry.is_some_and(|due| of.retries.iter().any(|(at, _)| *at == due))
+                    seen.dues.retry.is_some_and(|due| of.retries.iter().any(|(at, _)| *at == due))
                 }
                 Phase::Blocked => {
                     let others = || task.parent.iter().flat_map(|parent| &run.tasks[*parent].children);

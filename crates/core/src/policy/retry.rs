@@ -9,7 +9,7 @@ use crate::time::Span;
 
 /// What a task's incarnation has behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct Tries {
     /// Attempts that count toward `max_attempts`.
     pub charged: u32,
     /// Attempts above `max_attempts` that were granted to agents that took over.
@@ -41,7 +41,7 @@ pub enum Next {
 
 /// Whether a wait comes before the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
+pub enum Delay {
     /// Backoff, as the policy says.
     Backoff,
     /// None: what ended the attempt had nothing to do with it.
@@ -52,45 +52,45 @@ pub enum Wait {
 #[derive(Clone, Copy, Debug)]
 pub struct Beside {
     /// Whether a wait comes before the next attempt.
-    pub wait: Wait,
+    pub delay: Delay,
     /// Whether an agent is left that takes over.
     pub has_successor: bool,
     /// A uniform random number.
     pub draw: u64,
 }
 
-/// Weighs a failure against the policy. `record` does not count it yet.
-pub fn after_failure(policy: &Retry, record: &Record, failure: &Failure, beside: Beside) -> Next {
+/// Weighs a failure against the policy. `tries` does not count it yet.
+pub fn after_failure(policy: &Retry, tries: &Tries, failure: &Failure, beside: Beside) -> Next {
     let treatment = failure.kind.treatment();
-    let charged = record.charged + u32::from(failure.kind.is_charged());
-    let used_once = treatment.retried == Retried::Once && record.once.contains(&failure.kind);
+    let charged = tries.charged + u32::from(failure.kind.is_charged());
+    let used_once = treatment.retried == Retried::Once && tries.once.contains(&failure.kind);
     let is_excluded = policy.non_retryable.contains(&failure.kind);
     let never = treatment.retried == Retried::No || is_excluded;
     let bounded = !is_planted(Bug::LossesNotBounded);
-    if record.losses >= policy.losses_max && failure.kind == ErrorKind::Lost && bounded {
-        return Next::GiveUp(poison(record.losses, failure));
+    if tries.losses >= policy.losses_max && failure.kind == ErrorKind::Lost && bounded {
+        return Next::GiveUp(poison(tries.losses, failure));
     }
     let goes_over = treatment.falls_back && (never || used_once);
     if goes_over && beside.has_successor && !is_excluded {
         return Next::HandOver;
     }
-    let attempts_max = policy.max_attempts + record.granted;
+    let attempts_max = policy.max_attempts + tries.granted;
     if never || used_once || (failure.kind.is_charged() && charged >= attempts_max) {
         return Next::GiveUp(failure.clone());
     }
-    let ceiling = ceiling(policy, record.level);
-    let drawn = match (beside.wait, policy.jitter) {
-        (Wait::None, _) => Span::default(),
-        (Wait::Backoff, Jitter::None) => ceiling,
-        (Wait::Backoff, Jitter::Full) => Span::from_ms(scale(beside.draw, ceiling.ms)),
+    let ceiling = ceiling(policy, tries.level);
+    let drawn = match (beside.delay, policy.jitter) {
+        (Delay::None, _) => Span::default(),
+        (Delay::Backoff, Jitter::None) => ceiling,
+        (Delay::Backoff, Jitter::Full) => Span::from_ms(scale(beside.draw, ceiling.ms)),
     };
     let floor = failure.retry_after.unwrap_or_default();
     Next::Retry { wait: drawn.max(floor), ceiling }
 }
 
 /// What follows where nothing was wrong: another attempt, at once.
-pub fn after_interruption(policy: &Retry, record: &Record) -> Next {
-    Next::Retry { wait: Span::default(), ceiling: ceiling(policy, record.level) }
+pub fn after_interruption(policy: &Retry, tries: &Tries) -> Next {
+    Next::Retry { wait: Span::default(), ceiling: ceiling(policy, tries.level) }
 }
 
 /// The ceiling of the wait after it has grown this often. It never falls as the level grows.
@@ -139,23 +139,23 @@ mod tests {
         }
     }
 
-    fn charged(charged: u32) -> Record {
-        Record { charged, ..Record::default() }
+    fn charged(charged: u32) -> Tries {
+        Tries { charged, ..Tries::default() }
     }
 
-    fn gives_up(record: &Record, kind: ErrorKind) -> bool {
-        matches!(after_failure(&policy(), record, &Failure::new(kind, ""), drawn(0)), Next::GiveUp(_))
+    fn gives_up(tries: &Tries, kind: ErrorKind) -> bool {
+        matches!(after_failure(&policy(), tries, &Failure::new(kind, ""), drawn(0)), Next::GiveUp(_))
     }
 
     fn drawn(draw: u64) -> Beside {
-        Beside { wait: Wait::Backoff, has_successor: false, draw }
+        Beside { delay: Delay::Backoff, has_successor: false, draw }
     }
 
     #[test]
     fn only_some_kinds_lead_to_an_agent_that_takes_over_and_its_attempt_is_granted() {
-        let next = |record: &Record, kind| {
+        let next = |tries: &Tries, kind| {
             let beside = Beside { has_successor: true, ..drawn(0) };
-            after_failure(&policy(), record, &Failure::new(kind, ""), beside)
+            after_failure(&policy(), tries, &Failure::new(kind, ""), beside)
         };
         for kind in [ErrorKind::Auth, ErrorKind::Refused, ErrorKind::SpawnNotFound] {
             assert_eq!(next(&charged(0), kind), Next::HandOver);
@@ -163,9 +163,9 @@ mod tests {
         }
         assert!(matches!(next(&charged(2), ErrorKind::Exit), Next::GiveUp(_)));
         assert!(matches!(next(&charged(0), ErrorKind::ContextOverflow), Next::Retry { .. }));
-        let again = Record { once: [ErrorKind::ContextOverflow].into(), ..charged(1) };
+        let again = Tries { once: [ErrorKind::ContextOverflow].into(), ..charged(1) };
         assert_eq!(next(&again, ErrorKind::ContextOverflow), Next::HandOver);
-        let granted = Record { granted: 1, ..charged(2) };
+        let granted = Tries { granted: 1, ..charged(2) };
         assert!(matches!(next(&granted, ErrorKind::Exit), Next::Retry { .. }));
     }
 
@@ -189,18 +189,18 @@ mod tests {
 
     #[test]
     fn some_kinds_are_tried_again_a_single_time() {
-        let mut record = charged(0);
-        assert!(!gives_up(&record, ErrorKind::OutOfMemory));
-        record.once.insert(ErrorKind::OutOfMemory);
-        assert!(gives_up(&record, ErrorKind::OutOfMemory));
+        let mut tries = charged(0);
+        assert!(!gives_up(&tries, ErrorKind::OutOfMemory));
+        tries.once.insert(ErrorKind::OutOfMemory);
+        assert!(gives_up(&tries, ErrorKind::OutOfMemory));
     }
 
     #[test]
     fn a_task_that_was_alone_at_too_many_deaths_is_poison() {
-        let record = Record { losses: 3, ..Record::default() };
+        let tries = Tries { losses: 3, ..Tries::default() };
         let lost = Failure::new(ErrorKind::Lost, "the engine died");
-        let beside = Beside { wait: Wait::None, ..drawn(0) };
-        let Next::GiveUp(failure) = after_failure(&policy(), &record, &lost, beside) else {
+        let beside = Beside { delay: Delay::None, ..drawn(0) };
+        let Next::GiveUp(failure) = after_failure(&policy(), &tries, &lost, beside) else {
             panic!("it was tried again");
         };
         assert_eq!(failure.kind, ErrorKind::Poison);

@@ -90,7 +90,7 @@ struct WaitDocument {
 impl WaitDocument {
     fn of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Vec<Self> {
         let told = |wait: Wait| {
-            let due = run.task(ix).wait.answer_by.filter(|_| wait.until.is_none());
+            let due = run.task(ix).dues.answer_by.filter(|_| wait.until.is_none());
             let working_ms_left = due.map(|due| due.minus(run.active.at(state.clock.alive)).ms);
             Self { wait, working_ms_left }
         };

@@ -1,0 +1,96 @@
+//! What follows when time is up: waits, bounds and budgets of time, one at a time. Never: what is due later
+//! (`clocks.rs`).
+
+use crate::decide::{Stamp, pause_by, stop};
+use crate::event::{ApprovalAnswer, Event, PauseReason, StopWhy, TimerKind};
+use crate::failure::{ErrorKind, Failure};
+use crate::fleet;
+use crate::judge;
+use crate::machine::task::Phase;
+use crate::state::{Run, State, TaskIx};
+use crate::waits;
+
+/// The waits that have come to their end by `stamp.now`, one at a time.
+pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
+    if let Some(event) = fleet::next_timer(state, stamp) {
+        return vec![event];
+    }
+    let active = state.unfinished.iter().map(|id| &state.runs[id]).filter(|run| state.is_active(run));
+    for run in active {
+        if let Some((due, ix)) = run.retries.first()
+            && *due <= state.steady(stamp.now)
+        {
+            return waits::time_is_up(run, *ix);
+        }
+        if let Some((due, ix)) = run.dates.first()
+            && *due <= stamp.now
+        {
+            return waits::time_is_up(run, *ix);
+        }
+        if let Some((due, ix, timer)) = run.alarms.first()
+            && *due <= run.active.at(state.alive_at(stamp.now))
+        {
+            return alarm(run, *ix, *timer);
+        }
+        if let Some(used_up) = run.purse.no_time(&run.plan.budget, run.active.at(state.alive_at(stamp.now))) {
+            return vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")];
+        }
+    }
+    Vec::new()
+}
+
+fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
+    let task = run.task(ix);
+    let (id, name) = (run.id, task.id.clone());
+    let fired = Event::TimerFired { run: id, task: name.clone(), timer };
+    let timeout = &run.spec(task).timeout;
+    let dead = |error: Failure| {
+        let attempt = task.last_attempt().filter(|_| task.has_begun()).map(|attempt| attempt.number);
+        judge::dead(run, task, attempt, error)
+    };
+    match timer {
+        TimerKind::Retry | TimerKind::Moment => vec![fired],
+        TimerKind::ScheduleToStart => {
+            let bound = timeout.schedule_to_start.unwrap_or_default();
+            let message = format!("it did not start within its schedule_to_start of {bound}");
+            vec![fired, dead(Failure::new(ErrorKind::Timeout, message))]
+        }
+        TimerKind::ScheduleToClose => {
+            let failure = judge::took_too_long(timeout);
+            match task.phase {
+                Phase::Running => {
+                    let attempt = task.live_attempt().expect("it runs");
+                    vec![fired, stop(run, task, attempt, StopWhy::Timeout, &failure.message)]
+                }
+                Phase::Ready | Phase::BackingOff | Phase::Parked => vec![fired, dead(failure)],
+                Phase::Waiting
+                | Phase::Stopping
+                | Phase::Gating
+                | Phase::Blocked
+                | Phase::Expanded
+                | Phase::Succeeded
+                | Phase::Skipped
+                | Phase::Dead
+                | Phase::Cancelled => vec![fired],
+            }
+        }
+        TimerKind::Wait => vec![fired, dead(waits::expired(run, task))],
+        TimerKind::Answer => {
+            if let Some(asked) = task.approval_open() {
+                let expired = Event::ApprovalGiven {
+                    run: id,
+                    task: name.clone(),
+                    id: asked.id.clone(),
+                    answer: ApprovalAnswer::Expired,
+                    command: None,
+                    by: "clock".into(),
+                    text: String::new(),
+                };
+                vec![fired, expired, dead(Failure::new(ErrorKind::Expired, "nobody answered in time"))]
+            } else {
+                let error = Failure::new(ErrorKind::OutcomeUnknown, "nobody settled its outcome in time");
+                vec![fired, dead(error)]
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What the events of an attempt change, in the attempt and in its task. Never: what becomes of the task
+//! (`judge.rs`).
+
+use crate::arrows;
+use crate::event::{Event, LossReason, Record};
+use crate::machine::attempt;
+use crate::machine::task::Fact;
+use crate::state::{Attempt, Run, TaskIx};
+use crate::time::Span;
+use crate::transition::{Fresh, Moment};
+
+impl Run {
+    /// What the events of an attempt change. False where the event is none of those.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other events of a task are taken apart in `evolve.rs`"
+    )]
+    pub(crate) fn evolve_attempt(
+        &mut self,
+        ix: TaskIx,
+        record: &Record,
+        moment: Moment,
+        fresh: &mut Fresh,
+    ) -> bool {
+        match &record.event {
+            Event::AttemptStarted { attempt, agent, seen, .. } => {
+                self.take(ix, Fact::Started, moment, fresh);
+                let mut begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
+                begun.seen.clone_from(seen);
+                self.tasks[ix.at()].attempts.push(begun);
+                if let Some(agent) = agent {
+                    self.take_in_hand(ix, agent);
+                }
+            }
+            Event::StopRequested { why, message, grace_ms, .. } => {
+                self.take(ix, Fact::StopRequested, moment, fresh);
+                self.to_cancel.remove(&ix);
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::StopRequested);
+                let (why, message) =
+                    attempt.stop.take().map_or((*why, message.clone()), |(why, message, _)| (why, message));
+                attempt.stop = Some((why, message, Span::from_ms(*grace_ms)));
+            }
+            Event::AttemptFinished { exit, error, output, usage, .. } => {
+                self.tasks[ix.at()].deaths_in_row = 0;
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::Finished);
+                attempt.exit = Some(*exit);
+                attempt.error.clone_from(error);
+                attempt.raw = Some(output.clone());
+                attempt.usage = *usage;
+            }
+            Event::AttemptLost { alone, error, reason, .. } => {
+                let task = &mut self.tasks[ix.at()];
+                task.deaths_in_row += u32::from(*reason != LossReason::ReportLost);
+                task.tries.losses += u32::from(*alone);
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::Lost);
+                (attempt.lost, attempt.error) = (Some(*reason), Some(error.clone()));
+            }
+            Event::AttemptReaped { leftovers, .. } => {
+                self.take(ix, Fact::Reaped, moment, fresh);
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::Reaped);
+                attempt.ended = Some(moment.at);
+                attempt.leftovers = *leftovers;
+                attempt.seen.clear();
+                let (agent, awaits_settling) = (attempt.agent.clone(), attempt.awaits_settling());
+                if !awaits_settling {
+                    self.to_judge.insert(ix);
+                }
+                if let Some(agent) = agent {
+                    self.take_out_of_hand(ix, &agent);
+                }
+            }
+            Event::ExtractsRecorded { output, error, .. } => {
+                let attempt = self.newest_attempt(ix);
+                attempt.settled = true;
+                attempt.error.clone_from(error);
+                self.tasks[ix.at()].output = output.clone();
+                self.to_judge.insert(ix);
+            }
+            Event::ResultIgnored { fence, usage, .. } => {
+                let attempts = &mut self.tasks[ix.at()].attempts;
+                if let Some(attempt) = attempts.iter_mut().find(|attempt| attempt.fence == *fence) {
+                    attempt.ignored = true;
+                    attempt.usage = *usage;
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn newest_attempt(&mut self, ix: TaskIx) -> &mut Attempt {
+        self.tasks[ix.at()].attempts.last_mut().expect("an attempt was started before")
+    }
+}
+
+impl Attempt {
+    fn move_by(&mut self, fact: attempt::Fact) {
+        arrows::of_attempt(self.phase, fact);
+        let next = self.phase.next(fact);
+        self.phase = next
+            .unwrap_or_else(|| panic!("attempt {} is {:?}: {fact:?} can't happen", self.number, self.phase));
+    }
+
+    /// Whether its result can't be judged before its output is settled.
+    pub(crate) fn awaits_settling(&self) -> bool {
+        self.phase == attempt::Phase::Finished && self.stop.is_none() && self.error.is_none() && !self.settled
+    }
+}

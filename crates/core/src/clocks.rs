@@ -1,0 +1,81 @@
+//! The clocks that waits are measured by, all derived from the times of the records, and the next moment at which one of
+//! them ends a wait. Never: asking the time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::planted::{Bug, is_planted};
+use crate::state::{Run, State};
+use crate::time::{Span, Time};
+
+/// Clocks that are derived from the times of the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// The sum of all steps of the wall clock, in milliseconds. Wall less steps is steady.
+    pub steps_ms: i64,
+    /// How long an engine was alive and the machine awake.
+    pub alive: Span,
+}
+
+/// A clock that goes only while a run is worked on: an engine alive, the machine awake, the run not paused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Active {
+    /// What it showed when it last stopped.
+    pub spent: Span,
+    /// What [`Clock::alive`] showed when it last started; none while it stands.
+    pub from: Option<Span>,
+}
+
+impl State {
+    /// How long an engine was alive, up to `now`.
+    pub fn alive_at(&self, now: Time) -> Span {
+        self.clock.alive.plus(now.since(self.now))
+    }
+
+    /// Wall time without its steps.
+    pub fn steady(&self, at: Time) -> i64 {
+        let steps = self.clock.steps_ms;
+        at.ms - if is_planted(Bug::RetryBeforeDue) { 2 * steps } else { steps }
+    }
+
+    /// The earliest moment at which a wait ends, on the wall clock as it goes now; what starts wait for by the clock alone
+    /// counts after `looked_at`, when it was last looked at.
+    pub fn next_due(&self, looked_at: Time) -> Option<Time> {
+        let runs =
+            self.unfinished.iter().filter_map(|id| self.runs.get(id)).filter(|run| self.is_active(run));
+        let waits = runs.filter_map(|run| {
+            let retry = run
+                .retries
+                .first()
+                .filter(|_| !is_planted(Bug::RetryNotArmed))
+                .map(|(due, _)| Time::from_ms(due + self.clock.steps_ms));
+            let alarm = run.alarms.first().map(|(due, ..)| self.wall_of(run, *due));
+            let date = run.dates.first().map(|(due, _)| *due);
+            let budget = run.purse.wall_max(&run.plan.budget).map(|most| self.wall_of(run, most));
+            let let_through = self.next_let_through(run, self.steady(looked_at));
+            let let_through = let_through.map(|due| Time::from_ms(due + self.clock.steps_ms));
+            retry.into_iter().chain(alarm).chain(date).chain(budget).chain(let_through).min()
+        });
+        let breaker = self.fleet.next_due().map(|due| Time::from_ms(due + self.clock.steps_ms));
+        waits.chain(breaker).min()
+    }
+
+    /// When a bound of a run will be reached if nothing stops its clock.
+    pub fn wall_of(&self, run: &Run, due: Span) -> Time {
+        self.now.after(due.minus(run.active.at(self.clock.alive)))
+    }
+}
+
+impl Active {
+    /// What the clock shows when [`Clock::alive`] shows this.
+    pub fn at(&self, alive: Span) -> Span {
+        self.from.map_or(self.spent, |from| self.spent.plus(alive.minus(from)))
+    }
+
+    pub(crate) fn start(&mut self, alive: Span) {
+        self.from = self.from.or(Some(alive));
+    }
+
+    pub(crate) fn stop(&mut self, alive: Span) {
+        *self = Self { spent: self.at(alive), from: None };
+    }
+}

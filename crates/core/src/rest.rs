@@ -1,0 +1,52 @@
+//! What becomes of a run from which nothing follows any more: it has ended, its budget is used up, it has paused, or
+//! nothing can go on. Never: what becomes of a task alone.
+
+use crate::decide::pause_by;
+use crate::event::{Event, PauseReason, RunOutcome};
+use crate::failure::{ErrorKind, Failure};
+use crate::judge;
+use crate::machine::run;
+use crate::machine::task::Phase;
+use crate::planted::{Bug, is_planted};
+use crate::state::{Run, State};
+
+/// Its end, once all its tasks are final.
+pub(crate) fn finish(run: &Run) -> Option<Event> {
+    let over = run.phase != run::Phase::Finished && run.open() == 0;
+    over.then(|| {
+        let outcome = if run.cancelled && run.in_phase(Phase::Cancelled) > 0 {
+            RunOutcome::Cancelled
+        } else if run.failed > 0 {
+            RunOutcome::Failed
+        } else {
+            RunOutcome::Succeeded
+        };
+        Event::RunFinished { run: run.id, outcome }
+    })
+}
+
+/// Its tasks want more attempts than its budget has.
+pub(crate) fn exhaust(state: &State, run: &Run) -> Option<Vec<Event>> {
+    let used_up = run.wants_attempts().filter(|_| state.is_active(run))?;
+    Some(vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")])
+}
+
+/// A pause is told once what was in flight at its request is over.
+pub(crate) fn come_to_rest(run: &Run) -> Option<Event> {
+    let (reason, _) = run.pauses.iter().find(|(_, pause)| !pause.told)?;
+    let is_over = run.in_flight() == 0 && run.in_phase(Phase::Gating) == 0;
+    (is_over || is_planted(Bug::PauseToldEarly)).then_some(Event::RunPaused { run: run.id, reason: *reason })
+}
+
+/// Nothing is left but tasks that wait for each other. A valid plan never comes to this.
+pub(crate) fn deadlock(state: &State, run: &Run) -> Option<Event> {
+    let open = run.open();
+    if !state.is_active(run) || open == 0 || run.in_phase(Phase::Waiting) < open {
+        return None;
+    }
+    let task = run.tasks.iter().find(|task| task.phase == Phase::Waiting)?;
+    let waits_for: Vec<String> = run.needs(task).map(|need| run.task(need).id.to_string()).collect();
+    let message = format!("nothing can wake it any more: it waits for {}", waits_for.join(", "));
+    let error = Failure::new(ErrorKind::Deadlock, message);
+    Some(judge::dead(run, task, None, error))
+}
