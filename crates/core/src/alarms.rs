@@ -1,6 +1,7 @@
 //! What follows when time is up: waits, bounds and budgets of time, one at a time. Never: what is due later
 //! (`clocks.rs`).
 
+use crate::approvals;
 use crate::decide::{Stamp, pause_by, stop};
 use crate::event::{ApprovalAnswer, Event, PauseReason, StopWhy, TimerKind};
 use crate::failure::{ErrorKind, Failure};
@@ -86,7 +87,7 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
                     by: "clock".into(),
                     text: String::new(),
                 };
-                vec![fired, expired, dead(Failure::new(ErrorKind::Expired, "nobody answered in time"))]
+                vec![fired, expired, dead(approvals::expired(run, task))]
             } else {
                 let error = Failure::new(ErrorKind::OutcomeUnknown, "nobody settled its outcome in time");
                 vec![fired, dead(error)]

@@ -7,7 +7,7 @@ use crate::decide::Stamp;
 use crate::event::Event;
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{Digest, TaskId};
-use crate::judge::{self, ANSWER_BOUND};
+use crate::judge;
 use crate::plan::Work;
 use crate::render::View;
 use crate::size;
@@ -59,8 +59,7 @@ fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Res
     let digests = shown(run, task);
     let name = format!("{}/{}/{}", run.id, task.id, state.head.next());
     let id = Digest::of(name.as_bytes()).to_string()[..8].to_owned();
-    let bound = run.spec(task).timeout.schedule_to_close.unwrap_or(ANSWER_BOUND);
-    let due = stamp.now.after(bound);
+    let due = run.spec(task).timeout.schedule_to_close.map(|bound| stamp.now.after(bound));
     let shows = digests.len();
     let asked = Event::ApprovalRequested { run: run.id, task: task.id.clone(), id, text, digests, due };
     if size::too_large(&asked) {
@@ -68,4 +67,11 @@ fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Res
         return Err(Failure::new(ErrorKind::InvalidOutput, message).hint("show fewer tasks"));
     }
     Ok(asked)
+}
+
+/// The failure of a task whose question nobody answered in time.
+pub(crate) fn expired(run: &Run, task: &Task) -> Failure {
+    let bound = run.spec(task).timeout.schedule_to_close.unwrap_or_default();
+    Failure::new(ErrorKind::Expired, format!("nobody answered within {bound}"))
+        .hint(format!("`windlass retry {} {}` asks anew; `timeout` says how long it waits", run.id, task.id))
 }

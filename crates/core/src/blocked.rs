@@ -43,7 +43,9 @@ impl Run {
             }
             Event::ApprovalRequested { id, text, digests, due, .. } => {
                 self.take(ix, Fact::Asked, moment, fresh);
-                self.bound_wait(ix, *due, TimerKind::Answer, moment);
+                if let Some(due) = due {
+                    self.bound_wait(ix, *due, TimerKind::Answer, moment);
+                }
                 let task = &mut self.tasks[ix.at()];
                 task.blocked = Some(BlockedOn::Person);
                 let (id, text, digests) = (id.clone(), text.clone(), digests.clone());

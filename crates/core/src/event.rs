@@ -273,7 +273,9 @@ pub enum Event {
         id: String,
         text: String,
         digests: BTreeMap<TaskId, Digest>,
-        due: Time,
+        /// When the wait is given up, if its run is worked on until then; none where nothing bounds it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Time>,
     },
     /// The answer, or that none came in time.
     ApprovalGiven {

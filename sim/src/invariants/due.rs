@@ -86,7 +86,7 @@ fn fired(oracle: &Oracle, event: &Event, timer: TimerKind) -> Verdict {
         TimerKind::ScheduleToStart => (task.life.ready_at, timeout.schedule_to_start),
         TimerKind::ScheduleToClose => (task.life.ready_at, timeout.schedule_to_close),
         TimerKind::Answer if crate::meaning::asks(run.draft(task)) => {
-            (Some(task.life.asked_at), Some(timeout.schedule_to_close.unwrap_or(ANSWER_BOUND)))
+            (Some(task.life.asked_at), timeout.schedule_to_close)
         }
         TimerKind::Answer => (Some(task.life.asked_at), Some(ANSWER_BOUND)),
         TimerKind::Wait => {

@@ -128,6 +128,7 @@ impl Builder<'_, '_> {
         let cancel_rest = tasks::cancel_rest(node, join, self.findings);
         let when = tasks::condition("when", node.get("when"), self.findings);
         tasks::check_dir(node, self.findings);
+        waits::refuse_limits(node, self.findings);
         tasks::check_variables(node, self.findings);
         let (Some(work), Ok(id)) = (work, entry.key.parse::<TaskId>()) else { return };
         if self.findings.has_errors() {

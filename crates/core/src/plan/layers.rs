@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::node::{Node, Tree};
 use super::{Balance, Budget, Jitter, Limits, Rerun, Retry, Timeout, sizes};
 use crate::failure::ErrorKind;
+use crate::judge::ANSWER_BOUND;
 use crate::template::Template;
 use crate::time::Span;
 
@@ -141,16 +142,16 @@ impl TimeoutLayer {
         laid_over!(self, lower, schedule_to_start, start_to_close, heartbeat, schedule_to_close, grace)
     }
 
-    /// The limits of a task, with those built in below. An approval has a bound of its own, and none here.
+    /// The limits of a task, with those built in below. A person has longer to answer than attempts have.
     pub(super) fn settle(self, is_prompt: bool, is_approval: bool) -> Timeout {
         let built_in = |minutes: u64| is_prompt.then_some(Span::from_secs(60 * minutes));
-        let all_attempts = (!is_approval).then_some(Span::from_secs(24 * 60 * 60));
+        let in_all = if is_approval { ANSWER_BOUND } else { Span::from_secs(24 * 60 * 60) };
         let or = |limit: Option<Limit>, built_in: Option<Span>| limit.map_or(built_in, Limit::span);
         Timeout {
             schedule_to_start: or(self.schedule_to_start, None),
             start_to_close: or(self.start_to_close, built_in(60)),
             heartbeat: or(self.heartbeat, built_in(10)),
-            schedule_to_close: or(self.schedule_to_close, all_attempts),
+            schedule_to_close: or(self.schedule_to_close, Some(in_all)),
             grace: self.grace.unwrap_or(Span::from_secs(10)),
         }
     }

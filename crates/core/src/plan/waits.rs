@@ -172,6 +172,22 @@ fn refuse_settings(node: &Node<'_>, work: &str, findings: &mut Findings) {
     }
 }
 
+/// Reports limits of time that say nothing of a wait for a person or a message: it has one, as a whole.
+pub(super) fn refuse_limits(node: &Node<'_>, findings: &mut Findings) {
+    let is_message = node.get("wait_for").is_some_and(|wait| wait.get("topic").is_some());
+    let what = match (node.get("approval"), is_message) {
+        (Some(_), _) => "an approval",
+        (None, true) => "a wait for a message",
+        (None, false) => return,
+    };
+    let limits = node.get("timeout").map(Node::entries).unwrap_or_default();
+    for limit in limits.iter().filter(|limit| limit.key != "schedule_to_close") {
+        let message = format!("`timeout.{}` says nothing of {what}", limit.key);
+        let hint = "say how long it may wait in all, as in `timeout: 2h`".to_owned();
+        findings.error(Code::BadValue, limit.at, message, Some(hint));
+    }
+}
+
 /// Reports replicas of a task that emits or waits.
 pub(super) fn refuse_replicas(node: &Node<'_>, key: &str, findings: &mut Findings) {
     let Some(replicas) = node.get(key).filter(|_| key == "replicas") else { return };
@@ -185,9 +201,10 @@ pub(super) fn refuse_replicas(node: &Node<'_>, key: &str, findings: &mut Finding
     findings.error(Code::BadValue, replicas.at, message, Some(hint.to_owned()));
 }
 
-/// The limits of time of a task: a bare `timeout` of a wait is that of the whole wait.
+/// The limits of time of a task: a bare `timeout` of a wait, for a person or a message, is that of the whole wait.
 pub(super) fn bound(node: &Node<'_>, limits: &TimeoutLayer) -> TimeoutLayer {
-    let own = node.get("timeout").filter(|own| node.get("wait_for").is_some() && own.text().is_some());
+    let is_wait = node.get("wait_for").is_some() || node.get("approval").is_some();
+    let own = node.get("timeout").filter(|own| is_wait && own.text().is_some());
     let bare = own.and_then(|own| TimeoutLayer::read(own).start_to_close);
     TimeoutLayer { schedule_to_close: bare.or(limits.schedule_to_close), ..limits.clone() }
 }

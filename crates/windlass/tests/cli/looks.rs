@@ -189,6 +189,15 @@ fn a_wait_for_a_person_stands_still_while_no_engine_works_and_says_what_is_left(
 }
 
 #[test]
+fn a_bare_timeout_of_an_approval_bounds_the_wait_for_the_answer() {
+    let desk = Desk::with("tasks: { ask: { approval: \"Ship it?\", timeout: 5m } }");
+    assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(3));
+    let wait = desk.json(&["show", "last", "--why", "--json"])["waits"][0].clone();
+    let left = wait["working_ms_left"].as_u64();
+    assert!(left.is_some_and(|left| left > 0 && left <= 300_000), "{wait}");
+}
+
+#[test]
 fn every_unfinished_task_says_why_it_waits() {
     let desk = Desk::with(
         "
