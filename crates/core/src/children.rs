@@ -164,14 +164,13 @@ fn close_list(run: &Run, task: &Task) -> Event {
 
 /// A sub-plan succeeds as a run does: when no required task of it has failed.
 fn close_plan(run: &Run, task: &Task) -> Event {
-    match task.children.iter().find(|ix| run.fails(**ix, run.task(**ix).phase)) {
-        Some(first) => {
-            let first = run.task(*first);
-            let message = format!("{} of its plan is {}", first.id, first.phase.name());
-            judge::dead(run, task, None, because_of(run, first, message))
-        }
-        None => judge::well(run, task),
-    }
+    let mut failed = task.children.iter().copied().filter(|ix| run.fails(*ix, run.task(*ix).phase));
+    let Some(first) = failed.next().map(|ix| run.task(ix)) else { return judge::well(run, task) };
+    // What was skipped is so because of another, and that is what can be tried again.
+    let is_skipped = first.phase == Phase::Skipped;
+    let first = if is_skipped { run.task(run.names[&first.root_cause()]) } else { first };
+    let message = format!("{} of its plan is {}", first.id, first.phase.name());
+    judge::dead(run, task, None, because_of(run, first, message))
 }
 
 /// After a round: the end of all rounds, or the next one.
