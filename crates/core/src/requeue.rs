@@ -95,20 +95,25 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
     Ok(again.order)
 }
 
-/// What was not chosen is not tried again while the choice stands, and nothing while it is carried out.
+/// What was not chosen is not tried again while the choice stands, and nothing while it is carried out; nor is what is
+/// below any of that.
 fn lost_the_race(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
-    let task = run.task(ix);
-    let Some(parent) = run.candidates(task) else { return Ok(()) };
-    let why = match parent.choice {
+    let mut around = std::iter::once(ix).chain(run.around(ix));
+    around.find_map(|at| race_is_over(run, at)).map_or(Ok(()), |why| Err(wrong_state(run.task(ix), &why)))
+}
+
+/// Why a replica is not tried again, where the choice among its like says so.
+fn race_is_over(run: &Run, ix: TaskIx) -> Option<String> {
+    let parent = run.candidates(run.task(ix))?;
+    match parent.choice {
         Some(_) if !parent.phase.is_final() => {
-            format!("{} has made its choice: wait until the others have ended", parent.id)
+            Some(format!("{} has made its choice: wait until the others have ended", parent.id))
         }
         Some(Choice::Taken(taken)) if taken != ix => {
-            format!("{} was chosen instead of it: retry that", run.task(taken).id)
+            Some(format!("{} was chosen instead of it: retry that", run.task(taken).id))
         }
-        Some(Choice::Taken(_) | Choice::None) | None => return Ok(()),
-    };
-    Err(wrong_state(task, &why))
+        Some(Choice::Taken(_) | Choice::None) | None => None,
+    }
 }
 
 /// What later rounds have seen is not done again.
