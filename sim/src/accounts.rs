@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use windlass_core::event::Event;
 use windlass_core::failure::ErrorKind;
-use windlass_core::id::{Fence, Seq};
+use windlass_core::id::{AgentName, Fence, Seq};
 use windlass_core::machine::breaker::Phase;
 
 use crate::draft::{Who, Work};
 use crate::invariants::attempts::failure;
 use crate::oracle::{ORun, OTask, Oracle};
+use crate::scope;
 
 /// How far back calls count, and how many at most.
 const WINDOW_MS: i64 = 300_000;
@@ -74,21 +75,22 @@ pub(crate) fn call(
     (fence, at): (Fence, i64),
 ) {
     let Some(agent) = agent else { return };
-    let name = run.account(agent);
-    let is_rated = run.rates(&name);
-    accounts.entry(name).or_default().start(fence, at, is_rated);
     let task = &run.tasks[ix];
+    let name = run.account(task, agent);
+    let is_rated = run.rated.contains(&name);
+    accounts.entry(name).or_default().start(fence, at, is_rated);
     if matches!(run.who(task), Some(Who::Several(pool, _)) if pool.contains(&agent)) {
-        run.last_turns.insert(task.spec, agent);
+        run.last_turns.insert(run.node(task), agent);
     }
 }
 
 /// The newest attempt of a task is over.
 pub(crate) fn hang_up(accounts: &mut BTreeMap<String, OAccount>, run: &ORun, ix: usize) {
-    let attempt = run.tasks[ix].newest().expect("it was started");
+    let task = &run.tasks[ix];
+    let attempt = task.newest().expect("it was started");
     let Some(agent) = attempt.agent else { return };
     let wait_ms = attempt.error.as_ref().and_then(|error| error.retry_after).map(|wait| wait.ms);
-    let account = accounts.get_mut(&run.account(agent)).expect("it was called");
+    let account = accounts.get_mut(&run.account(task, agent)).expect("it was called");
     account.end(attempt.fence, attempt.ended_steady_ms, failure(attempt), wait_ms);
 }
 
@@ -232,28 +234,39 @@ impl ORun {
     pub(crate) fn who(&self, task: &OTask) -> Option<&Who> {
         match &self.draft(task).work {
             Work::Prompt(who) => Some(who),
-            Work::Shell | Work::Argv | Work::Approval { .. } | Work::Emit(_) | Work::Wait(_) => None,
+            Work::Shell
+            | Work::Argv
+            | Work::Approval { .. }
+            | Work::Emit(_)
+            | Work::Wait(_)
+            | Work::Plan(_) => None,
         }
     }
 
-    /// Whether the plan names a rate for an agent of this account.
-    pub(crate) fn rates(&self, account: &str) -> bool {
-        let agents = (0..).zip(&self.draft.agents);
-        agents.into_iter().any(|(number, agent)| agent.rate.is_some() && self.account(number) == account)
+    /// Whether two tasks mean the same by an agent of this number.
+    pub(crate) fn is_same_agent(&self, one: &OTask, other: &OTask, number: u32) -> bool {
+        let name = AgentName(format!("a{number}").into());
+        let agents = [one, other].map(|task| self.scope(task).plan.agents.get(&name));
+        agents[0] == agents[1]
+    }
+
+    /// How many attempts of an agent of a task are in flight in the run.
+    pub(crate) fn load(&self, task: &OTask, agent: u32) -> usize {
+        let others = self.tasks.iter().filter(|other| other.is_with() == Some(agent));
+        others.filter(|other| self.is_same_agent(task, other, agent)).count()
     }
 
     /// The name of an agent's account.
-    pub(crate) fn account(&self, agent: u32) -> String {
-        let draft = &self.draft.agents[usize::try_from(agent).expect("32 bits fit")];
-        draft.account.map_or_else(|| format!("a{agent}"), |account| format!("x{account}"))
+    pub(crate) fn account(&self, task: &OTask, agent: u32) -> String {
+        scope::account(agent, self.agent(task, agent))
     }
 
     /// Those that an agent names, and those that they name, the nearest first.
-    fn behind(&self, first: &[u32]) -> Vec<u32> {
+    fn behind(&self, task: &OTask, first: &[u32]) -> Vec<u32> {
         let mut found = first.to_vec();
         let mut look = 0;
         while look < found.len() {
-            for other in &self.draft.agents[usize::try_from(found[look]).expect("32 bits fit")].fallback {
+            for other in &self.agent(task, found[look]).fallback {
                 if !found.contains(other) {
                     found.push(*other);
                 }
@@ -274,7 +287,8 @@ impl ORun {
             (None, Some(Who::InTurn(agents))) => vec![agents[task.attempts.len() % agents.len()]],
             (None, None) => Vec::new(),
         };
-        let others = self.behind(&pool).into_iter().filter(|agent| !pool.contains(agent) && left(agent));
+        let others =
+            self.behind(task, &pool).into_iter().filter(|agent| !pool.contains(agent) && left(agent));
         let others = others.collect();
         (pool, others)
     }
@@ -295,19 +309,23 @@ impl ORun {
             }
             _ => None,
         };
-        self.behind(&roots).into_iter().find(left).or(of_pool)
+        self.behind(task, &roots).into_iter().find(left).or(of_pool)
     }
 }
 
 impl Oracle {
     /// What holds back an attempt of a task by this agent, and until when.
-    pub(crate) fn held(&self, run: &ORun, agent: u32, now: i64) -> Option<(&'static str, Option<i64>)> {
-        let draft = &run.draft.agents[usize::try_from(agent).expect("32 bits fit")];
+    pub(crate) fn held(
+        &self,
+        (run, task): (&ORun, &OTask),
+        agent: u32,
+        now: i64,
+    ) -> Option<(&'static str, Option<i64>)> {
+        let draft = run.agent(task, agent);
         let rate = draft.rate.map(|(starts, per_minute)| (starts, if per_minute { 60_000 } else { 1000 }));
-        let hold = self.accounts.get(&run.account(agent)).and_then(|account| account.hold(rate, now));
-        let own = || run.tasks.iter().filter(|task| task.is_with(agent)).count();
+        let hold = self.accounts.get(&run.account(task, agent)).and_then(|account| account.hold(rate, now));
         let most = draft.most.map(|most| usize::try_from(most).expect("32 bits fit"));
-        hold.or_else(|| most.filter(|most| own() >= *most).map(|_| ("its concurrency", None)))
+        hold.or_else(|| most.filter(|most| run.load(task, agent) >= *most).map(|_| ("its concurrency", None)))
     }
 
     /// Whether somebody could work on a task at this steady time, where an agent must.
@@ -319,10 +337,10 @@ impl Oracle {
     pub(crate) fn free(&self, run: &ORun, task: &OTask, now: i64) -> Vec<u32> {
         let (pool, others) = run.allowed(task);
         let free = |agents: &[u32]| -> Vec<u32> {
-            agents.iter().copied().filter(|agent| self.held(run, *agent, now).is_none()).collect()
+            agents.iter().copied().filter(|agent| self.held((run, task), *agent, now).is_none()).collect()
         };
         let open = |agent: &u32| {
-            let account = self.accounts.get(&run.account(*agent));
+            let account = self.accounts.get(&run.account(task, *agent));
             account.is_some_and(|account| {
                 account.phase == Phase::Open || (account.phase == Phase::HalfOpen && account.probe.is_some())
             })

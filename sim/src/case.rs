@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use windlass_core::event::{Settlement, StopWhy};
 use windlass_core::failure::ErrorKind;
 
-use crate::draft::RunDraft;
+use crate::draft::PlanDraft;
 
 /// A world in a nutshell.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Case {
     /// How many attempts may be in flight.
     pub(crate) slots: u32,
     /// The plans, in the order in which they are submitted.
-    pub(crate) runs: Vec<RunDraft>,
+    pub(crate) runs: Vec<PlanDraft>,
     /// What people do, and at which step.
     pub(crate) acts: Vec<(u32, Act)>,
     /// What befalls the world, and at which step.

@@ -45,8 +45,10 @@ pub(crate) struct Checker {
 
 impl Checker {
     pub(crate) fn new(seed: u64, slots: u32, planned: &[Planned]) -> Self {
-        let drafts =
-            planned.iter().map(|planned| (planned.id, (planned.plan.clone(), planned.draft.clone())));
+        let drafts = planned.iter().map(|planned| {
+            let draft = Arc::new(planned.draft.clone());
+            (planned.id, (Arc::clone(&planned.plan), draft))
+        });
         let oracle = Oracle::new(seed, slots, drafts.collect());
         let plans = planned.iter().map(|planned| (planned.digest, planned.plan.clone())).collect();
         Self {

@@ -9,10 +9,10 @@ use windlass_core::id::TaskId;
 
 use crate::talk::{Await, Emit};
 
-/// A run that is to be made.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// A plan: that of a run, or one that a task is. Of the latter counts what the language lets count.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct RunDraft {
+pub(crate) struct PlanDraft {
     /// Its tasks; needs point to smaller labels.
     pub(crate) tasks: Vec<TaskDraft>,
     pub(crate) agents: Vec<AgentDraft>,
@@ -28,6 +28,8 @@ pub(crate) struct RunDraft {
     pub(crate) weight: Option<u32>,
     pub(crate) tasks_max: Option<u32>,
     pub(crate) fan_out: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) depth: Option<u32>,
     /// The value of the input `flag`.
     pub(crate) flag: bool,
     /// Whether the file lists its tasks from the last to the first.
@@ -71,7 +73,7 @@ pub(crate) enum Share {
 }
 
 /// A task of it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a line of the plan that is there or not")]
 pub(crate) struct TaskDraft {
@@ -138,12 +140,27 @@ pub(crate) enum Work {
     },
     Emit(Emit),
     Wait(Await),
+    Plan(Within),
+}
+
+/// A plan that a task is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Within {
+    pub(crate) plan: Box<PlanDraft>,
+    /// What its input `flag` is given instead of the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) flag: Option<When>,
 }
 
 impl Work {
     /// Whether it is done by attempts.
     pub(crate) const fn has_attempts(&self) -> bool {
         matches!(self, Self::Shell | Self::Argv | Self::Prompt(_))
+    }
+
+    /// The plan that it is, if it is one.
+    pub(crate) fn plan(&self) -> Option<&PlanDraft> {
+        if let Self::Plan(within) = self { Some(&within.plan) } else { None }
     }
 }
 
@@ -235,7 +252,7 @@ pub(crate) enum Ref {
     Feedback,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct RetryDraft {
     pub(crate) max_attempts: u32,
@@ -262,7 +279,7 @@ impl Default for RetryDraft {
     }
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_field_names, reason = "units come last")]
 pub(crate) struct TimeoutDraft {
@@ -354,6 +371,38 @@ pub(crate) fn name(label: u32) -> String {
 
 /// The label of a task, by its name or that of one of its children.
 pub(crate) fn label(task: &TaskId) -> u32 {
-    let own = task.as_str().split('.').next().unwrap_or_default();
-    own.trim_start_matches('t').parse().expect("every task of a draft is t and a number")
+    labels(task).last().expect("a name has a part")
+}
+
+/// The labels of the tasks around one, from the outermost, and its own.
+fn labels(task: &TaskId) -> impl Iterator<Item = u32> {
+    let own = |part: &str| part.split('.').next().and_then(|own| own.trim_start_matches('t').parse().ok());
+    task.as_str().split('/').map(move |part| own(part).expect("every task of a draft is t and a number"))
+}
+
+impl TaskDraft {
+    /// Which of the modifiers it has that make children, in the order in which they do.
+    pub(crate) const fn makers(&self) -> [bool; 3] {
+        [self.each.is_some(), self.rounds.is_some(), self.replicas.is_some()]
+    }
+}
+
+impl PlanDraft {
+    /// The draft of the task with this label.
+    pub(crate) fn labelled(&self, label: u32) -> &TaskDraft {
+        self.tasks.iter().find(|task| task.label == label).expect("it was drafted")
+    }
+
+    /// The draft of a task of a run, however deep.
+    pub(crate) fn draft_of(&self, task: &TaskId) -> &TaskDraft {
+        let mut plan = self;
+        let mut labels = labels(task).peekable();
+        loop {
+            let draft = plan.labelled(labels.next().expect("a name has a part"));
+            if labels.peek().is_none() {
+                return draft;
+            }
+            plan = draft.work.plan().expect("only a plan has tasks");
+        }
+    }
 }

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use crate::draft::{Pick, TaskDraft, Until};
+use crate::draft::{Pick, TaskDraft, Until, label, name};
+use crate::invariants::joins;
 use crate::meaning::Failed;
 use crate::oracle::{End, ORun, OTask};
 
@@ -13,6 +14,7 @@ pub(crate) enum Form {
     List,
     Rounds,
     Replicas,
+    Plan,
     Work,
 }
 
@@ -49,25 +51,35 @@ pub(crate) fn form(run: &ORun, task: &OTask) -> Form {
     if draft.replicas.is_some() {
         forms.push(Form::Replicas);
     }
-    forms.get(depth(run, task)).copied().unwrap_or(Form::Work)
+    if draft.work.plan().is_some() {
+        forms.push(Form::Plan);
+    }
+    forms.get(task.layer).copied().unwrap_or(Form::Work)
 }
 
-/// How many parents it has.
-pub(crate) fn depth(run: &ORun, task: &OTask) -> usize {
-    std::iter::successors(task.parent, |parent| run.tasks[*parent].parent).count()
-}
-
-/// The list that it belongs to, however deep.
+/// The list that it belongs to, however deep in the same node of the plan.
 pub(crate) fn list_around(run: &ORun, task: &OTask) -> Option<usize> {
-    let mut around = std::iter::successors(task.parent, |parent| run.tasks[*parent].parent);
-    around.find(|parent| form(run, &run.tasks[*parent]) == Form::List)
+    let around = |task: &OTask| task.parent.filter(|_| !task.is_node());
+    let mut parents = std::iter::successors(around(task), |parent| around(&run.tasks[*parent]));
+    parents.find(|parent| form(run, &run.tasks[*parent]) == Form::List)
+}
+
+/// Whether the plan that a task is has failed, now that all of it has ended.
+pub(crate) fn plan_fails(run: &ORun, parent: &OTask) -> bool {
+    parent.children.iter().any(|child| fails(run, &run.tasks[*child]))
+}
+
+/// Whether a node makes the plan fail that it is written in.
+pub(crate) fn fails(run: &ORun, task: &OTask) -> bool {
+    let failed = matches!(task.end, Some(End::Dead | End::Cancelled | End::Upstream));
+    failed && !joins::is_excused(run, task)
 }
 
 /// The parent that takes one of its children, of which this is one.
 pub(crate) fn chooser(run: &ORun, task: &OTask) -> Option<usize> {
     let parent = task.parent?;
     let takes_one = run.draft(task).replicas.is_some_and(|(_, pick)| pick != Pick::All);
-    (takes_one && form(run, &run.tasks[parent]) == Form::Replicas).then_some(parent)
+    (takes_one && !task.is_node() && form(run, &run.tasks[parent]) == Form::Replicas).then_some(parent)
 }
 
 /// What the choice among its children comes to, by what has passed and in which order.
@@ -140,11 +152,16 @@ pub(crate) fn given(run: &ORun, parent: &OTask) -> Value {
     match (form(run, parent), parent.choice) {
         (Form::Rounds, _) => parent.children.last().map_or(Value::Null, output),
         (Form::Replicas, Some(Choice::Taken(child))) => output(&child),
+        (Form::Plan, _) => {
+            let named = |child: &usize| (name(label(&run.tasks[*child].id)), output(child));
+            Value::Object(parent.children.iter().map(named).collect())
+        }
         _ => parent.children.iter().map(output).collect(),
     }
 }
 
 /// Whether what a task gives is that of one attempt.
 pub(crate) fn gives_one(draft: &TaskDraft) -> bool {
-    draft.each.is_none() && draft.replicas.is_none_or(|(_, pick)| pick != Pick::All)
+    let takes_one = draft.replicas.is_none_or(|(_, pick)| pick != Pick::All);
+    draft.each.is_none() && takes_one && draft.work.plan().is_none()
 }

@@ -15,6 +15,7 @@ use crate::invariants::attempts::failure;
 use crate::invariants::commands::command_of;
 use crate::oracle::{Due, End, Life, Live, OAttempt, ORun, OTask, Oracle, Question};
 use crate::process;
+use crate::scope::{self, OScope};
 use crate::talk::{self, OMessage};
 
 impl Oracle {
@@ -68,15 +69,12 @@ impl Oracle {
 
     fn create(&mut self, id: RunId) {
         let (plan, draft) = self.drafts[&id].clone();
-        let tasks = plan.tasks.iter().enumerate().map(|(spec, task)| OTask::new(task.id.clone(), spec, None));
-        let tasks: Vec<OTask> = tasks.collect();
-        let names = tasks.iter().enumerate().map(|(ix, task)| (task.id.clone(), ix)).collect();
         let works_since = (self.role == Some(Role::Engine)).then_some(self.worked);
-        let run = ORun {
-            plan,
-            draft,
-            tasks,
-            names,
+        let mut run = ORun {
+            rated: scope::rated(&plan, &draft, &[]),
+            scopes: Vec::new(),
+            tasks: Vec::new(),
+            names: BTreeMap::new(),
             messages: Vec::new(),
             went_on: None,
             pauses: BTreeMap::new(),
@@ -90,7 +88,11 @@ impl Oracle {
             stops: 0,
             works_since,
             last_turns: BTreeMap::new(),
+            plan,
+            draft,
         };
+        let scope = OScope::of_run(&run.plan, &run.draft);
+        run.plant(scope, None);
         self.runs.insert(id, run);
     }
 
@@ -276,10 +278,7 @@ impl ORun {
                 self.cancelled = true;
                 (0..self.tasks.len()).collect()
             }
-            Some(name) => {
-                let of = self.names[name];
-                (0..self.tasks.len()).filter(|ix| *ix == of || self.is_below(*ix, of)).collect()
-            }
+            Some(name) => self.family(self.names[name]),
         };
         for ix in meant {
             let task = &mut self.tasks[ix];
@@ -293,32 +292,60 @@ impl ORun {
             Expansion::Items(items) => items.len(),
             Expansion::Round(_) => 1,
             Expansion::Replicas(count) => usize::try_from(*count).expect("few"),
-            Expansion::Plan { .. } => unreachable!("no draft has sub-plans"),
+            Expansion::Plan { .. } => 0,
         };
         self.tasks[ix].is_expanded = true;
         self.tasks[ix].life.began = true;
+        if matches!(into, Expansion::Plan { .. }) {
+            let scope = self.scope_within(&self.tasks[ix]);
+            self.plant(scope, Some(ix));
+        }
         for _ in 0..count {
             let number = u32::try_from(self.tasks[ix].children.len()).expect("capped");
-            let id = self.tasks[ix].id.child(number);
-            let child = self.tasks.len();
-            self.names.insert(id.clone(), child);
-            let spec = self.tasks[ix].spec;
-            self.tasks.push(OTask::new(id, spec, Some(ix)));
-            self.tasks[ix].children.push(child);
+            let parent = &self.tasks[ix];
+            let child = OTask {
+                drafted: parent.drafted,
+                layer: parent.layer + 1,
+                parent: Some(ix),
+                ..OTask::new(parent.id.child(number), parent.scope, parent.spec)
+            };
+            self.bear(child);
         }
     }
 
-    fn is_below(&self, ix: usize, of: usize) -> bool {
-        std::iter::successors(self.tasks[ix].parent, |parent| self.tasks[*parent].parent).any(|at| at == of)
+    /// The tasks of a plan: the run's own, or that of a task.
+    fn plant(&mut self, scope: OScope, parent: Option<usize>) {
+        let number = self.scopes.len();
+        for (spec, task) in scope.plan.tasks.iter().enumerate() {
+            let around = parent.map(|parent| &self.tasks[parent].id);
+            let id = around.map_or_else(|| task.id.clone(), |around| around.inside(&task.id));
+            self.bear(OTask { parent, drafted: scope.drafted(spec), ..OTask::new(id, number, spec) });
+        }
+        self.scopes.push(scope);
+    }
+
+    fn bear(&mut self, task: OTask) {
+        let ix = self.tasks.len();
+        self.names.insert(task.id.clone(), ix);
+        if let Some(parent) = task.parent {
+            self.tasks[parent].children.push(ix);
+        }
+        self.tasks.push(task);
+    }
+
+    /// A task and all that is below it.
+    fn family(&self, of: usize) -> Vec<usize> {
+        let around = |ix: usize| std::iter::successors(Some(ix), |at| self.tasks[*at].parent);
+        (0..self.tasks.len()).filter(|ix| around(*ix).any(|at| at == of)).collect()
     }
 
     /// One of the replicas is taken, or none: the others are to end.
     fn choose(&mut self, ix: usize, child: Option<&TaskId>) {
         let taken = child.map(|child| self.names[child]);
         self.tasks[ix].choice = Some(taken.map_or(Choice::None, Choice::Taken));
-        for other in self.tasks[ix].children.clone() {
-            if Some(other) != taken {
-                let task = &mut self.tasks[other];
+        for other in self.tasks[ix].children.clone().into_iter().filter(|other| Some(*other) != taken) {
+            for member in self.family(other) {
+                let task = &mut self.tasks[member];
                 task.life.cancel_wished |= task.end.is_none();
             }
         }
@@ -346,24 +373,20 @@ impl ORun {
         }
     }
 
-    /// What the newest attempt of a task gave in truth.
+    /// What a task gives: its children's values, or that of its newest attempt in truth.
     fn value(&self, ix: usize, key: &dyn Fn(u32) -> AttemptKey, seed: u64) -> Value {
         let task = &self.tasks[ix];
+        if family::form(self, task) != Form::Work {
+            return family::given(self, task);
+        }
         let number = u32::try_from(task.attempts.len()).expect("few");
         process::value(seed, &key(number), self.draft(task).shape)
     }
 
     fn succeed(&mut self, ix: usize, given: Option<Value>, key: &dyn Fn(u32) -> AttemptKey, seed: u64) {
         let task = &self.tasks[ix];
-        let output = if let Some(given) = given {
-            given
-        } else if let Some((_, passed)) = &task.passed {
-            passed.clone()
-        } else if family::form(self, task) != Form::Work {
-            family::given(self, task)
-        } else {
-            self.value(ix, key, seed)
-        };
+        let passed = || task.passed.as_ref().map(|(_, passed)| passed.clone());
+        let output = given.or_else(passed).unwrap_or_else(|| self.value(ix, key, seed));
         let task = &mut self.tasks[ix];
         (task.end, task.output) = (Some(End::Succeeded), output);
         task.life.accepted = true;
@@ -371,11 +394,14 @@ impl ORun {
 }
 
 impl OTask {
-    fn new(id: TaskId, spec: usize, parent: Option<usize>) -> Self {
+    fn new(id: TaskId, scope: usize, spec: usize) -> Self {
         Self {
             id,
+            scope,
             spec,
-            parent,
+            drafted: 0,
+            layer: 0,
+            parent: None,
             children: Vec::new(),
             is_expanded: false,
             passed: None,

@@ -6,6 +6,7 @@ use windlass_core::failure::ErrorKind;
 
 use crate::case::{Act, Aim, Case, CrashAt, Fault, Id};
 use crate::mood::{Doing, Harm, Mood};
+use crate::nest;
 use crate::plans;
 use crate::random::{Random, keyed};
 
@@ -28,6 +29,7 @@ pub(crate) fn case(seed: u64) -> Case {
     };
     case.runs = (0..runs).map(|_| plans::run(&mut random, &mood)).collect();
     for (number, run) in case.runs.iter_mut().enumerate() {
+        nest::nest(&mut Random::new(keyed(seed, &format!("plans {number}"))), &mood, run);
         plans::converse(&mut Random::new(keyed(seed, &format!("talk {number}"))), &mood, run);
     }
     case.acts = acts(&mut random, &mood, runs);

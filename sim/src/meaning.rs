@@ -10,23 +10,23 @@ use crate::oracle::{End, ORun, OTask};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failed;
 
-/// What a condition comes to.
-pub(crate) fn holds(run: &ORun, when: &When) -> Result<bool, Failed> {
+/// What a condition comes to that a task says.
+pub(crate) fn holds(run: &ORun, of: &OTask, when: &When) -> Result<bool, Failed> {
     match when {
         When::Word(truth) => Ok(*truth),
-        When::Flag => Ok(run.draft.flag),
-        When::Not(inner) => Ok(!holds(run, inner)?),
+        When::Flag => Ok(run.scope(of).flag),
+        When::Not(inner) => Ok(!holds(run, of, inner)?),
         When::Is(task, end) => {
-            Ok(run.labelled(*task).and_then(|task| task.end).is_some_and(|ended| is(ended, *end)))
+            Ok(run.beside(of, *task).and_then(|task| task.end).is_some_and(|ended| is(ended, *end)))
         }
-        When::Ok(task) => field(run, *task, "ok")?.as_bool().ok_or(Failed),
+        When::Ok(task) => field(run, of, *task, "ok")?.as_bool().ok_or(Failed),
         When::Items(task, more) => {
-            let items = field(run, *task, "items")?;
+            let items = field(run, of, *task, "items")?;
             let count = items.as_array().ok_or(Failed)?.len();
             Ok(count > usize::try_from(*more).expect("small"))
         }
         When::Wrong(_) => Err(Failed),
-        When::Both(left, right) => Ok(holds(run, left)? && holds(run, right)?),
+        When::Both(left, right) => Ok(holds(run, of, left)? && holds(run, of, right)?),
     }
 }
 
@@ -40,8 +40,8 @@ fn is(ended: End, name: EndName) -> bool {
 }
 
 /// A field of a task's output. That of a task without an output fails.
-fn field(run: &ORun, task: u32, field: &str) -> Result<Value, Failed> {
-    let output = run.labelled(task).map(|task| &task.output).ok_or(Failed)?;
+fn field(run: &ORun, of: &OTask, task: u32, field: &str) -> Result<Value, Failed> {
+    let output = run.beside(of, task).map(|task| &task.output).ok_or(Failed)?;
     output.get(field).cloned().ok_or(Failed)
 }
 
@@ -55,16 +55,16 @@ pub(crate) enum Items {
 }
 
 /// The items of a parent.
-pub(crate) fn items(run: &ORun, from: &From) -> Items {
+pub(crate) fn items(run: &ORun, of: &OTask, from: &From) -> Items {
     match from {
         From::Literal(count) => Items::These((0..*count).map(|item| json!(item)).collect()),
-        From::Items(task) => match field(run, *task, "items") {
+        From::Items(task) => match field(run, of, *task, "items") {
             Ok(Value::Array(items)) => Items::These(items),
             Ok(Value::Null) => Items::These(Vec::new()),
             Ok(_) => Items::NoList,
             Err(Failed) => Items::Failed,
         },
-        From::Whole(task) => match run.labelled(*task).map(|task| &task.output) {
+        From::Whole(task) => match run.beside(of, *task).map(|task| &task.output) {
             None | Some(Value::Null) => Items::These(Vec::new()),
             Some(Value::Array(items)) => Items::These(items.clone()),
             Some(_) => Items::NoList,
@@ -79,9 +79,15 @@ pub(crate) fn renders(run: &ORun, task: &OTask) -> Result<(), Failed> {
         return Ok(());
     }
     draft.refs.iter().try_for_each(|name| match name {
-        Ref::N(task) => field(run, *task, "n").map(drop),
+        Ref::N(other) => field(run, task, *other, "n").map(drop),
         Ref::Whole(_) | Ref::State(_) | Ref::Item | Ref::Index | Ref::Attempt | Ref::Feedback => Ok(()),
     })
+}
+
+/// What the input of the plan that a task is comes to.
+pub(crate) fn flag_within(run: &ORun, task: &OTask) -> Result<bool, Failed> {
+    let Work::Plan(within) = &run.draft(task).work else { return Err(Failed) };
+    within.flag.as_ref().map_or(Ok(within.plan.flag), |flag| holds(run, task, flag))
 }
 
 /// Whether a task asks a person.

@@ -57,6 +57,8 @@ pub(crate) struct Mood {
     pub(crate) rounds: u32,
     /// A task has replicas.
     pub(crate) replicas: u32,
+    /// A task is a plan.
+    pub(crate) plans: u32,
     /// Some tasks emit and others wait.
     pub(crate) talks: u32,
     /// Tasks for agents, of those that ask nobody.
@@ -98,6 +100,7 @@ const PLAIN: Mood = Mood {
     lists: 200,
     rounds: 120,
     replicas: 150,
+    plans: 120,
     talks: 500,
     prompts: 300,
     quotas: 0,

@@ -11,13 +11,14 @@ use windlass_core::event::{
 };
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{CommandId, Epoch, Fence, RunId, Seq, TaskId};
-use windlass_core::plan::{self, Plan};
+use windlass_core::plan::Plan;
 use windlass_core::time::Time;
 
 use crate::accounts::OAccount;
-use crate::draft::{RunDraft, TaskDraft};
+use crate::draft::PlanDraft;
 use crate::family::Choice;
 use crate::invariants::joins::{self, Standing};
+use crate::scope::OScope;
 use crate::talk::OMessage;
 
 /// Everything that the journal says.
@@ -59,7 +60,7 @@ pub(crate) struct Oracle {
     /// The questions that commands named when they answered.
     pub(crate) named: BTreeMap<CommandId, String>,
     /// The drafts of the plans, by the runs they may become.
-    pub(crate) drafts: BTreeMap<RunId, (Arc<Plan>, RunDraft)>,
+    pub(crate) drafts: BTreeMap<RunId, (Arc<Plan>, Arc<PlanDraft>)>,
 }
 
 /// An attempt that holds a slot.
@@ -81,7 +82,11 @@ pub(crate) struct Truth {
 /// A run.
 pub(crate) struct ORun {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) draft: RunDraft,
+    pub(crate) draft: Arc<PlanDraft>,
+    /// The accounts for which it names a rate.
+    pub(crate) rated: BTreeSet<String>,
+    /// Its own plan, and those of tasks as they came.
+    pub(crate) scopes: Vec<OScope>,
     pub(crate) tasks: Vec<OTask>,
     pub(crate) names: BTreeMap<TaskId, usize>,
     /// What its tasks have said, in order.
@@ -104,7 +109,7 @@ pub(crate) struct ORun {
     pub(crate) works_since: Option<u64>,
     /// How often that clock stopped.
     pub(crate) stops: u64,
-    /// The agent that worked last on each task of the plan or its children.
+    /// The agent that worked last on each node of a plan or its children.
     pub(crate) last_turns: BTreeMap<usize, u32>,
 }
 
@@ -112,7 +117,13 @@ pub(crate) struct ORun {
 #[derive(Clone, Debug)]
 pub(crate) struct OTask {
     pub(crate) id: TaskId,
+    /// The plan that it is written in, and its place there.
+    pub(crate) scope: usize,
     pub(crate) spec: usize,
+    /// The place of its draft among those of the plan.
+    pub(crate) drafted: usize,
+    /// How many parents it has that stand for the same node of the plan.
+    pub(crate) layer: usize,
     pub(crate) parent: Option<usize>,
     pub(crate) children: Vec<usize>,
     pub(crate) is_expanded: bool,
@@ -225,24 +236,6 @@ pub(crate) enum End {
 }
 
 impl ORun {
-    pub(crate) fn task(&self, id: &TaskId) -> Option<&OTask> {
-        self.names.get(id).map(|ix| &self.tasks[*ix])
-    }
-
-    pub(crate) fn spec(&self, task: &OTask) -> &plan::Task {
-        &self.plan.tasks[task.spec]
-    }
-
-    pub(crate) fn draft(&self, task: &OTask) -> &TaskDraft {
-        let label = crate::draft::label(&task.id);
-        self.draft.tasks.iter().find(|draft| draft.label == label).expect("it was drafted")
-    }
-
-    /// The task of the plan with this label.
-    pub(crate) fn labelled(&self, label: u32) -> Option<&OTask> {
-        self.tasks.iter().find(|task| task.parent.is_none() && crate::draft::label(&task.id) == label)
-    }
-
     /// How long it was worked on.
     pub(crate) fn worked(&self, now: u64) -> u64 {
         self.worked + self.works_since.map_or(0, |since| now - since)
@@ -250,30 +243,31 @@ impl ORun {
 
     /// Notes whose condition holds, of those whose join is met.
     pub(crate) fn note_conditions(&mut self) {
-        for ix in 0..self.plan.tasks.len() {
+        for ix in 0..self.tasks.len() {
             let task = &self.tasks[ix];
-            if task.end.is_some()
+            if !task.is_node()
+                || task.end.is_some()
                 || task.life.began
                 || task.life.held
                 || joins::standing(self, task) != Standing::Met
             {
                 continue;
             }
-            self.tasks[ix].life.held = joins::condition(self, self.draft(&self.tasks[ix])) == Ok(true);
+            self.tasks[ix].life.held = joins::condition(self, &self.tasks[ix]) == Ok(true);
         }
     }
 
     /// Notes what is to be cancelled, since the join of a task that says so has just been met.
     pub(crate) fn note_rest(&mut self) {
-        for ix in 0..self.plan.tasks.len() {
+        for ix in 0..self.tasks.len() {
             let task = &self.tasks[ix];
-            if !self.draft(task).cancel_rest || task.life.began || task.end.is_some() {
+            if !task.is_node() || !self.draft(task).cancel_rest || task.life.began || task.end.is_some() {
                 continue;
             }
             let is_met = joins::standing(self, task) == Standing::Met;
             let is_news = is_met && !task.life.rest_known;
             self.tasks[ix].life.rest_known = is_met;
-            for need in self.spec(&self.tasks[ix]).needs.clone() {
+            for need in self.needs(&self.tasks[ix]).collect::<Vec<_>>() {
                 let need = &mut self.tasks[need];
                 if is_news && need.end.is_none() && !need.life.cancel_wished {
                     need.life.spared_for.get_or_insert(ix);
@@ -294,9 +288,9 @@ impl OTask {
         self.attempts.last()
     }
 
-    /// Whether an attempt of this agent is in flight.
-    pub(crate) fn is_with(&self, agent: u32) -> bool {
-        self.newest().is_some_and(|attempt| !attempt.is_reaped && attempt.agent == Some(agent))
+    /// The agent of an attempt in flight.
+    pub(crate) fn is_with(&self) -> Option<u32> {
+        self.newest().filter(|attempt| !attempt.is_reaped)?.agent
     }
 
     /// Whether its newest attempt waits for its output to be settled.
@@ -324,7 +318,7 @@ impl Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn new(seed: u64, slots: u32, drafts: BTreeMap<RunId, (Arc<Plan>, RunDraft)>) -> Self {
+    pub(crate) fn new(seed: u64, slots: u32, drafts: BTreeMap<RunId, (Arc<Plan>, Arc<PlanDraft>)>) -> Self {
         Self {
             seed,
             slots,
@@ -370,7 +364,7 @@ impl Oracle {
                 if task.end.is_some() || task.life.ready_at.is_some() {
                     continue;
                 }
-                let met = task.parent.is_some()
+                let met = !task.is_node()
                     || crate::invariants::joins::standing(run, task)
                         == crate::invariants::joins::Standing::Met;
                 if met {

@@ -1,10 +1,10 @@
-//! Plans at random: the whole schema as far as it is built, small enough to be gone through often.
-//! Never: a plan that the loader refuses, or a template whose value nobody but the core could tell.
+//! Plans at random: tasks of every kind with what can be said of them, small enough to be gone through often. Plans within
+//! them: `nest.rs`. Never: a plan that the loader refuses, or a template whose value nobody but the core could tell.
 
 use windlass_core::failure::ErrorKind;
 
 use crate::draft::{
-    AgentDraft, Each, EndName, From, Pick, Ref, RetryDraft, RunDraft, Shape, Share, TaskDraft, TimeoutDraft,
+    AgentDraft, Each, EndName, From, Pick, PlanDraft, Ref, RetryDraft, Shape, Share, TaskDraft, TimeoutDraft,
     Until, When, Who, Work,
 };
 use crate::family::gives_one;
@@ -14,9 +14,9 @@ use crate::random::Random;
 use crate::talk::{Await, Emit, Heeds, Listen};
 
 /// A run's plan.
-pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
+pub(crate) fn run(random: &mut Random, mood: &Mood) -> PlanDraft {
     let mut draft =
-        RunDraft { flag: random.chance(500), reversed: random.chance(300), ..RunDraft::default() };
+        PlanDraft { flag: random.chance(500), reversed: random.chance(300), ..PlanDraft::default() };
     let agents = random.below(4);
     draft.agents = (0..agents).map(|number| agent(random, mood, number, agents)).collect();
     draft.attempts_max = random.chance(150).then(|| random.within(1, 8));
@@ -30,7 +30,7 @@ pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
         _ => random.within(13, 20),
     };
     for label in 0..count {
-        let task = task(random, mood, label, &draft);
+        let task = task(random, mood, label, &draft, agents);
         draft.tasks.push(task);
     }
     // Caps at which some lists are too long; the plan's own tasks, and lists that are written out, must fit.
@@ -45,7 +45,7 @@ pub(crate) fn run(random: &mut Random, mood: &Mood) -> RunDraft {
     draft
 }
 
-fn agent(random: &mut Random, mood: &Mood, number: u32, all: u32) -> AgentDraft {
+pub(crate) fn agent(random: &mut Random, mood: &Mood, number: u32, all: u32) -> AgentDraft {
     let others = (0..all).filter(|other| *other != number);
     AgentDraft {
         most: random.chance(400).then(|| random.within(1, 2)),
@@ -73,7 +73,14 @@ fn who(random: &mut Random, all: u32) -> Who {
     }
 }
 
-fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskDraft {
+/// A task that may need those that its plan has so far, and name so many agents.
+pub(crate) fn task(
+    random: &mut Random,
+    mood: &Mood,
+    label: u32,
+    draft: &PlanDraft,
+    agents: u32,
+) -> TaskDraft {
     let mut task = TaskDraft { label, ..TaskDraft::default() };
     let most = label.min(4);
     let wanted = if random.chance(750) { random.below(most + 1).max(mood.needs.min(most)) } else { 0 };
@@ -89,7 +96,7 @@ fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskD
     }
     task.shape =
         random.pick(&[Shape::Null, Shape::Number, Shape::List, Shape::Object, Shape::Object, Shape::Large]);
-    task.work = work(random, mood, &task, draft);
+    task.work = work(random, mood, &task, agents);
     let is_approval = matches!(task.work, Work::Approval { .. });
     if is_approval {
         task.shape = Shape::Null;
@@ -117,24 +124,19 @@ fn task(random: &mut Random, mood: &Mood, label: u32, draft: &RunDraft) -> TaskD
 
 /// Lets some tasks emit and others wait: those whose value no other task names. Drawn from numbers of its own, so that
 /// what else a seed brings is as it is without.
-pub(crate) fn converse(random: &mut Random, mood: &Mood, draft: &mut RunDraft) {
-    if !random.chance(mood.talks) {
-        return;
+pub(crate) fn converse(random: &mut Random, mood: &Mood, draft: &mut PlanDraft) {
+    if random.chance(mood.talks) {
+        converse_within(random, draft);
     }
-    let mut named = Vec::new();
-    for task in &draft.tasks {
-        named.extend(
-            task.refs.iter().filter(|name| !matches!(name, Ref::State(_))).filter_map(|name| name.task()),
-        );
-        task.when.iter().for_each(|when| when.names(&mut named));
-        named.extend(task.each.iter().filter_map(|each| match each.from {
-            From::Items(task) | From::Whole(task) => Some(task),
-            From::Literal(_) => None,
-        }));
-    }
+}
+
+fn converse_within(random: &mut Random, draft: &mut PlanDraft) {
+    let read = read(draft);
     let timers = random.below(300);
-    for task in draft.tasks.iter_mut().filter(|task| !named.contains(&task.label)) {
-        if random.chance(600) {
+    for task in &mut draft.tasks {
+        if let Work::Plan(within) = &mut task.work {
+            converse_within(random, &mut within.plan);
+        } else if !read.contains(&task.label) && random.chance(600) {
             talk(random, task, timers);
         }
     }
@@ -143,19 +145,48 @@ pub(crate) fn converse(random: &mut Random, mood: &Mood, draft: &mut RunDraft) {
     }
 }
 
+/// The tasks whose values others read.
+pub(crate) fn read(draft: &PlanDraft) -> Vec<u32> {
+    let mut read = Vec::new();
+    for task in &draft.tasks {
+        read.extend(
+            task.refs.iter().filter(|name| !matches!(name, Ref::State(_))).filter_map(|name| name.task()),
+        );
+        task.when.iter().for_each(|when| when.names(&mut read));
+        if let Work::Plan(within) = &task.work {
+            within.flag.iter().for_each(|flag| flag.names(&mut read));
+        }
+        read.extend(task.each.iter().filter_map(|each| match each.from {
+            From::Items(task) | From::Whole(task) => Some(task),
+            From::Literal(_) => None,
+        }));
+    }
+    read
+}
+
 /// Lets those who emit need somebody who waits for that.
-fn entangle(random: &mut Random, draft: &mut RunDraft) {
-    let waits: Vec<(u32, u32)> =
-        draft.tasks.iter().filter_map(|task| Some((task.label, crate::talk::listens(task)?.topic))).collect();
+fn entangle(random: &mut Random, draft: &mut PlanDraft) {
+    let mut waits: Vec<(u32, u32)> = Vec::new();
+    for task in &draft.tasks {
+        let mut topics = Vec::new();
+        waited_for(task, &mut topics);
+        waits.extend(topics.into_iter().map(|topic| (task.label, topic)));
+    }
     if waits.is_empty() {
         return;
     }
     let (waiter, topic) = random.pick(&waits);
     for task in draft.tasks.iter_mut().filter(|task| task.label > waiter && !task.needs.contains(&waiter)) {
-        if matches!(task.work, Work::Emit(emit) if emit.topic == topic) {
+        if crate::talk::emits(&task.work, topic) {
             task.needs.push(waiter);
         }
     }
+}
+
+/// The topics for which a task waits, or those of the plan that it is.
+fn waited_for(task: &TaskDraft, into: &mut Vec<u32>) {
+    into.extend(crate::talk::listens(task).map(|listen| listen.topic));
+    task.work.plan().into_iter().flat_map(|plan| &plan.tasks).for_each(|task| waited_for(task, into));
 }
 
 fn talk(random: &mut Random, task: &mut TaskDraft, timers: u32) {
@@ -179,9 +210,15 @@ fn talk(random: &mut Random, task: &mut TaskDraft, timers: u32) {
         let since = task.needs.first().copied().filter(|_| random.chance(300));
         Work::Wait(Await::Topic(Listen { topic, heeds, since, external: random.chance(100) }))
     };
+    leave_work(task);
+    task.replicas = None;
+}
+
+/// Takes away what says something of attempts only, and what reads what they gave.
+pub(crate) fn leave_work(task: &mut TaskDraft) {
     task.shape = Shape::Null;
     task.refs.clear();
-    (task.replicas, task.priority) = (None, 0);
+    task.priority = 0;
     task.rounds =
         task.rounds.map(|(until, most)| (if until == Until::Ok { Until::Never } else { until }, most));
     (task.in_env, task.in_folder, task.rerun_never, task.schema) = (false, false, false, false);
@@ -206,20 +243,20 @@ fn children(random: &mut Random, mood: &Mood, task: &mut TaskDraft) {
     }
 }
 
-fn work(random: &mut Random, mood: &Mood, task: &TaskDraft, draft: &RunDraft) -> Work {
+fn work(random: &mut Random, mood: &Mood, task: &TaskDraft, agents: u32) -> Work {
     if random.chance(mood.approvals) {
         return Work::Approval {
             show: task.needs.iter().copied().filter(|_| random.chance(mood.shows)).collect(),
         };
     }
-    if random.chance(mood.prompts) && !draft.agents.is_empty() {
-        return Work::Prompt(who(random, u32::try_from(draft.agents.len()).expect("few")));
+    if random.chance(mood.prompts) && agents > 0 {
+        return Work::Prompt(who(random, agents));
     }
     if random.chance(500) { Work::Argv } else { Work::Shell }
 }
 
 /// The tasks that it needs, of those with outputs of these shapes and without children.
-fn needed(task: &TaskDraft, draft: &RunDraft, shapes: &[Shape]) -> Vec<u32> {
+fn needed(task: &TaskDraft, draft: &PlanDraft, shapes: &[Shape]) -> Vec<u32> {
     let fits = |need: &&TaskDraft| {
         task.needs.contains(&need.label)
             && gives_one(need)
@@ -231,7 +268,7 @@ fn needed(task: &TaskDraft, draft: &RunDraft, shapes: &[Shape]) -> Vec<u32> {
 
 const OBJECTS: [Shape; 2] = [Shape::Object, Shape::Large];
 
-fn when(random: &mut Random, task: &TaskDraft, draft: &RunDraft, depth: u32) -> When {
+pub(crate) fn when(random: &mut Random, task: &TaskDraft, draft: &PlanDraft, depth: u32) -> When {
     let objects = needed(task, draft, &OBJECTS);
     match random.below(8) {
         0 => When::Word(random.chance(500)),
@@ -251,7 +288,7 @@ fn when(random: &mut Random, task: &TaskDraft, draft: &RunDraft, depth: u32) -> 
     }
 }
 
-fn each(random: &mut Random, task: &TaskDraft, draft: &RunDraft) -> Each {
+fn each(random: &mut Random, task: &TaskDraft, draft: &PlanDraft) -> Each {
     let objects = needed(task, draft, &OBJECTS);
     let others = needed(task, draft, &[Shape::Null, Shape::Number, Shape::List]);
     let from = match random.below(4) {
@@ -262,7 +299,7 @@ fn each(random: &mut Random, task: &TaskDraft, draft: &RunDraft) -> Each {
     Each { from, max_parallel: random.chance(500).then(|| random.within(1, 2)) }
 }
 
-fn refs(random: &mut Random, task: &TaskDraft, draft: &RunDraft) -> Vec<Ref> {
+fn refs(random: &mut Random, task: &TaskDraft, draft: &PlanDraft) -> Vec<Ref> {
     let objects = needed(task, draft, &OBJECTS);
     let small = needed(task, draft, &[Shape::Null, Shape::Number, Shape::List, Shape::Object]);
     let any = needed(task, draft, &[Shape::Null, Shape::Number, Shape::List, Shape::Object, Shape::Large]);

@@ -1,13 +1,17 @@
 //! Makes a failing case smaller, a part at a time, as long as the same promise stays broken. Never: another failure.
 
 use crate::case::{Act, Behaviour, Case};
-use crate::draft::{From, RetryDraft, RunDraft, Shape, TaskDraft, TimeoutDraft, Until};
+use crate::draft::{From, PlanDraft, RetryDraft, Shape, TaskDraft, TimeoutDraft, Until, Within, Work};
+use crate::rename::{Change, Node, rename};
 use crate::seed::{self, Ending, Told};
-use crate::talk::{Await, Heeds};
+use crate::talk::{Await, Heeds, Listen};
 use crate::trace::Trace;
+use crate::world::run_id;
 
 /// How many worlds may be tried.
 const TRIES_MAX: u32 = 4000;
+/// How many children of a task are tried in its place.
+const CHILDREN_TRIED: usize = 5;
 
 /// A case being made smaller.
 struct Shrinking {
@@ -144,27 +148,82 @@ impl Shrinking {
         }
     }
 
-    /// Leaves out tasks, and what makes a task more than a plain one.
+    /// Leaves out tasks, and what makes a task more than a plain one; then the same in the plans that tasks are.
     fn tasks(&mut self) {
         for run in 0..self.case.runs.len() {
-            let mut at = self.case.runs[run].tasks.len();
-            while at > 0 {
-                at -= 1;
-                if self.case.runs[run].tasks.len() > 1
-                    && self.attempt(|case| leave_out(&mut case.runs[run], at))
-                {
-                    continue;
-                }
-                for simplify in SIMPLER {
-                    let before = serde_json::to_string(&self.case.runs[run].tasks[at]).expect("plain data");
-                    let mut changed = self.case.runs[run].tasks[at].clone();
-                    simplify(&mut changed);
-                    if serde_json::to_string(&changed).expect("plain data") != before {
-                        self.attempt(|case| case.runs[run].tasks[at] = changed);
-                    }
+            self.tasks_of(&PlanAt { run, path: Vec::new() });
+        }
+    }
+
+    fn tasks_of(&mut self, at: &PlanAt) {
+        let mut task = at.of(&mut self.case).tasks.len();
+        while task > 0 {
+            task -= 1;
+            if at.of(&mut self.case).tasks.len() > 1 && self.attempt(|case| leave_out(at.of(case), task)) {
+                continue;
+            }
+            self.children(at, task);
+            self.hoist(at, task);
+            for simplify in SIMPLER {
+                let before = at.of(&mut self.case).tasks[task].clone();
+                let mut changed = before.clone();
+                simplify(&mut changed);
+                if changed != before {
+                    self.attempt(|case| at.of(case).tasks[task] = changed);
                 }
             }
+            if at.of(&mut self.case).tasks[task].work.plan().is_some() {
+                let path = at.path.iter().copied().chain([task]).collect();
+                let within = PlanAt { run: at.run, path };
+                self.attempt(|case| within.of(case).agents.clear());
+                self.attempt(|case| within.of(case).concurrency = None);
+                self.attempt(|case| within.of(case).reversed = false);
+                self.tasks_of(&within);
+            }
         }
+    }
+
+    /// Lets one of its children be a task, whatever its number.
+    fn children(&mut self, at: &PlanAt, task: usize) {
+        const NONE: [fn(&mut TaskDraft); 3] =
+            [|task| task.each = None, |task| task.rounds = None, |task| task.replicas = None];
+        for (place, remove) in NONE.into_iter().enumerate().rev() {
+            let makers = at.of(&mut self.case).tasks[task].makers();
+            if !makers[place] {
+                continue;
+            }
+            let layer = makers[..place].iter().filter(|maker| **maker).count();
+            let node = at.node(&mut self.case, task);
+            (0..CHILDREN_TRIED).any(|number| {
+                self.attempt(|case| {
+                    let task = &mut at.of(case).tasks[task];
+                    remove(task);
+                    task.refs.retain(|name| name.task().is_some());
+                    rename(case, &node, Change::Only(layer, number));
+                })
+            });
+        }
+    }
+
+    /// Lets a task of the plan that a task is stand in its place.
+    fn hoist(&mut self, at: &PlanAt, task: usize) {
+        let outer = at.of(&mut self.case).tasks[task].clone();
+        let Some(plan) = outer.work.plan().filter(|_| outer.makers() == [false; 3]) else { return };
+        let node = at.node(&mut self.case, task);
+        plan.tasks.iter().any(|inner| {
+            let refs = inner.refs.iter().copied().filter(|name| name.task().is_none()).collect();
+            let (label, needs, join) = (outer.label, outer.needs.clone(), outer.join);
+            let work = alone(&inner.work);
+            let moved =
+                TaskDraft { label, needs, join, when: None, cancel_rest: false, refs, work, ..inner.clone() };
+            self.attempt(|case| {
+                let around = at.of(case);
+                let own = plan.agents.iter().chain(around.agents.iter().skip(plan.agents.len()));
+                around.agents = own.cloned().collect();
+                around.tasks[task] = moved;
+                rename(case, &node, Change::Within(inner.label));
+            })
+        });
     }
 
     /// What a run has beside its tasks; and runs that nobody needs.
@@ -177,6 +236,7 @@ impl Shrinking {
             self.attempt(|case| case.runs[run].concurrency = None);
             self.attempt(|case| case.runs[run].tasks_max = None);
             self.attempt(|case| case.runs[run].fan_out = None);
+            self.attempt(|case| case.runs[run].depth = None);
             self.attempt(|case| case.runs[run].reversed = false);
             self.attempt(|case| case.runs[run].agents.truncate(1));
             self.attempt(|case| case.runs[run].agents.clear());
@@ -189,7 +249,33 @@ impl Shrinking {
     }
 }
 
-const SIMPLER: [fn(&mut TaskDraft); 23] = [
+/// A plan of a case: that of a run, or the one that is found going from task to task.
+struct PlanAt {
+    run: usize,
+    path: Vec<usize>,
+}
+
+impl PlanAt {
+    fn of<'c>(&self, case: &'c mut Case) -> &'c mut PlanDraft {
+        self.path.iter().fold(&mut case.runs[self.run], |plan, task| match &mut plan.tasks[*task].work {
+            Work::Plan(within) => &mut within.plan,
+            other => unreachable!("{other:?} is no plan"),
+        })
+    }
+
+    /// Where a task of it stands.
+    fn node(&self, case: &mut Case, task: usize) -> Node {
+        let mut labels = Vec::new();
+        for (deep, place) in self.path.iter().chain([&task]).enumerate() {
+            let around = Self { run: self.run, path: self.path[..deep].to_vec() };
+            labels.push(around.of(case).tasks[*place].label);
+        }
+        Node { run: run_id(case, self.run).to_string(), labels }
+    }
+}
+
+const SIMPLER: [fn(&mut TaskDraft); 24] = [
+    |task| task.work = if task.work.plan().is_some() { Work::Shell } else { task.work.clone() },
     |task| task.priority = 0,
     |task| task.cancel_rest = false,
     |task| task.in_env = false,
@@ -211,24 +297,34 @@ const SIMPLER: [fn(&mut TaskDraft); 23] = [
     |task| task.needs.truncate(task.needs.len().saturating_sub(1)),
     |task| task.retry.jitter = false,
     |task| task.retry.non_retryable.clear(),
-    |task| task.work = crate::draft::Work::Shell,
+    |task| task.work = Work::Shell,
     |task| simpler_wait(task),
 ];
 
+/// What a task does, without what it says of others.
+fn alone(work: &Work) -> Work {
+    match work {
+        Work::Approval { .. } => Work::Approval { show: Vec::new() },
+        Work::Wait(Await::Topic(listen)) => Work::Wait(Await::Topic(Listen { since: None, ..*listen })),
+        Work::Plan(within) => Work::Plan(Within { flag: None, ..within.clone() }),
+        other => other.clone(),
+    }
+}
+
 /// A wait for any message.
 fn simpler_wait(task: &mut TaskDraft) {
-    if let crate::draft::Work::Wait(Await::Topic(listen)) = &mut task.work {
+    if let Work::Wait(Await::Topic(listen)) = &mut task.work {
         (listen.heeds, listen.since, listen.external) = (Heeds::All, None, false);
     }
 }
 
 /// Takes a task out of a plan, and every mention of it.
-fn leave_out(run: &mut RunDraft, at: usize) {
+fn leave_out(run: &mut PlanDraft, at: usize) {
     let gone = run.tasks.remove(at).label;
     for task in &mut run.tasks {
         task.needs.retain(|need| *need != gone);
         task.refs.retain(|name| name.task() != Some(gone));
-        if let crate::draft::Work::Wait(Await::Topic(listen)) = &mut task.work {
+        if let Work::Wait(Await::Topic(listen)) = &mut task.work {
             listen.since = listen.since.filter(|since| task.needs.contains(since));
         }
         let most = u32::try_from(task.needs.len()).expect("few");
@@ -248,7 +344,12 @@ fn leave_out(run: &mut RunDraft, at: usize) {
             task.each = None;
             task.refs.retain(|name| name.task().is_some());
         }
-        if let crate::draft::Work::Approval { show } = &mut task.work {
+        if let Work::Plan(within) = &mut task.work {
+            let mut names = Vec::new();
+            within.flag.iter().for_each(|flag| flag.names(&mut names));
+            within.flag = within.flag.take().filter(|_| !names.contains(&gone));
+        }
+        if let Work::Approval { show } = &mut task.work {
             show.retain(|shown| *shown != gone);
         }
     }

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use windlass_core::time::Time;
 
 use crate::clocks::BEGIN_MS;
-use crate::draft::{self, TaskDraft, Work};
+use crate::draft::{self, PlanDraft, TaskDraft, Work};
 use crate::family::{self, Form};
 use crate::invariants::joins::{self, Standing};
-use crate::oracle::{ORun, OTask};
+use crate::oracle::{End, ORun, OTask};
 
 /// What a task says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +132,7 @@ pub(crate) fn heard(run: &ORun, ix: usize) -> Heard<'_> {
     let Some(listen) = listens(run.draft(task)) else { return Heard::Nothing };
     let since = match listen.since {
         None => 0,
-        Some(label) => match run.labelled(label).and_then(|since| since.ended) {
+        Some(label) => match run.beside(task, label).and_then(|since| since.ended) {
             Some(ended) => ended,
             None => return Heard::Nothing,
         },
@@ -190,32 +190,38 @@ fn goes(run: &ORun, ix: usize, going: &[bool]) -> bool {
         let emits = |other: &usize| going[*other] && may_emit(run, &run.tasks[*other], listen.topic);
         return listen.external || (0..run.tasks.len()).any(|other| emits(&other));
     }
-    if task.life.began || task.parent.is_some() {
+    if task.life.began || !task.is_node() {
         return true;
     }
     match joins::standing(run, task) {
         Standing::Met => true,
         Standing::AllSkipped | Standing::Impossible => false,
         Standing::Open => {
-            let spec = run.spec(task);
-            let goes = |need: &&usize| going[**need] || run.tasks[**need].end.is_some();
-            match spec.join {
-                windlass_core::plan::Join::All => spec.needs.iter().all(|need| goes(&need)),
+            let mut needs = run.needs(task);
+            match run.spec(task).join {
+                windlass_core::plan::Join::All => {
+                    needs.all(|need| going[need] || run.tasks[need].end.is_some())
+                }
                 windlass_core::plan::Join::AtLeast(enough) => {
-                    let succeeds = |need: &&usize| {
-                        going[**need] || run.tasks[**need].end == Some(crate::oracle::End::Succeeded)
-                    };
-                    spec.needs.iter().filter(succeeds).count() >= usize::try_from(enough).expect("few")
+                    let succeeds =
+                        |need: &usize| going[*need] || run.tasks[*need].end == Some(End::Succeeded);
+                    needs.filter(succeeds).count() >= usize::try_from(enough).expect("few")
                 }
             }
         }
     }
 }
 
+/// Whether a task says something on a topic, or a task of the plan that it is.
+pub(crate) fn emits(work: &Work, topic: u32) -> bool {
+    let within = |plan: &PlanDraft| plan.tasks.iter().any(|task| emits(&task.work, topic));
+    matches!(work, Work::Emit(emit) if emit.topic == topic) || work.plan().is_some_and(within)
+}
+
 /// Whether an unfinished task can say something on a topic, by itself or through children that it does not have yet.
 fn may_emit(run: &ORun, task: &OTask, topic: u32) -> bool {
     let draft = run.draft(task);
-    if !matches!(draft.work, Work::Emit(emit) if emit.topic == topic) {
+    if !emits(&draft.work, topic) {
         return false;
     }
     let behind = task.children.len() - task.earlier_children;

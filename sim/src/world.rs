@@ -16,7 +16,7 @@ use crate::broken::{LIVENESS, Verdict, broken, demand};
 use crate::case::{Case, CrashAt, Fault};
 use crate::check::Checker;
 use crate::clocks::Clocks;
-use crate::draft::{self, RunDraft, TaskDraft};
+use crate::draft::{PlanDraft, TaskDraft};
 use crate::engine::Engine;
 use crate::people::People;
 use crate::process::Process;
@@ -33,7 +33,7 @@ const ROUNDS_MAX: u32 = 20_000;
 /// A plan of the case, loaded.
 pub(crate) struct Planned {
     pub(crate) id: RunId,
-    pub(crate) draft: RunDraft,
+    pub(crate) draft: PlanDraft,
     pub(crate) plan: Arc<Plan>,
     pub(crate) digest: Digest,
 }
@@ -276,8 +276,7 @@ impl World {
     pub(crate) fn task_draft(&self, run: RunId, task: &windlass_core::id::TaskId) -> &TaskDraft {
         let planned =
             self.planned.iter().find(|planned| planned.id == run).expect("only these runs are made");
-        let label = draft::label(task);
-        planned.draft.tasks.iter().find(|draft| draft.label == label).expect("only these tasks are made")
+        planned.draft.draft_of(task)
     }
 }
 
@@ -287,10 +286,15 @@ fn takes_on(input: &Input) -> bool {
     matches!(command.ask, Ask::SubmitPlan(_) | Ask::Resume { .. } | Ask::Retry { .. })
 }
 
-fn plan(case: &Case, number: usize, draft: &RunDraft, blobs: &MemoryBlobs) -> Planned {
+/// The name of a run, by its number.
+pub(crate) fn run_id(case: &Case, number: usize) -> RunId {
+    RunId::from_random(mixed(case.seed, 1000 + number as u64))
+}
+
+fn plan(case: &Case, number: usize, draft: &PlanDraft, blobs: &MemoryBlobs) -> Planned {
     let plan = draft.load().unwrap_or_else(|why| panic!("the generator wrote a plan that is refused: {why}"));
     let bytes = serde_json::to_vec(&plan).expect("a plan is plain data");
     let digest = blobs.put(&bytes).expect("memory takes it");
-    let id = RunId::from_random(mixed(case.seed, 1000 + number as u64));
+    let id = run_id(case, number);
     Planned { id, draft: draft.clone(), plan: Arc::new(plan), digest }
 }

@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use windlass_core::plan::Plan;
-use windlass_core::plan::file::{self, Format, Options, Source};
+use windlass_core::plan::file::{self, Format, Options, PlanText, Source};
 use windlass_core::plan::settings::Settings;
 
 use crate::draft::{
-    AgentDraft, From, Pick, RetryDraft, RunDraft, Share, TaskDraft, TimeoutDraft, Until, Who, Work, name,
+    AgentDraft, From, Pick, PlanDraft, RetryDraft, Share, TaskDraft, TimeoutDraft, Until, Who, Work, name,
 };
 use crate::talk::Await;
 
+/// The files of plans, by their names.
+type Files = BTreeMap<String, String>;
+
 impl TaskDraft {
-    fn written(&self) -> Value {
+    /// `path` is that of its plan, before which the files stand of the plans that it is.
+    fn written(&self, path: &str, files: &mut Files) -> Value {
         let mut task = Map::new();
         let mut words: Vec<String> = self.refs.iter().map(|name| name.written()).collect();
         if self.in_env {
@@ -23,26 +27,7 @@ impl TaskDraft {
         if self.in_folder {
             task.insert("dir".into(), json!("attempts/{{ attempt }}"));
         }
-        match &self.work {
-            Work::Shell => drop(task.insert("run".into(), json!(format!("true {}", words.join(" "))))),
-            Work::Argv => {
-                let argv: Vec<String> = std::iter::once("true".to_owned()).chain(words).collect();
-                task.insert("run".into(), json!(argv));
-            }
-            Work::Prompt(who) => {
-                who.write(&mut task);
-                task.insert("prompt".into(), json!(format!("say {}", words.join(" "))));
-            }
-            Work::Approval { show } => {
-                let show: Vec<String> = show.iter().copied().map(name).collect();
-                task.insert(
-                    "approval".into(),
-                    json!({ "text": format!("well? {}", words.join(" ")), "show": show }),
-                );
-            }
-            Work::Emit(emit) => emit.written(&mut task),
-            Work::Wait(wait) => wait.written(&mut task),
-        }
+        self.write_work(&words, (path, files), &mut task);
         let has_attempts = self.work.has_attempts();
         if !self.needs.is_empty() {
             task.insert("needs".into(), self.needs.iter().copied().map(name).collect());
@@ -78,11 +63,45 @@ impl TaskDraft {
             }
         }
         let timeout = self.timeout.written(!has_attempts);
-        let is_bound = !matches!(self.work, Work::Emit(_) | Work::Wait(Await::After(_) | Await::At(_)));
+        let is_bound =
+            !matches!(self.work, Work::Emit(_) | Work::Wait(Await::After(_) | Await::At(_)) | Work::Plan(_));
         if !timeout.is_empty() && is_bound {
             task.insert("timeout".into(), Value::Object(timeout));
         }
         Value::Object(task)
+    }
+
+    /// What it does.
+    fn write_work(&self, words: &[String], (path, files): (&str, &mut Files), task: &mut Map<String, Value>) {
+        match &self.work {
+            Work::Shell => drop(task.insert("run".into(), json!(format!("true {}", words.join(" "))))),
+            Work::Argv => {
+                let argv: Vec<String> =
+                    std::iter::once("true".to_owned()).chain(words.iter().cloned()).collect();
+                task.insert("run".into(), json!(argv));
+            }
+            Work::Prompt(who) => {
+                who.write(task);
+                task.insert("prompt".into(), json!(format!("say {}", words.join(" "))));
+            }
+            Work::Approval { show } => {
+                let show: Vec<String> = show.iter().copied().map(name).collect();
+                task.insert(
+                    "approval".into(),
+                    json!({ "text": format!("well? {}", words.join(" ")), "show": show }),
+                );
+            }
+            Work::Emit(emit) => emit.written(task),
+            Work::Wait(wait) => wait.written(task),
+            Work::Plan(within) => {
+                let file = format!("{path}{}", name(self.label));
+                task.insert("plan".into(), json!(format!("{file}.json")));
+                task.extend(
+                    within.flag.iter().map(|flag| ("inputs".into(), json!({ "flag": flag.written() }))),
+                );
+                within.plan.write_into(&file, files);
+            }
+        }
     }
 
     /// The modifiers that make children.
@@ -201,11 +220,14 @@ impl TimeoutDraft {
     }
 }
 
-impl RunDraft {
-    /// The plan's file. Its tasks stand in the draft's order, which a map of JSON would not keep.
-    pub(crate) fn written(&self) -> String {
-        let mut tasks: Vec<String> =
-            self.tasks.iter().map(|task| format!("\"{}\":{}", name(task.label), task.written())).collect();
+impl PlanDraft {
+    /// Writes the plan's file, and those of the plans within it. Its tasks stand in the draft's order, which a map of JSON
+    /// would not keep.
+    fn write_into(&self, file: &str, files: &mut Files) {
+        let within = format!("{file}-");
+        let mut task =
+            |task: &TaskDraft| format!("\"{}\":{}", name(task.label), task.written(&within, files));
+        let mut tasks: Vec<String> = self.tasks.iter().map(&mut task).collect();
         if self.reversed {
             tasks.reverse();
         }
@@ -214,7 +236,7 @@ impl RunDraft {
         let inputs = json!({ "flag": { "type": "boolean", "default": self.flag } });
         let mut plan = json!({ "version": 1, "goal": "be tried", "inputs": inputs });
         plan["agents"] = Value::Object(agents.collect());
-        let limits = [("tasks", self.tasks_max), ("fan_out", self.fan_out)];
+        let limits = [("tasks", self.tasks_max), ("fan_out", self.fan_out), ("depth", self.depth)];
         let limits: Map<String, Value> =
             limits.into_iter().filter_map(|(key, most)| Some((key.to_owned(), json!(most?)))).collect();
         if !limits.is_empty() {
@@ -233,17 +255,24 @@ impl RunDraft {
             plan["weight"] = json!(weight);
         }
         let rest = plan.to_string();
-        format!("{{\"tasks\":{{{}}},{}", tasks.join(","), &rest[1..])
+        let text = format!("{{\"tasks\":{{{}}},{}", tasks.join(","), &rest[1..]);
+        files.insert(format!("{file}.json"), text);
     }
 
-    /// The plan, read from its file.
+    /// The plan, read from its files.
     pub(crate) fn load(&self) -> Result<Plan, String> {
-        let text = self.written();
-        let source = Source { name: "plan.json", text: text.as_bytes(), format: Some(Format::Json) };
-        let options = Options { dir: "/plan", ..Options::default() };
+        let mut files = Files::new();
+        self.write_into("plan", &mut files);
+        let read = |_: &str, name: &str| {
+            let text = files.get(name).ok_or("it is not there")?;
+            Ok(PlanText { name: name.to_owned(), bytes: text.as_bytes().to_vec(), dir: "/plan".into() })
+        };
+        let name = "plan.json";
+        let source = Source { name, text: files[name].as_bytes(), format: Some(Format::Json) };
+        let options = Options { file: name, dir: "/plan", read: Some(&read), ..Options::default() };
         match file::load(&source, &Settings::default(), &BTreeMap::new(), &options) {
             Ok(loaded) => Ok(loaded.plan),
-            Err(diagnostics) => Err(format!("{diagnostics:#?}\n{text}")),
+            Err(diagnostics) => Err(format!("{diagnostics:#?}\n{files:#?}")),
         }
     }
 }

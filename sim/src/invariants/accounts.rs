@@ -75,7 +75,7 @@ fn start(oracle: &Oracle, record: &Record, agent: Option<u32>, steady: i64) -> V
     let Some(agent) = agent else {
         return demand(run.who(task).is_none(), NAME, || format!("nobody works on {}", task.id));
     };
-    let held = oracle.held(run, agent, steady);
+    let held = oracle.held((run, task), agent, steady);
     demand(held.is_none(), NAME, || {
         format!("{} starts with a{agent} against {}", task.id, held.map_or("nothing", |(by, _)| by))
     })?;
@@ -95,13 +95,15 @@ fn turns(run: &ORun, task: &OTask, agent: u32, free: &[u32]) -> Verdict {
     }
     let expected = match share {
         Share::Turns => {
-            let last =
-                run.last_turns.get(&task.spec).and_then(|last| agents.iter().position(|one| one == last));
+            let last = run
+                .last_turns
+                .get(&run.node(task))
+                .and_then(|last| agents.iter().position(|one| one == last));
             let from = last.map_or(0, |last| last + 1);
             (0..agents.len()).map(|step| agents[(from + step) % agents.len()]).find(|one| free.contains(one))
         }
         Share::Load => {
-            let load = |agent: &u32| run.tasks.iter().filter(|task| task.is_with(*agent)).count();
+            let load = |agent: &u32| run.load(task, *agent);
             agents.iter().copied().filter(|one| free.contains(one)).min_by_key(load)
         }
         Share::Weight => Some(agent),

@@ -9,6 +9,7 @@ use windlass_core::plan::Rerun;
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, broken, demand};
+use crate::family::{self, Form};
 use crate::invariants::accounts;
 use crate::oracle::{OAttempt, ORun, OTask, Oracle};
 
@@ -95,9 +96,19 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         Event::TaskDead { error, attempt, .. } => death(oracle, &record.event, error.kind, *attempt),
         Event::TaskBlocked { on: BlockedOn::Outcome, .. } => judged(oracle, &record.event, Due::Question),
         Event::TaskBlocked { on: BlockedOn::Select, output: None, .. }
+            if is_parent(oracle, &record.event) =>
+        {
+            Ok(())
+        }
+        Event::TaskBlocked { on: BlockedOn::Select, output: None, .. }
         | Event::TaskSucceeded { fence: Some(_), .. } => judged(oracle, &record.event, Due::Acceptance),
         _ => Ok(()),
     }
+}
+
+/// Whether an event is of a task that its children do.
+fn is_parent(oracle: &Oracle, event: &Event) -> bool {
+    oracle.at(event).is_some_and(|(_, run, task)| family::form(run, task) != Form::Work)
 }
 
 fn start(oracle: &Oracle, event: &Event, number: u32, alone: bool) -> Verdict {

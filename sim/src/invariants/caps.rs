@@ -1,4 +1,4 @@
-//! 24, caps: tasks and fan-out stay within their caps at each expansion, and only lists over them are refused.
+//! 24, caps: over the whole tree of a run tasks, depth and fan-out stay within their caps at each expansion, and only lists over them are refused.
 //! Never: what the children do.
 
 use windlass_core::event::{Event, Expansion, Record};
@@ -15,8 +15,11 @@ const NAME: &str = "24 caps";
 pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
     let Some((_, run, task)) = oracle.at(&record.event) else { return Ok(()) };
     match &record.event {
+        Event::TaskExpanded { .. } if level(run, task) >= run.plan.limits.depth => {
+            demand(false, NAME, || format!("{} has children, over the cap on depth", task.id))
+        }
         Event::TaskExpanded { into: Expansion::Items(items), .. } => {
-            let expected = run.draft(task).each.as_ref().map(|each| meaning::items(run, &each.from));
+            let expected = run.draft(task).each.as_ref().map(|each| meaning::items(run, task, &each.from));
             let right = matches!(&expected, Some(Items::These(these)) if these == items);
             demand(right, NAME, || {
                 format!("{} has the items {items:?}, its list gives {expected:?}", task.id)
@@ -44,6 +47,12 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     }
 }
 
+/// How deep in the tree of the run a task is.
+fn level(run: &ORun, task: &OTask) -> u32 {
+    let parents = std::iter::successors(task.parent, |parent| run.tasks[*parent].parent).count();
+    u32::try_from(parents).expect("capped") + 1
+}
+
 fn fits(run: &ORun, count: usize) -> bool {
     u32::try_from(count).is_ok_and(|count| count <= run.plan.limits.fan_out) && has_room(run, count)
 }
@@ -57,12 +66,16 @@ fn is_refused(run: &ORun, task: &OTask) -> bool {
     let count = match family::form(run, task) {
         Form::Rounds => return !has_room(run, 1),
         Form::Replicas => run.draft(task).replicas.map_or(0, |(count, _)| count),
+        Form::Plan => {
+            let tasks = run.draft(task).work.plan().map_or(0, |plan| plan.tasks.len());
+            return !has_room(run, tasks);
+        }
         Form::List | Form::Work => 0,
     };
     if count > 0 {
         return !has_room(run, usize::try_from(count).expect("few"));
     }
-    match run.draft(task).each.as_ref().map(|each| meaning::items(run, &each.from)) {
+    match run.draft(task).each.as_ref().map(|each| meaning::items(run, task, &each.from)) {
         Some(Items::These(items)) => !fits(run, items.len()),
         Some(Items::NoList) => true,
         Some(Items::Failed) | None => false,

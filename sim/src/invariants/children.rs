@@ -1,12 +1,14 @@
 //! 1.7 and repeat: one of the replicas is taken as soon as that is certain, and no other; rounds go on until their
 //! condition holds, and no longer. Never: which items a list has (`caps.rs`).
 
+use serde_json::Value;
 use windlass_core::event::{BlockedOn, Event, Expansion, Record};
 use windlass_core::failure::ErrorKind;
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
 use crate::family::{self, After, Choice, Form};
+use crate::meaning;
 use crate::oracle::{ORun, OTask, Oracle};
 
 const NAME: &str = "1.7 children";
@@ -43,8 +45,13 @@ fn expanded(run: &ORun, task: &OTask, into: &Expansion) -> Verdict {
             let is_next = usize::try_from(*number) == Ok(task.children.len());
             form == Form::Rounds && is_next && family::after_round(run, task) == After::Another
         }
-        // No draft has sub-plans.
-        Expansion::Plan { .. } => false,
+        Expansion::Plan { tasks, inputs } => {
+            let drafted = run.draft(task).work.plan().map_or(0, |plan| plan.tasks.len());
+            let flag = meaning::flag_within(run, task).ok();
+            let given = inputs.len() == 1 && inputs.get("flag").and_then(Value::as_bool) == flag;
+            let is_whole = usize::try_from(*tasks) == Ok(drafted);
+            form == Form::Plan && task.children.is_empty() && is_whole && given && flag.is_some()
+        }
         Expansion::Replicas(count) => {
             let drafted = run.draft(task).replicas.map(|(count, _)| count);
             form == Form::Replicas && task.children.is_empty() && drafted == Some(*count)
@@ -70,6 +77,7 @@ fn succeeded(run: &ORun, task: &OTask) -> Verdict {
             let takes_all = family::choice(run, task) == Choice::Open;
             takes_all || matches!(task.choice, Some(Choice::Taken(_)))
         }
+        Form::Plan => !family::plan_fails(run, task),
         Form::List | Form::Work => true,
     };
     demand(right, NAME, || format!("{} is accepted, and its children do not say so", task.id))
@@ -90,6 +98,7 @@ fn dead(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
             After::Success => false,
         },
         Form::Replicas => task.choice != Some(Choice::Open) && !matches!(task.choice, Some(Choice::Taken(_))),
+        Form::Plan => kind == ErrorKind::Children && family::plan_fails(run, task),
         Form::List | Form::Work => true,
     };
     demand(right, NAME, || format!("{} is dead of {kind}, and its children do not say so", task.id))

@@ -5,7 +5,7 @@ use windlass_core::event::{Event, Record, RunOutcome};
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
-use crate::invariants::joins;
+use crate::family;
 use crate::oracle::{End, ORun, OTask, Oracle};
 
 const NAME: &str = "18 final is final";
@@ -42,10 +42,7 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
 
 fn outcome_of(run: &ORun) -> RunOutcome {
     let any = |is: &dyn Fn(&OTask) -> bool| run.tasks.iter().any(is);
-    let fails = |task: &OTask| {
-        let failed = matches!(task.end, Some(End::Dead | End::Cancelled | End::Upstream));
-        failed && task.parent.is_none() && !joins::is_excused(run, task)
-    };
+    let fails = |task: &OTask| task.parent.is_none() && family::fails(run, task);
     if run.cancelled && any(&|task| task.end == Some(End::Cancelled)) {
         RunOutcome::Cancelled
     } else if any(&fails) {

@@ -8,7 +8,6 @@ use windlass_core::plan::Join;
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
-use crate::draft::TaskDraft;
 use crate::family::{self, After, Form};
 use crate::meaning::{self, Failed, Items};
 use crate::oracle::{End, ORun, OTask, Oracle};
@@ -28,7 +27,7 @@ pub(crate) enum Standing {
 /// What the join of a task of the plan has come to, counted from its needs.
 pub(crate) fn standing(run: &ORun, task: &OTask) -> Standing {
     let spec = run.spec(task);
-    let needs: Vec<&OTask> = spec.needs.iter().map(|need| &run.tasks[*need]).collect();
+    let needs: Vec<&OTask> = run.needs(task).map(|need| &run.tasks[need]).collect();
     let count = |is: &dyn Fn(End, bool) -> bool| {
         let ended = |need: &&&OTask| need.end.is_some_and(|end| is(end, is_excused(run, need)));
         needs.iter().filter(ended).count()
@@ -63,8 +62,8 @@ pub(crate) fn is_excused(run: &ORun, task: &OTask) -> bool {
 }
 
 /// What a task that has just become ready comes to, where that is not an attempt.
-pub(crate) fn condition(run: &ORun, draft: &TaskDraft) -> Result<bool, Failed> {
-    draft.when.as_ref().map_or(Ok(true), |when| meaning::holds(run, when))
+pub(crate) fn condition(run: &ORun, task: &OTask) -> Result<bool, Failed> {
+    run.draft(task).when.as_ref().map_or(Ok(true), |when| meaning::holds(run, task, when))
 }
 
 pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
@@ -78,9 +77,9 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         | Event::TaskBlocked { on: BlockedOn::Topic | BlockedOn::Timer, .. } => start(run, task, false),
         Event::TaskSkipped { reason, cause, .. } => {
             let standing = standing(run, task);
-            let (id, draft) = (&task.id, run.draft(task));
+            let id = &task.id;
             let when = standing == Standing::AllSkipped
-                || (standing == Standing::Met && condition(run, draft) == Ok(false) && !task.life.began);
+                || (standing == Standing::Met && condition(run, task) == Ok(false) && !task.life.began);
             let right = match reason {
                 SkipReason::When => when && cause.is_none(),
                 SkipReason::Upstream => standing == Standing::Impossible,
@@ -101,19 +100,19 @@ fn failed_or_skipped(cause: &OTask) -> bool {
 
 /// `may_have_waited`: between the look at its condition and its start others may have ended.
 fn start(run: &ORun, task: &OTask, may_have_waited: bool) -> Verdict {
-    let (id, draft) = (&task.id, run.draft(task));
+    let id = &task.id;
     demand(task.end.is_none(), NAME, || format!("{id} starts after its end"))?;
     if let Some(parent) = task.parent.map(|parent| &run.tasks[parent]) {
-        return demand(parent.is_expanded && parent.end.is_none(), NAME, || {
+        demand(parent.is_expanded && parent.end.is_none(), NAME, || {
             format!("{id} starts without its parent")
-        });
+        })?;
     }
-    if task.life.began {
+    if task.life.began || !task.is_node() {
         return Ok(());
     }
     let standing = standing(run, task);
     demand(standing == Standing::Met, NAME, || format!("{id} starts while its join is {standing:?}"))?;
-    let condition = condition(run, draft);
+    let condition = condition(run, task);
     let held = condition == Ok(true) || (may_have_waited && task.life.held);
     demand(held, NAME, || format!("{id} starts while its condition gives {condition:?}"))?;
     let renders = family::form(run, task) != Form::Work || meaning::renders(run, task).is_ok();
@@ -127,13 +126,17 @@ fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
     let is_parent = form != Form::Work;
     let foreseen = match kind {
         ErrorKind::Expression => {
-            let condition = task.parent.is_none() && condition(run, draft) == Err(Failed);
+            let condition = task.is_node() && condition(run, task) == Err(Failed);
+            let input = form == Form::Plan && meaning::flag_within(run, task).is_err();
             let list = form == Form::List
-                && draft.each.as_ref().is_some_and(|each| meaning::items(run, &each.from) == Items::Failed);
+                && draft
+                    .each
+                    .as_ref()
+                    .is_some_and(|each| meaning::items(run, task, &each.from) == Items::Failed);
             let texts = !is_parent && meaning::renders(run, task).is_err();
             let rounds = form == Form::Rounds && family::after_round(run, task) == After::NoCondition;
             let untold = matches!(talk::heard(run, run.names[id]), Heard::Untold);
-            condition || list || texts || rounds || untold
+            condition || input || list || texts || rounds || untold
         }
         ErrorKind::InvalidOutput => is_parent,
         ErrorKind::Children => is_parent && task.is_expanded,
@@ -154,7 +157,7 @@ fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
 /// At rest: no join that is decided is left undecided, and nothing is skipped whose join may still be met.
 pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     for (id, run) in oracle.runs.iter().filter(|(_, run)| run.outcome.is_none()) {
-        for (ix, task) in run.tasks.iter().enumerate().filter(|(_, task)| task.parent.is_none()) {
+        for (ix, task) in run.tasks.iter().enumerate().filter(|(_, task)| task.is_node()) {
             if task.end == Some(End::Upstream) {
                 let standing = standing(run, task);
                 // What became impossible before may come to «all were skipped» later.

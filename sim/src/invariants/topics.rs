@@ -49,7 +49,7 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
                 Work::Wait(Await::After(_) | Await::At(_)) => {
                     task.life.has_fired && given.is_none_or(Value::is_null)
                 }
-                Work::Shell | Work::Argv | Work::Prompt(_) | Work::Approval { .. } => true,
+                Work::Shell | Work::Argv | Work::Prompt(_) | Work::Approval { .. } | Work::Plan(_) => true,
             };
             demand(right || task.is_expanded, NAME, || format!("{id} succeeds with {given:?}"))
         }

@@ -22,7 +22,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
         for (ix, task) in run.tasks.iter().enumerate().filter(|(_, task)| task.end.is_none()) {
             let seen = &of.tasks[ix];
             let wakes = match seen.phase {
-                Phase::Waiting => run.spec(task).needs.iter().any(|need| run.tasks[*need].end.is_none()),
+                Phase::Waiting => run.needs(task).any(|need| run.tasks[need].end.is_none()),
                 Phase::Ready if active && !run.draft(task).work.has_attempts() => false,
                 Phase::Ready => !active || waits_for_room(oracle, *id, run, task),
                 Phase::Running | Phase::Stopping => task.newest().is_some_and(|attempt| !attempt.is_reaped),
