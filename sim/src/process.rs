@@ -189,8 +189,8 @@ pub(crate) const fn overdue_words(why: StopWhy) -> &'static str {
         StopWhy::Timeout => "it took longer than its start_to_close",
         StopWhy::Stalled => "it was silent for its heartbeat",
         StopWhy::Memory => "it used more memory than it may",
-        StopWhy::Shutdown => "the engine ends",
-        StopWhy::Pause => "the run was paused",
+        StopWhy::Shutdown => "its engine was told to end",
+        StopWhy::Pause => "its run was paused at once",
         StopWhy::DiskFull => "the disk is full",
         StopWhy::LostRace => "another was chosen",
     }

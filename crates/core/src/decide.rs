@@ -191,7 +191,7 @@ fn stop_all(state: &State, run: &Run) -> Vec<Event> {
     let running = ours.filter(|task| task.phase == task::Phase::Running && !is_planted(Bug::PausedGoesOn));
     let stop = |task: &Task| {
         let attempt = task.live_attempt().expect("it runs");
-        stop(run, task, attempt, StopWhy::Pause, "the run was paused at once")
+        stop(run, task, attempt, StopWhy::Pause, "its run was paused at once")
     };
     running.map(stop).collect()
 }
@@ -338,7 +338,7 @@ fn drain(state: &State, at_once: bool) -> Vec<Event> {
         let grace = if at_once { Span::default() } else { run.spec(task).timeout.grace };
         let hurry = attempt.stop.as_ref().is_none_or(|(_, _, allowed)| grace < *allowed);
         if hurry {
-            let shutdown = Stop { why: StopWhy::Shutdown, message: "the engine ends", grace };
+            let shutdown = Stop { why: StopWhy::Shutdown, message: "its engine was told to end", grace };
             events.push(stop_within(run, task, attempt, shutdown));
         }
     }

@@ -50,7 +50,7 @@ pub enum ErrorKind {
     OutOfMemory,
     /// The engine, the keeper or the worker died, or its report was lost.
     Lost,
-    /// Its engine was told to end.
+    /// It was stopped for no fault of its own: its engine was told to end, or its run was paused at once.
     Interrupted,
     /// The disk is full.
     DiskFull,
@@ -253,7 +253,7 @@ impl ErrorKind {
             Self::ContextOverflow => "make the prompt shorter, or split the task",
             Self::OutOfMemory     => "let it use less, or raise `memory` in the plan",
             Self::Lost            => "it is tried again by itself once an engine works on its run",
-            Self::Interrupted     => "`windlass resume` goes on with its run",
+            Self::Interrupted     => "it starts anew, uncharged, when `windlass resume` goes on with its run",
             Self::DiskFull        => "free some space; `windlass resume` goes on",
             Self::Budget          => "raise the budget, then `windlass resume`",
             Self::Poison          => "look at its log for what kills its surroundings; then `windlass retry`",

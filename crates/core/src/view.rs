@@ -341,7 +341,7 @@ fn whole(given: &OutputSeen<'_>, read: &mut dyn FnMut(Digest) -> Value) -> Value
 /// What went wrong with an attempt that is over.
 pub fn attempt_failure(attempt: &Attempt) -> Option<Failure> {
     let over = matches!(attempt.phase, attempt::Phase::Finished | attempt::Phase::Lost);
-    judge::failure(attempt).filter(|_| over).map(|(failure, _)| failure)
+    judge::failure(attempt).filter(|_| over).map(|(failure, _)| failure.recorded())
 }
 
 fn attempt_view(attempt: &Attempt) -> AttemptView {

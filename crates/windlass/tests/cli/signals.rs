@@ -40,6 +40,7 @@ fn ctrl_c_ends_it_in_order_uncharged_and_it_can_be_resumed() {
         attempts[0]["error"]["kind"], "interrupted",
         "a task with one attempt got another: the first was uncharged"
     );
+    assert_eq!(attempts[0]["error"]["message"], "its engine was told to end");
     assert_eq!(attempts[1]["error"], serde_json::Value::Null);
 }
 

@@ -101,7 +101,10 @@ fn a_pause_at_once_stops_what_runs_and_it_starts_anew_uncharged() {
     assert!(again.err.contains("It was so already"), "{}", again.all());
     let show = desk.json(&["show", &run, "--json"]);
     assert_eq!(show["tasks"][0]["state"], "ready");
-    assert_eq!(show["tasks"][0]["attempts"][0]["error"]["kind"], "interrupted");
+    let error = &show["tasks"][0]["attempts"][0]["error"];
+    assert_eq!(error["kind"], "interrupted");
+    assert_eq!(error["message"], "its run was paused at once");
+    assert_eq!(error["hint"], "it starts anew, uncharged, when `windlass resume` goes on with its run");
     let resumed = desk.start(&["resume", &run]);
     desk.open_gate("gate");
     let resumed = resumed.end();
