@@ -149,6 +149,7 @@ fn task(number: usize, needs: &[usize]) -> Task {
         id: format!("t{number}").parse().expect("a letter and digits"),
         work: Work::Argv(vec![Template("true".to_owned())]),
         emits: Vec::new(),
+        removed: false,
         needs: needs.to_vec(),
         join: Join::All,
         when: None,

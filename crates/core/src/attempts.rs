@@ -23,10 +23,11 @@ impl Run {
         fresh: &mut Fresh,
     ) -> bool {
         match &record.event {
-            Event::AttemptStarted { attempt, agent, seen, .. } => {
+            Event::AttemptStarted { attempt, agent, seen, plan_version, .. } => {
                 self.take(ix, Fact::Started, moment, fresh);
                 let mut begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
                 begun.seen.clone_from(seen);
+                begun.plan_version = *plan_version;
                 self.tasks[ix.at()].attempts.push(begun);
                 if let Some(agent) = agent {
                     self.take_in_hand(ix, agent);
@@ -65,12 +66,12 @@ impl Run {
                 attempt.ended = Some(moment.at);
                 attempt.leftovers = *leftovers;
                 attempt.seen.clear();
-                let (agent, awaits_settling) = (attempt.agent.clone(), attempt.awaits_settling());
+                let (member, awaits_settling) = (attempt.member, attempt.awaits_settling());
                 if !awaits_settling {
                     self.to_judge.insert(ix);
                 }
-                if let Some(agent) = agent {
-                    self.take_out_of_hand(ix, &agent);
+                if let Some(member) = member {
+                    self.roster.give_back(member);
                 }
             }
             Event::ExtractsRecorded { output, error, .. } => {

@@ -147,7 +147,9 @@ impl Run {
 impl Run {
     /// An attempt of an agent is in flight: it is the turn of another.
     pub(crate) fn take_in_hand(&mut self, ix: TaskIx, agent: &AgentName) {
-        self.roster.take(self.number(self.task(ix), agent));
+        let member = self.number(self.task(ix), agent);
+        self.roster.take(member);
+        self.tasks[ix.at()].attempts.last_mut().expect("it has just started").member = Some(member);
         let task = self.task(ix);
         let Some(By::Pool(pool)) = self.by(task) else { return };
         let Some(place) = pool.agents.iter().position(|member| member == agent) else { return };
@@ -157,11 +159,6 @@ impl Run {
             let node = self.beside(task, task.place_in_plan());
             self.tasks[node.at()].turns.took(place, &weights);
         }
-    }
-
-    /// An attempt of an agent is over.
-    pub(crate) fn take_out_of_hand(&mut self, ix: TaskIx, agent: &AgentName) {
-        self.roster.give_back(self.number(self.task(ix), agent));
     }
 }
 
@@ -179,8 +176,8 @@ impl Task {
 
 /// An attempt has started.
 pub(crate) fn call(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence), moment: Moment) {
-    let Some(agent) = task.last_attempt().and_then(|attempt| attempt.agent.as_ref()) else { return };
-    let account = &run.roster.member(run.number(task, agent)).account();
+    let Some(member) = task.last_attempt().and_then(|attempt| attempt.member) else { return };
+    let account = &run.roster.member(member).account();
     let call = Call { account, fence, at: moment.at.ms - moment.steps_ms };
     let rates = run.roster.of_account(account).filter_map(|member| Some(member.agent.rate?.starts));
     fleet.start(call, rates.max().unwrap_or(0));
@@ -189,9 +186,9 @@ pub(crate) fn call(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence), 
 /// An attempt is over.
 pub(crate) fn hang_up(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence), moment: Moment) {
     let Some(attempt) = task.last_attempt() else { return };
-    let Some(agent) = &attempt.agent else { return };
+    let Some(member) = attempt.member else { return };
     let failure = judge::failure(attempt).map(|(failure, _)| failure);
-    let account = &run.roster.member(run.number(task, agent)).account();
+    let account = &run.roster.member(member).account();
     fleet.end(Call { account, fence, at: moment.at.ms - moment.steps_ms }, failure.as_ref());
 }
 

@@ -45,7 +45,7 @@ pub fn of_run(run: &Run, now: Time) -> CriticalPath {
             inner.insert(TaskIx::from_len(place), chain);
         }
     }
-    let own: Vec<TaskIx> = (0..run.plan.tasks.len()).map(TaskIx::from_len).collect();
+    let own: Vec<TaskIx> = run.nodes().collect();
     let (chain, length) = among(run, &own, &lengths);
     let mut tasks = Vec::new();
     let mut open: Vec<TaskIx> = chain.into_iter().rev().collect();

@@ -8,12 +8,13 @@ use crate::event::{
 };
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
-use crate::input::{Answer, Ask, Command, Ended, LostAttempt, Rejection, Report, Submission};
+use crate::input::{Answer, Ask, Command, Ended, LostAttempt, Rejection, Report, Revision, Submission};
 use crate::judge;
 use crate::machine::{attempt, run, task};
 use crate::otherwise::Otherwise;
 use crate::planted::{Bug, is_planted};
 use crate::requeue;
+use crate::revise;
 use crate::size;
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
@@ -71,6 +72,7 @@ fn weighed(state: &State, command: &Command, now: Time) -> Decision {
     let Command { id, by, ask } = command;
     match ask {
         Ask::SubmitPlan(submission) => submit(state, id, submission),
+        Ask::Revise(revision) => on_run(state, revision.run, |run| revise(run, command, revision)),
         Ask::Resume { run, raise } => on_run(state, *run, |run| resume(state, run, command, *raise)),
         Ask::Pause { run, now } => on_run(state, *run, |run| pause(state, run, command, *now)),
         Ask::Cancel { run, task: None } => on_run(state, *run, |run| cancel_run(run, id, by)),
@@ -169,6 +171,13 @@ fn still_used_up(state: &State, run: &Run, raise: Raise) -> Option<UsedUp> {
     let mut raised = run.purse.clone();
     raised.raise(raise);
     raised.used_up(&run.plan.budget, run.active.at(state.clock.alive))
+}
+
+fn revise(run: &Run, command: &Command, revision: &Revision) -> Decision {
+    if run.plan_digest == revision.plan_digest {
+        return Decision::already();
+    }
+    revise::events(run, command, revision).into()
 }
 
 fn pause(state: &State, run: &Run, command: &Command, now: bool) -> Decision {

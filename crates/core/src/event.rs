@@ -72,6 +72,18 @@ pub enum Event {
         #[serde(skip)]
         hydrated: Hydrated,
     },
+    /// The run goes on by another plan: what is in both is the same task, what is new comes to it, what is gone ends, but
+    /// what has succeeded stays. `plan` is the digest of that plan's blob, `version` counts from 1.
+    PlanRevised {
+        run: RunId,
+        command: CommandId,
+        by: String,
+        version: u32,
+        plan: Digest,
+        source: String,
+        #[serde(skip)]
+        hydrated: Hydrated,
+    },
     /// Nothing new starts until `run_resumed`; what is in flight comes to its end, or is stopped where it is to be `now`.
     PauseRequested {
         run: RunId,
@@ -95,7 +107,7 @@ pub enum Event {
     BudgetReached { run: RunId, budget: BudgetKind, spent: u64, limit: u64 },
     /// All tasks are final and nothing is pending.
     RunFinished { run: RunId, outcome: RunOutcome },
-    /// A finished run goes on because a task was requeued.
+    /// A finished run goes on because a task was requeued, or its plan revised.
     RunReopened { run: RunId },
 
     /// The breaker of an account lets through something else from here on: all, nothing, or a probe.

@@ -13,6 +13,7 @@ impl Event {
             | Self::BreakerChanged { .. }
             | Self::ConcurrencyChanged { .. } => None,
             Self::RunCreated { run, .. }
+            | Self::PlanRevised { run, .. }
             | Self::PauseRequested { run, .. }
             | Self::RunPaused { run, .. }
             | Self::RunResumed { run, .. }
@@ -85,6 +86,7 @@ impl Event {
             | Self::BreakerChanged { .. }
             | Self::ConcurrencyChanged { .. }
             | Self::RunCreated { .. }
+            | Self::PlanRevised { .. }
             | Self::PauseRequested { .. }
             | Self::RunPaused { .. }
             | Self::RunResumed { .. }
@@ -114,6 +116,7 @@ impl Event {
             | Self::BreakerChanged { .. }
             | Self::ConcurrencyChanged { .. }
             | Self::RunCreated { .. }
+            | Self::PlanRevised { .. }
             | Self::PauseRequested { .. }
             | Self::RunPaused { .. }
             | Self::RunResumed { .. }
@@ -146,6 +149,7 @@ impl Event {
             Self::ClockJumped { .. } => "clock_jumped",
             Self::JournalRepaired { .. } => "journal_repaired",
             Self::RunCreated { .. } => "run_created",
+            Self::PlanRevised { .. } => "plan_revised",
             Self::PauseRequested { .. } => "pause_requested",
             Self::RunPaused { .. } => "run_paused",
             Self::RunResumed { .. } => "run_resumed",

@@ -4,7 +4,7 @@ use crate::arrows;
 use crate::crew::{call, hang_up};
 use crate::event::{Event, Hydrated, PauseReason, Record, Role};
 use crate::failure::Retried;
-use crate::id::{RunId, TaskId};
+use crate::id::{Fence, RunId, Seq, TaskId};
 use crate::machine::{run, task};
 use crate::otherwise::Otherwise;
 use crate::planted::{Bug, is_planted};
@@ -19,7 +19,7 @@ use crate::transition::{Fresh, Moment};
 #[expect(clippy::wildcard_enum_match_arm, reason = "what belongs to a run is taken apart in `evolve_run`")]
 pub fn evolve(state: &mut State, record: &Record) {
     let moment = move_clock(state, record);
-    if is_of_lost(state, record) {
+    if is_of_lost(state, record, moment) {
         note_command(state, record);
         return;
     }
@@ -30,6 +30,11 @@ pub fn evolve(state: &mut State, record: &Record) {
         Event::RunCreated { run, command, .. } => {
             state.commands.insert(command.clone(), record.seq);
             create_run(state, *run, record, moment);
+        }
+        Event::PlanRevised { run, command, .. } => {
+            state.commands.insert(command.clone(), record.seq);
+            let revised = state.runs.get_mut(run).expect("the run was created before");
+            revised.revise(record, moment, &mut state.fresh);
         }
         Event::RunFinished { run, .. } => {
             state.unfinished.remove(run);
@@ -84,12 +89,37 @@ fn attend_all(state: &mut State) {
 
 /// Whether a record belongs to a run whose plan is gone: without it none of the run's events can be taken in. The home
 /// and its other runs go on.
-fn is_of_lost(state: &mut State, record: &Record) -> bool {
-    if let Event::RunCreated { run, command, hydrated: Hydrated(None), .. } = &record.event {
-        state.commands.insert(command.clone(), record.seq);
-        state.lost.insert(*run, record.seq);
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other event names a plan")]
+fn is_of_lost(state: &mut State, record: &Record, moment: Moment) -> bool {
+    match &record.event {
+        Event::RunCreated { run, command, hydrated: Hydrated(None), .. } => {
+            state.commands.insert(command.clone(), record.seq);
+            state.lost.insert(*run, record.seq);
+        }
+        Event::PlanRevised { run, command, hydrated: Hydrated(None), .. } => {
+            state.commands.insert(command.clone(), record.seq);
+            lose_run(state, *run, record.seq, moment);
+        }
+        _ => {}
     }
     record.event.run().is_some_and(|run| state.lost.contains_key(&run))
+}
+
+/// The plan that a run went on by is gone: so is the run.
+fn lose_run(state: &mut State, id: RunId, seq: Seq, moment: Moment) {
+    let Some(run) = state.runs.get(&id) else { return };
+    let of_run = |(fence, (run, ix)): (&Fence, &(RunId, TaskIx))| (*run == id).then_some((*fence, *ix));
+    let live: Vec<(Fence, TaskIx)> = state.live.iter().filter_map(of_run).collect();
+    for (fence, ix) in live {
+        state.live.remove(&fence);
+        state.alone = state.alone.filter(|alone| *alone != fence);
+        hang_up(&mut state.fleet, run, (run.task(ix), fence), moment);
+    }
+    let mut run = state.runs.remove(&id).expect("it is there");
+    state.agenda.attend(&mut run, false);
+    state.unfinished.remove(&id);
+    state.fresh.retain(|look| look.run() != id);
+    state.lost.insert(id, seq);
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "time passes the same way with every other event")]

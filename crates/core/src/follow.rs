@@ -117,6 +117,9 @@ fn cancel(run: &Run, task: &Task) -> Event {
         Some(attempt) if let Some(other) = &task.spared_by => {
             stop(run, task, attempt, StopWhy::Cancel, &format!("the join of {other} was met without it"))
         }
+        Some(attempt) if run.spec(task).removed => {
+            stop(run, task, attempt, StopWhy::Cancel, "the plan goes on without it")
+        }
         Some(attempt) if run.candidates(task).is_some_and(|parent| parent.choice.is_some()) => {
             stop(run, task, attempt, StopWhy::LostRace, "the choice among the replicas was made without it")
         }
@@ -193,7 +196,7 @@ fn begin(start: &placement::Start<'_>) -> Event {
         attempt,
         agent: start.agent.clone(),
         prompt: render::digest(&program),
-        plan_version: 1,
+        plan_version: run.version,
         alone: start.alone,
         seen,
     };

@@ -39,6 +39,8 @@ pub struct Command {
 pub enum Ask {
     /// Make a run of this plan.
     SubmitPlan(Box<Submission>),
+    /// Go on with a run by another plan.
+    Revise(Box<Revision>),
     /// Lift the pause of a run.
     Resume {
         /// The run.
@@ -126,6 +128,19 @@ pub struct Submission {
     pub folder: String,
     /// The digest of the blob with the variables that attempts get; durable already.
     pub env_digest: Digest,
+    /// Where the plan came from, for people: a path, or `-`.
+    pub source: String,
+}
+
+/// Another plan for a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Revision {
+    /// The run.
+    pub run: RunId,
+    /// The plan, validated by [`crate::plan::file::load`].
+    pub plan: Arc<Plan>,
+    /// The digest of the blob that holds the plan as canonical JSON; durable already.
+    pub plan_digest: Digest,
     /// Where the plan came from, for people: a path, or `-`.
     pub source: String,
 }
@@ -292,6 +307,14 @@ pub enum Rejection {
         run: RunId,
         /// Of what.
         kind: String,
+    },
+    /// What has begun can't be what the new plan makes of it.
+    #[error("run {run} can't go on by this plan: {}", reasons.join("; "))]
+    CantRevise {
+        /// The run.
+        run: RunId,
+        /// All that is in the way.
+        reasons: Vec<String>,
     },
     /// The plan has no such agent.
     #[error("the plan of task {task} has no agent {agent}; it has {known}")]

@@ -47,6 +47,7 @@ pub mod react;
 mod render;
 mod requeue;
 mod rest;
+mod revise;
 pub mod roster;
 pub mod size;
 pub mod state;

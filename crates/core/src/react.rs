@@ -77,6 +77,6 @@ fn unsettled(run: &Run, ix: TaskIx) -> Option<Effect> {
         key: task.key(run.id, attempt),
         fence: attempt.fence,
         raw: attempt.raw.clone().unwrap_or_default(),
-        settle: render::settle(run.spec(task)),
+        settle: run.settle(task, attempt.plan_version),
     })
 }

@@ -170,6 +170,8 @@ pub(crate) fn beginning(
 /// All that the driver of an attempt needs. Rendering fails here exactly where it failed before the attempt started,
 /// which is never: an attempt whose templates fail does not start, and it sees what it saw then.
 pub(crate) fn assignment(run: &Run, ix: TaskIx, attempt: u32, fence: Fence) -> Result<Assignment, Failure> {
+    let started = run.task(ix).attempts.iter().rfind(|started| started.number == attempt);
+    let run = &*run.as_of(started.map_or(run.version, |started| started.plan_version));
     assigned(run, &View::of_attempt(run, ix, attempt), attempt, fence)
 }
 
@@ -209,8 +211,25 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
     })
 }
 
+impl Run {
+    /// What is to be done with the output of an attempt: it is held against the plan that it went by, and what the plan
+    /// names of it now is kept, too.
+    pub(crate) fn settle(&self, task: &Task, plan_version: u32) -> Settle {
+        let mut wanted = settle(self.spec(task));
+        if plan_version != self.version {
+            let then = self.as_of(plan_version);
+            let then = settle(then.spec(task));
+            wanted.schema = then.schema;
+            wanted.extracts.extend(then.extracts);
+            wanted.extracts.sort();
+            wanted.extracts.dedup();
+        }
+        wanted
+    }
+}
+
 /// What is to be done with a task's output.
-pub(crate) fn settle(spec: &plan::Task) -> Settle {
+fn settle(spec: &plan::Task) -> Settle {
     Settle { schema: spec.output_schema.clone(), extracts: spec.extracts.clone() }
 }
 

@@ -31,6 +31,23 @@ pub(crate) fn retry(
     Ok(reopened.into_iter().chain([requeued]).collect())
 }
 
+/// Everything that comes back now that the plan is another: these tasks, which it had left out before, and what was
+/// skipped and may run after all. What is below a parent that has ended stays as it is.
+pub(crate) fn after_revision(run: &Run, back_in: &[TaskIx]) -> VecDeque<(TaskIx, TaskId)> {
+    let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new(), left: BTreeMap::new() };
+    for ix in back_in {
+        again.task(*ix, &run.task(*ix).id);
+    }
+    for ix in (0..run.tasks.len()).map(TaskIx::from_len) {
+        let is_over = |parent: TaskIx| run.task(parent).phase.is_final();
+        if run.task(ix).is_node() && !run.around(ix).any(is_over) && again.may_be_met(ix) {
+            again.unskip_one(ix, &run.task(ix).root_cause());
+        }
+    }
+    again.unskip_behind(None);
+    again.order
+}
+
 /// The return that comes next, of those that a retry has led to.
 pub(crate) fn next(run: &Run) -> Option<Event> {
     let (ix, cause) = run.returning.front()?;
@@ -60,6 +77,7 @@ impl Run {
 
 /// Everything that comes back with a task, each with what it comes back for, in order.
 fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
+    is_planned(run, ix)?;
     lost_the_race(run, ix)?;
     went_on(run, ix)?;
     is_ending(run, ix)?;
@@ -93,6 +111,12 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
         }
     }
     Ok(again.order)
+}
+
+/// What a revision left out is not tried again.
+fn is_planned(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
+    let left_out = std::iter::once(ix).chain(run.around(ix)).find(|ix| run.spec(run.task(*ix)).removed);
+    left_out.map_or(Ok(()), |_| Err(wrong_state(run.task(ix), "the plan goes on without it")))
 }
 
 /// What was not chosen is not tried again while the choice stands, and nothing while it is carried out; nor is what is
@@ -231,6 +255,11 @@ impl Requeue<'_> {
                 self.unskip_one(TaskIx::from_len(place), cause);
             }
         }
+        self.unskip_behind(Some(requeued));
+    }
+
+    /// Un-skips what may run after all now that others come back: for the sake of this task, or of what it was skipped for.
+    fn unskip_behind(&mut self, requeued: Option<&TaskId>) {
         let mut next: Vec<TaskIx> = self.back.iter().copied().collect();
         while let Some(ix) = next.pop() {
             let Some(ending) = self.run.ending(ix) else { continue };
@@ -238,7 +267,8 @@ impl Requeue<'_> {
                 let tally = self.left.entry(*dependant).or_insert(self.run.task(*dependant).tally);
                 tally.uncount(ending);
                 if !self.back.contains(dependant) && self.may_be_met(*dependant) {
-                    self.unskip_one(*dependant, requeued);
+                    let cause = requeued.cloned().unwrap_or_else(|| self.run.task(*dependant).root_cause());
+                    self.unskip_one(*dependant, &cause);
                     next.push(*dependant);
                 }
             }

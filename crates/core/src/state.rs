@@ -23,7 +23,7 @@ use crate::planted::{Bug, is_planted};
 use crate::policy::balance::Turns;
 use crate::policy::{join, retry};
 use crate::queue::{Queue, Rank};
-use crate::roster::Roster;
+use crate::roster::{AgentIx, Roster};
 use crate::time::{Span, Time};
 use crate::topics::Topics;
 use crate::tree::Scope;
@@ -120,6 +120,19 @@ pub enum Look {
     },
 }
 
+impl Look {
+    /// The run that it is about.
+    pub(crate) fn run(&self) -> RunId {
+        match self {
+            Self::Task(run, _)
+            | Self::Message { run, .. }
+            | Self::Topic { run, .. }
+            | Self::Begun { run, .. }
+            | Self::Wakeable { run, .. } => *run,
+        }
+    }
+}
+
 /// An execution of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -127,8 +140,14 @@ pub struct Run {
     pub id: RunId,
     /// What is executed.
     pub plan: Arc<Plan>,
-    /// The digest of the plan's blob.
+    /// The digest of the plan's blob; of the newest, where it was revised.
     pub plan_digest: Digest,
+    /// The number of the plan, from 1.
+    #[serde(default = "first")]
+    pub version: u32,
+    /// The plans as they were written, the first and each revision, with their digests; none while it was not revised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) written: Vec<(Digest, Arc<Plan>)>,
     /// Where its tasks work.
     pub folder: String,
     /// The blob with the variables that attempts get.
@@ -155,6 +174,9 @@ pub struct Run {
     pub scopes: Vec<Scope>,
     /// All tasks.
     pub tasks: Vec<Task>,
+    /// The tasks of the run's own plan that revisions brought, in the order of the plan, behind those it began with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<TaskIx>,
     /// Their places by name.
     pub names: BTreeMap<TaskId, TaskIx>,
     /// The tasks that are ready.
@@ -197,6 +219,10 @@ pub struct Run {
     /// What its tasks say to each other.
     #[serde(default)]
     pub topics: Topics,
+}
+
+const fn first() -> u32 {
+    1
 }
 
 /// A reason to start nothing new.
@@ -322,8 +348,14 @@ pub struct Attempt {
     pub fence: Fence,
     /// The opening in which it was started.
     pub epoch: Epoch,
+    /// The number of the plan that it goes by.
+    #[serde(default = "first")]
+    pub plan_version: u32,
     /// Who works on it.
     pub agent: Option<AgentName>,
+    /// The number of that agent, as it was when the attempt started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<AgentIx>,
     /// The tasks that its texts name and that had not succeeded when it started, while it is live.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seen: BTreeMap<TaskId, task::Phase>,

@@ -85,6 +85,11 @@ impl Topics {
         }
     }
 
+    /// Whether it is known when a task ended, for those who listen from then on.
+    pub(crate) fn knows_end_of(&self, ix: TaskIx) -> bool {
+        self.ends.contains_key(&ix)
+    }
+
     /// A task has ended, or goes on after all.
     pub(crate) fn note_end(&mut self, ix: TaskIx, at: Option<Seq>) {
         if let Some(end) = self.ends.get_mut(&ix) {
@@ -111,6 +116,39 @@ impl Run {
             let topic = self.topics.by_name.entry(name).or_default();
             topic.emitters.insert(ix);
             topic.had_emitters = true;
+        }
+    }
+
+    /// The plan has changed: who emits, and after whose success somebody listens.
+    pub(crate) fn note_emitters_anew(&mut self) {
+        for topic in self.topics.by_name.values_mut() {
+            topic.emitters.clear();
+            topic.going = 0;
+        }
+        for ix in (0..self.tasks.len()).map(TaskIx::from_len) {
+            let (task, spec) = (self.task(ix), self.spec(self.task(ix)));
+            let after = match &spec.work {
+                Work::Wait(WaitFor::Topic { since, .. }) => since.map(|place| self.beside(task, place)),
+                Work::Prompt { .. }
+                | Work::Argv(_)
+                | Work::Shell(_)
+                | Work::Approval { .. }
+                | Work::Plan(_)
+                | Work::Emit { .. }
+                | Work::Wait(WaitFor::After(_) | WaitFor::At(_)) => None,
+            };
+            let (is_left, is_ready) = (self.may_emit(ix), task.phase == Phase::Ready);
+            for name in spec.emits.clone() {
+                let topic = self.topics.by_name.entry(name).or_default();
+                topic.had_emitters = true;
+                topic.going += u32::from(is_ready);
+                if is_left {
+                    topic.emitters.insert(ix);
+                }
+            }
+            if let Some(after) = after {
+                self.topics.ends.entry(after).or_insert(None);
+            }
         }
     }
 

@@ -302,7 +302,7 @@ impl Run {
         }
     }
 
-    fn look_at_join(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+    pub(crate) fn look_at_join(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
         match self.standing(ix) {
             Standing::Open => {}
             Standing::Met => {
@@ -381,6 +381,7 @@ impl Run {
 
     /// Whether the run goes on without a task that failed: it is optional, or was cancelled since it is not needed any more.
     pub(crate) fn is_excused(&self, task: &Task) -> bool {
-        self.spec(task).optional || (task.spared_by.is_some() && !is_planted(Bug::RestFails))
+        let spec = self.spec(task);
+        spec.optional || spec.removed || (task.spared_by.is_some() && !is_planted(Bug::RestFails))
     }
 }

@@ -44,7 +44,7 @@ pub enum Form {
 
 impl Run {
     /// The sub-plan that a task belongs to; none in the run's own plan.
-    fn scope(&self, task: &Task) -> Option<&Scope> {
+    pub(crate) fn scope(&self, task: &Task) -> Option<&Scope> {
         let number = usize::try_from(task.scope).expect("32 bits fit");
         Some(&self.scopes[number.checked_sub(1)?])
     }
@@ -77,7 +77,18 @@ impl Run {
 
     /// The task that stands at this place of the plan in which a task is written.
     pub fn beside(&self, task: &Task, place: usize) -> TaskIx {
-        TaskIx::from_len(self.scope(task).map_or(0, |scope| scope.first.at()) + place)
+        self.scope(task).map_or_else(|| self.node(place), |scope| TaskIx::from_len(scope.first.at() + place))
+    }
+
+    /// The task that stands at this place of the run's own plan.
+    pub fn node(&self, place: usize) -> TaskIx {
+        let began_with = self.plan.tasks.len() - self.later.len();
+        place.checked_sub(began_with).map_or_else(|| TaskIx::from_len(place), |behind| self.later[behind])
+    }
+
+    /// The tasks of the run's own plan, in its order.
+    pub fn nodes(&self) -> impl Iterator<Item = TaskIx> {
+        (0..self.plan.tasks.len()).map(|place| self.node(place))
     }
 
     /// The tasks that a task waits for. A child of a list has none: its parent waited.

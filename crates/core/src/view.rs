@@ -281,8 +281,7 @@ fn is_level(priority: &i8) -> bool {
 
 /// The places of a run's tasks as they are shown: in the plan's order, each parent followed by its children.
 pub fn in_order(run: &Run) -> impl Iterator<Item = TaskIx> {
-    let own = (0..run.plan.tasks.len()).map(TaskIx::from_len);
-    own.flat_map(|ix| run.family(ix))
+    run.nodes().flat_map(|ix| run.family(ix))
 }
 
 /// A task with its attempts. `read` gives the content of a blob, for outputs that are large.

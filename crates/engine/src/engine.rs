@@ -108,7 +108,7 @@ impl Engine {
         let Opening { core, clock, first } =
             recover::open(&mut journal, options.role, BUILD, options.slots, clock::shown())?;
         for run in core.state().runs.values() {
-            journal.hold(run.plan_digest, &run.plan, run.env);
+            journal.hold(run.written(), run.env);
         }
         let (sender, inbox) = mpsc::channel();
         let blobs = home.blobs();

@@ -199,7 +199,9 @@ impl Inspection {
             let blob = named.entry(digest).or_insert_with(new);
             blob.is_given_up = false;
             blob.runs.extend(event.run());
-            blob.is_plan |= matches!(event, Event::RunCreated { plan, .. } if *plan == digest);
+            if let Event::RunCreated { plan, .. } | Event::PlanRevised { plan, .. } = event {
+                blob.is_plan |= *plan == digest;
+            }
         }
     }
 
@@ -236,6 +238,9 @@ pub fn blobs_of(event: &Event) -> BTreeSet<Digest> {
     let mut named = BTreeSet::new();
     if let Event::RunCreated { plan, env, .. } = event {
         named.extend([*plan, *env]);
+    }
+    if let Event::PlanRevised { plan, .. } = event {
+        named.insert(*plan);
     }
     if let Event::AttemptFinished { output, .. } = event {
         named.extend(raw(output));

@@ -27,8 +27,14 @@ impl Plans {
     /// Hands a record the plan that it names. One that is gone, or is not what was written, is not handed over: that is
     /// the end of its run, and of nothing else.
     fn hydrate(&mut self, record: &mut Record, blobs: &dyn Blobs) -> Result<(), PlanFault> {
-        let Event::RunCreated { plan, env, hydrated, .. } = &mut record.event else { return Ok(()) };
-        self.hold_variables(*env, blobs);
+        if let Event::RunCreated { env, .. } = &record.event {
+            self.hold_variables(*env, blobs);
+        }
+        let (Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. }) =
+            &mut record.event
+        else {
+            return Ok(());
+        };
         if let Some(known) = self.plans.get(plan) {
             hydrated.0 = Some(Arc::clone(known));
             return Ok(());
@@ -46,14 +52,13 @@ impl Plans {
         Ok(())
     }
 
-    /// Holds what a run that is appended, or that a snapshot brought back, names.
-    pub(crate) fn hold(&mut self, plan: Digest, read: &Arc<Plan>, env: Digest, blobs: &dyn Blobs) {
+    /// Holds a plan that a record names which is appended, or that a snapshot brought back.
+    pub(crate) fn hold(&mut self, plan: Digest, read: &Arc<Plan>) {
         self.plans.insert(plan, Arc::clone(read));
-        self.hold_variables(env, blobs);
     }
 
     /// Without them a run can be shown, and that is all the journal is asked for: none is no damage here.
-    fn hold_variables(&mut self, env: Digest, blobs: &dyn Blobs) {
+    pub(crate) fn hold_variables(&mut self, env: Digest, blobs: &dyn Blobs) {
         if !self.variables.contains_key(&env)
             && let Ok(bytes) = blobs.get(env)
         {

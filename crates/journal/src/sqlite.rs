@@ -98,8 +98,11 @@ impl SqliteJournal {
 
     /// Holds what a run that a snapshot brought back names, as a replay does by itself: if the home vanishes, the copy
     /// has it.
-    pub fn hold(&mut self, plan: Digest, read: &Arc<Plan>, env: Digest) {
-        self.plans.hold(plan, read, env, &*self.home.blobs());
+    pub fn hold(&mut self, plans: impl IntoIterator<Item = (Digest, Arc<Plan>)>, env: Digest) {
+        for (digest, plan) in plans {
+            self.plans.hold(digest, &plan);
+        }
+        self.plans.hold_variables(env, &*self.home.blobs());
     }
 
     /// Moves everything into the store and syncs it: the orderly end.
@@ -130,10 +133,14 @@ impl SqliteJournal {
         self.head = self.sealed.head;
         self.trusted.1 = self.head.seq;
         for record in batch {
-            if let Event::RunCreated { plan, env, hydrated, .. } = &record.event
+            if let Event::RunCreated { env, .. } = &record.event {
+                self.plans.hold_variables(*env, &*self.home.blobs());
+            }
+            if let Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. } =
+                &record.event
                 && let Some(read) = &hydrated.0
             {
-                self.hold(*plan, read, *env);
+                self.plans.hold(*plan, read);
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use windlass_core::plan::file::{FILE_BYTES_MAX, Loaded, Options, PlanText, Source, load};
 
 use crate::config::Config;
@@ -96,6 +97,12 @@ fn read_sub_plan(dir: &str, file: &str) -> Result<PlanText, String> {
     };
     let dir = text(whole.parent().unwrap_or(Path::new("/")))?;
     Ok(PlanText { name: text(&whole)?, bytes, dir })
+}
+
+/// The values of inputs as they would be given.
+pub(crate) fn as_given(inputs: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    inputs.iter().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// The inputs that were given as `name=value`.

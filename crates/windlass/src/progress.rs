@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use windlass_core::event::{BlockedOn, Event, Expansion, Record, SkipReason};
+use windlass_core::event::{BlockedOn, Event, Expansion, Hydrated, Record, SkipReason};
 use windlass_core::id::TaskId;
 use windlass_core::machine::task::Phase;
-use windlass_core::plan::Plan;
-use windlass_core::state::{Run, TaskIx};
+use windlass_core::plan::{Plan, revision};
+use windlass_core::state::Run;
 use windlass_core::time::{Span, Time};
 use windlass_core::tree::Form;
 
@@ -36,7 +36,7 @@ pub(crate) struct Progress {
     /// What is executed.
     plan: Arc<Plan>,
     /// The places of its tasks.
-    places: BTreeMap<TaskId, TaskIx>,
+    places: BTreeMap<TaskId, usize>,
     /// Since when it is watched.
     pub(crate) since: Time,
 }
@@ -55,14 +55,14 @@ impl Progress {
             skipped: BTreeSet::new(),
             spared: BTreeSet::new(),
             plan: Arc::clone(&run.plan),
-            places: run.names.clone(),
+            places: places(&run.plan),
             since: now,
         };
         for task in &run.tasks {
             if matches!(task.skipped, Some((SkipReason::When, _))) {
                 progress.skipped.insert(task.id.clone());
             }
-            if task.spared_by.is_some() {
+            if task.spared_by.is_some() || run.spec(task).removed {
                 progress.spared.insert(task.id.clone());
             }
             if task.phase.is_final() {
@@ -115,7 +115,7 @@ impl Progress {
     /// Whether a task that was skipped by a `when` was so for all that it needs, not for its own.
     pub(crate) fn was_skipped_with_its_needs(&self, task: &TaskId) -> bool {
         let tasks = &self.plan.tasks;
-        let spec = self.places.get(task).and_then(|place| tasks.get(place.at()));
+        let spec = self.places.get(task).and_then(|place| tasks.get(*place));
         let mut needs = spec.into_iter().flat_map(|spec| &spec.needs).peekable();
         needs.peek().is_some() && needs.all(|need| self.skipped.contains(&tasks[*need].id))
     }
@@ -141,6 +141,7 @@ impl Progress {
                 let fresh = numbers.filter(|number| self.children.insert(task.child(*number))).count();
                 self.tasks += fresh;
             }
+            Event::PlanRevised { hydrated: Hydrated(Some(plan)), .. } => self.go_by(plan),
             Event::AttemptStarted { task, attempt, .. } => {
                 self.backing_off.remove(task);
                 self.running.insert(task.clone(), (*attempt, record.at));
@@ -181,11 +182,29 @@ impl Progress {
         }
     }
 
+    /// The run goes on by another plan. What it leaves out is excused.
+    fn go_by(&mut self, plan: &Plan) {
+        let revised = revision::over(&self.plan, plan);
+        self.tasks += revised.tasks.len() - self.plan.tasks.len();
+        for task in &revised.tasks {
+            if task.removed {
+                self.spared.insert(task.id.clone());
+                self.finals.entry(task.id.clone()).and_modify(|failed| *failed = false);
+            }
+        }
+        self.places = places(&revised);
+        self.plan = Arc::new(revised);
+    }
+
     fn end(&mut self, task: &TaskId, failed: bool) {
         self.backing_off.remove(task);
         self.blocked.remove(task);
         self.finals.insert(task.clone(), failed && !self.spared.contains(task));
     }
+}
+
+fn places(plan: &Plan) -> BTreeMap<TaskId, usize> {
+    plan.tasks.iter().enumerate().map(|(place, task)| (task.id.clone(), place)).collect()
 }
 
 fn is_failure(phase: Phase) -> bool {

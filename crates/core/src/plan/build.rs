@@ -138,6 +138,7 @@ impl Builder<'_, '_> {
         self.built.tasks.push(Task {
             id,
             emits: waits::emits(&work),
+            removed: false,
             work,
             join,
             when,

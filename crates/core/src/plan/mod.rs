@@ -17,6 +17,7 @@ pub mod layers;
 mod node;
 mod pools;
 pub mod rate;
+pub mod revision;
 pub mod schema;
 mod secrets;
 pub mod settings;
@@ -128,6 +129,9 @@ pub struct Task {
     /// The topics on which it, or a task of the plan that it is, emits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emits: Vec<String>,
+    /// Whether a revision left it out: it keeps its place, and what it gave, and the run goes on without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
 }
 
 /// What a task does: one of these.

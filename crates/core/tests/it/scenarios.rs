@@ -15,7 +15,7 @@ use windlass_core::event::{
 use windlass_core::evolve::evolve;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
-use windlass_core::input::{Answer, Ask, Command, Ended, Input, LostAttempt, Report, Submission};
+use windlass_core::input::{Answer, Ask, Command, Ended, Input, LostAttempt, Report, Revision, Submission};
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, PlanText, Source, load};
 use windlass_core::plan::settings::Settings;
@@ -139,6 +139,7 @@ impl Story {
             "engine" => self.start(Role::Engine),
             "crash" => self.crash(),
             "submit" => self.submit(run),
+            "revise" => self.revise(run, input),
             "end" => self.end(args, input),
             "lost" => {
                 let (key, fence) = self.key(args);
@@ -222,6 +223,18 @@ impl Story {
             source: "plan.yaml".into(),
         };
         self.ask(Ask::SubmitPlan(Box::new(submission)))
+    }
+
+    /// The run goes on by the plan of the text, if it is one.
+    fn revise(&mut self, run: RunId, text: &str) -> String {
+        let read = self.read(text);
+        if read != "ok\n" {
+            return read;
+        }
+        let plan = self.plan.clone().expect("a plan");
+        let plan_digest = Digest::of(&serde_json::to_vec(&*plan).expect("plain data"));
+        let revision = Revision { run, plan, plan_digest, source: "plan.yaml".into() };
+        self.ask(Ask::Revise(Box::new(revision)))
     }
 
     fn end(&mut self, args: &Args, input: &str) -> String {
@@ -330,6 +343,7 @@ fn event(event: &Event, now: Time) -> String {
             format!(" {child}{error}")
         }
         Event::AttemptStarted { alone: true, .. } => " alone".into(),
+        Event::PlanRevised { version, .. } => format!(" version={version}"),
         Event::StopRequested { why, .. } => format!(" {why:?}"),
         Event::AttemptFinished { exit, error, .. } => format!(" {exit:?}{}", kind(error.as_ref())),
         Event::AttemptLost { alone, .. } => format!(" alone={alone}"),

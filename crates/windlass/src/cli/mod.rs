@@ -16,6 +16,7 @@ mod ps;
 mod raise;
 mod resume;
 mod retry;
+mod revise;
 mod run;
 mod schema;
 mod settle;
@@ -59,6 +60,7 @@ enum Verb {
     Pause(pause::Pause),
     Cancel(cancel::Cancel),
     Retry(retry::Retry),
+    Revise(revise::Revise),
     Settle(settle::Settle),
     Approve(approve::Approve),
     Ps(ps::Ps),
@@ -84,6 +86,7 @@ impl Cli {
             Verb::Pause(verb) => verb.carry_out(desk),
             Verb::Cancel(verb) => verb.carry_out(desk),
             Verb::Retry(verb) => verb.carry_out(desk),
+            Verb::Revise(verb) => verb.carry_out(desk),
             Verb::Settle(verb) => verb.carry_out(desk),
             Verb::Approve(verb) => verb.carry_out(desk),
             Verb::Ps(verb) => verb.carry_out(desk),

@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::following::Following;
 use crate::host::Host;
 use crate::opening::default_slots;
-use crate::plan_file::PlanFile;
+use crate::plan_file::{PlanFile, as_given};
 use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Client, Reply, Request};
@@ -251,19 +251,17 @@ fn say_if_the_plan_differs(desk: &mut Desk, config: &Config, run: &Run) {
     if run.source == "-" || !config.passed_over.is_empty() {
         return;
     }
-    let texts =
-        run.plan.inputs.iter().map(|(name, value)| {
-            (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        });
     let now = PlanFile::read(std::path::Path::new(&run.source), desk)
-        .and_then(|file| file.load(config, &texts.collect(), false, desk));
+        .and_then(|file| file.load(config, &as_given(&run.plan.inputs), false, desk));
     let what = match now {
-        Ok(loaded) if loaded.plan == *run.plan => return,
+        Ok(loaded) if run.written().last().is_some_and(|(_, plan)| loaded.plan == **plan) => return,
         Ok(_) => "has changed",
         Err(_) => "can't be read as a plan any more",
     };
     desk.note(&format!(
-        "The file {} {what} since run {} began; the run keeps the plan it has.",
-        run.source, run.id
+        "The file {source} {what} since run {id} began; the run keeps the plan it has. \
+         `windlass revise {id} {source}` goes on by the file.",
+        source = run.source,
+        id = run.id
     ));
 }

@@ -149,6 +149,12 @@ pub(crate) enum Tone {
     Off,
 }
 
+/// The place of a task in the run's own plan, if it has one there.
+fn place_of(run: &Run, ix: TaskIx) -> Option<usize> {
+    let task = run.task(ix);
+    (task.parent.is_none()).then(|| task.place_in_plan())
+}
+
 impl Graph {
     /// What a picture of a plan shows.
     pub(crate) fn of_plan(plan: &Plan, source: &str) -> Self {
@@ -187,7 +193,7 @@ impl Graph {
             nodes: nodes.collect(),
             path: Path {
                 names: path.tasks.iter().map(|ix| run.task(*ix).id.to_string()).collect(),
-                nodes: path.tasks.iter().map(|ix| ix.at()).filter(|place| *place < own).collect(),
+                nodes: path.tasks.iter().filter_map(|ix| place_of(run, *ix)).collect(),
                 took: Some(path.length),
             },
         }

@@ -4,7 +4,7 @@ use anstyle::Style;
 use windlass_core::budget::UsedUp;
 use windlass_core::event::{BlockedOn, Event, Expansion, PauseReason, Record, SkipReason};
 use windlass_core::failure::Failure;
-use windlass_core::id::{AccountName, TaskId};
+use windlass_core::id::{AccountName, AgentName, TaskId};
 use windlass_core::machine::breaker::Phase;
 use windlass_core::time::{Span, Time};
 
@@ -86,10 +86,7 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         Event::TaskDead { error, .. } => (ERROR, "dead", failure(error)),
         Event::TaskCancelled { .. } => (ERROR, "cancelled", String::new()),
         Event::TaskRequeued { agent, prompt, .. } => {
-            let by = agent.as_ref().map(|agent| format!("for {agent}"));
-            let asked = prompt.as_ref().map(|prompt| format!("asking: {}", text::first_line(prompt)));
-            let parts: Vec<String> = by.into_iter().chain(asked).collect();
-            (HINT, "requeued", parts.join(", "))
+            (HINT, "requeued", otherwise(agent.as_ref(), prompt.as_deref()))
         }
         Event::CancelRequested { cause: Some(cause), .. } => (DIM, "cancel", spared(cause)),
         Event::CancelRequested { task: None, by, .. } => (WARNING, "cancel", format!("asked for by {by}")),
@@ -99,6 +96,7 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
             (HINT, "resumed", format!("with {} more", raised.in_words()))
         }
         Event::RunResumed { .. } => (HINT, "resumed", String::new()),
+        Event::PlanRevised { version, by, .. } => (HINT, "revised", format!("plan {version}, by {by}")),
         Event::BudgetReached { budget, spent, limit, .. } => {
             let used_up = UsedUp { kind: *budget, spent: *spent, limit: *limit };
             (WARNING, "used up", used_up.in_words())
@@ -108,6 +106,13 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
     };
     let is_lasting = !matches!(&record.event, Event::AttemptStarted { .. } | Event::TaskExpanded { .. });
     Some(Line { at: record.at, style, word, task: record.event.task().cloned(), detail, is_lasting })
+}
+
+/// What a new incarnation does otherwise than the plan says.
+fn otherwise(agent: Option<&AgentName>, prompt: Option<&str>) -> String {
+    let by = agent.map(|agent| format!("for {agent}"));
+    let asked = prompt.map(|prompt| format!("asking: {}", text::first_line(prompt)));
+    by.into_iter().chain(asked).collect::<Vec<_>>().join(", ")
 }
 
 /// The line for a record that belongs to no run, where it is worth one: what the accounts of agents let through.

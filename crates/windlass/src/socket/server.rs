@@ -11,9 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use windlass_core::event::Output;
-use windlass_core::id::RunId;
-use windlass_core::input::{Answer, Ask, Command};
+use windlass_core::id::{Digest, RunId};
+use windlass_core::input::{Answer, Ask, Command, Revision};
 use windlass_engine::handle::Handle;
 use windlass_engine::room::{Place, Room};
 
@@ -209,7 +208,7 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
             Some(Reply::Refused("a plan is handed over by `start`, not as a command".into()))
         }
         Request::Command(command) if !has_bodies(&command, &host.handle) => {
-            Some(Reply::Refused("the output is a blob that this home does not have".into()))
+            Some(Reply::Refused("it names a blob that this home does not have".into()))
         }
         Request::Command(command) => host.handle.submit(command).ok().map(Reply::Answer),
         Request::Start { .. } if !host.hosts => Some(Reply::Refused(
@@ -240,10 +239,24 @@ impl Hosting {
     }
 }
 
-/// Whether what a command names lies in the home already: what is journaled must be there.
+/// Whether what a command names lies in the home already: what is journaled must be there, and be what is done.
 fn has_bodies(command: &Command, handle: &Handle) -> bool {
-    if let Ask::Settle { output: Output { blob: Some(digest), .. }, .. } = &command.ask {
-        return handle.has_body(*digest);
-    }
-    true
+    let named = match &command.ask {
+        Ask::Settle { output, .. } => output.blob,
+        Ask::Revise(revision) if !is_of_its_plan(revision) => return false,
+        Ask::Revise(revision) => Some(revision.plan_digest),
+        Ask::SubmitPlan(_)
+        | Ask::Resume { .. }
+        | Ask::Pause { .. }
+        | Ask::Cancel { .. }
+        | Ask::Retry { .. }
+        | Ask::Approve { .. }
+        | Ask::DropDeadLetter { .. }
+        | Ask::Drain { .. } => None,
+    };
+    named.is_none_or(|digest| handle.has_body(digest))
+}
+
+fn is_of_its_plan(revision: &Revision) -> bool {
+    serde_json::to_vec(&*revision.plan).is_ok_and(|bytes| Digest::of(&bytes) == revision.plan_digest)
 }

@@ -21,6 +21,7 @@ mod looks;
 mod needs;
 mod nested;
 mod resume;
+mod revise;
 mod run;
 mod schema;
 mod signals;

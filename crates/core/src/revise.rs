@@ -1,0 +1,345 @@
+//! A run goes on by another plan: what of it can be taken over, and what changes when it is. What is new comes to the run,
+//! what is gone ends, what is in both goes on by the new text. Never: undoing what has succeeded.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::event::{Event, Record, RunOutcome};
+use crate::id::{Digest, TaskId};
+use crate::input::{Command, Rejection, Revision};
+use crate::machine::run;
+use crate::machine::task::{Fact, Phase};
+use crate::plan::{self, Plan, WaitFor, Work, revision};
+use crate::policy::join::{Standing, Tally};
+use crate::requeue;
+use crate::state::{Run, Task, TaskIx};
+use crate::transition::{Fresh, Moment};
+use crate::tree::Form;
+
+/// The events of `revise RUN PLAN`.
+pub(crate) fn events(run: &Run, command: &Command, revision: &Revision) -> Result<Vec<Event>, Rejection> {
+    let revised = revision::over(&run.plan, &revision.plan);
+    let reasons = obstacles(run, &revised);
+    if !reasons.is_empty() {
+        return Err(Rejection::CantRevise { run: run.id, reasons });
+    }
+    let reopened = (run.phase == run::Phase::Finished).then_some(Event::RunReopened { run: run.id });
+    let revised = Event::PlanRevised {
+        run: run.id,
+        command: command.id.clone(),
+        by: command.by.clone(),
+        version: run.version + 1,
+        plan: revision.plan_digest,
+        source: revision.source.clone(),
+        hydrated: crate::event::Hydrated(Some(Arc::clone(&revision.plan))),
+    };
+    Ok(reopened.into_iter().chain([revised]).collect())
+}
+
+/// All that is in the way of going on by a plan.
+fn obstacles(run: &Run, revised: &Plan) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if run.cancelled || run.outcome == Some(RunOutcome::Cancelled) {
+        reasons.push("it was cancelled".to_owned());
+    }
+    let added = revised.tasks.len() - run.plan.tasks.len();
+    let (all, most) = (run.tasks.len() + added, revised.limits.tasks);
+    if u32::try_from(all).is_ok_and(|all| all > most) {
+        reasons.push(format!("it would have {all} tasks, more than its limits.tasks of {most}"));
+    }
+    let known = passed(&run.plan);
+    for glob in passed(revised).into_iter().filter(|glob| !known.contains(glob)) {
+        reasons.push(format!("`pass: {glob}` is new, and the run keeps the variables that it began with"));
+    }
+    for (place, (old, new)) in run.plan.tasks.iter().zip(&revised.tasks).enumerate() {
+        let task = run.task(run.node(place));
+        if old.removed && !new.removed && !task.phase.is_final() {
+            reasons.push(format!("{} is being stopped: wait until that is over", task.id));
+        } else if !new.removed {
+            reasons.extend(Change { run, task, old, new }.obstacles());
+        }
+    }
+    for new in &revised.tasks[run.plan.tasks.len()..] {
+        reasons.extend(heard_too_late(run, new, |place| {
+            (place < run.plan.tasks.len()).then(|| run.node(place))
+        }));
+    }
+    reasons
+}
+
+/// The globs of variables that the tasks of a plan let through.
+fn passed(plan: &Plan) -> Vec<&str> {
+    let inner = plan.tasks.iter().filter_map(|task| task.work.sub_plan()).flat_map(passed);
+    plan.tasks.iter().flat_map(|task| &task.pass).map(String::as_str).chain(inner).collect()
+}
+
+/// A task that listens from the end of another on, where nobody has noted when that was.
+fn heard_too_late(run: &Run, task: &plan::Task, node: impl Fn(usize) -> Option<TaskIx>) -> Option<String> {
+    let Work::Wait(WaitFor::Topic { since: Some(place), .. }) = task.work else { return None };
+    let other = node(place)?;
+    let is_over = run.task(other).phase.is_final() && !run.topics.knows_end_of(other);
+    is_over.then(|| format!("{} can't listen since {}, which had ended before", task.id, run.task(other).id))
+}
+
+/// A task of a run, as its plan has it and as another would.
+struct Change<'a> {
+    run: &'a Run,
+    task: &'a Task,
+    old: &'a plan::Task,
+    new: &'a plan::Task,
+}
+
+impl Change<'_> {
+    fn obstacles(&self) -> Vec<String> {
+        let node = |place| Some(self.run.beside(self.task, place));
+        let mut reasons: Vec<String> = match self.is_untouched() {
+            true if self.task.scope == 0 => Vec::new(),
+            true => heard_too_late(self.run, self.new, node).into_iter().collect(),
+            false => self.what_stays().into_iter().collect(),
+        };
+        if reasons.is_empty() {
+            reasons.extend(self.what_is_not_kept());
+            reasons.extend(self.below().iter().flat_map(Change::obstacles));
+        }
+        reasons
+    }
+
+    /// Whether nothing of it has happened: then everything may change.
+    fn is_untouched(&self) -> bool {
+        let task = self.task;
+        let is_open = matches!(
+            task.phase,
+            Phase::Waiting | Phase::Ready | Phase::Skipped | Phase::Dead | Phase::Cancelled
+        );
+        is_open && task.attempts.is_empty() && task.children.is_empty()
+    }
+
+    /// What can't change of a task that has begun.
+    fn what_stays(&self) -> Option<String> {
+        let (old, new) = (self.old, self.new);
+        let goes_on = !self.task.phase.is_final();
+        let is_node = self.task.is_node();
+        let needs = |task: &plan::Task| (task.needs.clone(), task.join, task.cancel_rest);
+        let stays = [
+            ("`for_each`", old.for_each != new.for_each),
+            ("`repeat`", old.repeat != new.repeat),
+            ("`replicas`", old.replicas != new.replicas),
+            ("tasks", names(&old.work) != names(&new.work)),
+            ("kind of work", kind(&old.work) != kind(&new.work)),
+            ("`needs`", goes_on && is_node && needs(old) != needs(new)),
+            ("topics", goes_on && old.emits != new.emits),
+            ("question", goes_on && kind(&old.work) == Kind::Approval && old.work != new.work),
+            ("wait", goes_on && kind(&old.work) == Kind::Wait && old.work != new.work),
+        ];
+        let (what, _) = stays.into_iter().find(|(_, differs)| *differs)?;
+        let (id, phase) = (&self.task.id, self.task.phase);
+        let verb = if phase == Phase::Succeeded { "has" } else { "is" };
+        Some(format!("{id} {verb} {}, and its {what} can't change any more", phase.name()))
+    }
+
+    /// Parts of a large output that the new plan names, and the old one did not.
+    fn what_is_not_kept(&self) -> Option<String> {
+        let output = &self.task.output;
+        output.blob?;
+        let is_kept = |pointer: &&String| {
+            output.extracts.keys().any(|kept| {
+                pointer
+                    .strip_prefix(kept.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        let missing = self.new.extracts.iter().find(|pointer| !is_kept(pointer))?;
+        let part = if missing.is_empty() { "the whole" } else { missing };
+        Some(format!(
+            "the output of {} is large, and of that only what the plan named then was kept, not {part}",
+            self.task.id
+        ))
+    }
+
+    /// The same for its children.
+    fn below(&self) -> Vec<Change<'_>> {
+        let children = self.task.children.iter().map(|child| self.run.task(*child));
+        match (self.run.form(self.task), &self.old.work, &self.new.work) {
+            (Form::Plan, Work::Plan(old), Work::Plan(new)) => children
+                .map(|task| {
+                    let place = task.place_in_plan();
+                    Change { run: self.run, task, old: &old.plan.tasks[place], new: &new.plan.tasks[place] }
+                })
+                .collect(),
+            _ => children.map(|task| Change { run: self.run, task, old: self.old, new: self.new }).collect(),
+        }
+    }
+}
+
+/// What a task does, as far as that can't change once it has begun.
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Attempts,
+    Approval,
+    Emit,
+    Wait,
+    Plan,
+}
+
+/// The names of the tasks of a plan, where work is one.
+fn names(work: &Work) -> Option<Vec<&TaskId>> {
+    Some(work.sub_plan()?.tasks.iter().map(|task| &task.id).collect())
+}
+
+fn kind(work: &Work) -> Kind {
+    match work {
+        Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) => Kind::Attempts,
+        Work::Approval { .. } => Kind::Approval,
+        Work::Emit { .. } => Kind::Emit,
+        Work::Wait(_) => Kind::Wait,
+        Work::Plan(_) => Kind::Plan,
+    }
+}
+
+impl Run {
+    /// Its plans as they were written, with their digests: the first, and each revision.
+    pub fn written(&self) -> Vec<(Digest, Arc<Plan>)> {
+        match self.written.as_slice() {
+            [] => vec![(self.plan_digest, Arc::clone(&self.plan))],
+            written => written.to_vec(),
+        }
+    }
+
+    /// The run as it was when its plan had this number, as far as that is what attempts go by.
+    pub(crate) fn as_of(&self, version: u32) -> Cow<'_, Self> {
+        if version == self.version {
+            return Cow::Borrowed(self);
+        }
+        let mut written = self.written.iter().map(|(_, plan)| plan);
+        let first = written.next().expect("a plan that was revised is kept");
+        let revisions = usize::try_from(version - 1).expect("32 bits fit");
+        let over = |old: Arc<Plan>, new: &Arc<Plan>| Arc::new(revision::over(&old, new));
+        let plan = written.take(revisions).fold(Arc::clone(first), over);
+        let mut run = self.clone();
+        run.later.truncate(plan.tasks.len() - first.tasks.len());
+        (run.plan, run.version) = (plan, version);
+        Cow::Owned(run)
+    }
+
+    /// Goes on by another plan.
+    pub(crate) fn revise(&mut self, record: &Record, moment: Moment, fresh: &mut Fresh) {
+        let Event::PlanRevised { plan: digest, version, source, hydrated, .. } = &record.event else {
+            unreachable!("the caller matched it");
+        };
+        let new = hydrated.0.clone().expect("a run without its plan is lost");
+        let old = Arc::clone(&self.plan);
+        if self.written.is_empty() {
+            self.written.push((self.plan_digest, Arc::clone(&old)));
+        }
+        self.plan = Arc::new(revision::over(&old, &new));
+        self.written.push((*digest, new));
+        (self.plan_digest, self.version) = (*digest, *version);
+        self.source.clone_from(source);
+        let plan = Arc::clone(&self.plan);
+        self.roster.enrol(&plan);
+        let added = self.plant_behind(&plan, old.tasks.len(), moment);
+        self.count_anew();
+        self.note_emitters_anew();
+        self.look_at_joins_anew(&old, &added, moment, fresh);
+        self.leave_out(&old);
+        let back_in: Vec<TaskIx> = self.nodes().filter(|ix| self.is_back_in(&old, *ix)).collect();
+        self.returning = requeue::after_revision(self, &back_in);
+        let ready: Vec<TaskIx> = self.queue.all().collect();
+        for ix in ready {
+            self.line_up_anew(ix);
+        }
+        self.look_at_topics(fresh);
+    }
+
+    /// Makes the tasks of a plan that come behind so many.
+    fn plant_behind(&mut self, plan: &Plan, known: usize, moment: Moment) -> Vec<TaskIx> {
+        for (number, planned) in (0..).zip(&plan.tasks).skip(known) {
+            let ix = TaskIx::from_len(self.tasks.len());
+            self.names.insert(planned.id.clone(), ix);
+            self.tasks.push(Task::new(planned.id.clone(), number, moment));
+            self.later.push(ix);
+        }
+        let added = plan.tasks.len() - known;
+        *self.count.entry(Phase::Waiting).or_default() += u32::try_from(added).expect("capped");
+        self.later[self.later.len() - added..].to_vec()
+    }
+
+    /// Counts who needs whom, and how that has ended, from the plan as it is.
+    fn count_anew(&mut self) {
+        for task in &mut self.tasks {
+            task.dependants.clear();
+            task.tally = Tally::default();
+        }
+        let all = || (0..self.tasks.len()).map(TaskIx::from_len);
+        let needs: Vec<(TaskIx, TaskIx)> =
+            all().flat_map(|ix| self.needs(self.task(ix)).map(move |need| (need, ix))).collect();
+        for (need, ix) in needs {
+            self.tasks[need.at()].dependants.push(ix);
+            if let Some(ending) = self.ending(need) {
+                self.tasks[ix.at()].tally.count(ending);
+            }
+        }
+        let failed = self.nodes().filter(|ix| self.fails(*ix, self.task(*ix).phase)).count();
+        self.failed = u32::try_from(failed).expect("capped");
+    }
+
+    /// What the joins have come to of tasks that have not begun.
+    fn look_at_joins_anew(&mut self, old: &Plan, added: &[TaskIx], moment: Moment, fresh: &mut Fresh) {
+        for ix in (0..self.tasks.len()).map(TaskIx::from_len) {
+            let task = self.task(ix);
+            match task.phase {
+                Phase::Waiting if task.is_node() => {
+                    self.to_skip.remove(&ix);
+                    self.look_at_join(ix, moment, fresh);
+                }
+                Phase::Ready if task.is_node() => {
+                    let is_new_to = !added.contains(&ix) && self.spec(task) != self.spec_under(old, task);
+                    if is_new_to || self.standing(ix) != Standing::Met {
+                        self.take(ix, Fact::JoinUnmet, moment, fresh);
+                    }
+                }
+                Phase::Waiting
+                | Phase::Ready
+                | Phase::Running
+                | Phase::Stopping
+                | Phase::Gating
+                | Phase::BackingOff
+                | Phase::Parked
+                | Phase::Blocked
+                | Phase::Expanded
+                | Phase::Succeeded
+                | Phase::Skipped
+                | Phase::Dead
+                | Phase::Cancelled => {}
+            }
+        }
+    }
+
+    /// The text of a task in the plan that the run had before.
+    fn spec_under<'a>(&'a self, old: &'a Plan, task: &'a Task) -> &'a plan::Task {
+        let plan = self
+            .scope(task)
+            .map_or(Some(old), |scope| self.spec_under(old, self.task(scope.parent)).work.sub_plan());
+        &plan.expect("a scope belongs to a task that is a plan").tasks[task.place_in_plan()]
+    }
+
+    /// What the plan leaves out now is to end, with all that is below it.
+    fn leave_out(&mut self, old: &Plan) {
+        let left_out = |(place, before): (usize, &plan::Task)| {
+            (!before.removed && self.plan.tasks[place].removed).then(|| self.node(place))
+        };
+        let left_out: Vec<TaskIx> = old.tasks.iter().enumerate().filter_map(left_out).collect();
+        for ix in left_out {
+            self.family(ix).into_iter().for_each(|member| self.wish_end(member));
+        }
+    }
+
+    /// Whether a task ended since the plan left it out, and is in the plan again.
+    fn is_back_in(&self, old: &Plan, ix: TaskIx) -> bool {
+        let task = self.task(ix);
+        let before = old.tasks.get(task.place_in_plan());
+        task.phase == Phase::Cancelled
+            && before.is_some_and(|before| before.removed)
+            && !self.spec(task).removed
+    }
+}
