@@ -16,7 +16,7 @@ use windlass_core::size::depth_of_json;
 /// The longest value that goes into the journal by itself, as JSON; of a longer one only the named parts do.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 /// The most that all named parts of a value may be together, with their names.
-pub const EXTRACTS_BYTES_MAX: usize = 224 * 1024;
+pub const EXTRACTS_BYTES_MAX: usize = 192 * 1024;
 
 /// How deep a value may nest.
 const VALUE_DEPTH_MAX: usize = 128;
@@ -247,14 +247,17 @@ mod tests {
 
     #[test]
     fn all_named_parts_together_have_a_bound_too() {
-        let part = "x".repeat(VALUE_BYTES_MAX - 2);
-        let long = json!({"a": part, "b": part, "c": part, "d": part}).to_string();
+        // Each with the quotes around it and its name, which is `"/a"`.
+        let part = "x".repeat(VALUE_BYTES_MAX - 2 - 4);
+        let long = json!({"a": part, "b": part, "c": part, "d": 1}).to_string();
         let fits = with(None, &["/a", "/b", "/c"]);
         assert_eq!(settle(long.as_bytes(), false, &fits).expect("192 KiB").extracts.len(), 3);
         let over = with(None, &["/a", "/b", "/c", "/d"]);
-        assert_eq!(
-            settle(long.as_bytes(), false, &over).expect_err("256 KiB").kind,
-            ErrorKind::InvalidOutput
+        let failure = settle(long.as_bytes(), false, &over).expect_err("five bytes more");
+        assert_eq!(failure.kind, ErrorKind::InvalidOutput);
+        assert!(
+            failure.message.contains("196613 bytes") && failure.message.contains("196608"),
+            "{failure:?}"
         );
     }
 
@@ -265,7 +268,7 @@ mod tests {
         let long = json!(long).to_string();
         let pointers: Vec<String> = (0..300).map(|number| format!("/{}", name(number))).collect();
         let pointers: Vec<&str> = pointers.iter().map(String::as_str).collect();
-        assert!(settle(long.as_bytes(), false, &with(None, &pointers[..200])).is_ok());
+        assert!(settle(long.as_bytes(), false, &with(None, &pointers[..190])).is_ok());
         assert!(settle(long.as_bytes(), false, &with(None, &pointers)).is_err(), "no record can hold that");
     }
 
