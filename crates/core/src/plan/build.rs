@@ -16,7 +16,7 @@ use super::node::{Entry, Node, Tree};
 use super::pools::{Agents, Found, Known};
 use super::settings::Settings;
 use super::subplans;
-use super::tasks::{self, Needs};
+use super::tasks::{self, Needing, Needs};
 use super::waits;
 use super::{Agent, ForEach, Items, Limits, Repeat, Replicas, Select, Task, Work};
 use crate::id::{AgentName, TaskId};
@@ -53,7 +53,9 @@ pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut F
         tasks::check_name(entry, findings);
         places.insert(&entry.key, place);
     }
-    let needs: Vec<Needs> = entries.iter().map(|entry| tasks::needs(entry, &places, findings)).collect();
+    let mut needing = Needing::new(&places);
+    let needs: Vec<Needs> =
+        entries.iter().enumerate().map(|(place, entry)| needing.of(place, entry, findings)).collect();
     let needed: Vec<Vec<usize>> = needs.iter().map(|needs| needs.places.clone()).collect();
     let is_sound = tasks::check_cycles(entries, &needed, findings);
     let names = Names { tasks: &places, inputs: ground.inputs };
@@ -66,6 +68,9 @@ pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut F
         findings,
     };
     for (place, (entry, needs)) in entries.iter().zip(needs).enumerate() {
+        if builder.findings.is_full() {
+            break;
+        }
         builder.task(place, entry, needs);
     }
     let Builder { templates, mut built, findings, mut agents, .. } = builder;
@@ -109,7 +114,7 @@ impl Builder<'_, '_> {
         let owner = Owner {
             place,
             name: &entry.key,
-            needs: &needs.places,
+            needs: &needs.sorted,
             has_items: node.get("for_each").is_some(),
             has_children: MODIFIERS.iter().any(|key| node.get(key).is_some()),
             has_rounds: node.get("repeat").is_some(),
@@ -280,7 +285,7 @@ impl Builder<'_, '_> {
         for item in node.get("show").map(Node::items).unwrap_or_default() {
             let Some(name) = item.text() else { continue };
             match self.places.get(name) {
-                Some(place) if owner.needs.contains(place) => show.push(*place),
+                Some(place) if owner.needs(*place) => show.push(*place),
                 Some(_) => {
                     let message = format!("`{}` shows `{name}` without needing it", owner.name);
                     let hint = format!("add it: `needs: [{name}]`");

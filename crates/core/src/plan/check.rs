@@ -40,6 +40,7 @@ pub(super) struct Names<'n> {
 pub(super) struct Owner<'o> {
     pub(super) place: usize,
     pub(super) name: &'o str,
+    /// What it needs, in order.
     pub(super) needs: &'o [usize],
     /// It has `for_each`.
     pub(super) has_items: bool,
@@ -47,6 +48,13 @@ pub(super) struct Owner<'o> {
     pub(super) has_children: bool,
     /// It has `repeat`.
     pub(super) has_rounds: bool,
+}
+
+impl Owner<'_> {
+    /// Whether the task needs that at a place.
+    pub(super) fn needs(&self, place: usize) -> bool {
+        self.needs.binary_search(&place).is_ok()
+    }
 }
 
 /// A template with where it stands in the file.
@@ -177,7 +185,7 @@ impl<'n> Templates<'n> {
                 let hint = "its output is there only when it has ended".to_owned();
                 Some((format!("the templates of `{name}` can't refer to `{name}` itself"), Some(hint)))
             }
-            Some(place) if owner.needs.contains(place) => None,
+            Some(place) if owner.needs(*place) => None,
             Some(place) => {
                 let template = self.sources.len();
                 self.distant.push(Distant { who: owner.place, whom: *place, template, range: range.clone() });

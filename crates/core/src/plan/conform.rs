@@ -71,6 +71,9 @@ impl Walk<'_> {
             }
         }
         for field in shape.fields.iter().filter(|field| field.required && node.get(field.key).is_none()) {
+            if self.findings.is_full() {
+                break;
+            }
             let message = format!("{} needs `{}`", shape.called, field.key);
             let hint = format!("`{}` is {}: {}", field.key, field.kind.expected(), lower(field.about));
             self.findings.error(Code::MissingKey, node.at, message, Some(hint));
@@ -152,6 +155,9 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, node: &Node<'_>, key: &str, text: &str, kind: Kind) {
+        if self.findings.is_full() {
+            return;
+        }
         match kind {
             Kind::Length(liftable) => {
                 if !(liftable && text == "none")
@@ -194,7 +200,9 @@ impl Walk<'_> {
             Kind::Number(low, high) => number.as_f64().is_some_and(|number| (low..=high).contains(&number)),
             _ => true,
         };
-        self.range(node, key, kind, in_range);
+        if !self.findings.is_full() {
+            self.range(node, key, kind, in_range);
+        }
     }
 
     fn range(&mut self, node: &Node<'_>, key: &str, kind: Kind, in_range: bool) {

@@ -266,6 +266,7 @@ impl Findings {
         self.found.dedup_by(|one, other| one.order() == other.order());
         let lines = if self.found.is_empty() { Vec::new() } else { line_starts(text) };
         let mut shown = 0;
+        let is_full = self.is_full();
         let mut left_out = self.left_out;
         let mut diagnostics = Vec::with_capacity(self.found.len());
         for finding in self.found {
@@ -290,10 +291,12 @@ impl Findings {
         }
         if left_out > 0 {
             let plural = if left_out == 1 { "error" } else { "errors" };
+            // What is found no more once there are enough has no number.
+            let many = if is_full { "at least " } else { "" };
             diagnostics.push(Diagnostic {
                 code: Code::More,
                 severity: Severity::Error,
-                message: format!("{left_out} more {plural}"),
+                message: format!("{many}{left_out} more {plural}"),
                 hint: Code::More.hint().into(),
                 file: file.to_owned(),
                 at: None,

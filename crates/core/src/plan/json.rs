@@ -107,6 +107,7 @@ impl<'a> Reader<'a, '_> {
             entries.push(Entry { key, at, value: self.value(depth + 1)? });
             self.space();
             if self.eat(b'}') {
+                entries.shrink_to_fit();
                 return Some(Tree::Map(without_duplicates(entries, self.findings)));
             }
             if !self.eat(b',') {
@@ -127,6 +128,7 @@ impl<'a> Reader<'a, '_> {
             items.push(self.value(depth + 1)?);
             self.space();
             if self.eat(b']') {
+                items.shrink_to_fit();
                 return Some(Tree::List(items));
             }
             if !self.eat(b',') {

@@ -13,6 +13,9 @@ pub(super) fn check(node: &Node<'_>, findings: &mut Findings) {
         Tree::Bool(_) => {}
         Tree::Map(entries) => {
             for entry in entries {
+                if findings.is_full() {
+                    return;
+                }
                 keyword(&entry.key, &entry.value, findings);
             }
         }

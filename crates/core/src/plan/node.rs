@@ -111,24 +111,31 @@ impl<'a> Node<'a> {
 
 /// Reports keys that stand twice in one map, and drops the second.
 pub(super) fn without_duplicates<'a>(entries: Vec<Entry<'a>>, findings: &mut Findings) -> Vec<Entry<'a>> {
-    let mut order: Vec<usize> = (0..entries.len()).collect();
-    order.sort_by(|one, other| (&entries[*one].key, one).cmp(&(&entries[*other].key, other)));
-    let again: Vec<usize> = order
-        .windows(2)
-        .filter(|pair| entries[pair[0]].key == entries[pair[1]].key)
-        .map(|pair| pair[1])
-        .collect();
-    if again.is_empty() {
+    if is_short_and_without(&entries) {
         return entries;
     }
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by(|one, other| (&entries[*one].key, one).cmp(&(&entries[*other].key, other)));
     let mut is_again = vec![false; entries.len()];
-    for place in again {
-        is_again[place] = true;
-        let entry = &entries[place];
+    for pair in order.windows(2) {
+        is_again[pair[1]] = entries[pair[0]].key == entries[pair[1]].key;
+    }
+    for (entry, _) in entries.iter().zip(&is_again).filter(|(_, again)| **again) {
+        if findings.is_full() {
+            break;
+        }
         let message = format!("`{}` stands here twice", entry.key);
         findings.error(Code::DuplicateKey, entry.at, message, Some("keep one of the two".to_owned()));
     }
     entries.into_iter().zip(is_again).filter(|(_, again)| !again).map(|(entry, _)| entry).collect()
+}
+
+/// Whether a map is so short that each key is best compared with each, and no two are the same.
+fn is_short_and_without(entries: &[Entry<'_>]) -> bool {
+    const SHORT: usize = 8;
+    let is_new =
+        |(place, entry): (usize, &Entry<'_>)| entries[..place].iter().all(|one| one.key != entry.key);
+    entries.len() <= SHORT && entries.iter().enumerate().all(is_new)
 }
 
 /// Counts the values of a file.

@@ -1,7 +1,7 @@
 //! The parts of a task that stand by themselves: its name, its needs and join, its folder, its variables.
 //! Never: what it does (`build.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Join;
 use super::diagnostic::{Code, Findings, Mark};
@@ -10,16 +10,19 @@ use super::node::{Entry, Node, Tree};
 use crate::id::TaskId;
 use crate::template::{Template, nearest};
 
-/// The needs of a task, as places, and where they stand.
+/// The needs of a task, as places.
 pub(super) struct Needs {
+    /// In the order of the file.
     pub(super) places: Vec<usize>,
+    /// In their own order, to look one up among many.
+    pub(super) sorted: Vec<usize>,
     /// How many were written, those that don't exist included.
     written: usize,
 }
 
 /// Reports a name outside the pattern.
 pub(super) fn check_name(entry: &Entry<'_>, findings: &mut Findings) {
-    if TaskId::is_name(&entry.key) {
+    if findings.is_full() || TaskId::is_name(&entry.key) {
         return;
     }
     let message = if entry.key.len() > TaskId::NAME_BYTES_MAX {
@@ -37,32 +40,57 @@ pub(super) fn no_such_task(name: &str, at: Mark, places: &BTreeMap<&str, usize>,
     findings.error(Code::MissingNeed, at, format!("there is no task `{name}`"), near);
 }
 
-/// The needs of a task.
-pub(super) fn needs(entry: &Entry<'_>, places: &BTreeMap<&str, usize>, findings: &mut Findings) -> Needs {
-    let items = entry.value.get("needs").map(Node::items).unwrap_or_default();
-    let mut found: Vec<usize> = Vec::with_capacity(items.len());
-    let mut seen = std::collections::BTreeSet::new();
-    for item in items {
-        let Some(name) = item.text() else { continue };
-        if !seen.insert(name) {
-            let message = format!("`{}` needs `{name}` twice", entry.key);
-            findings.error(Code::DuplicateKey, item.at, message, Some("name it once".to_owned()));
-        } else if name == entry.key {
-            let hint = "leave it out; what is done again and again is `retry`".to_owned();
-            findings.error(Code::SelfNeed, item.at, format!("`{name}` needs itself"), Some(hint));
-        } else if let Some(place) = places.get(name) {
-            found.push(*place);
-        } else if !findings.is_full() {
-            no_such_task(name, item.at, places, findings);
-        }
+/// Looks up the needs of one task after the other.
+pub(super) struct Needing<'n> {
+    places: &'n BTreeMap<&'n str, usize>,
+    /// For each task, who named it last: a number that no other has.
+    named_by: Vec<usize>,
+}
+
+impl<'n> Needing<'n> {
+    pub(super) fn new(places: &'n BTreeMap<&'n str, usize>) -> Self {
+        Self { places, named_by: vec![0; places.len()] }
     }
-    Needs { places: found, written: items.len() }
+
+    /// The needs of the task at a place.
+    pub(super) fn of(&mut self, own: usize, entry: &Entry<'_>, findings: &mut Findings) -> Needs {
+        let items = entry.value.get("needs").map(Node::items).unwrap_or_default();
+        let mut found: Vec<usize> = Vec::with_capacity(items.len());
+        let mut unknown = BTreeSet::new();
+        for item in items {
+            let Some(name) = item.text() else { continue };
+            let place = self.places.get(name).copied();
+            let is_again = match place {
+                Some(place) => std::mem::replace(&mut self.named_by[place], own + 1) == own + 1,
+                None => !findings.is_full() && !unknown.insert(name),
+            };
+            match place {
+                Some(place) if !is_again && place != own => found.push(place),
+                _ if findings.is_full() => {}
+                _ if is_again => {
+                    let message = format!("`{}` needs `{name}` twice", entry.key);
+                    findings.error(Code::DuplicateKey, item.at, message, Some("name it once".to_owned()));
+                }
+                Some(_) => {
+                    let hint = "leave it out; what is done again and again is `retry`".to_owned();
+                    findings.error(Code::SelfNeed, item.at, format!("`{name}` needs itself"), Some(hint));
+                }
+                None => no_such_task(name, item.at, self.places, findings),
+            }
+        }
+        let mut sorted = found.clone();
+        sorted.sort_unstable();
+        Needs { places: found, sorted, written: items.len() }
+    }
 }
 
 /// Reports circles; true if there are none.
 pub(super) fn check_cycles(entries: &[Entry<'_>], needs: &[Vec<usize>], findings: &mut Findings) -> bool {
     let cycles = graph::cycles(needs);
     for cycle in &cycles {
+        if findings.is_full() {
+            break;
+        }
         let name = |place: &usize| entries[*place].key.as_ref();
         let shown: Vec<&str> = if cycle.len() <= 12 {
             cycle.iter().chain(cycle.first()).map(name).collect()
@@ -160,6 +188,9 @@ pub(super) fn check_dir(node: &Node<'_>, findings: &mut Findings) {
 /// Reports variables that can't be set.
 pub(super) fn check_variables(node: &Node<'_>, findings: &mut Findings) {
     for entry in node.get("env").map(Node::entries).unwrap_or_default() {
+        if findings.is_full() {
+            return;
+        }
         let mut bytes = entry.key.bytes();
         let is_name = bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
             && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');

@@ -146,7 +146,7 @@ fn needed(
 ) -> Option<usize> {
     let name = node.text()?;
     match places.get(name) {
-        Some(place) if owner.needs.contains(place) => return Some(*place),
+        Some(place) if owner.needs(*place) => return Some(*place),
         Some(_) => {
             let message = format!("`{}` waits since `{name}` without needing it", owner.name);
             let hint = format!("add it: `needs: [{name}]`");

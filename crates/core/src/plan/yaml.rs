@@ -22,6 +22,8 @@ pub(super) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'
         text,
         findings,
         open: Vec::new(),
+        items: Vec::new(),
+        entries: Vec::new(),
         anchors: BTreeMap::new(),
         room: Room::default(),
         root: None,
@@ -61,15 +63,21 @@ struct Open<'a> {
     kind: Kind<'a>,
 }
 
+/// Where what it holds begins among all that is held by what is open.
 enum Kind<'a> {
-    List(Vec<Node<'a>>),
-    Map { entries: Vec<Entry<'a>>, key: Option<(Cow<'a, str>, Mark)>, merges: Vec<Node<'a>> },
+    List { from: usize },
+    Map { from: usize, key: Option<(Cow<'a, str>, Mark)>, merges: Vec<Node<'a>> },
 }
 
 struct Builder<'a, 'f> {
     text: &'a str,
     findings: &'f mut Findings,
     open: Vec<Open<'a>>,
+    /// What the open lists hold. Each gets a list of its own once its length is known: most are short, and room for more
+    /// than they hold is what memory would be spent on.
+    items: Vec<Node<'a>>,
+    /// What the open maps hold.
+    entries: Vec<Entry<'a>>,
     anchors: BTreeMap<usize, (Node<'a>, usize)>,
     room: Room,
     root: Option<Node<'a>>,
@@ -91,10 +99,10 @@ impl<'a> Builder<'a, '_> {
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_tag(at, tag.as_deref(), "seq");
-                self.begin(at, anchor, Kind::List(Vec::new()))
+                self.begin(at, anchor, Kind::List { from: self.items.len() })
             }
             Event::MappingStart(_, anchor, tag) => {
-                let kind = Kind::Map { entries: Vec::new(), key: None, merges: Vec::new() };
+                let kind = Kind::Map { from: self.entries.len(), key: None, merges: Vec::new() };
                 self.check_tag(at, tag.as_deref(), "map");
                 self.begin(at, anchor, kind)
             }
@@ -153,8 +161,9 @@ impl<'a> Builder<'a, '_> {
         let open = self.open.pop().expect("what ends has begun");
         let size = self.room.used() - open.used_before + 1;
         let tree = match open.kind {
-            Kind::List(items) => Tree::List(items),
-            Kind::Map { entries, merges, .. } => {
+            Kind::List { from } => Tree::List(self.items.drain(from..).collect()),
+            Kind::Map { from, merges, .. } => {
+                let entries = self.entries.drain(from..).collect();
                 let mut entries = without_duplicates(entries, self.findings);
                 if !merges.is_empty() {
                     merge(&mut entries, merges);
@@ -204,10 +213,10 @@ impl<'a> Builder<'a, '_> {
     fn value(&mut self, node: Node<'a>, is_collection: bool) -> Option<()> {
         match self.open.last_mut().map(|open| &mut open.kind) {
             None => self.root = Some(node),
-            Some(Kind::List(items)) => items.push(node),
-            Some(Kind::Map { entries, key, merges }) => match key.take() {
+            Some(Kind::List { .. }) => self.items.push(node),
+            Some(Kind::Map { key, merges, .. }) => match key.take() {
                 Some((name, _)) if name == "<<" && !matches!(node.tree, Tree::Text(_)) => merges.push(node),
-                Some((name, at)) => entries.push(Entry { key: name, at, value: node }),
+                Some((name, at)) => self.entries.push(Entry { key: name, at, value: node }),
                 None if is_collection => {
                     self.bad_key(node.at);
                     return None;

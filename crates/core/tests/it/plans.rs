@@ -121,3 +121,17 @@ fn one_plan_in_three_formats_is_one_plan_to_the_byte_and_survives_the_journal() 
         plans[0]
     );
 }
+
+#[test]
+fn of_a_great_many_errors_the_first_of_the_file_are_told_and_that_there_are_more() {
+    let keys = (0..400).rev().map(|number| format!("      K{number}: v\n")).collect::<Vec<_>>().concat();
+    let text = format!("tasks:\n  a:\n    run: x\n    env:\n{keys}{keys}");
+    let source = Source { name: "plan.yaml", text: text.as_bytes(), format: None };
+    let told = file::load(&source, &Settings::default(), &BTreeMap::new(), &Options::default());
+    let told: Vec<String> =
+        told.expect_err("all stand there twice").into_iter().map(|one| one.message).collect();
+    let mut expected: Vec<String> =
+        (380..400).rev().map(|number| format!("`K{number}` stands here twice")).collect();
+    expected.push("at least 181 more errors".to_owned());
+    assert_eq!(told, expected);
+}
