@@ -7,10 +7,12 @@
 )]
 
 mod balance;
+mod check;
 mod core;
 mod dag;
 mod disk;
 mod graph;
+mod hostile;
 mod measure;
 mod speedup;
 
@@ -21,6 +23,8 @@ const USAGE: &str = "\
 windlass-bench dag WINDLASS FOLDER [ROUNDS]   1,000 tasks of `true` as layers and as a chain, beside ninja
 windlass-bench balance                        what the ways to balance come to over tasks of unequal lengths
 windlass-bench speedup WINDLASS FOLDER        unequal tasks with more and more slots, beside one after the other
+windlass-bench check WINDLASS FOLDER [WORD]   hostile files of 10 MiB, or those in whose names the word stands
+windlass-bench parse FILE                     the other side of that: the parser alone
 windlass-bench core [MOST]                    what a task costs the core, from 1,000 tasks to MOST (1,000,000)
 ";
 
@@ -35,6 +39,10 @@ fn main() -> ExitCode {
         },
         ["balance"] => balance::compare(),
         ["speedup", windlass, folder] => speedup::measure(&PathBuf::from(windlass), &PathBuf::from(folder)),
+        ["check", windlass, folder, word @ ..] if word.len() < 2 => {
+            check::compare(&PathBuf::from(windlass), &PathBuf::from(folder), word.first().copied())
+        }
+        ["parse", file] => check::parse(&PathBuf::from(file)),
         ["core"] => core::grow(1_000_000),
         ["core", most] => match most.parse() {
             Ok(most) => core::grow(most),

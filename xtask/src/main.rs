@@ -23,7 +23,7 @@ cargo xtask <task>
   fix            formats, and applies what clippy can mend by itself
   accept         rewrites goldens, snapshots and diagrams to what the code gives today
   sim [ARGS]     the simulator in release: --seeds N --start S, --planted NAME
-  bench NAME     balance: agents over unequal tasks; core: cost per task up to a million; dag: 1,000 tasks beside ninja; speedup: slots
+  bench NAME     balance: agents over unequal tasks; check: hostile files; core: cost per task up to a million; dag: 1,000 tasks beside ninja; speedup: slots
 ";
 
 fn main() -> ExitCode {

@@ -89,8 +89,10 @@ pub(crate) fn bench(name: &str, rest: &[&str]) -> Result<(), String> {
             needs::provide(&needs::FOR_BENCH)?;
             of_the_binary(measure, name, rest)
         }
-        "speedup" => of_the_binary(measure, name, rest),
-        _ => Err(format!("there is no bench `{name}`; there are `balance`, `core`, `dag` and `speedup`")),
+        "check" | "speedup" => of_the_binary(measure, name, rest),
+        _ => Err(format!(
+            "there is no bench `{name}`; there are `balance`, `check`, `core`, `dag` and `speedup`"
+        )),
     }
 }
 
