@@ -57,11 +57,10 @@ pub(crate) fn form(run: &ORun, task: &OTask) -> Form {
     forms.get(task.layer).copied().unwrap_or(Form::Work)
 }
 
-/// The list that it belongs to, however deep in the same node of the plan.
-pub(crate) fn list_around(run: &ORun, task: &OTask) -> Option<usize> {
-    let around = |task: &OTask| task.parent.filter(|_| !task.is_node());
-    let mut parents = std::iter::successors(around(task), |parent| around(&run.tasks[*parent]));
-    parents.find(|parent| form(run, &run.tasks[*parent]) == Form::List)
+/// The lists that it belongs to, however deep.
+pub(crate) fn lists_around(run: &ORun, task: &OTask) -> impl Iterator<Item = usize> {
+    let parents = std::iter::successors(task.parent, |parent| run.tasks[*parent].parent);
+    parents.filter(|parent| form(run, &run.tasks[*parent]) == Form::List)
 }
 
 /// Whether the plan that a task is has failed, now that all of it has ended.

@@ -81,14 +81,11 @@ fn become_plan(random: &mut Random, task: &mut TaskDraft, plan: Within) {
     task.work = Work::Plan(plan);
     let is_many = task.each.is_some() || task.rounds.is_some();
     if random.chance(if is_many { 100 } else { 300 }) {
-        task.replicas = Some((random.within(1, 3), random.pick(&[Pick::First, Pick::First, Pick::All])));
+        let pick = random.pick(&[Pick::First, Pick::First, Pick::Majority, Pick::All]);
+        task.replicas = Some((random.within(1, 3), pick));
     } else if is_many {
         task.replicas = None;
     }
-    // Neither is built beside a plan.
-    task.replicas =
-        task.replicas.map(|(count, pick)| (count, if pick == Pick::Majority { Pick::First } else { pick }));
-    task.each = task.each.take().map(|each| Each { max_parallel: None, ..each });
 }
 
 /// How deep the tree of a plan is whose tasks are at this level.

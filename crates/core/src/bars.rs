@@ -129,15 +129,17 @@ fn concurrency(state: &State, run: &Run) -> Option<Barred> {
 }
 
 fn parallel(state: &State, run: &Run, ix: TaskIx) -> Option<Barred> {
-    let limit = run.task(ix).limit?;
-    let most = run.queue.reached(limit)?;
     let bounds = |parent: &TaskIx| {
         let parent = run.task(*parent);
         let each = run.spec(parent).for_each.as_ref();
         run.form(parent) == Form::List && each.is_some_and(|each| each.max_parallel.is_some())
     };
-    let parent = run.around(ix).find(bounds)?;
-    let beside = live_in(state, run).filter(|(_, task, _)| task.limit == Some(limit));
+    // Each list that bounds its children has a limit.
+    let mut limits = run.queue.limits_around(run.task(ix).limit).zip(run.around(ix).filter(bounds));
+    let (limit, parent, most) =
+        limits.find_map(|(limit, parent)| Some((limit, parent, run.queue.reached(limit)?)))?;
+    let is_beside = |task: &Task| run.queue.limits_around(task.limit).any(|other| other == limit);
+    let beside = live_in(state, run).filter(|(_, task, _)| is_beside(task));
     Some(Bar::Parallel(run.task(parent).id.clone(), most).by(beside))
 }
 

@@ -41,6 +41,7 @@ impl Run {
                 parent.map_or_else(|| planned.id.clone(), |parent| self.task(parent).id.inside(&planned.id));
             let mut task = Task::new(id.clone(), number, moment);
             (task.scope, task.parent) = (scope, parent.map(|parent| (parent, number)));
+            task.limit = parent.and_then(|parent| self.task(parent).limit);
             self.names.insert(id, ix);
             self.tasks.push(task);
             self.note_emitter(ix);
@@ -75,7 +76,7 @@ impl Run {
                 let parent = self.task(ix);
                 let max_parallel = self.spec(parent).for_each.as_ref().and_then(|each| each.max_parallel);
                 let inherited = parent.limit;
-                let limit = max_parallel.map(|most| self.queue.limit(most)).or(inherited);
+                let limit = max_parallel.map(|most| self.queue.limit(most, inherited)).or(inherited);
                 for (number, item) in (0..).zip(items) {
                     self.bear(ix, number, moment);
                     let child = self.tasks.last_mut().expect("it was born");

@@ -73,6 +73,9 @@ struct Limit {
     in_flight: u32,
     max: u32,
     lanes: Vec<u32>,
+    /// The limit that holds for these tasks besides, and the limits for some of them.
+    around: Option<u32>,
+    within: Vec<u32>,
 }
 
 impl Limit {
@@ -89,10 +92,19 @@ impl Group {
 }
 
 impl Queue {
-    /// A limit of its own for some tasks, by its number.
-    pub fn limit(&mut self, max: u32) -> u32 {
-        self.limits.push(Limit { in_flight: 0, max, lanes: Vec::new() });
-        number(self.limits.len() - 1)
+    /// A limit of its own for some tasks, by its number. One that is given holds for them besides.
+    pub fn limit(&mut self, max: u32, around: Option<u32>) -> u32 {
+        let limit = number(self.limits.len());
+        self.limits.push(Limit { max, around, ..Limit::default() });
+        if let Some(around) = around {
+            self.limits[place(around)].within.push(limit);
+        }
+        limit
+    }
+
+    /// A limit and those around it, the nearest first.
+    pub fn limits_around(&self, limit: Option<u32>) -> impl Iterator<Item = u32> {
+        std::iter::successors(limit, |limit| self.limits[place(*limit)].around)
     }
 
     /// A task is ready, for this crew. The answer is its lane.
@@ -127,20 +139,26 @@ impl Queue {
         self.count(limit, |in_flight| in_flight - 1);
     }
 
-    fn count(&mut self, limit: Option<u32>, change: impl FnOnce(u32) -> u32) {
-        let Some(limit) = limit else { return };
-        let limit = &mut self.limits[place(limit)];
-        let before = limit.has_room();
-        limit.in_flight = change(limit.in_flight);
-        let has_room = limit.has_room();
-        if before == has_room {
-            return;
+    fn count(&mut self, limit: Option<u32>, change: impl Fn(u32) -> u32) {
+        let mut turned = None;
+        for number in self.limits_around(limit).collect::<Vec<_>>() {
+            let limit = &mut self.limits[place(number)];
+            let before = limit.has_room();
+            limit.in_flight = change(limit.in_flight);
+            if before != limit.has_room() {
+                turned = Some(number);
+            }
         }
-        for number in limit.lanes.clone() {
-            let lane = &self.lanes[place(number)];
-            let (group, first) = (lane.group, lane.ready.first().copied());
-            let (before, after) = if has_room { (None, first) } else { (first, None) };
-            self.change_group(group, |group| replace(&mut group.heads, before, after, number));
+        // The lanes of the others that have turned are among those of the last one, which is around them.
+        let mut open: Vec<u32> = turned.into_iter().collect();
+        while let Some(limit) = open.pop() {
+            open.extend(&self.limits[place(limit)].within);
+            for number in self.limits[place(limit)].lanes.clone() {
+                let lane = &self.lanes[place(number)];
+                let (group, first, head) = (lane.group, lane.ready.first().copied(), self.head(number));
+                let before = first.filter(|_| head.is_none());
+                self.change_group(group, |group| replace(&mut group.heads, before, head, number));
+            }
         }
     }
 
@@ -194,7 +212,7 @@ impl Queue {
     /// The task that a lane would start next.
     fn head(&self, number: u32) -> Option<Rank> {
         let lane = &self.lanes[place(number)];
-        let has_room = lane.limit.is_none_or(|limit| self.limits[place(limit)].has_room());
+        let has_room = self.limits_around(lane.limit).all(|limit| self.limits[place(limit)].has_room());
         lane.ready.first().copied().filter(|_| has_room)
     }
 

@@ -136,6 +136,9 @@ fn race_is_over(run: &Run, ix: TaskIx) -> Option<String> {
         Some(Choice::Taken(taken)) if taken != ix => {
             Some(format!("{} was chosen instead of it: retry that", run.task(taken).id))
         }
+        None if run.task(ix).blocked == Some(BlockedOn::Select) => {
+            Some(format!("{} has passed: wait until one of the replicas is chosen", run.task(ix).id))
+        }
         Some(Choice::Taken(_) | Choice::None) | None => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Where a task stands in the tree of its run: what the plan says of it, what it needs, what it becomes when its turn
 //! comes, and whose child it is. Never: moving a task (`transition.rs`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -159,11 +160,16 @@ impl Run {
 
     /// The replicas of a task, as the choice among them sees them.
     pub fn ballot(&self, parent: &Task) -> Vec<Vote<'_>> {
+        let is_counted =
+            self.spec(parent).replicas.is_some_and(|replicas| replicas.select == Select::Majority);
         let vote = |child: &TaskIx| {
             let child = self.task(*child);
             let passed = child.phase == Phase::Succeeded || child.blocked == Some(BlockedOn::Select);
             if passed {
-                Vote::Passed(child.passed_at.0, child.output.whole())
+                let is_made_of_many = is_counted && self.form(child) == Form::Plan;
+                let given = || Cow::Borrowed(child.output.whole());
+                let made = || Cow::Owned(whole(&self.gave(child)));
+                Vote::Passed(child.passed_at.0, if is_made_of_many { made() } else { given() })
             } else if child.phase.is_final() {
                 Vote::Failed
             } else {
@@ -175,9 +181,11 @@ impl Run {
 
     /// What a task gave: its own output, that of the child that was taken, or the list of what its children gave.
     pub fn given<'a>(&'a self, task: &'a Task) -> OutputSeen<'a> {
-        if task.phase != Phase::Succeeded {
-            return OutputSeen::Null;
-        }
+        if task.phase == Phase::Succeeded { self.gave(task) } else { OutputSeen::Null }
+    }
+
+    /// The same of a task that passed, whether that counts or not.
+    fn gave<'a>(&'a self, task: &'a Task) -> OutputSeen<'a> {
         let child = |child: TaskIx| self.given(self.task(child));
         match (self.form(task), task.choice) {
             (Form::Work, _) => OutputSeen::One(&task.output),
@@ -235,6 +243,18 @@ impl Run {
             family.splice(next..next, children.iter().copied());
         }
         family
+    }
+}
+
+/// What was given, as far as it is in the journal.
+fn whole(given: &OutputSeen<'_>) -> Value {
+    match given {
+        OutputSeen::Null => Value::Null,
+        OutputSeen::One(output) => output.whole().clone(),
+        OutputSeen::List(items) => items.iter().map(whole).collect(),
+        OutputSeen::Map(fields) => {
+            fields.iter().map(|(name, field)| ((*name).to_owned(), whole(field))).collect()
+        }
     }
 }
 

@@ -38,9 +38,10 @@ pub(crate) fn has_own_room(
     if !within(ours().count(), run.draft.concurrency) {
         return Err("the plan's concurrency");
     }
-    if let Some(list) = family::list_around(run, task) {
-        let siblings = ours().filter(|other| family::list_around(run, other) == Some(list)).count();
-        let most = run.draft(task).each.as_ref().and_then(|each| each.max_parallel);
+    for list in family::lists_around(run, task) {
+        let most = run.draft(&run.tasks[list]).each.as_ref().and_then(|each| each.max_parallel);
+        let is_beside = |other: &&OTask| family::lists_around(run, other).any(|other| other == list);
+        let siblings = ours().filter(is_beside).count();
         if !within(siblings, most) {
             return Err("max_parallel");
         }

@@ -86,8 +86,11 @@ pub(super) fn build(entries: &[Entry<'_>], ground: &Ground<'_>, findings: &mut F
                 subplans::demand(Arc::make_mut(&mut sub.plan), used, lists);
             }
             task.extracts = templates.pointers(place, task.lists());
-            if task.replicas.is_some_and(|replicas| replicas.select == Select::Majority) {
-                // What is voted on is needed whole.
+            // What is voted on is needed whole.
+            let is_vote = task.replicas.is_some_and(|replicas| replicas.select == Select::Majority);
+            if let (Work::Plan(sub), true) = (&mut task.work, is_vote) {
+                subplans::demand_all(Arc::make_mut(&mut sub.plan));
+            } else if is_vote {
                 task.extracts = vec![String::new()];
             }
         }
@@ -230,13 +233,6 @@ impl Builder<'_, '_> {
     }
 
     fn sub_plan(&mut self, entry: &Entry<'_>, file: &Node<'_>, owner: Owner<'_>) -> Option<Work> {
-        if let Some(most) = entry.value.get("max_parallel") {
-            self.miss("`max_parallel` of sub-plans", &entry.key, most.at);
-        }
-        let votes = entry.value.get("select").filter(|select| select.text() == Some("majority"));
-        if let Some(select) = votes {
-            self.miss("`select: majority` of sub-plans", &entry.key, select.at);
-        }
         if file.get("manager").is_some() {
             self.miss("`plan` by a manager", &entry.key, file.at);
             return None;

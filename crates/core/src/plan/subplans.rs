@@ -188,3 +188,14 @@ pub(super) fn demand(plan: &mut Plan, used: &TaskUse, lists: usize) {
         task.extracts.dedup();
     }
 }
+
+/// Lets the tasks of a sub-plan keep all of their outputs.
+pub(super) fn demand_all(plan: &mut Plan) {
+    for task in &mut plan.tasks {
+        if let Work::Plan(sub) = &mut task.work {
+            demand_all(std::sync::Arc::make_mut(&mut sub.plan));
+        } else {
+            task.extracts = vec![String::new()];
+        }
+    }
+}

@@ -1,17 +1,19 @@
 //! Which of several replicas is chosen, and when that is certain. Never: who they are, or what becomes of the others.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::plan::Select;
 use crate::planted::{Bug, is_planted};
 
 /// How a replica stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Vote<'a> {
     /// It may still pass.
     Open,
     /// It passed, and gave this; the number orders those that passed by when they did.
-    Passed(u64, &'a Value),
+    Passed(u64, Cow<'a, Value>),
     /// It will not pass.
     Failed,
 }
@@ -123,10 +125,14 @@ mod tests {
 
     use super::*;
 
+    fn passed(order: u64, value: &Value) -> Vote<'_> {
+        Vote::Passed(order, Cow::Borrowed(value))
+    }
+
     #[test]
     fn the_first_that_passed_is_chosen_whatever_its_place() {
         let value = json!(1);
-        let votes = [Vote::Open, Vote::Passed(9, &value), Vote::Passed(7, &value)];
+        let votes = [Vote::Open, passed(9, &value), passed(7, &value)];
         assert_eq!(standing(Select::First, &votes), Standing::Chosen(2));
         assert_eq!(standing(Select::First, &[Vote::Open, Vote::Failed]), Standing::Open);
         assert_eq!(standing(Select::First, &[Vote::Failed, Vote::Failed]), Standing::NonePassed);
@@ -135,22 +141,22 @@ mod tests {
     #[test]
     fn a_majority_is_more_than_half_of_all_and_chosen_as_soon_as_it_is_certain() {
         let (one, other) = (json!({ "a": 1, "b": [2] }), json!({ "b": [2.0], "a": 1.0 }));
-        let agreed = [Vote::Passed(8, &one), Vote::Open, Vote::Passed(5, &other)];
+        let agreed = [passed(8, &one), Vote::Open, passed(5, &other)];
         assert_eq!(
             standing(Select::Majority, &agreed),
             Standing::Chosen(2),
             "equal is what is equal as JSON"
         );
-        let half = [Vote::Passed(1, &one), Vote::Passed(2, &one), Vote::Failed, Vote::Failed];
+        let half = [passed(1, &one), passed(2, &one), Vote::Failed, Vote::Failed];
         assert_eq!(standing(Select::Majority, &half), Standing::Split { most: 2, wanted: 3 });
     }
 
     #[test]
     fn a_majority_that_cannot_come_any_more_is_given_up_at_once() {
         let values = [json!(1), json!(2), json!("1")];
-        let votes = [Vote::Passed(1, &values[0]), Vote::Passed(2, &values[1]), Vote::Failed, Vote::Open];
+        let votes = [passed(1, &values[0]), passed(2, &values[1]), Vote::Failed, Vote::Open];
         assert_eq!(standing(Select::Majority, &votes), Standing::Split { most: 1, wanted: 3 });
-        let votes = [Vote::Passed(1, &values[0]), Vote::Passed(2, &values[2]), Vote::Open];
+        let votes = [passed(1, &values[0]), passed(2, &values[2]), Vote::Open];
         assert_eq!(
             standing(Select::Majority, &votes),
             Standing::Open,
@@ -161,7 +167,7 @@ mod tests {
     #[test]
     fn those_that_failed_are_no_votes() {
         let value = json!(null);
-        let votes = [Vote::Failed, Vote::Passed(1, &value), Vote::Passed(2, &value)];
+        let votes = [Vote::Failed, passed(1, &value), passed(2, &value)];
         assert_eq!(standing(Select::Majority, &votes), Standing::Chosen(1));
         assert_eq!(
             standing(Select::Majority, &[Vote::Failed, Vote::Failed, Vote::Open]),

@@ -39,6 +39,23 @@ fn the_tasks_of_a_sub_plan_run_under_ids_of_their_own_and_give_an_object() {
 }
 
 #[test]
+fn plans_of_a_list_run_one_at_a_time_and_replicas_that_are_plans_vote() {
+    let outer = r#"
+tasks:
+  part: { for_each: [left, right, left], max_parallel: 1, plan: alone.yaml }
+  vote: { replicas: 3, select: majority, plan: parts/one.yaml, inputs: { name: same } }
+  sum: { needs: [part, vote], run: "echo {{ tasks.vote.output.make }} > proof" }
+"#;
+    let desk = Desk::with(outer);
+    desk.write("parts/one.yaml", INNER);
+    // Two of them at once would be in each other's way.
+    desk.write("alone.yaml", "version: 1\ntasks: { make: { run: \"mkdir busy && rmdir busy\" } }\n");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.read("proof"), "same in parts\n");
+}
+
+#[test]
 fn what_is_wrong_with_a_sub_plan_is_told_where_it_is_named_and_nothing_starts() {
     let desk = desk();
     desk.write("parts/one.yaml", "version: 1\ntasks: { make: { runs: \"true\" } }\n");
