@@ -42,6 +42,7 @@ impl Run {
             host: epoch,
             cancelled: false,
             active: Active::default(),
+            attended: Active::default(),
             scopes: Vec::new(),
             tasks: Vec::new(),
             later: Vec::new(),

@@ -155,6 +155,7 @@ fn start_engine(state: &mut State, epoch: crate::id::Epoch, role: Role, moment: 
     for id in &state.unfinished {
         let run = state.runs.get_mut(id).expect("unfinished runs exist");
         run.active.stop(moment.alive);
+        run.attended.stop(moment.alive);
     }
 }
 
@@ -178,6 +179,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
     let mut run = Run::new(record, state.epoch);
     if state.role == Some(Role::Engine) {
         run.active.start(moment.alive);
+        run.attended.start(moment.alive);
     }
     run.begin(moment, &mut state.fresh);
     state.unfinished.insert(id);
@@ -192,6 +194,9 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         Event::PauseRequested { reason, .. } => run.pause(*reason, moment),
         Event::RunPaused { reason, .. } => {
             run.pauses.get_mut(reason).expect("it was requested before").told = true;
+            if run.has_paused() {
+                run.attended.stop(moment.alive);
+            }
         }
         Event::RunResumed { raised, .. } => {
             run.purse.raise(*raised);
@@ -207,6 +212,7 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
             arrows::of_run(run.phase, run::Fact::Finished);
             run.phase = run.phase.next(run::Fact::Finished).expect("a finished run finishes no more");
             run.active.stop(moment.alive);
+            run.attended.stop(moment.alive);
             run.pauses.clear();
             (run.ended, run.outcome) = (Some(moment.at), Some(*outcome));
         }
@@ -240,6 +246,7 @@ impl Run {
         self.host = moment.epoch;
         if moment.role == Some(Role::Engine) {
             self.active.start(moment.alive);
+            self.attended.start(moment.alive);
         }
         let id = self.id;
         fresh.extend(self.queue.all().map(|ix| Look::Task(id, ix)));

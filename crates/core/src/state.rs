@@ -170,6 +170,8 @@ pub struct Run {
     pub cancelled: bool,
     /// The clock that its bounds are measured by.
     pub active: Active,
+    /// How long it was worked on: the same, and until what was in flight at a pause came to its end.
+    pub attended: Active,
     /// The plans of tasks that are plans themselves, as they came.
     pub scopes: Vec<Scope>,
     /// All tasks.

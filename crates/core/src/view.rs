@@ -413,7 +413,7 @@ pub struct Summary {
 pub fn summary(state: &State, run: &Run) -> Summary {
     let mut sum = Summary {
         tasks: u32::try_from(run.tasks.len()).unwrap_or(u32::MAX),
-        took_ms: run.active.at(state.clock.alive).ms,
+        took_ms: run.attended.at(state.clock.alive).ms,
         ..Summary::default()
     };
     sum.done = sum.tasks - run.open();

@@ -1,25 +1,25 @@
 //! The end of a followed run: what it came to in numbers, what failed with the end of its log, where the results are,
 //! and the lines that help next; and the exit code. Never: a number that `show` would not give.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use windlass_core::budget::UsedUp;
 use windlass_core::event::{PauseReason, RunOutcome};
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
-use windlass_core::state::{Run, State, Task};
+use windlass_core::state::{Run, State};
 use windlass_core::time::Span;
-use windlass_core::view::{self, RunState};
+use windlass_core::view::{self, RunState, Summary};
 
 use crate::exit::Exit;
-use crate::failures;
 use crate::question::Question;
 use crate::render::plural;
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
-use crate::render::{story, text, time};
+use crate::render::{story, time};
+use crate::{failures, results};
 
-/// How many results are named.
-const RESULTS_MAX: usize = 3;
+/// What is gone from start to end and was not worked: so much of it is told.
+const REST_MIN: Span = Span::from_secs(1);
 
 /// What a run that came to a rest means for the exit code.
 pub(crate) fn exit_of(run: &Run) -> Exit {
@@ -40,7 +40,8 @@ pub(crate) fn lines(state: &State, run: &Run, alive: bool, home: &Path) -> Vec<S
     lines.extend(failures::lines(run, home));
     lines.push(verdict(state, run, alive));
     lines.extend(numbers(state, run));
-    lines.extend(results(run));
+    lines.extend(results::lines(run));
+    lines.push(paint(DIM, &format!("  details   windlass show {}", run.id)));
     lines.extend(
         next_steps(state, run, alive).into_iter().map(|step| format!("{} {step}", paint(HINT, "hint:"))),
     );
@@ -83,46 +84,32 @@ fn numbers(state: &State, run: &Run) -> Vec<String> {
     let counts: Vec<String> = counts.map(|(phase, count)| format!("{count} {}", phase.name())).collect();
     let again = if sum.retries == 1 { "1 retry".into() } else { format!("{} retries", sum.retries) };
     let lost = if sum.lost > 0 { format!(", {} lost", sum.lost) } else { String::new() };
+    let time = time_of(run, &sum);
+    vec![
+        format!("  tasks     {}: {}", sum.tasks, counts.join(", ")),
+        format!("  attempts  {}, {again}{lost}", sum.attempts),
+        format!("  time      {time}"),
+    ]
+}
+
+/// How long it was worked on, and how long that was from its start to its end where that is another length. How long an
+/// attempt ran whose engine died is known to nobody.
+fn time_of(run: &Run, sum: &Summary) -> String {
     let (took, worked) = (Span::from_ms(sum.took_ms), Span::from_ms(sum.worked_ms));
+    let at_least = if sum.lost > 0 { "at least " } else { "" };
+    let whole = run.ended.map_or(took, |ended| ended.since(run.created.1));
+    let rest = if whole.minus(took) >= REST_MIN {
+        format!(" at work, {} from start to end", time::length(whole))
+    } else {
+        String::new()
+    };
     let saved = worked.minus(took);
     let saved = if saved.ms >= 100 {
         format!("; one after another {}: {} saved", time::length(worked), time::length(saved))
     } else {
         String::new()
     };
-    vec![
-        format!("  tasks     {}: {}", sum.tasks, counts.join(", ")),
-        format!("  attempts  {}, {again}{lost}", sum.attempts),
-        format!("  time      {}{saved}", time::length(took)),
-    ]
-}
-
-/// What the tasks that nothing depends on gave.
-fn results(run: &Run) -> Vec<String> {
-    let own = run.tasks.iter().filter(|task| task.parent.is_none());
-    let last = own.filter(|task| task.phase == Phase::Succeeded && task.dependants.is_empty());
-    let mut lines: Vec<String> = last
-        .filter_map(|task| Some(format!("  result    {}: {}", task.id, result(run, task)?)))
-        .take(RESULTS_MAX)
-        .collect();
-    lines.push(paint(DIM, &format!("  details   windlass show {}", run.id)));
-    lines
-}
-
-/// A result in a line: a file where it names one, else its first line.
-fn result(run: &Run, task: &Task) -> Option<String> {
-    let said = task.output.value.as_str()?.trim();
-    if said.is_empty() {
-        return None;
-    }
-    // Its parts, so that a step such as `./` is not shown.
-    let path: PathBuf = Path::new(&run.folder).join(said).components().collect();
-    let is_file = !said.contains('\n') && path.exists();
-    Some(if is_file {
-        text::plain(&path.display().to_string())
-    } else {
-        text::fit(&text::first_line(said), 100)
-    })
+    format!("{at_least}{}{rest}{saved}", time::length(took))
 }
 
 /// The lines that help next.
@@ -135,12 +122,12 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
         .collect();
     let unknown =
         run.tasks.iter().filter(|task| task.phase == Phase::Blocked && task.approval_open().is_none());
-    steps.extend(unknown.map(|task| format!("windlass settle {id} {} --done (or --failed)", task.id)));
+    steps.extend(unknown.map(|task| format!("`windlass settle {id} {} --done`, or `--failed`", task.id)));
     let is_over = run.phase == RunPhase::Finished;
     if is_over && run.outcome == Some(RunOutcome::Failed) {
         steps.extend(
             failures::first(run)
-                .map(|task| format!("windlass retry {id} {}, then windlass resume {id}", task.id)),
+                .map(|task| format!("windlass retry {id} {} && windlass resume {id}", task.id)),
         );
     }
     match used_up(state, run) {
@@ -149,4 +136,30 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
         None => {}
     }
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::staged::Stage;
+
+    fn time(stage: &Stage) -> String {
+        numbers(stage.state(), stage.run()).pop().expect("it is the last")
+    }
+
+    #[test]
+    fn the_time_of_a_run_is_that_in_which_it_was_worked_on() {
+        let mut stage = Stage::of("tasks: { a: { run: x }, b: { needs: [a], run: x } }");
+        stage.after("1s").pause().after("2s").end("a", 0, "");
+        assert_eq!(time(&stage), "  time      3.0 s", "what was in flight came to its end");
+        stage.after("1m").resume().after("1s").end("b", 0, "");
+        assert_eq!(time(&stage), "  time      4.0 s at work, 1 min 4 s from start to end");
+    }
+
+    #[test]
+    fn how_long_a_lost_attempt_ran_is_not_known() {
+        let mut stage = Stage::of("tasks: { a: { run: x } }");
+        stage.after("5s").crash("a").resume().after("2s").end("a", 0, "");
+        assert_eq!(time(&stage), "  time      at least 2.0 s at work, 7.0 s from start to end");
+    }
 }

@@ -49,13 +49,20 @@ impl Desk {
     pub(crate) fn json(&mut self, document: &impl Serialize) -> Outcome<()> {
         let text = serde_json::to_string(document);
         let text = text.map_err(|error| Report::of(crate::exit::Exit::Bug, &error))?;
-        self.line(&text)
+        // As it is: there are no colours in it, and to look for them takes longer than to write it.
+        self.bytes(text.as_bytes())?;
+        self.bytes(b"\n")
     }
 
     /// Prints what stands before the cursor.
     pub(crate) fn prompt(&mut self, prompt: &str) -> Outcome<()> {
         self.add(prompt);
         self.flush()
+    }
+
+    /// Whether colours are shown.
+    pub(crate) fn is_coloured(&self) -> bool {
+        !self.is_plain
     }
 
     /// Prints bytes as they are.

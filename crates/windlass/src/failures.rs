@@ -12,7 +12,7 @@ use windlass_worker::log;
 
 use crate::render::plural::count;
 use crate::render::style::{BOLD, DIM, ERROR, HINT, WARNING, paint};
-use crate::render::{self, story, text};
+use crate::render::{self, hint, story, text};
 use crate::screen;
 
 /// How much of a failed attempt's log is shown.
@@ -72,15 +72,18 @@ pub(crate) fn lines(run: &Run, home: &Path) -> Vec<String> {
         }
     }
     if dead.len() > TASKS_MAX {
-        lines.push(format!("… and {} more failed", count((dead.len() - TASKS_MAX) as u64, "task")));
+        let more = count((dead.len() - TASKS_MAX) as u64, "more task");
+        lines.push(format!("… and {more} failed: `windlass show {}` names them", run.id));
     }
     for failed in again.iter().filter(|failed| shown.has(failed)) {
         lines.push(failed.in_a_line(columns));
         lines.extend(failed.log(run, home, columns));
     }
-    let more = failed.len() + again.len() - shown.0.len();
-    if more > 0 {
-        lines.push(format!("… and {}", count(more as u64, "more failed attempt")));
+    let mut hidden = failed.iter().chain(&again).filter(|failed| !shown.has(failed)).peekable();
+    if let Some(task) = hidden.peek().map(|failed| failed.task.id.clone()) {
+        let more = count(hidden.count() as u64, "more failed attempt");
+        let logs = format!("windlass logs {} {task}", run.id);
+        lines.push(format!("… and {more}: `{logs}` prints what those of {task} said, and so for each task"));
     }
     lines
 }
@@ -94,7 +97,7 @@ fn head(run: &Run, task: &Task) -> Vec<String> {
     // What to do about children stands beside them.
     let error = task.error.as_ref().filter(|_| !is_because_of_children(task));
     if let Some(hint) = error.and_then(|error| error.hint.as_deref()) {
-        lines.push(format!("  {} {}", paint(HINT, "hint:"), text::first_line(hint)));
+        lines.push(format!("  {} {}", paint(HINT, "hint:"), hint::filled(hint, run.id, &task.id)));
     }
     lines
 }

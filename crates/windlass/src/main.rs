@@ -28,6 +28,7 @@ mod question;
 mod reaching;
 mod regular;
 mod render;
+mod results;
 mod screen;
 mod signals;
 mod socket;

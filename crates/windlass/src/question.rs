@@ -67,7 +67,7 @@ impl Question {
             lines.extend(whole.lines().take(LINES_MAX).map(|line| format!("  {}", text::plain(line))));
             let more = whole.lines().count().saturating_sub(LINES_MAX);
             if more > 0 {
-                lines.push(format!("  … {more} more lines: `windlass show RUN {task}` has them all"));
+                lines.push(format!("  … {more} more lines: `windlass show {} {task}` has them all", run.id));
             }
         }
         lines

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use windlass_core::budget::Raise;
 use windlass_core::decide::Stamp;
 use windlass_core::event::{Exit, LossReason, Output, RawOutput, Role, Usage};
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
@@ -96,6 +97,29 @@ impl Stage {
         let attempts = vec![LostAttempt { key, fence, leftovers: 0 }];
         self.take(&Input::Report(Report::Lost { attempts, reason: LossReason::KeeperDied }));
         self
+    }
+
+    fn ask(&mut self, ask: Ask) -> &mut Self {
+        let id = CommandId(format!("c{}", self.state().head.0).into());
+        self.take(&Input::Command(Command { id, by: "anna".into(), ask }));
+        self
+    }
+
+    /// Somebody pauses the run.
+    pub(crate) fn pause(&mut self) -> &mut Self {
+        self.ask(Ask::Pause { run: self.run, now: false })
+    }
+
+    /// Somebody lets it go on.
+    pub(crate) fn resume(&mut self) -> &mut Self {
+        self.ask(Ask::Resume { run: self.run, raise: Raise::default() })
+    }
+
+    /// The engine dies, and another one learns what became of its attempts.
+    pub(crate) fn crash(&mut self, task: &str) -> &mut Self {
+        let opening = Report::EngineStarted { epoch: Epoch(2), role: Role::Engine, build: "test".into() };
+        self.take(&Input::Report(opening));
+        self.lose(task)
     }
 
     /// The state.

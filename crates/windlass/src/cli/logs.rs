@@ -6,17 +6,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 use windlass_core::id::{AttemptKey, RunId, TaskId};
 use windlass_core::machine::run::Phase;
 use windlass_core::state::{Attempt, State};
+use windlass_core::time::Time;
 use windlass_engine::reading::Reading;
 use windlass_worker::log::{self, Follower, LogLine, Stream};
 
 use crate::desk::Desk;
 use crate::error::{Failed, Outcome, Report, engine_failed};
 use crate::exit::Exit;
-use crate::render;
+use crate::render::log::Before;
 use crate::render::style::{DIM, paint};
+use crate::render::text;
 use crate::{lookup, nested};
 
 /// How long a log is watched before the journal is looked at again.
@@ -69,7 +72,8 @@ impl Logs {
         if self.follow && !subject.is_final(reading.state()) {
             nested::refuse_to_follow(desk, &reading)?;
         }
-        let mut printer = Printer { desk, raw: self.raw, json: self.json };
+        let mut printer =
+            Printer { desk, raw: self.raw, json: self.json, before: Before::default(), at: None };
         if self.follow {
             follow(&mut reading, &subject, &mut printer)?;
         } else {
@@ -191,6 +195,18 @@ struct Printer<'d> {
     desk: &'d mut Desk,
     raw: bool,
     json: bool,
+    before: Before,
+    /// The moment of the last line as text: those of one moment share it.
+    at: Option<(Time, String)>,
+}
+
+/// A line of `logs --json`.
+#[derive(Serialize)]
+struct LineDocument<'l> {
+    at: &'l str,
+    attempt: u32,
+    stream: &'static str,
+    text: &'l str,
 }
 
 impl Printer<'_> {
@@ -205,15 +221,24 @@ impl Printer<'_> {
 
     fn print(&mut self, attempt: u32, line: &LogLine) -> Outcome<()> {
         if self.raw {
-            let end: &[u8] = if line.ended { b"\n" } else { b"" };
-            let is_notice = line.stream == Stream::Windlass;
-            return if is_notice { Ok(()) } else { self.desk.bytes(&[&line.bytes, end].concat()) };
+            if line.stream == Stream::Windlass {
+                return Ok(());
+            }
+            self.desk.bytes(&line.bytes)?;
+            return self.desk.bytes(if line.ended { b"\n" } else { b"" });
         }
+        let (at, stream, text) = (line.at, line.stream.name(), line.text());
         if self.json {
-            return self.desk.json(&serde_json::json!({
-                "at": line.at, "stream": line.stream.name(), "text": line.text(), "attempt": attempt,
-            }));
+            if self.at.as_ref().is_none_or(|(of, _)| *of != at) {
+                self.at = Some((at, at.to_string()));
+            }
+            let at = self.at.as_ref().map_or("", |(_, text)| text);
+            return self.desk.json(&LineDocument { at, attempt, stream, text: &text });
         }
-        self.desk.line(&render::log::line(line))
+        // Without colours to take out again: what was printed has none that a terminal would obey.
+        let before = self.before.line(line, self.desk.is_coloured());
+        self.desk.bytes(before.as_bytes())?;
+        self.desk.bytes(text::plain(&text).as_bytes())?;
+        self.desk.bytes(b"\n")
     }
 }

@@ -1,10 +1,12 @@
 //! `windlass show`: a run with its tasks and attempts, and why what is not finished waits. Never: changing anything.
 
+use std::path::Path;
+
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use windlass_core::critical;
-use windlass_core::id::{Digest, TaskId};
+use windlass_core::id::{AttemptKey, Digest, TaskId};
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, State, TaskIx};
@@ -12,6 +14,7 @@ use windlass_core::time::Span;
 use windlass_core::view::{self, AttemptView, BudgetView, RunView, Summary, TaskView};
 use windlass_core::wake_words::{self, Wait};
 use windlass_engine::clock;
+use windlass_worker::{OUTPUT_BYTES_MAX, log};
 
 use crate::cli::ps::state_cell;
 use crate::desk::Desk;
@@ -21,7 +24,7 @@ use crate::question::Question;
 use crate::render::plural::{self, count};
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::table::{Cell, Table};
-use crate::render::{story, text, time, timeline};
+use crate::render::{hint, story, text, time, timeline};
 use crate::{lookup, output, screen};
 
 /// The place of what there is to say of a task among the columns.
@@ -154,7 +157,7 @@ impl Show {
         if self.json {
             desk.json(&document)?;
         } else if only.is_some() {
-            desk.lines(in_full(&document, run, &mut read))?;
+            desk.lines(in_full(&document, run, &desk.place.home, &mut read))?;
         } else {
             let timeline = timeline::lines(run, &path, now, screen::columns());
             desk.lines(overview(&document, state, run, timeline))?;
@@ -335,7 +338,12 @@ fn why_lines(waits: &[WaitDocument], run: &Run) -> Vec<String> {
 }
 
 /// One task with all that is known of it.
-fn in_full(document: &Document, run: &Run, read: &mut dyn FnMut(Digest) -> Value) -> Vec<String> {
+fn in_full(
+    document: &Document,
+    run: &Run,
+    home: &Path,
+    read: &mut dyn FnMut(Digest) -> Value,
+) -> Vec<String> {
     let mut lines = Vec::new();
     for task in &document.tasks {
         let view = &task.view;
@@ -348,7 +356,7 @@ fn in_full(document: &Document, run: &Run, read: &mut dyn FnMut(Digest) -> Value
                 format!("{}: {}", error.kind, text::one_line(&error.message)).into(),
             ]);
             if let Some(hint) = &error.hint {
-                table.row(["  hint".into(), Cell::styled(HINT, text::first_line(hint))]);
+                table.row(["  hint".into(), Cell::styled(HINT, hint::filled(hint, run.id, &view.id))]);
             }
         }
         if let Some(skipped) = &view.skipped {
@@ -366,7 +374,11 @@ fn in_full(document: &Document, run: &Run, read: &mut dyn FnMut(Digest) -> Value
         lines.extend(table.lines());
         let asked = run.names.get(&view.id).and_then(|ix| Question::of(run.task(*ix)));
         lines.extend(asked.into_iter().flat_map(|asked| asked.lines(Some(run), read)));
-        lines.extend(view.attempts.iter().map(attempt_line));
+        for attempt in &view.attempts {
+            lines.push(attempt_line(attempt));
+            lines.extend(log_line(run, view, attempt, home));
+        }
+        lines.extend(truncated_line(run, view));
         if !view.output.is_null() {
             lines.push("  output".into());
             let shown = view.written.clone().unwrap_or_else(|| output::for_people(&view.output));
@@ -380,6 +392,29 @@ fn in_full(document: &Document, run: &Run, read: &mut dyn FnMut(Digest) -> Value
         lines.extend(why_lines(waits, run));
     }
     lines
+}
+
+/// What is said of a log that does not hold all that was printed.
+fn log_line(run: &Run, task: &TaskView, attempt: &AttemptView, home: &Path) -> Option<String> {
+    let key = AttemptKey { run: run.id, task: task.id.clone(), attempt: attempt.number };
+    // What can't be read is told by `logs`.
+    let cut = log::bytes_cut(&log::path(home, &key)).ok().filter(|cut| *cut > 0)?;
+    let cut = plural::bytes(cut);
+    Some(paint(
+        WARNING,
+        &format!("    its log is cut: {cut} of it are missing, its beginning and its end are there"),
+    ))
+}
+
+/// What is said of an output that was more than is kept.
+fn truncated_line(run: &Run, view: &TaskView) -> Option<String> {
+    let task = run.task(*run.names.get(&view.id).filter(|_| view.truncated)?);
+    let printed = task.last_attempt().and_then(|attempt| attempt.raw.as_ref()).map_or(0, |raw| raw.bytes);
+    let (printed, kept) = (plural::bytes(printed), plural::bytes(OUTPUT_BYTES_MAX));
+    Some(paint(
+        WARNING,
+        &format!("  output    none: {printed} were printed, and more than {kept} is not kept"),
+    ))
 }
 
 fn attempt_line(attempt: &AttemptView) -> String {

@@ -187,7 +187,7 @@ impl Graph {
                 id: run.id.to_string(),
                 state: view::run_state(state, run, alive),
                 attempts: view::summary(state, run).attempts,
-                took: run.active.at(state.alive_at(now)),
+                took: run.attended.at(state.alive_at(now)),
             }),
             tasks: own,
             nodes: nodes.collect(),

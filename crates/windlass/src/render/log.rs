@@ -1,26 +1,46 @@
 //! A line of a log, with its time and where it came from. Never: letting it steer the terminal.
 
+use windlass_core::time::Time;
 use windlass_worker::log::{LogLine, Stream};
 
 use crate::render::style::{DIM, WARNING, paint};
 use crate::render::{text, time};
 
-/// The line as it is printed.
-pub(crate) fn line(line: &LogLine) -> String {
-    in_parts(line, &text::plain(&line.text()))
+/// What stands before lines: those of one moment share it, and a log of millions has thousands of moments.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    of: Option<(Time, Stream)>,
+    text: String,
 }
 
-/// The same, cut to so many columns.
+impl Before {
+    /// When the line was read and where it came from, in colours or without.
+    pub(crate) fn line(&mut self, line: &LogLine, is_coloured: bool) -> &str {
+        let of = (line.at, line.stream);
+        if self.of.replace(of) != Some(of) {
+            let (style, mark) = mark(line.stream);
+            let at = time::clock_ms(line.at);
+            self.text = if is_coloured {
+                format!("{} {} ", paint(DIM, &at), paint(style, mark))
+            } else {
+                format!("{at} {mark} ")
+            };
+        }
+        &self.text
+    }
+}
+
+/// The line, cut to so many columns.
 pub(crate) fn line_within(line: &LogLine, columns: usize) -> String {
     let before = time::clock_ms(line.at).len() + " out ".len();
-    in_parts(line, &text::fit(&text::plain(&line.text()), columns.saturating_sub(before)))
+    let said = text::fit(&text::plain(&line.text()), columns.saturating_sub(before));
+    format!("{}{said}", Before::default().line(line, true))
 }
 
-fn in_parts(line: &LogLine, said: &str) -> String {
-    let (style, mark) = match line.stream {
+const fn mark(stream: Stream) -> (anstyle::Style, &'static str) {
+    match stream {
         Stream::Stdout => (DIM, "out"),
         Stream::Stderr => (WARNING, "err"),
         Stream::Windlass => (WARNING, "---"),
-    };
-    format!("{} {} {said}", paint(DIM, &time::clock_ms(line.at)), paint(style, mark))
+    }
 }

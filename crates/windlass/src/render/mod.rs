@@ -1,6 +1,7 @@
 //! How things look: reports, tables, times, numbers of things. Never: what is shown (that is the commands' business).
 
 mod axis;
+pub(crate) mod hint;
 pub(crate) mod log;
 pub(crate) mod plural;
 pub(crate) mod report;

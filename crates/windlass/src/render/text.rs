@@ -4,6 +4,10 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// The text with every control character made visible, but for tabs (which become a space).
 pub(crate) fn plain(text: &str) -> String {
+    // Nearly all lines of logs are such.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -97,7 +97,7 @@ concurrency: 1
     assert_eq!(done.code, Some(1), "{}", done.all());
     let places = ["failed: bad: exit", "failed: race.0: exit"].map(|line| done.out.find(line));
     assert!(places[0].is_some() && places[0] < places[1], "{}", done.out);
-    assert!(done.out.contains(&format!("hint: windlass retry {} bad,", done.run())), "{}", done.out);
+    assert!(done.out.contains(&format!("hint: windlass retry {} bad &&", done.run())), "{}", done.out);
 }
 
 #[test]

@@ -382,3 +382,18 @@ fn logs_that_were_removed_from_the_home_are_said_to_be_gone() {
     let empty = desk.windlass(&["logs", &run, "c"]);
     assert!(!empty.err.contains("no log"), "{}", empty.all());
 }
+
+#[test]
+fn a_task_says_what_was_not_kept_of_its_output_and_of_its_log() {
+    let desk = Desk::with(
+        "tasks: { a: { run: \"head -c 90M /dev/zero | tr '\\\\0' '\\\\n'\" }, b: { run: \"true\" } }",
+    );
+    desk.windlass(&["run", "plan.yaml"]);
+    let shown = desk.windlass(&["show", "last", "a"]).out;
+    assert!(
+        shown.contains("output    none: 90 MiB were printed, and more than 16 MiB is not kept"),
+        "{shown}"
+    );
+    assert!(shown.contains("its log is cut: "), "{shown}");
+    assert!(!desk.windlass(&["show", "last", "b"]).out.contains("cut"));
+}

@@ -94,7 +94,7 @@ tasks:
     let said =
         |attempt: u32| done.out.lines().filter(|line| line.ends_with(&format!(" by {attempt}"))).count();
     assert_eq!((said(2), said(1)), (8, 2), "what they died of comes first: {}", done.out);
-    assert!(done.out.contains("… and 6 more failed attempts\n"), "{}", done.out);
+    assert!(done.out.contains("… and 6 more failed attempts: `windlass logs "), "{}", done.out);
 }
 
 #[test]
@@ -460,4 +460,54 @@ fn a_run_that_nothing_can_be_printed_of_has_its_own_code_and_says_so_once() {
     desk.write("plan.yaml", "tasks: { a: { run: exit 3 } }");
     assert_eq!(full(&["run", "plan.yaml"]).0, Some(1));
     assert_eq!(full(&["ps"]).0, Some(4), "a command that only looks has done nothing then");
+}
+
+#[test]
+fn the_summary_names_what_was_given_whatever_its_kind() {
+    let result = |run: &str| {
+        let desk = Desk::with(&format!("tasks: {{ a: {{ run: {run:?} }} }}"));
+        let out = desk.windlass(&["run", "plan.yaml"]).out;
+        let line =
+            out.lines().find_map(|line| line.strip_prefix("  result    ")).unwrap_or_default().to_owned();
+        (line, out)
+    };
+    for (gives, shown) in [
+        ("echo 1.10", "a: 1.10"),
+        ("echo true", "a: true"),
+        ("echo '[1, {\"b\": null}]'", "a: [1,{\"b\":null}]"),
+        ("echo '[\"\", [null]]'", ""),
+        ("true", ""),
+    ] {
+        assert_eq!(result(gives).0, shown);
+    }
+    let (large, out) = result("head -c 100000 /dev/zero | tr '\\0' 7");
+    let run = out.split_whitespace().nth(1).expect("its id");
+    assert_eq!(large, format!("a: 97 KiB: `windlass show {run} a` prints it"));
+    let list =
+        "tasks: { l: { for_each: [1, 2], run: \"echo {{ item }}\" }, b: { run: echo 1 }, c: { run: echo 2 },
+                d: { run: echo 3 }, e: { run: echo 4 } }";
+    let out = Desk::with(list).windlass(&["run", "plan.yaml"]).out;
+    assert!(out.contains("  result    l: [1,2]\n") && out.contains("… and 2 more: `windlass show "), "{out}");
+}
+
+#[test]
+fn what_is_left_out_of_a_summary_is_to_be_seen_by_a_line_that_can_be_pasted() {
+    let desk = Desk::with(
+        "tasks: { l: { for_each: \"{{ range(12) | list }}\", run: \"echo no; exit 3\", retry: { max_attempts: 2, initial_interval: 1ms } } }",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    let run = done.run();
+    let pasted: Vec<&str> = done.out.split('`').filter(|part| part.starts_with("windlass ")).collect();
+    let names = format!("windlass show {run}");
+    assert!(done.out.contains(&format!("… and 3 more tasks failed: `{names}` names them")), "{}", done.out);
+    assert!(done.out.contains("… and 14 more failed attempts: `windlass logs "), "{}", done.out);
+    for line in pasted {
+        let arguments: Vec<&str> = line.split(' ').skip(1).collect();
+        assert_eq!(desk.windlass(&arguments).code, Some(0), "{line}");
+    }
+    assert!(
+        done.out.contains(&format!("windlass retry {run} l.0 && windlass resume {run}\n")),
+        "{}",
+        done.out
+    );
 }

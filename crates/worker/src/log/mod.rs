@@ -12,7 +12,7 @@ use windlass_core::id::AttemptKey;
 use windlass_core::time::Time;
 
 pub use follow::Follower;
-pub use read::{LogLines, last_lines, read};
+pub use read::{LogLines, bytes_cut, last_lines, read};
 pub(crate) use write::{LogLimits, LogWriter};
 
 /// Where a line came from.

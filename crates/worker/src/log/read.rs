@@ -9,6 +9,9 @@ use windlass_core::time::Time;
 
 use super::{LogLine, Stream, part_path};
 
+/// How much is read at once.
+const READ_BYTES: usize = 64 * 1024;
+
 /// The lines of a log, from its start. A log that is not there has none.
 pub fn read(path: &Path) -> LogLines {
     LogLines::new(path, true)
@@ -24,6 +27,23 @@ pub fn last_lines(path: &Path, count: usize) -> io::Result<Vec<LogLine>> {
         }
     }
     Ok(last.into())
+}
+
+/// How much of what an attempt printed is not in its log.
+pub fn bytes_cut(path: &Path) -> io::Result<u64> {
+    let lines = LogLines::new(path, true);
+    // Nothing is cut out of a log that lies whole in its first part.
+    if lines.first_part_after(0).is_none() {
+        return Ok(0);
+    }
+    let mut cut = 0;
+    for line in lines {
+        let line = line?;
+        if line.stream == Stream::Windlass {
+            cut += bytes_of_cut_notice(&line.bytes).unwrap_or(0);
+        }
+    }
+    Ok(cut)
 }
 
 /// An iterator over the lines of a log.
@@ -76,8 +96,11 @@ impl LogLines {
                 }
             }
             let record = std::mem::take(&mut self.record);
-            if let Some(line) = self.understand(&record) {
-                return Ok(Some(line));
+            let line = self.understand(&record);
+            self.record = record;
+            self.record.clear();
+            if line.is_some() {
+                return Ok(line);
             }
         }
     }
@@ -85,7 +108,7 @@ impl LogLines {
     fn open(&mut self) -> io::Result<bool> {
         match File::open(part_path(&self.path, self.part)) {
             Ok(file) => {
-                self.input = Some(BufReader::new(file));
+                self.input = Some(BufReader::with_capacity(READ_BYTES, file));
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.next_part() {
@@ -123,12 +146,17 @@ impl LogLines {
         if !self.head_ended {
             return None;
         }
+        self.first_part_after(self.part)
+    }
+
+    /// The oldest part after this one that is there.
+    fn first_part_after(&self, part: u64) -> Option<u64> {
         let name = self.path.file_name()?.to_str()?;
         let entries = fs::read_dir(self.path.parent()?).ok()?.flatten();
         let parts = entries.filter_map(|entry| {
             entry.file_name().to_str()?.strip_prefix(name)?.strip_prefix('.')?.parse::<u64>().ok()
         });
-        parts.filter(|part| *part > self.part).min()
+        parts.filter(|found| *found > part).min()
     }
 
     fn understand(&mut self, record: &[u8]) -> Option<LogLine> {

@@ -1,0 +1,42 @@
+//! What to do about a failure, with the names that are meant: a command in it can be pasted. Never: a hint of its own.
+
+use windlass_core::id::{RunId, TaskId};
+
+use crate::render::text;
+
+/// The verbs that want a task, and those that want a run.
+const OF_A_TASK: [&str; 4] = ["logs", "show", "retry", "settle"];
+const OF_A_RUN: [&str; 1] = ["resume"];
+
+/// A hint in a line, whose commands name this task of this run.
+pub(crate) fn filled(hint: &str, run: RunId, task: &TaskId) -> String {
+    let both = format!("{run} {task}");
+    let mut hint = text::first_line(hint).replace("RUN TASK", &both);
+    for (verbs, whose) in [(&OF_A_TASK[..], both.as_str()), (&OF_A_RUN, run.as_str())] {
+        for verb in verbs {
+            hint = hint.replace(&format!("`windlass {verb}`"), &format!("`windlass {verb} {whose}`"));
+        }
+    }
+    hint
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_of_a_hint_name_the_run_and_the_task_that_are_meant() {
+        let (run, task) = ("abc123".parse().expect("a run"), "fix.0".parse().expect("a task"));
+        for (hint, said) in [
+            ("`windlass logs` shows it", "`windlass logs abc123 fix.0` shows it"),
+            (
+                "free some space; `windlass resume` goes on",
+                "free some space; `windlass resume abc123` goes on",
+            ),
+            ("then `windlass settle RUN TASK --done`", "then `windlass settle abc123 fix.0 --done`"),
+            ("`windlass retry abc123 other` requeues it", "`windlass retry abc123 other` requeues it"),
+        ] {
+            assert_eq!(filled(hint, run, &task), said);
+        }
+    }
+}
