@@ -138,7 +138,7 @@ impl Asking {
     pub(crate) fn end(&mut self, teller: &mut Teller) {
         self.manner = Manner::Nowhere;
         self.questions.clear();
-        teller.answered();
+        teller.leave_prompt();
     }
 
     /// Reads what is typed, where it may be an answer, on a thread of its own: a line may come at any time, or never.

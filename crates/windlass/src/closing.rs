@@ -15,8 +15,8 @@ use crate::exit::Exit;
 use crate::question::Question;
 use crate::render::plural;
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
-use crate::render::{story, time};
-use crate::{failures, results};
+use crate::render::{story, text, time};
+use crate::{failures, results, screen};
 
 /// What is gone from start to end and was not worked: so much of it is told.
 const REST_MIN: Span = Span::from_secs(1);
@@ -42,6 +42,9 @@ pub(crate) fn lines(state: &State, run: &Run, alive: bool, home: &Path) -> Vec<S
     lines.extend(numbers(state, run));
     lines.extend(results::lines(run));
     lines.push(paint(DIM, &format!("  details   windlass show {}", run.id)));
+    let columns = screen::width_of_lists();
+    let mut lines: Vec<String> = lines.iter().flat_map(|line| text::wrap_words(line, columns)).collect();
+    // Commands stay whole: a terminal that breaks them still gives them to who copies them.
     lines.extend(
         next_steps(state, run, alive).into_iter().map(|step| format!("{} {step}", paint(HINT, "hint:"))),
     );

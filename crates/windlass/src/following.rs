@@ -79,6 +79,7 @@ impl Following {
                 Ok(News::Signal(signal)) => {
                     signals_seen += 1;
                     signalled.get_or_insert(signal);
+                    self.asking.end(&mut self.teller);
                     self.say_that_it_ends(desk, signals_seen > 1);
                 }
                 Ok(News::Word(Some(word))) => {
@@ -138,7 +139,10 @@ impl Following {
         loop {
             match news.recv_timeout(FRAME) {
                 Ok(News::Records(batch, _place)) => self.hear(&batch, desk, to_news),
-                Ok(News::Signal(signal)) => return End::Signal(signal),
+                Ok(News::Signal(signal)) => {
+                    self.asking.end(&mut self.teller);
+                    return End::Signal(signal);
+                }
                 Ok(News::Word(Some(word))) => self.word(&word, desk, &mut steer::send),
                 Ok(News::Word(None)) => self.asking.end(&mut self.teller),
                 Ok(News::Rest | News::Ended(Ok(()))) | Err(RecvTimeoutError::Disconnected) => {

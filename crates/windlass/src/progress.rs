@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use windlass_core::event::{BlockedOn, Event, Expansion, Hydrated, Record, SkipReason};
 use windlass_core::id::TaskId;
+use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::{Plan, revision};
 use windlass_core::state::Run;
@@ -37,6 +38,8 @@ pub(crate) struct Progress {
     plan: Arc<Plan>,
     /// The places of its tasks.
     places: BTreeMap<TaskId, usize>,
+    /// Whether it is paused, or is about to be.
+    pub(crate) is_paused: bool,
     /// Since when it is watched.
     pub(crate) since: Time,
 }
@@ -56,6 +59,7 @@ impl Progress {
             spared: BTreeSet::new(),
             plan: Arc::clone(&run.plan),
             places: places(&run.plan),
+            is_paused: run.phase == RunPhase::Paused,
             since: now,
         };
         for task in &run.tasks {
@@ -172,6 +176,8 @@ impl Progress {
             Event::CancelRequested { task: Some(task), cause: Some(_), .. } => {
                 self.spared.insert(task.clone());
             }
+            Event::PauseRequested { .. } => self.is_paused = true,
+            Event::RunResumed { .. } => self.is_paused = false,
             Event::TaskUnskipped { task, .. } | Event::TaskRequeued { task, .. } => {
                 self.finals.remove(task);
                 self.spared.remove(task);

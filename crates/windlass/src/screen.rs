@@ -7,6 +7,9 @@ const SIZE: (usize, usize) = (80, 24);
 /// How wide lines may be where no terminal cuts them.
 const COLUMNS_OF_A_PIPE: usize = 200;
 
+/// How wide lines may be that nothing cuts.
+pub(crate) const WHOLE: usize = usize::MAX / 2;
+
 /// Columns and rows of the terminal.
 pub(crate) fn size() -> (usize, usize) {
     let size = rustix::termios::tcgetwinsize(io::stdout());
@@ -17,7 +20,7 @@ pub(crate) fn size() -> (usize, usize) {
 
 /// How wide lists may be: as the terminal is, and in a pipe as wide as they are.
 pub(crate) fn width_of_lists() -> usize {
-    if io::stdout().is_terminal() { size().0 } else { usize::MAX / 2 }
+    if io::stdout().is_terminal() { size().0 } else { WHOLE }
 }
 
 /// How wide a line may be that is cut rather than wrapped.

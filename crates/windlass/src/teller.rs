@@ -13,7 +13,7 @@ use crate::printing::print;
 use crate::progress::Progress;
 use crate::render::style::{BOLD, DIM, WARNING, paint};
 use crate::render::{story, text, time};
-use crate::screen;
+use crate::screen::{self, WHOLE};
 use crate::surroundings::Surroundings;
 
 /// How many attempts the live block names.
@@ -56,7 +56,7 @@ impl Teller {
         self.runs.insert(run, progress);
         if self.mode != Mode::Json {
             let title = format!("{} {}", paint(BOLD, &format!("run {run}")), text::first_line(goal));
-            self.print(&[title.trim_end().to_owned()]);
+            self.print(&[text::fit_shown(title.trim_end(), self.columns())]);
         }
     }
 
@@ -78,12 +78,12 @@ impl Teller {
     /// Tells records, in order.
     pub(crate) fn tell<'r>(&mut self, records: impl IntoIterator<Item = &'r Record>) {
         let several = self.runs.len() > 1;
+        let columns = self.columns();
         let mut lines = Vec::new();
         for record in records {
             let Some(run) = record.event.run() else {
-                lines.extend(
-                    story::of_account(record).filter(|_| self.mode != Mode::Json).map(|line| line.text()),
-                );
+                let line = story::of_account(record).filter(|_| self.mode != Mode::Json);
+                lines.extend(line.into_iter().flat_map(|line| line.within(columns)));
                 continue;
             };
             let Some(progress) = self.runs.get_mut(&run) else { continue };
@@ -94,12 +94,18 @@ impl Teller {
                 && (self.mode == Mode::Lines || line.is_lasting)
             {
                 let whose = if several { format!("{} ", paint(DIM, run.as_str())) } else { String::new() };
-                lines.push(format!("{whose}{}", line.text()).trim_end().to_owned());
+                let told = line.within(columns.saturating_sub(text::width_shown(&whose)));
+                lines.extend(told.iter().map(|line| format!("{whose}{line}")));
             }
         }
         if !lines.is_empty() {
             self.print(&lines);
         }
+    }
+
+    /// How wide lines may be: they are cut where they stand above a block, and whole elsewhere.
+    fn columns(&self) -> usize {
+        if self.mode == Mode::Live { screen::size().0 } else { WHOLE }
     }
 
     /// Draws the live block anew.
@@ -148,6 +154,14 @@ impl Teller {
     /// There was an answer.
     pub(crate) fn answered(&mut self) {
         self.prompt = None;
+    }
+
+    /// Nobody is asked any more: what is printed next goes below the prompt.
+    pub(crate) fn leave_prompt(&mut self) {
+        if self.prompt.take().is_some() {
+            let left = print(|| writeln!(io::stdout()));
+            self.note(left);
+        }
     }
 
     /// Takes the live block off the screen.

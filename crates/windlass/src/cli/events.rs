@@ -15,7 +15,7 @@ use crate::error::{Failed, Outcome, engine_failed};
 use crate::exit::Exit;
 use crate::render::style::{DIM, paint};
 use crate::render::{text, time};
-use crate::{lookup, nested};
+use crate::{lookup, nested, screen};
 
 /// Print what happened in a run, record by record
 #[derive(Args, Debug)]
@@ -77,7 +77,11 @@ impl Printer<'_> {
             return ControlFlow::Continue(());
         }
         let line = wire_line(record);
-        let printed = self.desk.line(&if self.json { line } else { for_people(record, &line) });
+        let printed = if self.json {
+            self.desk.bytes(format!("{line}\n").as_bytes())
+        } else {
+            self.desk.line(&for_people(record, &line, screen::width_of_lists()))
+        };
         self.note(printed)
     }
 
@@ -97,8 +101,8 @@ impl Printer<'_> {
     }
 }
 
-/// Place, time, name, whose it is, and the rest of its fields as they are on the wire.
-fn for_people(record: &Record, line: &str) -> String {
+/// Place, time, name, whose it is, and the rest of its fields as they are on the wire, as far as there is room.
+fn for_people(record: &Record, line: &str, columns: usize) -> String {
     let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap_or_default();
     let known = ["seq", "at", "run", "task", "attempt", "type", "v"];
     let rest = fields.iter().filter(|(name, value)| !known.contains(&name.as_str()) && !value.is_null());
@@ -109,6 +113,7 @@ fn for_people(record: &Record, line: &str) -> String {
         (None, _) => String::new(),
     };
     let place = paint(DIM, &format!("{:>6} {}", record.seq.0, time::clock_ms(record.at)));
-    let rest = paint(DIM, &text::fit(&text::plain(&rest.join(" ")), 160));
-    format!("{place} {:<18} {whose:<16} {rest}", record.event.name()).trim_end().to_owned()
+    let rest = paint(DIM, &text::plain(&rest.join(" ")));
+    let line = format!("{place} {:<18} {whose:<16} {rest}", record.event.name());
+    text::fit_shown(line.trim_end(), columns)
 }

@@ -3,7 +3,7 @@
 use anstyle::Style;
 use windlass_core::budget::UsedUp;
 use windlass_core::event::{BlockedOn, Event, Expansion, PauseReason, Record, SkipReason};
-use windlass_core::failure::Failure;
+use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AccountName, AgentName, TaskId};
 use windlass_core::machine::breaker::Phase;
 use windlass_core::time::{Span, Time};
@@ -13,6 +13,9 @@ use crate::render::plural::count;
 use crate::render::style::{DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::{text, time};
 
+/// What stands before the task: the time and the word.
+const BEFORE: usize = "00:00:00 succeeded ".len();
+
 /// A line of the story, still in its parts.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
@@ -21,17 +24,28 @@ pub(crate) struct Line {
     word: &'static str,
     task: Option<TaskId>,
     detail: String,
+    /// The command that answers it.
+    command: Option<String>,
     /// Whether it is worth a line where a live display shows what runs.
     pub(crate) is_lasting: bool,
 }
 
 impl Line {
-    /// The line as it is printed.
-    pub(crate) fn text(&self) -> String {
-        let task = self.task.as_ref().map_or("", TaskId::as_str);
+    /// The line as it is printed where so many columns are free. A command stands below it where there is no room.
+    pub(crate) fn within(&self, columns: usize) -> Vec<String> {
+        let task = text::fit(self.task.as_ref().map_or("", TaskId::as_str), columns.saturating_sub(BEFORE));
         let space = if task.is_empty() || self.detail.is_empty() { "" } else { "  " };
         let word = paint(self.style, &format!("{:<9}", self.word));
-        format!("{} {word} {task}{space}{}", paint(DIM, &time::clock(self.at)), self.detail)
+        let room = columns.saturating_sub(BEFORE + text::width(&task) + space.len());
+        let detail = text::fit(&self.detail, room);
+        let line = format!("{} {word} {task}{space}{detail}", paint(DIM, &time::clock(self.at)));
+        let Some(command) = &self.command else { return vec![line.trim_end().to_owned()] };
+        let is_room = text::width(&detail) + 2 + text::width(command) <= room;
+        let command = paint(HINT, command);
+        if is_room {
+            return vec![format!("{line}  {command}")];
+        }
+        vec![line, format!("{:BEFORE$}{command}", "")]
     }
 }
 
@@ -49,19 +63,11 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         Event::ResultSelected { child: Some(child), .. } => (OK, "chosen", child.to_string()),
         Event::ResultSelected { error: Some(error), .. } => (WARNING, "unchosen", failure(error)),
         Event::TaskSucceeded { task, .. } => (OK, "succeeded", took(progress, task)),
-        Event::RetryScheduled { error, agent: Some(agent), .. } => {
-            (WARNING, "retrying", format!("by {agent}, after {}", failure(error)))
-        }
         Event::TaskParked { error, due, .. } => {
             (WARNING, "parked", format!("until {}, after {}", time::date(*due), failure(error)))
         }
-        Event::RetryScheduled { error, wait_ms, .. } => {
-            let when = if *wait_ms == 0 {
-                "at once".into()
-            } else {
-                format!("in {}", time::length(Span::from_ms(*wait_ms)))
-            };
-            (WARNING, "retrying", format!("{when} after {}", failure(error)))
+        Event::RetryScheduled { error, agent, wait_ms, .. } => {
+            retry(error, agent.as_ref(), *wait_ms, progress)
         }
         Event::StopRequested { message, .. } => (WARNING, "stopping", text::one_line(message)),
         Event::AttemptLost { error, .. } => (WARNING, "lost", text::one_line(&error.message)),
@@ -75,10 +81,7 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         }
         Event::TopicEmitted { topic, .. } => (DIM, "emits", topic.clone()),
         Event::WaitSatisfied { topic, from, .. } => (DIM, "heard", format!("{topic} from {from}")),
-        Event::ApprovalRequested { run, task, id, text: asked, .. } => {
-            let answer = format!("windlass approve {run} {task} --id {id}");
-            (WARNING, "asks", format!("{}  {}", text::first_line(asked), paint(HINT, &answer)))
-        }
+        Event::ApprovalRequested { text: asked, .. } => (WARNING, "asks", text::first_line(asked)),
         Event::TaskSkipped { reason, task, cause, .. } => {
             let style = if *reason == SkipReason::When { DIM } else { WARNING };
             (style, "skipped", skipped(cause.as_ref(), progress.was_skipped_with_its_needs(task)))
@@ -105,7 +108,32 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         _ => return None,
     };
     let is_lasting = !matches!(&record.event, Event::AttemptStarted { .. } | Event::TaskExpanded { .. });
-    Some(Line { at: record.at, style, word, task: record.event.task().cloned(), detail, is_lasting })
+    let command = if let Event::ApprovalRequested { run, task, id, .. } = &record.event {
+        Some(format!("windlass approve {run} {task} --id {id}"))
+    } else {
+        None
+    };
+    let task = record.event.task().cloned();
+    Some(Line { at: record.at, style, word, task, detail, command, is_lasting })
+}
+
+/// When an attempt is tried again, and by whom where that is another.
+fn retry(
+    error: &Failure,
+    agent: Option<&AgentName>,
+    wait_ms: u64,
+    progress: &Progress,
+) -> (Style, &'static str, String) {
+    if error.kind == ErrorKind::Interrupted {
+        return (WARNING, "stopped", "uncharged: it starts again once its run goes on".into());
+    }
+    let when = match (agent, wait_ms) {
+        _ if progress.is_paused => "once its run goes on".into(),
+        (Some(agent), _) => format!("by {agent},"),
+        (None, 0) => "at once".into(),
+        (None, wait) => format!("in {}", time::length(Span::from_ms(wait))),
+    };
+    (WARNING, "retrying", format!("{when} after {}", failure(error)))
 }
 
 /// What a new incarnation does otherwise than the plan says.
@@ -128,7 +156,7 @@ pub(crate) fn of_account(record: &Record) -> Option<Line> {
         }
         _ => return None,
     };
-    Some(Line { at: record.at, style, word, task: None, detail, is_lasting: true })
+    Some(Line { at: record.at, style, word, task: None, detail, command: None, is_lasting: true })
 }
 
 /// What the breaker of an account does from here on.

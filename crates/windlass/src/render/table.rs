@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use crate::render::style::{DIM, paint};
-use crate::render::text::{fit, width};
+use crate::render::text::{fit, fit_shown, width};
 
 /// So much of a column that gives way is always shown.
 const NARROWEST: usize = 12;
@@ -54,7 +54,8 @@ impl Table {
         for cell in self.rows.iter_mut().filter_map(|row| row.get_mut(gives_way)) {
             cell.text = fit(&cell.text, room.max(NARROWEST));
         }
-        self.lines()
+        // Where even that is too wide the lines are cut.
+        self.lines().iter().map(|line| fit_shown(line, columns)).collect()
     }
 
     /// The lines of the table; the last column is never filled up.
@@ -111,6 +112,7 @@ mod tests {
         };
         assert_eq!(table().lines_within(32, 1), ["id  a sentence that is long  end"]);
         assert_eq!(table().lines_within(31, 1), ["id  a sentence that is lo…  end"]);
-        assert_eq!(table().lines_within(5, 1), ["id  a sentence …  end"]);
+        assert_eq!(table().lines_within(21, 1), ["id  a sentence …  end"]);
+        assert_eq!(table().lines_within(8, 1), ["id  a s…"], "it is cut where that is not enough");
     }
 }

@@ -1,5 +1,6 @@
 //! Foreign text on a terminal: what programs, plans and agents said. Never: letting it steer the terminal.
 
+use anstream::adapter::strip_str;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// The text with every control character made visible, but for tabs (which become a space).
@@ -63,6 +64,77 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     kept
 }
 
+/// How many columns a text takes whose colours take none.
+pub(crate) fn width_shown(text: &str) -> usize {
+    strip_str(text).map(width).sum()
+}
+
+/// A text in colours cut to so many columns: what comes after the cut still ends them.
+pub(crate) fn fit_shown(text: &str, columns: usize) -> String {
+    if width_shown(text) <= columns {
+        return text.to_owned();
+    }
+    let (mut kept, mut taken) = (String::new(), 0);
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let length = if letter == '\u{1b}' {
+            // A colour: it goes on to its `m`.
+            rest.find('m').map_or(rest.len(), |end| end + 1)
+        } else {
+            letter.len_utf8()
+        };
+        let (part, after) = rest.split_at(length);
+        rest = after;
+        if letter == '\u{1b}' {
+            kept.push_str(part);
+            continue;
+        }
+        let before = taken;
+        taken += letter.width().unwrap_or(0);
+        if taken < columns {
+            kept.push(letter);
+        } else if before < columns {
+            kept.push('…');
+            taken = columns;
+        }
+    }
+    kept
+}
+
+/// A text in colours broken between words into lines of so many columns, the later ones indented. What stands between
+/// backticks stays in one piece, so that it can be pasted.
+pub(crate) fn wrap_words(text: &str, columns: usize) -> Vec<String> {
+    if width_shown(text) <= columns {
+        return vec![text.to_owned()];
+    }
+    let indent = text.len() - text.trim_start().len() + 2;
+    let mut lines = vec![String::new()];
+    for word in words(text) {
+        let line = lines.last().expect("there is one");
+        let is_begun = width_shown(line.trim()) > 0;
+        if is_begun && width_shown(line) + width_shown(word.trim_end()) > columns {
+            lines.push(" ".repeat(indent));
+        }
+        lines.last_mut().expect("there is one").push_str(word);
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// The words of a text, each with the space behind it.
+fn words(text: &str) -> Vec<&str> {
+    let has_pairs = text.matches('`').count().is_multiple_of(2);
+    let (mut words, mut start, mut is_code) = (Vec::new(), 0, false);
+    for (at, letter) in text.char_indices() {
+        is_code ^= letter == '`' && has_pairs;
+        if letter == ' ' && !is_code {
+            words.push(&text[start..=at]);
+            start = at + 1;
+        }
+    }
+    words.push(&text[start..]);
+    words
+}
+
 /// A text broken after a mark into lines of so many columns, the later ones indented.
 pub(crate) fn wrap(text: &str, columns: usize, indent: usize, mark: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -92,6 +164,25 @@ mod tests {
     fn what_is_too_long_is_broken_after_its_marks() {
         assert_eq!(wrap("a, bb, ccc, d", 6, 2, ","), ["a, bb,", "  ccc,", "  d"]);
         assert_eq!(wrap("aaaaaaaa, b", 4, 0, ","), ["aaaaaaaa,", "b"]);
+    }
+
+    #[test]
+    fn colours_take_no_room_and_end_behind_a_cut() {
+        let painted = "\u{1b}[1mabcdef\u{1b}[0m gh";
+        assert_eq!(width_shown(painted), 9);
+        assert_eq!(fit_shown(painted, 9), painted);
+        assert_eq!(fit_shown(painted, 4), "\u{1b}[1mabc…\u{1b}[0m");
+        assert_eq!(fit_shown(painted, 7), "\u{1b}[1mabcdef\u{1b}[0m…");
+        assert_eq!(fit_shown("日本語", 5), "日本…");
+    }
+
+    #[test]
+    fn lines_are_broken_between_words_and_never_within_a_command() {
+        assert_eq!(wrap_words("  one two three", 20), ["  one two three"]);
+        assert_eq!(wrap_words("  one two three", 10), ["  one two", "    three"]);
+        assert_eq!(wrap_words("do `a b c d` now", 8), ["do", "  `a b c d`", "  now"]);
+        assert_eq!(wrap_words("a `b c", 4), ["a `b", "  c"]);
+        assert_eq!(wrap_words("\u{1b}[1mab cd\u{1b}[0m ef", 5), ["\u{1b}[1mab cd\u{1b}[0m", "  ef"]);
     }
 
     #[test]

@@ -385,15 +385,19 @@ fn logs_that_were_removed_from_the_home_are_said_to_be_gone() {
 
 #[test]
 fn a_task_says_what_was_not_kept_of_its_output_and_of_its_log() {
-    let desk = Desk::with(
-        "tasks: { a: { run: \"head -c 90M /dev/zero | tr '\\\\0' '\\\\n'\" }, b: { run: \"true\" } }",
-    );
-    desk.windlass(&["run", "plan.yaml"]);
+    let desk = Desk::with("tasks: { a: { run: \"head -c 17M /dev/zero\" }, b: { run: echo hello } }");
+    let run = desk.windlass(&["run", "plan.yaml"]).run();
     let shown = desk.windlass(&["show", "last", "a"]).out;
     assert!(
-        shown.contains("output    none: 90 MiB were printed, and more than 16 MiB is not kept"),
+        shown.contains("output    none: 17 MiB were printed, and more than 16 MiB is not kept"),
         "{shown}"
     );
-    assert!(shown.contains("its log is cut: "), "{shown}");
-    assert!(!desk.windlass(&["show", "last", "b"]).out.contains("cut"));
+    // As a log looks of which the middle was cut: its first part, and the last with what lies before it.
+    let log = desk.home().join("logs").join(&run).join("b@1.log");
+    let first = std::fs::read_to_string(&log).expect("it is there");
+    std::fs::write(&log, format!("{first}@6\n")).expect("ours");
+    std::fs::write(log.with_extension("log.2"), "@2054\n1 o end\n").expect("ours");
+    let shown = desk.windlass(&["show", "last", "b"]).out;
+    assert!(shown.contains("its log is cut: 2.0 KiB of it are missing"), "{shown}");
+    assert!(!desk.windlass(&["show", "last", "a"]).out.contains("its log is cut"));
 }

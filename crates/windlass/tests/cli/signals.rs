@@ -19,6 +19,12 @@ fn interrupted(signal: Signal) -> (Desk, Option<i32>) {
     let done = running.end();
     assert!(done.out.contains("paused"), "{}", done.all());
     assert!(done.out.contains("hint: windlass resume"), "{}", done.all());
+    assert!(
+        done.out.contains("stopped   a  uncharged: it starts again once its run goes on"),
+        "{}",
+        done.out
+    );
+    assert!(!done.out.contains("at once"), "{}", done.out);
     (desk, done.code)
 }
 

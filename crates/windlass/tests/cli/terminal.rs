@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command};
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -58,6 +59,10 @@ impl Seat {
         self.screen.write_all(text.as_bytes()).expect("somebody is there");
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is alive");
+    }
+
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         while self.look() {}
         (self.child.wait().expect("it ends").code(), self.seen)
@@ -100,6 +105,20 @@ fn without_an_answer_at_the_terminal_the_question_stays_open() {
     let (code, seen) = seat.end();
     assert_eq!(code, Some(3));
     assert!(seen.contains("windlass approve"), "{seen}");
+}
+
+#[test]
+fn after_ctrl_c_nobody_is_asked_any_more() {
+    let desk = Desk::with("tasks: { ok: { approval: \"Ship it?\" }, a: { run: cat gate } }");
+    desk.gate("gate");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
+    seat.wait_for("approve? [y]es, [n]o: ");
+    seat.signal(Signal::INT);
+    seat.wait_for("\r\nStopping: nothing new starts");
+    let (code, seen) = seat.end();
+    assert_eq!(code, Some(130));
+    assert!(!seen.contains("approve? ["), "{seen}");
+    assert!(seen.contains("uncharged: it starts again once its run goes on"), "{seen}");
 }
 
 #[test]
@@ -162,6 +181,39 @@ tasks:
         let drawn = seen.split_once("TIMELINE").map_or(seen.as_str(), |(_, timeline)| timeline);
         let wide = drawn.lines().map(str::trim_end).find(|line| line.chars().count() > 80);
         assert_eq!(wide, None, "{seen}");
+    }
+}
+
+#[test]
+fn what_is_told_at_a_terminal_fits_it_and_a_pipe_has_it_whole() {
+    let name = "a-task-with-a-name-that-is-longer-than-many-others";
+    let plan = format!(
+        "goal: {}\ntasks: {{ {name}: {{ run: \"echo {} >&2; exit 3\" }}, ok: {{ run: echo {} }} }}",
+        "for ever and ".repeat(9),
+        "why not this ".repeat(20),
+        "given ".repeat(40)
+    );
+    let desk = Desk::with(&plan);
+    let whole = desk.windlass(&["run", "plan.yaml"]).out;
+    let why = "why not this ".repeat(20);
+    assert!(whole.lines().any(|line| line.contains("dead") && line.contains(why.trim_end())), "{whole}");
+    let events = desk.windlass(&["events", "last"]).out;
+    assert!(
+        events.lines().any(|line| line.contains("task_dead") && line.contains(why.trim_end())),
+        "{events}"
+    );
+    for arguments in [
+        &["run", "plan.yaml"][..],
+        &["events", "last"],
+        &["show", "last", name],
+        &["show", "last"],
+        &["show", "last", "--why"],
+    ] {
+        let (_, seen) = Seat::new(&desk, arguments, &[("NO_COLOR", "1")]).end();
+        // Commands stay in one piece, since they are there to be pasted.
+        let lines = seen.lines().map(|line| line.trim_end().rsplit("\u{1b}[J").next().unwrap_or_default());
+        let wide = lines.filter(|line| line.chars().count() > 80 && !line.contains("windlass "));
+        assert_eq!(wide.collect::<Vec<_>>(), Vec::<&str>::new(), "{arguments:?}: {seen}");
     }
 }
 

@@ -156,6 +156,7 @@ fn a_flood_fills_neither_disk_nor_memory_and_is_cut_with_a_notice() {
         log::read(&path).map(|line| line.expect("a line")).filter(|line| line.stream != Stream::Windlass);
     let kept: u64 = kept.map(|line| line.bytes.len() as u64 + u64::from(line.ended)).sum();
     assert_eq!(cut + kept, 60_000_012 + 5, "what is not there is counted");
+    assert_eq!(log::bytes_cut(&path).expect("a log"), cut);
     let files = fs::read_dir(stage.path("logs/abcdef")).expect("logs").flatten();
     let on_disk: u64 = files.map(|file| file.metadata().expect("a file").len()).sum();
     assert!(on_disk <= (1 << 20) + (256 << 10), "{on_disk} bytes");

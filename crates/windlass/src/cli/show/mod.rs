@@ -1,30 +1,27 @@
 //! `windlass show`: a run with its tasks and attempts, and why what is not finished waits. Never: changing anything.
 
-use std::path::Path;
+mod task;
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use windlass_core::critical;
-use windlass_core::id::{AttemptKey, Digest, TaskId};
+use windlass_core::id::{Digest, TaskId};
 use windlass_core::machine::run::Phase as RunPhase;
-use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, State, TaskIx};
-use windlass_core::time::Span;
-use windlass_core::view::{self, AttemptView, BudgetView, RunView, Summary, TaskView};
+use windlass_core::time::{Span, Time};
+use windlass_core::view::{self, BudgetView, RunView, Summary, TaskView};
 use windlass_core::wake_words::{self, Wait};
 use windlass_engine::clock;
-use windlass_worker::{OUTPUT_BYTES_MAX, log};
 
 use crate::cli::ps::state_cell;
 use crate::desk::Desk;
 use crate::error::{Outcome, engine_failed};
 use crate::exit::Exit;
-use crate::question::Question;
 use crate::render::plural::{self, count};
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::table::{Cell, Table};
-use crate::render::{hint, story, text, time, timeline};
+use crate::render::{story, text, time, timeline};
 use crate::{lookup, output, screen};
 
 /// The place of what there is to say of a task among the columns.
@@ -157,7 +154,8 @@ impl Show {
         if self.json {
             desk.json(&document)?;
         } else if only.is_some() {
-            desk.lines(in_full(&document, run, &desk.place.home, &mut read))?;
+            let columns = screen::width_of_lists();
+            desk.lines(task::in_full(&document, run, &desk.place.home, columns, &mut read))?;
         } else {
             let timeline = timeline::lines(run, &path, now, screen::columns());
             desk.lines(overview(&document, state, run, timeline))?;
@@ -202,7 +200,7 @@ fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>
     }
     if let Some(waits) = &document.waits {
         lines.push(String::new());
-        lines.extend(why_lines(waits, run));
+        lines.extend(why_lines(waits, run, screen::width_of_lists()));
     }
     lines
 }
@@ -218,7 +216,7 @@ fn head(run: &RunDocument, state: &State) -> Vec<String> {
         }
     };
     let title = format!("{} {}", paint(BOLD, &format!("run {}", view.id)), text::first_line(&view.goal));
-    let mut lines = vec![title.trim_end().to_owned()];
+    let mut lines = text::wrap_words(title.trim_end(), screen::width_of_lists());
     table.row(["  state".into(), state_cell_with(view, &state_text)]);
     table.row(["  plan".into(), text::plain(&view.plan).into()]);
     table.row(["  folder".into(), text::plain(&view.folder).into()]);
@@ -232,7 +230,8 @@ fn head(run: &RunDocument, state: &State) -> Vec<String> {
         "  work".into(),
         format!("{} of {} done, {attempts}", summary.done, count(summary.tasks, "task")).into(),
     ]);
-    lines.extend(table.lines());
+    let columns = screen::width_of_lists();
+    lines.extend(table.lines().iter().flat_map(|line| text::wrap_words(line, columns)));
     if view.ended_at.is_none() && state.now.ms > 0 {
         lines.push(paint(DIM, &format!("  as of {}", time::clock(state.now))));
     }
@@ -317,7 +316,7 @@ fn what(task: &TaskDocument) -> String {
 }
 
 /// What is waited for, a line a task.
-fn why_lines(waits: &[WaitDocument], run: &Run) -> Vec<String> {
+fn why_lines(waits: &[WaitDocument], run: &Run, columns: usize) -> Vec<String> {
     if waits.is_empty() {
         let why = if run.phase == RunPhase::Finished { "the run has ended" } else { "what is shown is over" };
         return vec![format!("Nothing waits: {why}.")];
@@ -334,103 +333,21 @@ fn why_lines(waits: &[WaitDocument], run: &Run) -> Vec<String> {
             text::plain(&wait.who).into(),
         ]);
     }
-    table.lines()
+    let lines = table.lines();
+    if lines.iter().all(|line| text::width_shown(line) <= columns) {
+        return lines;
+    }
+    waits.iter().flat_map(|told| why_in_words(told, now, columns)).collect()
 }
 
-/// One task with all that is known of it.
-fn in_full(
-    document: &Document,
-    run: &Run,
-    home: &Path,
-    read: &mut dyn FnMut(Digest) -> Value,
-) -> Vec<String> {
-    let mut lines = Vec::new();
-    for task in &document.tasks {
-        let view = &task.view;
-        let state = phase_cell(view.state);
-        let mut table = Table::default();
-        table.row(["  state".into(), state]);
-        if let Some(error) = &view.error {
-            table.row([
-                "  error".into(),
-                format!("{}: {}", error.kind, text::one_line(&error.message)).into(),
-            ]);
-            if let Some(hint) = &error.hint {
-                table.row(["  hint".into(), Cell::styled(HINT, hint::filled(hint, run.id, &view.id))]);
-            }
-        }
-        if let Some(skipped) = &view.skipped {
-            let why = story::skipped(skipped.cause.as_ref(), skipped.with_its_needs);
-            table.row(["  skipped".into(), why.into()]);
-        }
-        if let Some(other) = &view.spared_by {
-            table.row(["  cancelled".into(), story::spared(other).into()]);
-        }
-        if let Some(asked) = &view.approval {
-            let answer = format!("windlass approve {} {} --id {}", run.id, view.id, asked.id);
-            table.row(["  answer".into(), Cell::styled(HINT, answer)]);
-        }
-        lines.push(format!("{} of run {}", paint(BOLD, &format!("task {}", view.id)), run.id));
-        lines.extend(table.lines());
-        let asked = run.names.get(&view.id).and_then(|ix| Question::of(run.task(*ix)));
-        lines.extend(asked.into_iter().flat_map(|asked| asked.lines(Some(run), read)));
-        for attempt in &view.attempts {
-            lines.push(attempt_line(attempt));
-            lines.extend(log_line(run, view, attempt, home));
-        }
-        lines.extend(truncated_line(run, view));
-        if !view.output.is_null() {
-            lines.push("  output".into());
-            let shown = view.written.clone().unwrap_or_else(|| output::for_people(&view.output));
-            lines.extend(shown.lines().map(|line| format!("    {}", text::plain(line))));
-        }
-        if view.state == Phase::Dead.name() && !view.attempts.is_empty() {
-            lines.push(paint(DIM, &format!("  `windlass logs {} {}` has what it printed", run.id, view.id)));
-        }
-    }
-    if let Some(waits) = &document.waits {
-        lines.extend(why_lines(waits, run));
-    }
+/// What one task waits for, where a table is too wide.
+fn why_in_words(told: &WaitDocument, now: Time, columns: usize) -> Vec<String> {
+    let (wait, until) = (&told.wait, told.until());
+    let until = if until.is_empty() { until } else { format!(", until {until}") };
+    let (task, on) = (paint(BOLD, wait.task.as_str()), text::plain(&wait.on));
+    let since = time::ago(now, wait.since);
+    let mut lines = text::wrap_words(&format!("{task} waits for {on}, since {since}{until}"), columns);
+    // A command stays whole.
+    lines.push(format!("  {}", text::plain(&wait.who)));
     lines
-}
-
-/// What is said of a log that does not hold all that was printed.
-fn log_line(run: &Run, task: &TaskView, attempt: &AttemptView, home: &Path) -> Option<String> {
-    let key = AttemptKey { run: run.id, task: task.id.clone(), attempt: attempt.number };
-    // What can't be read is told by `logs`.
-    let cut = log::bytes_cut(&log::path(home, &key)).ok().filter(|cut| *cut > 0)?;
-    let cut = plural::bytes(cut);
-    Some(paint(
-        WARNING,
-        &format!("    its log is cut: {cut} of it are missing, its beginning and its end are there"),
-    ))
-}
-
-/// What is said of an output that was more than is kept.
-fn truncated_line(run: &Run, view: &TaskView) -> Option<String> {
-    let task = run.task(*run.names.get(&view.id).filter(|_| view.truncated)?);
-    let printed = task.last_attempt().and_then(|attempt| attempt.raw.as_ref()).map_or(0, |raw| raw.bytes);
-    let (printed, kept) = (plural::bytes(printed), plural::bytes(OUTPUT_BYTES_MAX));
-    Some(paint(
-        WARNING,
-        &format!("  output    none: {printed} were printed, and more than {kept} is not kept"),
-    ))
-}
-
-fn attempt_line(attempt: &AttemptView) -> String {
-    let took = attempt.ended_at.map(|ended| time::length(ended.since(attempt.started_at)));
-    let how = match (&attempt.error, attempt.exit_code, attempt.signal) {
-        (Some(error), _, _) => format!("{}: {}", error.kind, text::one_line(&error.message)),
-        (None, Some(code), _) => format!("exit code {code}"),
-        (None, None, Some(signal)) => format!("signal {signal}"),
-        (None, None, None) => attempt.state.to_owned(),
-    };
-    let by = attempt.agent.as_ref().map_or_else(String::new, |agent| format!(" by {agent}"));
-    let used = format!(
-        "{} of CPU, {} at most",
-        time::length(windlass_core::time::Span::from_ms(attempt.usage.cpu_ms)),
-        plural::bytes(attempt.usage.memory_bytes_peak)
-    );
-    let took = took.map_or_else(String::new, |took| format!(" for {took} ({used})"));
-    format!("  attempt {}{by} at {}{took}: {how}", attempt.number, time::clock(attempt.started_at))
 }
