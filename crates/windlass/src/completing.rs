@@ -170,6 +170,7 @@ mod tests {
             "cancel task",
             "retry run",
             "retry task",
+            "revise run",
             "settle run",
             "settle task",
             "approve run",

@@ -95,7 +95,8 @@ pub(crate) fn no_runs() -> Report {
         .hint("`windlass run PLAN` starts one; `--home` and `--dir` say where to look".to_owned())
 }
 
-fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The name that was probably meant.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = names.map(|name| (strsim::jaro_winkler(wanted, name), name));
     let near = near.filter(|(likeness, _)| *likeness >= 0.75);
     near.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)

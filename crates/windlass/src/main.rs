@@ -14,6 +14,7 @@ mod exit;
 mod failures;
 mod following;
 mod graph;
+mod guides;
 mod home;
 mod host;
 mod lookup;

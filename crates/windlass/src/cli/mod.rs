@@ -8,6 +8,7 @@ mod dlq;
 mod doctor;
 mod events;
 mod graph;
+mod guide;
 mod init;
 mod logs;
 mod man;
@@ -69,6 +70,7 @@ enum Verb {
     Events(events::Events),
     Dlq(dlq::Dlq),
     Doctor(doctor::Doctor),
+    Guide(guide::GuideOn),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
@@ -95,6 +97,7 @@ impl Cli {
             Verb::Events(verb) => verb.carry_out(desk),
             Verb::Dlq(verb) => verb.carry_out(desk),
             Verb::Doctor(verb) => verb.carry_out(desk),
+            Verb::Guide(verb) => verb.carry_out(desk),
             Verb::Schema(verb) => verb.carry_out(desk),
             Verb::Completions(verb) => verb.carry_out(desk),
             Verb::Man(verb) => verb.carry_out(desk),

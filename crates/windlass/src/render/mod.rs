@@ -3,6 +3,7 @@
 mod axis;
 pub(crate) mod hint;
 pub(crate) mod log;
+pub(crate) mod markdown;
 pub(crate) mod plural;
 pub(crate) mod report;
 pub(crate) mod snippet;

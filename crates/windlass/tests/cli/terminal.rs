@@ -19,7 +19,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    fn new(desk: &Desk, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(desk: &Desk, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         Self::of(desk.command(arguments), environment)
     }
 

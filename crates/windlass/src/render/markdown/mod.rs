@@ -1,0 +1,6 @@
+//! Markdown for a terminal.
+
+mod inline;
+mod page;
+
+pub(crate) use page::lines;
