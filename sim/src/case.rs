@@ -31,6 +31,9 @@ pub struct Case {
     /// How many attempts in a thousand meet a quota.
     #[serde(skip_serializing_if = "is_none")]
     pub(crate) quotas: u32,
+    /// How many attempts in a thousand find that their account is let in no more.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(crate) outages: u32,
     /// Whether turns are cut short, so that what follows from their state comes in later ones.
     pub(crate) short_turns: bool,
     /// How attempts behave, by their keys: over what `trouble` would draw.

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use windlass_core::arrows::Taken;
-use windlass_core::machine::{attempt, run, task};
+use windlass_core::machine::{attempt, breaker, run, task};
 
 /// How often each arrow should be taken in so many seeds.
 const OFTEN: u64 = 100;
@@ -47,6 +47,11 @@ pub fn rare(taken: &Taken, seeds: u64) -> Vec<Rare> {
     for from in run::Phase::ALL {
         for fact in run::Fact::ALL.into_iter().filter(|fact| from.next(*fact).is_some()) {
             look("run", &from, &fact, taken.runs.get(&(from, fact)));
+        }
+    }
+    for from in breaker::Phase::ALL {
+        for fact in breaker::Fact::ALL.into_iter().filter(|fact| from.next(*fact).is_some()) {
+            look("breaker", &from, &fact, taken.breakers.get(&(from, fact)));
         }
     }
     rare

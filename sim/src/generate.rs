@@ -24,6 +24,7 @@ pub(crate) fn case(seed: u64) -> Case {
         trouble: random.pick(mood.trouble),
         stubborn: mood.stubborn,
         quotas: mood.quotas,
+        outages: mood.outages,
         short_turns: random.chance(250),
         ..Case::default()
     };

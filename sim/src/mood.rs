@@ -65,6 +65,8 @@ pub(crate) struct Mood {
     pub(crate) prompts: u32,
     /// Attempts that meet a quota.
     pub(crate) quotas: u32,
+    /// Attempts whose account is let in no more.
+    pub(crate) outages: u32,
     /// Agents with a rate.
     pub(crate) rates: u32,
     /// Agents with others behind them.
@@ -104,6 +106,7 @@ const PLAIN: Mood = Mood {
     talks: 500,
     prompts: 300,
     quotas: 0,
+    outages: 0,
     rates: 100,
     fallbacks: 250,
     needs: 0,
@@ -173,6 +176,7 @@ const CANCELS: Mood = Mood {
 
 /// Much is asked of people.
 const QUESTIONS: Mood = Mood {
+    plans: 60,
     approvals: 500,
     optional: 300,
     needs: 3,
@@ -195,6 +199,7 @@ const QUESTIONS: Mood = Mood {
 
 /// Nobody knows what was done.
 const UNKNOWN: Mood = Mood {
+    plans: 60,
     talks: 30,
     trouble: &[800, 950],
     never: 900,
@@ -284,7 +289,8 @@ const PROVIDERS: Mood = Mood {
     slots: &[3, 8],
     trouble: &[800, 950],
     prompts: 900,
-    quotas: 750,
+    quotas: 600,
+    outages: 200,
     rates: 250,
     fallbacks: 500,
     lists: 350,

@@ -348,7 +348,7 @@ fn timeout(random: &mut Random) -> TimeoutDraft {
         start_to_close_ms: some(300, &[50, 500, 5000, 600_000]),
         heartbeat_ms: some(200, &[100, 1000, 60_000]),
         schedule_to_start_ms: some(150, &[10, 1000, 60_000]),
-        schedule_to_close_ms: some(250, &[100, 5000, 60_000, 3_600_000]),
+        schedule_to_close_ms: some(320, &[100, 5000, 60_000, 3_600_000]),
         grace_ms: some(300, &[1, 100, 2000]),
     }
 }

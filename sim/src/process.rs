@@ -61,6 +61,9 @@ pub(crate) fn behaviour(case: &Case, key: &AttemptKey) -> Behaviour {
     if case.quotas > 0 && random.chance(case.quotas) {
         behaviour.end = End::Error(ErrorKind::RateLimited, Some(7_200_000));
     }
+    if case.outages > 0 && random.chance(case.outages) {
+        behaviour.end = End::Error(ErrorKind::Auth, None);
+    }
     if random.chance(case.stubborn) {
         (behaviour.on_term, behaviour.takes_ms) = (OnTerm::Ignores, 90_000);
     }

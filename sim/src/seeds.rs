@@ -43,4 +43,5 @@ pub fn add(to: &mut Taken, more: &Taken) {
     more.tasks.iter().for_each(|(arrow, count)| *to.tasks.entry(*arrow).or_default() += count);
     more.attempts.iter().for_each(|(arrow, count)| *to.attempts.entry(*arrow).or_default() += count);
     more.runs.iter().for_each(|(arrow, count)| *to.runs.entry(*arrow).or_default() += count);
+    more.breakers.iter().for_each(|(arrow, count)| *to.breakers.entry(*arrow).or_default() += count);
 }

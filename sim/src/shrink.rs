@@ -242,6 +242,7 @@ impl Shrinking {
             self.attempt(|case| case.runs[run].agents.clear());
         }
         self.attempt(|case| case.quotas = 0);
+        self.attempt(|case| case.outages = 0);
         self.attempt(|case| case.short_turns = false);
         for slots in [8, 1, 2] {
             self.attempt(|case| case.slots = slots);
