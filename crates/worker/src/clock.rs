@@ -5,9 +5,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use windlass_core::time::{Span, Time};
 
+use crate::planted;
+
 /// The monotonic clock, which does not count the sleep of the machine.
 pub(crate) fn monotonic() -> Instant {
-    Instant::now()
+    Instant::now() + planted::slept()
 }
 
 /// The wall clock.

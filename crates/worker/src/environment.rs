@@ -6,6 +6,8 @@ use std::path::Path;
 use globset::{Glob, GlobMatcher};
 use windlass_core::id::AttemptKey;
 
+use crate::planted::{Bug, is_planted};
+
 /// The names of surrounding variables that every attempt gets; one that ends in `*` stands for all that begin so.
 pub const LET_THROUGH: [&str; 21] = [
     "PATH",
@@ -102,7 +104,7 @@ pub(crate) fn of_attempt(
 
 /// The marks of an attempt: those of the runs around it, and its own at the end.
 pub(crate) fn owners(around: Option<&str>, home_id: &str, key: &AttemptKey) -> String {
-    match around.filter(|marks| !marks.is_empty()) {
+    match around.filter(|marks| !marks.is_empty() && !is_planted(Bug::MarksOverwritten)) {
         Some(marks) => format!("{marks}{OWNERS_SEPARATOR}{home_id}|{key}"),
         None => format!("{home_id}|{key}"),
     }

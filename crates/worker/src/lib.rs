@@ -23,6 +23,7 @@ mod machine;
 mod monitor;
 mod old_keeper;
 mod os;
+pub mod planted;
 mod private;
 mod program;
 mod report;

@@ -27,6 +27,7 @@ use windlass_core::id::{AttemptKey, Digest, Fence};
 use windlass_core::time::Span;
 
 use crate::os::{Host, Os as _};
+use crate::planted;
 use crate::report::{WorkerError, WorkerReport};
 use crate::settings::Settings;
 use driver::Driver;
@@ -116,7 +117,7 @@ impl Supervisor {
         let driver = Driver::new(settings, Box::new(sink), Arc::clone(&orders))?;
         let thread = std::thread::Builder::new()
             .name("windlass-worker".to_owned())
-            .spawn(move || driver.run())
+            .spawn(planted::carried(move || driver.run()))
             .map_err(system("start a thread"))?;
         Ok(Self { orders, thread: Some(thread) })
     }

@@ -15,6 +15,7 @@ use super::attempt::not_handed_over;
 use super::driver::Driver;
 use super::launch::{self, Ready};
 use super::{Order, Orders, Surroundings};
+use crate::planted;
 use crate::settings::Settings;
 
 /// An attempt to be made ready.
@@ -73,7 +74,9 @@ fn start(settings: &Settings, null: &Arc<OwnedFd>, orders: &Arc<Orders>) -> io::
     let preparer =
         Preparer { settings: settings.clone(), null: Arc::clone(null), orders: Arc::downgrade(orders) };
     let (jobs, queue) = channel();
-    std::thread::Builder::new().name("windlass-prompts".to_owned()).spawn(move || preparer.run(&queue))?;
+    std::thread::Builder::new()
+        .name("windlass-prompts".to_owned())
+        .spawn(planted::carried(move || preparer.run(&queue)))?;
     Ok(jobs)
 }
 

@@ -172,3 +172,47 @@ impl Watch {
 fn in_mib(bytes: u64) -> String {
     format!("{} MiB", bytes >> 20)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use windlass_core::effect::{Program, Settle};
+    use windlass_core::id::{Digest, Fence};
+
+    use super::*;
+    use crate::planted::{Bug, plant, sleep};
+
+    /// What is told of a quiet attempt after the machine has slept for longer than its heartbeat.
+    fn told_after_a_sleep(bug: Option<Bug>) -> Vec<StopWhy> {
+        let quiet = || Measured { cpu: Duration::ZERO, memory: 0, processes: 1, monitor_held: false };
+        plant(bug);
+        let mut watch = Watch::new(&Assignment {
+            key: "abcdef/fix/1".parse().expect("a key"),
+            fence: Fence(1),
+            program: Program::Shell("sleep 1000".to_owned()),
+            folder: "/".to_owned(),
+            workspace: "/".to_owned(),
+            env_base: Digest::of(b""),
+            env: BTreeMap::new(),
+            pass: Vec::new(),
+            start_to_close: None,
+            heartbeat: Some(Span::from_secs(3600)),
+            grace: Span::from_secs(10),
+            memory_bytes_max: None,
+            settle: Settle::default(),
+            feedback: None,
+        });
+        let before = watch.measured(clock::monotonic(), quiet());
+        sleep(Duration::from_hours(8));
+        let after = watch.measured(clock::monotonic(), quiet());
+        plant(None);
+        before.into_iter().chain(after).map(|(why, _)| why).collect()
+    }
+
+    #[test]
+    fn a_sleep_of_the_machine_is_no_silence_and_a_clock_that_counts_it_is_found() {
+        assert_eq!(told_after_a_sleep(None), []);
+        assert_eq!(told_after_a_sleep(Some(Bug::SuspendIsSilence)), [StopWhy::Stalled]);
+    }
+}

@@ -7,6 +7,7 @@ mod held;
 mod limits;
 #[path = "../../../journal/tests/journal/needs.rs"]
 mod needs;
+mod planted;
 mod runs;
 mod scripted;
 mod stage;

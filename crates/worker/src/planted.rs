@@ -1,0 +1,93 @@
+//! Bugs of the worker that can be switched on, so that tests can show that they would be found. Without the feature
+//! `planted`, which nothing that is shipped turns on, every question is answered «no» at compile time.
+
+/// A bug that can be planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// The time in which the machine slept counts as silence of what runs.
+    SuspendIsSilence,
+    /// A run within an attempt of another marks its own in place of the marks that are there.
+    MarksOverwritten,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::SuspendIsSilence, Self::MarksOverwritten];
+
+    /// Its name.
+    #[rustfmt::skip]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SuspendIsSilence => "suspend-counts-as-silence",
+            Self::MarksOverwritten => "marks-overwritten-by-a-nested-run",
+        }
+    }
+}
+
+#[cfg(feature = "planted")]
+mod switch {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::Bug;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+        static SLEPT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    }
+
+    /// Plants a bug on this thread and those that it starts from here on, or none.
+    pub fn plant(bug: Option<Bug>) {
+        PLANTED.set(bug);
+    }
+
+    /// Whether a bug is planted on this thread.
+    pub(crate) fn is_planted(bug: Bug) -> bool {
+        PLANTED.get() == Some(bug)
+    }
+
+    /// What a thread is to do, with the bug that is planted on this one.
+    pub(crate) fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+        let bug = PLANTED.get();
+        move || {
+            plant(bug);
+            work()
+        }
+    }
+
+    /// Lets the machine have slept for so long, as far as this thread can tell.
+    #[cfg(test)]
+    pub(crate) fn sleep(time: Duration) {
+        SLEPT.set(SLEPT.get() + time);
+    }
+
+    /// How long the machine slept by what a clock shows that counts its sleep.
+    pub(crate) fn slept() -> Duration {
+        if is_planted(Bug::SuspendIsSilence) { SLEPT.get() } else { Duration::ZERO }
+    }
+}
+
+#[cfg(not(feature = "planted"))]
+mod switch {
+    use std::time::Duration;
+
+    use super::Bug;
+
+    pub(crate) const fn is_planted(_: Bug) -> bool {
+        false
+    }
+
+    pub(crate) const fn carried<T, W: FnOnce() -> T>(work: W) -> W {
+        work
+    }
+
+    pub(crate) const fn slept() -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[cfg(feature = "planted")]
+pub use switch::plant;
+#[cfg(all(test, feature = "planted"))]
+pub(crate) use switch::sleep;
+pub(crate) use switch::{carried, is_planted, slept};
