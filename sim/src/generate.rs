@@ -5,6 +5,7 @@ use windlass_core::event::{Settlement, StopWhy};
 use windlass_core::failure::ErrorKind;
 
 use crate::case::{Act, Aim, Case, CrashAt, Fault, Id};
+use crate::converse;
 use crate::mood::{Doing, Harm, Mood};
 use crate::nest;
 use crate::plans;
@@ -31,7 +32,7 @@ pub(crate) fn case(seed: u64) -> Case {
     case.runs = (0..runs).map(|_| plans::run(&mut random, &mood)).collect();
     for (number, run) in case.runs.iter_mut().enumerate() {
         nest::nest(&mut Random::new(keyed(seed, &format!("plans {number}"))), &mood, run);
-        plans::converse(&mut Random::new(keyed(seed, &format!("talk {number}"))), &mood, run);
+        converse::converse(&mut Random::new(keyed(seed, &format!("talk {number}"))), &mood, run);
     }
     case.acts = acts(&mut random, &mood, runs);
     case.faults = faults(&mut random, &mood);

@@ -309,7 +309,7 @@ const PROVIDERS: Mood = Mood {
 };
 
 impl Mood {
-    /// A mood at random: every fifth one is plain.
+    /// A mood at random: two of fifteen are plain.
     pub(crate) fn draw(random: &mut Random) -> Self {
         match random.below(30) {
             0 => DEADLY,

@@ -1,0 +1,140 @@
+//! How the tree of a run grows, and what wishes and choices do to it, as the journal says. Never: what a task comes to by
+//! itself (`lives.rs`).
+
+use serde_json::Value;
+use windlass_core::event::Expansion;
+use windlass_core::id::TaskId;
+
+use crate::family::{self, Choice, Form};
+use crate::oracle::{End, Life, ORun, OTask};
+use crate::scope::OScope;
+
+impl ORun {
+    pub(crate) fn expand(&mut self, ix: usize, into: &Expansion) {
+        let count = match into {
+            Expansion::Items(items) => items.len(),
+            Expansion::Round(_) => 1,
+            Expansion::Replicas(count) => usize::try_from(*count).expect("few"),
+            Expansion::Plan { .. } => 0,
+        };
+        self.tasks[ix].is_expanded = true;
+        self.tasks[ix].life.began = true;
+        if matches!(into, Expansion::Plan { .. }) {
+            let scope = self.scope_within(&self.tasks[ix]);
+            self.plant(scope, Some(ix));
+        }
+        for _ in 0..count {
+            let number = u32::try_from(self.tasks[ix].children.len()).expect("capped");
+            let parent = &self.tasks[ix];
+            let child = OTask {
+                drafted: parent.drafted,
+                layer: parent.layer + 1,
+                parent: Some(ix),
+                ..OTask::new(parent.id.child(number), parent.scope, parent.spec)
+            };
+            self.bear(child);
+        }
+    }
+
+    /// The tasks of a plan: the run's own, or that of a task.
+    pub(crate) fn plant(&mut self, scope: OScope, parent: Option<usize>) {
+        let number = self.scopes.len();
+        for (spec, task) in scope.plan.tasks.iter().enumerate() {
+            let around = parent.map(|parent| &self.tasks[parent].id);
+            let id = around.map_or_else(|| task.id.clone(), |around| around.inside(&task.id));
+            self.bear(OTask { parent, drafted: scope.drafted(spec), ..OTask::new(id, number, spec) });
+        }
+        self.scopes.push(scope);
+    }
+
+    fn bear(&mut self, task: OTask) {
+        let ix = self.tasks.len();
+        self.names.insert(task.id.clone(), ix);
+        if let Some(parent) = task.parent {
+            self.tasks[parent].children.push(ix);
+        }
+        self.tasks.push(task);
+    }
+
+    /// A task and all that is below it.
+    fn family(&self, of: usize) -> Vec<usize> {
+        let around = |ix: usize| std::iter::successors(Some(ix), |at| self.tasks[*at].parent);
+        (0..self.tasks.len()).filter(|ix| around(*ix).any(|at| at == of)).collect()
+    }
+
+    pub(crate) fn wish(&mut self, task: Option<&TaskId>) {
+        let meant: Vec<usize> = match task {
+            None => {
+                self.cancelled = true;
+                (0..self.tasks.len()).collect()
+            }
+            Some(name) => self.family(self.names[name]),
+        };
+        for ix in meant {
+            let task = &mut self.tasks[ix];
+            task.life.cancel_wished |= task.end.is_none();
+            task.life.spared_for = None;
+        }
+    }
+
+    /// One of the replicas is taken, or none: the others are to end.
+    pub(crate) fn choose(&mut self, ix: usize, child: Option<&TaskId>) {
+        let taken = child.map(|child| self.names[child]);
+        self.tasks[ix].choice = Some(taken.map_or(Choice::None, Choice::Taken));
+        for other in self.tasks[ix].children.clone().into_iter().filter(|other| Some(*other) != taken) {
+            for member in self.family(other) {
+                let task = &mut self.tasks[member];
+                task.life.cancel_wished |= task.end.is_none();
+            }
+        }
+    }
+
+    /// A new incarnation of a task begins.
+    pub(crate) fn begin_anew(&mut self, ix: usize, handed_to: Option<u32>, is_asked_otherwise: bool) {
+        let task = &mut self.tasks[ix];
+        (task.end, task.life, task.deaths_in_row) = (None, Life { handed_to, ..Life::default() }, 0);
+        task.is_asked_otherwise = is_asked_otherwise;
+        (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
+        (task.passed, task.choice) = (None, None);
+        task.life.began = task.is_expanded;
+        self.begin_rounds(ix);
+        // Nobody wishes the whole run to end any more: a task of it goes on.
+        self.cancelled = false;
+    }
+
+    /// A parent that goes on though its last round succeeded counts its rounds anew.
+    fn begin_rounds(&mut self, ix: usize) {
+        let task = &self.tasks[ix];
+        let last = task.children.last().and_then(|last| self.tasks[*last].end);
+        if family::form(self, task) == Form::Rounds && last == Some(End::Succeeded) {
+            self.tasks[ix].earlier_children = self.tasks[ix].children.len();
+        }
+    }
+}
+
+impl OTask {
+    fn new(id: TaskId, scope: usize, spec: usize) -> Self {
+        Self {
+            id,
+            scope,
+            spec,
+            drafted: 0,
+            layer: 0,
+            parent: None,
+            children: Vec::new(),
+            is_expanded: false,
+            passed: None,
+            choice: None,
+            earlier_children: 0,
+            end: None,
+            output: Value::Null,
+            attempts: Vec::new(),
+            deaths_in_row: 0,
+            is_asked_otherwise: false,
+            question: None,
+            ended: None,
+            had: 0,
+            life: Life::default(),
+        }
+    }
+}
