@@ -175,6 +175,7 @@ fn task(number: usize, needs: &[usize]) -> Task {
         rerun: Rerun::Safe,
         optional: false,
         priority: 0,
+        budget: windlass_core::plan::Budget::default(),
         cancel_rest: false,
         output_schema: None,
         extracts: Vec::new(),

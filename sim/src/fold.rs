@@ -119,7 +119,7 @@ impl Oracle {
                 run.pauses.clear();
                 run.works_since = (role == Some(Role::Engine)).then_some(worked);
             }
-            Event::BudgetReached { budget, .. } => run.reached = Some(*budget),
+            Event::BudgetReached { task: None, budget, .. } => run.reached = Some(*budget),
             Event::RunFinished { outcome, .. } => {
                 run.outcome = Some(*outcome);
                 run.stand(worked);

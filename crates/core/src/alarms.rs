@@ -8,7 +8,9 @@ use crate::failure::{ErrorKind, Failure};
 use crate::fleet;
 use crate::judge;
 use crate::machine::task::Phase;
+use crate::purses;
 use crate::state::{Run, State, TaskIx};
+use crate::time::Span;
 use crate::waits;
 
 /// The waits that have come to their end by `stamp.now`, one at a time.
@@ -31,7 +33,7 @@ pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
         if let Some((due, ix, timer)) = run.alarms.first()
             && *due <= run.active.at(state.alive_at(stamp.now))
         {
-            return alarm(run, *ix, *timer);
+            return alarm(run, *ix, *timer, run.active.at(state.alive_at(stamp.now)));
         }
         if let Some(used_up) = run.purse.no_time(&run.plan.budget, run.active.at(state.alive_at(stamp.now))) {
             return vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")];
@@ -40,7 +42,7 @@ pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
     Vec::new()
 }
 
-fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
+fn alarm(run: &Run, ix: TaskIx, timer: TimerKind, active: Span) -> Vec<Event> {
     let task = run.task(ix);
     let (id, name) = (run.id, task.id.clone());
     let fired = Event::TimerFired { run: id, task: name.clone(), timer };
@@ -51,6 +53,7 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind) -> Vec<Event> {
     };
     match timer {
         TimerKind::Retry | TimerKind::Moment => vec![fired],
+        TimerKind::Budget => std::iter::once(fired).chain(purses::no_time(run, ix, active)).collect(),
         TimerKind::ScheduleToStart => {
             let bound = timeout.schedule_to_start.unwrap_or_default();
             let message = format!("it did not start within its schedule_to_start of {bound}");

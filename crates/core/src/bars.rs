@@ -21,8 +21,10 @@ pub enum Bar {
     Others,
     /// Nothing starts before this task, which must be alone.
     Before(RunId, TaskId),
-    /// What is in flight may use up the budget of the run.
+    /// What is in flight may use up the budget of this task, or of the run.
     Budget {
+        /// The task, where it is that of one.
+        of: Option<TaskId>,
         /// How many attempts were charged.
         spent: u32,
         /// How many are in flight.
@@ -85,7 +87,10 @@ pub fn bars(state: &State, run: &Run, ix: TaskIx) -> Vec<Barred> {
         return vec![Barred { since, ..before }];
     }
     let mut bars: Vec<Barred> =
-        [budget(state, run), agents(state, run, task)].into_iter().flatten().collect();
+        [budget(state, run), budget_of_task(state, run, ix), agents(state, run, task)]
+            .into_iter()
+            .flatten()
+            .collect();
     if !task.must_be_alone() {
         bars.extend([parallel(state, run, ix), concurrency(state, run)].into_iter().flatten());
     }
@@ -120,7 +125,19 @@ fn budget(state: &State, run: &Run) -> Option<Barred> {
     let most = run.purse.attempts_max(&run.plan.budget)?;
     let (spent, open) = (run.purse.spent, run.purse.open);
     let is_full = open > 0 && spent + open >= most;
-    is_full.then(|| Bar::Budget { spent, open, most }.by(live_in(state, run)))
+    is_full.then(|| Bar::Budget { of: None, spent, open, most }.by(live_in(state, run)))
+}
+
+fn budget_of_task(state: &State, run: &Run, ix: TaskIx) -> Option<Barred> {
+    let mut payers = run.payers(ix).into_iter();
+    payers.find_map(|payer| {
+        let most = run.attempts_of(payer)?;
+        let (spent, open) = (run.purses[&payer].spent, run.purses[&payer].open);
+        let of = Some(run.task(payer).id.clone());
+        let below = live(state)
+            .filter(|(of, task, _)| of.id == run.id && run.payers(of.names[&task.id]).contains(&payer));
+        (open > 0 && spent + open >= most).then(|| Bar::Budget { of, spent, open, most }.by(below))
+    })
 }
 
 fn concurrency(state: &State, run: &Run) -> Option<Barred> {
@@ -129,18 +146,16 @@ fn concurrency(state: &State, run: &Run) -> Option<Barred> {
 }
 
 fn parallel(state: &State, run: &Run, ix: TaskIx) -> Option<Barred> {
+    let (limit, most) = run.queue.reached(run.task(ix).limit)?;
+    let children = |parent: &Task| parent.children.first().map(|child| run.task(*child).limit);
     let bounds = |parent: &TaskIx| {
         let parent = run.task(*parent);
-        let each = run.spec(parent).for_each.as_ref();
-        run.form(parent) == Form::List && each.is_some_and(|each| each.max_parallel.is_some())
+        run.form(parent) == Form::List && children(parent) == Some(Some(limit))
     };
-    // Each list that bounds its children has a limit.
-    let mut limits = run.queue.limits_around(run.task(ix).limit).zip(run.around(ix).filter(bounds));
-    let (limit, parent, most) =
-        limits.find_map(|(limit, parent)| Some((limit, parent, run.queue.reached(limit)?)))?;
-    let is_beside = |task: &Task| run.queue.limits_around(task.limit).any(|other| other == limit);
-    let beside = live_in(state, run).filter(|(_, task, _)| is_beside(task));
-    Some(Bar::Parallel(run.task(parent).id.clone(), most).by(beside))
+    let parent = run.around(ix).find(bounds)?;
+    let below =
+        live_in(state, run).filter(|(of, task, _)| of.around(of.names[&task.id]).any(|at| at == parent));
+    Some(Bar::Parallel(run.task(parent).id.clone(), most).by(below))
 }
 
 fn agents(state: &State, run: &Run, task: &Task) -> Option<Barred> {

@@ -50,6 +50,7 @@ impl Run {
             queue: Queue::default(),
             share: Share::default(),
             purse: Purse::default(),
+            purses: BTreeMap::new(),
             count: BTreeMap::new(),
             roster: Roster::default(),
             failed: 0,
@@ -62,6 +63,8 @@ impl Run {
             to_cancel: BTreeSet::new(),
             to_close: BTreeSet::new(),
             to_select: BTreeSet::new(),
+            to_tell: BTreeSet::new(),
+            to_exhaust: BTreeSet::new(),
             to_spare: BTreeMap::new(),
             topics: Topics::default(),
         }

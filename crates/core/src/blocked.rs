@@ -70,6 +70,7 @@ impl Run {
             }
             // The success that follows in the same batch takes it out.
             TimerKind::Moment => {}
+            TimerKind::Budget => self.fire_purse(ix),
             TimerKind::ScheduleToStart => {
                 self.alarms.remove(&(wait.start_by.unwrap_or_default(), ix, timer));
             }

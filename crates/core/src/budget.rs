@@ -1,4 +1,4 @@
-//! What may be used up in all: what is spent, what attempts in flight reserve, what people have added. Never: what
+//! What a run may use up in all: what is spent, what attempts in flight reserve, what people have added. Never: what
 //! becomes of a run whose budget is used up (`follow.rs`).
 
 use serde::{Deserialize, Serialize};
@@ -74,7 +74,7 @@ pub struct Purse {
 }
 
 /// A budget that is used up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedUp {
     /// Of what.
     pub kind: BudgetKind,
@@ -111,9 +111,9 @@ impl Purse {
     }
 
     /// An attempt was judged.
-    pub(crate) fn settle(&mut self, attempt: &Attempt) {
+    pub(crate) fn settle(&mut self, is_charged: bool) {
         self.open -= 1;
-        self.spent += u32::from(counts(attempt));
+        self.spent += u32::from(is_charged);
     }
 
     /// How many attempts there may be in all.
@@ -157,7 +157,7 @@ impl Purse {
 }
 
 /// Whether an attempt that is over is charged: what it did well is, as is what went wrong by its own fault or its agent's.
-fn counts(attempt: &Attempt) -> bool {
+pub(crate) fn counts(attempt: &Attempt) -> bool {
     judge::failure(attempt).is_none_or(|(failure, _)| failure.kind.is_charged())
 }
 
@@ -183,6 +183,6 @@ impl Run {
     /// The word that a budget is used up.
     pub(crate) fn reached(&self, used_up: UsedUp) -> Event {
         let UsedUp { kind, spent, limit } = used_up;
-        Event::BudgetReached { run: self.id, budget: kind, spent, limit }
+        Event::BudgetReached { run: self.id, task: None, budget: kind, spent, limit }
     }
 }

@@ -8,6 +8,7 @@ use crate::machine::task::Phase;
 use crate::plan::{Repeat, Work, inputs};
 use crate::planted::{Bug, is_planted};
 use crate::policy::select;
+use crate::purses;
 use crate::render::View;
 use crate::size;
 use crate::state::{Choice, Run, Task, TaskIx};
@@ -141,6 +142,13 @@ pub(crate) fn close(run: &Run, ix: TaskIx) -> Event {
     if task.cancel_wished {
         return Event::TaskCancelled { run: run.id, task: task.id.clone() };
     }
+    let ended = close_by_children(run, ix);
+    let Event::TaskDead { error, .. } = &ended else { return ended };
+    purses::of_parent(run, ix, error).map(|used_up| judge::dead(run, task, None, used_up)).unwrap_or(ended)
+}
+
+fn close_by_children(run: &Run, ix: TaskIx) -> Event {
+    let task = run.task(ix);
     match (run.form(task), task.choice) {
         (Form::Replicas, Some(Choice::Taken(_))) => judge::well(run, task),
         (Form::Replicas, Some(Choice::None)) => {
@@ -179,7 +187,8 @@ fn next_round(run: &Run, ix: TaskIx) -> Event {
     let rounds = u32::try_from(task.children.len()).expect("capped");
     let behind = rounds - task.earlier_children;
     let Repeat { until, max } = run.spec(task).repeat.as_ref().expect("it has rounds");
-    let another = || match within_caps(run, 1) {
+    let goes_on = || purses::allows(run, ix).and_then(|()| within_caps(run, 1));
+    let another = || match goes_on() {
         Ok(()) => {
             let into = Expansion::Round(rounds);
             Event::TaskExpanded { run: run.id, task: task.id.clone(), into }

@@ -104,7 +104,15 @@ pub enum Event {
         raised: Raise,
     },
     /// A budget of the run is used up: `spent` of `limit`, for `wall` in milliseconds.
-    BudgetReached { run: RunId, budget: BudgetKind, spent: u64, limit: u64 },
+    BudgetReached {
+        run: RunId,
+        /// The task whose budget it is; none where it is that of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        budget: BudgetKind,
+        spent: u64,
+        limit: u64,
+    },
     /// All tasks are final and nothing is pending.
     RunFinished { run: RunId, outcome: RunOutcome },
     /// A finished run goes on because a task was requeued, or its plan revised.
@@ -460,6 +468,8 @@ pub enum TimerKind {
     Wait,
     /// The moment that a task waits for.
     Moment,
+    /// The budget of time of a task.
+    Budget,
 }
 
 /// What a blocked task waits for.

@@ -79,7 +79,7 @@ impl Event {
             | Self::TaskCancelled { task, .. }
             | Self::ApprovalRequested { task, .. }
             | Self::ApprovalGiven { task, .. } => Some(task),
-            Self::CancelRequested { task, .. } => task.as_ref(),
+            Self::CancelRequested { task, .. } | Self::BudgetReached { task, .. } => task.as_ref(),
             Self::EngineStarted { .. }
             | Self::ClockJumped { .. }
             | Self::JournalRepaired { .. }
@@ -91,8 +91,7 @@ impl Event {
             | Self::RunPaused { .. }
             | Self::RunResumed { .. }
             | Self::RunFinished { .. }
-            | Self::RunReopened { .. }
-            | Self::BudgetReached { .. } => None,
+            | Self::RunReopened { .. } => None,
         }
     }
 

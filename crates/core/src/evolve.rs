@@ -1,6 +1,7 @@
 //! The fold: what each record changes in the state. It never fails on a journal that `decide` wrote, and never decides.
 
 use crate::arrows;
+use crate::budget::UsedUp;
 use crate::crew::{call, hang_up};
 use crate::event::{Event, Hydrated, PauseReason, Record, Role};
 use crate::failure::Retried;
@@ -202,8 +203,12 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
             run.purse.raise(*raised);
             run.go_on(run::Fact::Resumed, moment, fresh);
         }
+        Event::BudgetReached { task: Some(task), budget, spent, limit, .. } => {
+            let used_up = UsedUp { kind: *budget, spent: *spent, limit: *limit };
+            run.reach(run.names[task], used_up);
+        }
         // Said for people; the pause that follows in the same batch holds the run.
-        Event::BudgetReached { .. } => {}
+        Event::BudgetReached { task: None, .. } => {}
         Event::RunReopened { .. } => {
             (run.ended, run.outcome, run.cancelled) = (None, None, false);
             run.go_on(run::Fact::Reopened, moment, fresh);

@@ -255,7 +255,7 @@ impl ErrorKind {
             Self::Lost            => "it is tried again by itself once an engine works on its run",
             Self::Interrupted     => "it starts anew, uncharged, when `windlass resume` goes on with its run",
             Self::DiskFull        => "free some space; `windlass resume` goes on",
-            Self::Budget          => "raise the budget, then `windlass resume`",
+            Self::Budget          => "`windlass retry` begins with all of the task's `budget` again",
             Self::Poison          => "look at its log for what kills its surroundings; then `windlass retry`",
             Self::Deadlock        => "look at what the tasks wait for, and take one of these needs away",
             Self::OutcomeUnknown  => "find out whether it was done, then `windlass settle`",

@@ -14,6 +14,7 @@ use crate::machine::task::Phase;
 use crate::placement;
 use crate::plan::Work;
 use crate::policy::join::Ending;
+use crate::purses;
 use crate::render::{self, View};
 use crate::requeue;
 use crate::rest;
@@ -93,6 +94,12 @@ fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
     }
     if let Some(ix) = run.to_select.first() {
         return Some(children::choose(run, run.task(*ix)));
+    }
+    if let Some(ix) = run.to_tell.first() {
+        return Some(vec![purses::no_attempts(run, *ix)]);
+    }
+    if let Some(ix) = run.to_exhaust.first() {
+        return Some(vec![purses::exhausted(run, *ix)]);
     }
     run.to_close.first().map(|ix| vec![children::close(run, *ix)])
 }

@@ -41,9 +41,9 @@ impl Run {
                 parent.map_or_else(|| planned.id.clone(), |parent| self.task(parent).id.inside(&planned.id));
             let mut task = Task::new(id.clone(), number, moment);
             (task.scope, task.parent) = (scope, parent.map(|parent| (parent, number)));
-            task.limit = parent.and_then(|parent| self.task(parent).limit);
             self.names.insert(id, ix);
             self.tasks.push(task);
+            self.open_purse(ix, parent.and_then(|parent| self.task(parent).limit));
             self.note_emitter(ix);
         }
         for (spec, planned) in plan.tasks.iter().enumerate() {
@@ -73,10 +73,7 @@ impl Run {
         let first = self.tasks.len();
         match into {
             Expansion::Items(items) => {
-                let parent = self.task(ix);
-                let max_parallel = self.spec(parent).for_each.as_ref().and_then(|each| each.max_parallel);
-                let inherited = parent.limit;
-                let limit = max_parallel.map(|most| self.queue.limit(most, inherited)).or(inherited);
+                let limit = self.limit_of_list(ix);
                 for (number, item) in (0..).zip(items) {
                     self.bear(ix, number, moment);
                     let child = self.tasks.last_mut().expect("it was born");
@@ -157,7 +154,11 @@ impl Run {
         task.asked = otherwise.prompt;
         task.earlier = u32::try_from(task.attempts.len()).expect("attempts are bounded");
         self.end_bound(ix);
+        self.renew_purse(ix);
         self.take(ix, fact, moment, fresh);
+        if is_parent {
+            self.start_purse(ix, self.active.at(moment.alive));
+        }
         let task = &mut self.tasks[ix.at()];
         (task.error, task.dead_letter, task.skipped) = (None, false, None);
         task.spared_by = None;

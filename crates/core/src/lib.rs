@@ -42,6 +42,7 @@ mod placement;
 pub mod plan;
 pub mod planted;
 pub mod policy;
+pub mod purses;
 pub mod queue;
 pub mod react;
 mod render;

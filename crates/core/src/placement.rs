@@ -42,7 +42,8 @@ pub(crate) fn next(state: &State, slots: u32, stamp: Stamp) -> Option<Start<'_>>
 pub(crate) fn suspect(state: &State, now: i64) -> Option<Start<'_>> {
     state.agenda.suspects().find_map(|id| {
         let run = &state.runs[&id];
-        run.queue.alone().find_map(|task| {
+        let mut suspects = run.queue.alone().filter(|task| run.queue.has_room(run.task(*task).limit));
+        suspects.find_map(|task| {
             let agent = someone(state, run, task, now)?;
             Some(Start { run, task, agent, alone: true })
         })

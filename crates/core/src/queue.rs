@@ -67,21 +67,27 @@ struct Group {
     heads: BTreeSet<(Rank, u32)>,
 }
 
-/// How many attempts of tasks that share it may be in flight.
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
-struct Limit {
-    in_flight: u32,
-    max: u32,
-    lanes: Vec<u32>,
-    /// The limit that holds for these tasks besides, and the limits for some of them.
-    around: Option<u32>,
-    within: Vec<u32>,
+/// What a limit is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitOn {
+    /// Attempts in flight at the same time.
+    InFlight,
+    /// Attempts in all: those that were charged, and those in flight, which may come to be.
+    InAll,
 }
 
-impl Limit {
-    fn has_room(&self) -> bool {
-        self.in_flight < self.max
-    }
+/// How many attempts of tasks that share it there may be. Limits stand within others, and an attempt takes room of all
+/// those around its task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Limit {
+    on: LimitOn,
+    used: u32,
+    max: u32,
+    around: Option<u32>,
+    /// The limits that stand in it, but not in one of those.
+    below: Vec<u32>,
+    lanes: Vec<u32>,
 }
 
 impl Group {
@@ -92,19 +98,14 @@ impl Group {
 }
 
 impl Queue {
-    /// A limit of its own for some tasks, by its number. One that is given holds for them besides.
-    pub fn limit(&mut self, max: u32, around: Option<u32>) -> u32 {
+    /// A limit of its own for some tasks, within the one around them, by its number.
+    pub fn limit(&mut self, on: LimitOn, max: u32, around: Option<u32>) -> u32 {
         let limit = number(self.limits.len());
-        self.limits.push(Limit { max, around, ..Limit::default() });
+        self.limits.push(Limit { on, used: 0, max, around, below: Vec::new(), lanes: Vec::new() });
         if let Some(around) = around {
-            self.limits[place(around)].within.push(limit);
+            self.limits[place(around)].below.push(limit);
         }
         limit
-    }
-
-    /// A limit and those around it, the nearest first.
-    pub fn limits_around(&self, limit: Option<u32>) -> impl Iterator<Item = u32> {
-        std::iter::successors(limit, |limit| self.limits[place(*limit)].around)
     }
 
     /// A task is ready, for this crew. The answer is its lane.
@@ -131,41 +132,68 @@ impl Queue {
 
     /// An attempt of a task with this limit is in flight.
     pub fn occupy(&mut self, limit: Option<u32>) {
-        self.count(limit, |in_flight| in_flight + 1);
-    }
-
-    /// An attempt of a task with this limit is over.
-    pub fn vacate(&mut self, limit: Option<u32>) {
-        self.count(limit, |in_flight| in_flight - 1);
-    }
-
-    fn count(&mut self, limit: Option<u32>, change: impl Fn(u32) -> u32) {
-        let mut turned = None;
-        for number in self.limits_around(limit).collect::<Vec<_>>() {
-            let limit = &mut self.limits[place(number)];
-            let before = limit.has_room();
-            limit.in_flight = change(limit.in_flight);
-            if before != limit.has_room() {
-                turned = Some(number);
-            }
+        for limit in self.and_around(limit) {
+            self.set(limit, self.limits[place(limit)].used + 1);
         }
-        // The lanes of the others that have turned are among those of the last one, which is around them.
-        let mut open: Vec<u32> = turned.into_iter().collect();
-        while let Some(limit) = open.pop() {
-            open.extend(&self.limits[place(limit)].within);
-            for number in self.limits[place(limit)].lanes.clone() {
-                let lane = &self.lanes[place(number)];
-                let (group, first, head) = (lane.group, lane.ready.first().copied(), self.head(number));
-                let before = first.filter(|_| head.is_none());
-                self.change_group(group, |group| replace(&mut group.heads, before, head, number));
+    }
+
+    /// An attempt of a task with this limit takes no more room of what is limited so.
+    pub fn vacate(&mut self, limit: Option<u32>, on: LimitOn) {
+        for limit in self.and_around(limit) {
+            if self.limits[place(limit)].on == on {
+                self.set(limit, self.limits[place(limit)].used - 1);
             }
         }
     }
 
-    /// How many may be in flight by this limit, where so many are.
-    pub fn reached(&self, limit: u32) -> Option<u32> {
-        let limit = &self.limits[place(limit)];
-        (!limit.has_room()).then_some(limit.max)
+    /// A limit, which so much is used of.
+    pub fn set(&mut self, limit: u32, used: u32) {
+        let is_full = |used| used >= self.limits[place(limit)].max;
+        if is_full(self.limits[place(limit)].used) == is_full(used) {
+            self.limits[place(limit)].used = used;
+            return;
+        }
+        let lanes = self.lanes_below(limit);
+        let before: Vec<Option<Rank>> = lanes.iter().map(|lane| self.head(*lane)).collect();
+        self.limits[place(limit)].used = used;
+        for (lane, before) in lanes.into_iter().zip(before) {
+            let (after, group) = (self.head(lane), self.lanes[place(lane)].group);
+            self.change_group(group, |group| replace(&mut group.heads, before, after, lane));
+        }
+    }
+
+    /// Whether a limit, and all those around it, have room for another attempt.
+    pub fn has_room(&self, limit: Option<u32>) -> bool {
+        self.chain(limit).all(|limit| limit.used < limit.max)
+    }
+
+    fn chain(&self, limit: Option<u32>) -> impl Iterator<Item = &Limit> {
+        let find = |limit: u32| &self.limits[place(limit)];
+        std::iter::successors(limit.map(find), move |limit| limit.around.map(find))
+    }
+
+    fn and_around(&self, limit: Option<u32>) -> Vec<u32> {
+        std::iter::successors(limit, |limit| self.limits[place(*limit)].around).collect()
+    }
+
+    fn lanes_below(&self, limit: u32) -> Vec<u32> {
+        let mut limits = vec![limit];
+        let mut lanes = Vec::new();
+        while let Some(limit) = limits.pop() {
+            let limit = &self.limits[place(limit)];
+            lanes.extend(&limit.lanes);
+            limits.extend(&limit.below);
+        }
+        lanes
+    }
+
+    /// The nearest limit of those around some tasks by which as many are in flight as may be, and how many that are.
+    pub fn reached(&self, limit: Option<u32>) -> Option<(u32, u32)> {
+        let mut around = self.and_around(limit).into_iter();
+        around.find_map(|number| {
+            let limit = &self.limits[place(number)];
+            (limit.on == LimitOn::InFlight && limit.used >= limit.max).then_some((number, limit.max))
+        })
     }
 
     /// Who may work on the tasks of a lane; none where no agent does.
@@ -212,8 +240,7 @@ impl Queue {
     /// The task that a lane would start next.
     fn head(&self, number: u32) -> Option<Rank> {
         let lane = &self.lanes[place(number)];
-        let has_room = self.limits_around(lane.limit).all(|limit| self.limits[place(limit)].has_room());
-        lane.ready.first().copied().filter(|_| has_room)
+        lane.ready.first().copied().filter(|_| self.has_room(lane.limit))
     }
 
     fn change(&mut self, number: u32, change: impl FnOnce(&mut Lane)) {

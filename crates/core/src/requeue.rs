@@ -81,6 +81,7 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
     lost_the_race(run, ix)?;
     went_on(run, ix)?;
     is_ending(run, ix)?;
+    is_exhausted(run, ix)?;
     let task = run.task(ix);
     let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new(), left: BTreeMap::new() };
     match task.phase {
@@ -162,6 +163,15 @@ fn is_ending(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
     let ending = around.find(|parent| parent.cancel_wished && !parent.phase.is_final());
     ending.map_or(Ok(()), |parent| {
         let why = format!("{} is being cancelled: wait until that is over", parent.id);
+        Err(wrong_state(run.task(ix), &why))
+    })
+}
+
+/// What is below a task whose budget is used up comes back with that task, once it is over.
+fn is_exhausted(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
+    let parent = run.used_up_around(ix).map(|(payer, _)| run.task(payer));
+    parent.filter(|parent| !parent.phase.is_final()).map_or(Ok(()), |parent| {
+        let why = format!("the budget of {} is used up: wait until that is over, and retry it", parent.id);
         Err(wrong_state(run.task(ix), &why))
     })
 }

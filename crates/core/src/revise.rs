@@ -238,6 +238,7 @@ impl Run {
         let plan = Arc::clone(&self.plan);
         self.roster.enrol(&plan);
         let added = self.plant_behind(&plan, old.tasks.len(), moment);
+        self.limit_anew(self.active.at(moment.alive));
         self.count_anew();
         self.note_emitters_anew();
         self.look_at_joins_anew(&old, &added, moment, fresh);

@@ -22,6 +22,7 @@ use crate::plan::Plan;
 use crate::planted::{Bug, is_planted};
 use crate::policy::balance::Turns;
 use crate::policy::{join, retry};
+use crate::purses::TaskPurse;
 use crate::queue::{Queue, Rank};
 use crate::roster::{AgentIx, Roster};
 use crate::time::{Span, Time};
@@ -188,6 +189,9 @@ pub struct Run {
     /// What it has used of its budget.
     #[serde(default)]
     pub purse: Purse,
+    /// What the tasks that have a budget have used of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub purses: BTreeMap<TaskIx, TaskPurse>,
     /// How many tasks are in each phase.
     pub count: BTreeMap<task::Phase, u32>,
     /// All agents of its plan, and of the plans in it.
@@ -215,6 +219,12 @@ pub struct Run {
     pub to_close: BTreeSet<TaskIx>,
     /// Parents for whose replicas the choice has become certain.
     pub to_select: BTreeSet<TaskIx>,
+    /// Tasks whose budget is used up, and that was not told.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub to_tell: BTreeSet<TaskIx>,
+    /// Tasks that are to end since a budget around them is used up.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub to_exhaust: BTreeSet<TaskIx>,
     /// Tasks that are to end since the join of another was met without them, each with that other.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub to_spare: BTreeMap<TaskIx, TaskIx>,

@@ -9,7 +9,7 @@ use crate::plan::Join;
 use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing};
 use crate::policy::select;
-use crate::queue::Rank;
+use crate::queue::{LimitOn, Rank};
 use crate::state::{Look, Run, Task, TaskIx};
 use crate::time::{Span, Time};
 
@@ -45,6 +45,7 @@ impl Run {
             from.next(fact).unwrap_or_else(|| panic!("task {} is {from:?}: {fact:?} can't happen", task.id));
         arrows::of_task(from, fact);
         self.leave(ix, from);
+        self.leave_purses(ix, from);
         if from == Phase::Ready && to == Phase::Waiting {
             self.end_bound(ix);
         }
@@ -61,6 +62,7 @@ impl Run {
         *self.count.entry(from).or_default() -= 1;
         *self.count.entry(to).or_default() += 1;
         self.enter(ix, to, moment, fresh);
+        self.enter_purses(ix, to);
         self.move_emitter(ix, from, to, fresh);
         if to.is_final() && !from.is_final() {
             self.end(ix, to, moment, fresh);
@@ -90,8 +92,7 @@ impl Run {
             }
             Phase::Gating => {
                 self.to_judge.remove(&ix);
-                let attempt = task.attempts.last().expect("what is judged has an attempt");
-                self.purse.settle(attempt);
+                self.settle_attempt(ix);
             }
             Phase::BackingOff | Phase::Parked => {
                 if let Some(due) = task.dues.retry.take() {
@@ -122,10 +123,9 @@ impl Run {
                 self.to_close.insert(ix);
             }
             Phase::Running => {
-                self.queue.occupy(self.tasks[ix.at()].limit);
-                self.purse.reserve();
+                self.reserve_attempt(ix);
             }
-            Phase::Gating => self.queue.vacate(self.tasks[ix.at()].limit),
+            Phase::Gating => self.queue.vacate(self.task(ix).limit, LimitOn::InFlight),
             Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Select) => {
                 let (parent, _) = self.task(ix).parent.expect("a replica has a parent");
                 self.look_at_votes(parent);
@@ -140,7 +140,7 @@ impl Run {
     }
 
     /// Puts a ready task into the lane of those who may work on it.
-    fn line_up(&mut self, ix: TaskIx) {
+    pub(crate) fn line_up(&mut self, ix: TaskIx) {
         let task = self.task(ix);
         let crew = self.crew(task).filter(|_| !self.is_parent(task));
         let (limit, alone) = (task.limit, task.must_be_alone());
@@ -163,6 +163,7 @@ impl Run {
         let task = &mut self.tasks[ix.at()];
         task.rank = Some(Rank::new(ix, priority, active, moment.seq));
         self.line_up(ix);
+        self.start_purse(ix, active);
         let task = &mut self.tasks[ix.at()];
         if is_work {
             if let Some(bound) = timeout.schedule_to_start {
@@ -258,6 +259,7 @@ impl Run {
         if let Some(due) = self.tasks[ix.at()].dues.close_by.take() {
             self.alarms.remove(&(due, ix, TimerKind::ScheduleToClose));
         }
+        self.stop_purse(ix);
     }
 
     /// A final task goes on: what was counted of its end is taken back.

@@ -115,7 +115,11 @@ fn room_in_words(id: RunId, barred: &Barred) -> (String, String) {
             let on = format!("{}, which was lost twice in a row and must start alone", named(id, *run, task));
             (on, format!("{}, or you: windlass cancel {run} {task}", programs()))
         }
-        Bar::Budget { spent, open, most } => (
+        Bar::Budget { of: Some(task), spent, open, most } => (
+            format!("the budget of attempts of {task}: {spent} used and {open} in flight, of {most}"),
+            programs(),
+        ),
+        Bar::Budget { of: None, spent, open, most } => (
             format!("the run's budget of attempts: {spent} used and {open} in flight, of {most}"),
             format!("windlass, or you: windlass resume {id} --budget attempts=+5"),
         ),

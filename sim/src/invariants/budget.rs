@@ -50,7 +50,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
             let (charged, open) = used(run);
             format!("{id} starts another after {charged} and {open} of {:?}", attempts_max(run))
         }),
-        Event::BudgetReached { budget: BudgetKind::Attempts, spent, limit, .. } => {
+        Event::BudgetReached { task: None, budget: BudgetKind::Attempts, spent, limit, .. } => {
             let told = (u32::try_from(*spent), u32::try_from(*limit).ok());
             let right = is_used_up(run) && told == (Ok(used(run).0), attempts_max(run));
             let wants = |phase: Phase| matches!(phase, Phase::Ready | Phase::BackingOff | Phase::Parked);
@@ -59,7 +59,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
                 format!("{id}: {spent} of {limit} attempts are no end, {:?}", used(run))
             })
         }
-        Event::BudgetReached { budget: BudgetKind::Wall, spent, limit, .. } => {
+        Event::BudgetReached { task: None, budget: BudgetKind::Wall, spent, limit, .. } => {
             let is_over = worked + oracle.slack_ms(run) >= *limit && spent >= limit;
             demand(is_over && wall_ms_max(run) == Some(*limit), NAME, || {
                 format!("{id}: {spent} of {limit} ms are no end after {worked}")

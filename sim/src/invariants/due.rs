@@ -85,6 +85,7 @@ fn fired(oracle: &Oracle, event: &Event, timer: TimerKind) -> Verdict {
         TimerKind::Retry | TimerKind::Moment => return Ok(()),
         TimerKind::ScheduleToStart => (task.life.ready_at, timeout.schedule_to_start),
         TimerKind::ScheduleToClose => (task.life.ready_at, timeout.schedule_to_close),
+        TimerKind::Budget => (task.life.ready_at, run.spec(task).budget.wall),
         TimerKind::Answer if crate::meaning::asks(run.draft(task)) => {
             (Some(task.life.asked_at), timeout.schedule_to_close)
         }

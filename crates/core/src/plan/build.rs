@@ -18,7 +18,7 @@ use super::settings::Settings;
 use super::subplans;
 use super::tasks::{self, Needing, Needs};
 use super::waits;
-use super::{Agent, ForEach, Items, Limits, Repeat, Replicas, Select, Task, Work};
+use super::{Agent, Budget, ForEach, Items, Limits, Repeat, Replicas, Select, Task, Work};
 use crate::id::{AgentName, TaskId};
 use crate::template::{Template, nearest};
 
@@ -159,6 +159,7 @@ impl Builder<'_, '_> {
             optional: tasks::is_true(node.get("optional")),
             cancel_rest,
             priority: layer.priority.unwrap_or_default(),
+            budget: if waits::has_attempts(node) { layer.budget } else { Budget::default() },
             output_schema: node.get("output").and_then(|output| output.get("schema")).map(Node::json),
             env: layer.env,
             pass: layer.pass.unwrap_or_default(),

@@ -105,6 +105,8 @@ pub struct Defaults {
     pub retry: RetryLayer,
     /// Whether an attempt of unknown outcome may be repeated.
     pub rerun: Option<Rerun>,
+    /// What it may use up.
+    pub budget: Budget,
     /// Who goes first.
     pub priority: Option<i8>,
     /// Variables.
@@ -247,6 +249,7 @@ impl Defaults {
                 Some("never") => Some(Rerun::Never),
                 _ => None,
             },
+            budget: budget(node.get("budget")),
             priority: signed(node.get("priority")),
             env: scalars(node.get("env"), file).map(|(name, value)| (name, Template(value))).collect(),
             pass: node.get("pass").map(texts),
@@ -267,6 +270,7 @@ impl Defaults {
             timeout: self.timeout.over(&lower.timeout),
             retry: self.retry.over(&lower.retry),
             rerun: self.rerun.or(lower.rerun),
+            budget: self.budget.over(lower.budget),
             priority: self.priority.or(lower.priority),
             env,
             pass: self.pass.or_else(|| lower.pass.clone()),

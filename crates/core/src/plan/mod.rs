@@ -126,6 +126,9 @@ pub struct Task {
     pub dir: Option<Template>,
     /// The most memory that its processes may use together, in bytes.
     pub memory_bytes_max: Option<u64>,
+    /// What it and all that is below it may use up.
+    #[serde(default, skip_serializing_if = "Budget::is_unbounded")]
+    pub budget: Budget,
     /// The topics on which it, or a task of the plan that it is, emits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emits: Vec<String>,
@@ -374,16 +377,21 @@ pub struct Timeout {
     pub grace: Span,
 }
 
-/// What may be used up in all; none is no limit.
+/// What a run, or a task with all that is below it, may use up in all; none is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// Attempts that are charged.
     pub attempts: Option<u32>,
-    /// Time in which the run is worked on.
+    /// Time in which the run is worked on, from its start or from when the task is ready.
     pub wall: Option<Span>,
 }
 
 impl Budget {
+    /// This, and where it says nothing the other.
+    pub(crate) fn over(self, lower: Self) -> Self {
+        Self { attempts: self.attempts.or(lower.attempts), wall: self.wall.or(lower.wall) }
+    }
+
     /// Whether it limits nothing.
     pub fn is_unbounded(&self) -> bool {
         *self == Self::default()

@@ -164,12 +164,17 @@ fn refuse_settings(node: &Node<'_>, work: &str, findings: &mut Findings) {
     let is_bound = |key: &str| key == "timeout" && is_topic;
     for entry in node.entries() {
         let key = entry.key.as_ref();
-        if OF_ATTEMPTS.contains(&key) && !is_bound(key) {
+        if (OF_ATTEMPTS.contains(&key) || key == "budget") && !is_bound(key) {
             let message = format!("`{key}` says nothing beside `{work}`");
             let hint = "leave it out: nothing is started for such a task".to_owned();
             findings.error(Code::BadValue, entry.at, message, Some(hint));
         }
     }
+}
+
+/// Whether a task, or its children, are carried out by attempts.
+pub(super) fn has_attempts(node: &Node<'_>) -> bool {
+    ["prompt", "run", "plan"].iter().any(|work| node.get(work).is_some())
 }
 
 /// Reports limits of time that say nothing of a wait for a person or a message: it has one, as a whole.
@@ -180,6 +185,11 @@ pub(super) fn refuse_limits(node: &Node<'_>, findings: &mut Findings) {
         (None, true) => "a wait for a message",
         (None, false) => return,
     };
+    let own = node.entries().iter().find(|entry| entry.key == "budget");
+    if let Some(own) = own.filter(|_| node.get("approval").is_some()) {
+        let hint = "say how long it may wait as `timeout`".to_owned();
+        findings.error(Code::BadValue, own.at, "`budget` says nothing of an approval", Some(hint));
+    }
     let limits = node.get("timeout").map(Node::entries).unwrap_or_default();
     for limit in limits.iter().filter(|limit| limit.key != "schedule_to_close") {
         let message = format!("`timeout.{}` says nothing of {what}", limit.key);

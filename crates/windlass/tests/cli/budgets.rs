@@ -39,6 +39,49 @@ fn a_run_pauses_when_its_attempts_are_used_up_and_goes_on_with_more() {
 }
 
 #[test]
+fn a_task_that_has_used_up_its_budget_is_dead_and_the_others_go_on() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  fix: { for_each: [1, 2, 3, 4], max_parallel: 1, budget: { attempts: 3 }, run: "echo {{ item }} >> did" }
+  flaky: { run: "exit 1", budget: { attempts: 2 }, retry: { max_attempts: 9, initial_interval: 1ms } }
+  other: { run: "echo other > other" }
+  after: { needs: [fix], run: "echo after >> did" }
+"#,
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let run = done.run();
+    assert_eq!(desk.read("did"), "1\n2\n3\n");
+    assert_eq!(desk.read("other"), "other\n");
+    let show = desk.json(&["show", &run, "--json"]);
+    let task = |id: &str| {
+        let tasks = show["tasks"].as_array().expect("a list");
+        tasks.iter().find(|task| task["id"] == id).unwrap_or_else(|| panic!("no {id} in {show}")).clone()
+    };
+    assert_eq!(task("fix")["state"], "dead");
+    assert_eq!(task("fix")["error"]["kind"], "budget");
+    let said = "its budget is used up: attempts, 3 of 3; 1 of its 4 children failed, fix.3 first";
+    assert_eq!(task("fix")["error"]["message"], said);
+    assert_eq!(task("fix.3")["error"]["message"], "the budget of fix is used up: attempts, 3 of 3");
+    assert_eq!(task("flaky")["error"]["kind"], "budget");
+    assert_eq!(task("flaky")["attempts"].as_array().map(Vec::len), Some(2));
+    assert_eq!(task("after")["state"], "skipped");
+    let letters = desk.json(&["dlq", "list", "--json"]);
+    let letters: Vec<&str> = letters["dead_letters"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["task"].as_str())
+        .collect();
+    assert_eq!(letters, ["fix", "flaky"], "what the budget of fix ended comes back with fix");
+    let again = desk.windlass(&["retry", &run, "fix"]);
+    assert_eq!(again.code, Some(0), "{}", again.all());
+    desk.windlass(&["resume", &run]);
+    assert_eq!(desk.read("did"), "1\n2\n3\n4\nafter\n");
+}
+
+#[test]
 fn attempts_in_flight_reserve_what_they_may_come_to_use() {
     let desk = Desk::with(
         "budget: { attempts: 2 }\ntasks: { a: { run: cat gate }, b: { run: cat gate }, c: { run: \"true\" } }",
