@@ -116,7 +116,7 @@ fn home_settings(
 }
 
 /// A number of bytes, or a size as the files write it.
-fn size_of(text: &str) -> Option<u64> {
+pub(crate) fn size_of(text: &str) -> Option<u64> {
     if let Ok(bytes) = text.parse() {
         return Some(bytes);
     }

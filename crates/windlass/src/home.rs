@@ -11,6 +11,17 @@ use crate::surroundings::Surroundings;
 /// The settings of a project lie in a file of this name in its root.
 pub(crate) const SETTINGS_FILE: &str = "windlass.toml";
 
+/// Who says where the home is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// `--home`.
+    Flag,
+    /// `WINDLASS_HOME`.
+    Variable,
+    /// Nobody: it is that of the project.
+    Project,
+}
+
 /// Where a command is about.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -20,6 +31,7 @@ pub(crate) struct Place {
     pub(crate) root: PathBuf,
     /// The home.
     pub(crate) home: PathBuf,
+    pub(crate) named: Named,
 }
 
 impl Place {
@@ -35,11 +47,18 @@ impl Place {
             return Err(Report::usage(format!("{} is no folder", named.display())).into());
         }
         let root = root_of(&folder).to_owned();
+        // The flag and the variable come as one; where they say the same it is the variable's.
+        let variable = surroundings.text("WINDLASS_HOME").map(Path::new);
+        let named = match home {
+            Some(home) if variable == Some(home) => Named::Variable,
+            Some(_) => Named::Flag,
+            None => Named::Project,
+        };
         let home = match home {
             Some(home) => std::path::absolute(home).map_err(|error| unusable(home, &error))?,
             None => homes(surroundings)?.join(name_of(&root)),
         };
-        Ok(Self { folder, root, home })
+        Ok(Self { folder, root, home, named })
     }
 
     /// Whether tasks that work in the folder could remove the home by tidying up.

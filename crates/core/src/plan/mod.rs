@@ -3,6 +3,7 @@
 
 mod agents;
 mod build;
+pub mod built_in;
 mod check;
 mod conform;
 pub mod diagnostic;

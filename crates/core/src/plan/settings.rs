@@ -138,6 +138,12 @@ fn note(node: &Node<'_>, key: &str, origin: &str, origins: &mut BTreeMap<String,
         for entry in entries {
             let key =
                 if key.is_empty() { entry.key.clone().into_owned() } else { format!("{key}.{}", entry.key) };
+            // A bare value is this one of the limits of time.
+            let key = if key == "defaults.timeout" && !matches!(entry.value.tree, Tree::Map(_)) {
+                "defaults.timeout.start_to_close".to_owned()
+            } else {
+                key
+            };
             note(&entry.value, &key, origin, origins);
         }
     } else {
@@ -178,6 +184,7 @@ mod tests {
         assert_eq!(origin("agents.a.concurrency"), ("9".to_owned(), "project.toml"));
         assert_eq!(origin("agents.a.program"), ("\"x\"".to_owned(), "user.toml"));
         assert_eq!(origin("home.keep"), ("\"none\"".to_owned(), "project.toml"));
+        assert_eq!(origin("defaults.timeout.start_to_close"), ("\"5m\"".to_owned(), "project.toml"));
     }
 
     #[test]

@@ -45,6 +45,11 @@ impl Desk {
         self.folder.path().join("project")
     }
 
+    /// A path in the user's folder of settings.
+    pub(crate) fn config(&self, name: &str) -> PathBuf {
+        self.folder.path().join("config").join(name)
+    }
+
     /// The one home of the work folder; it must be there.
     pub(crate) fn home(&self) -> PathBuf {
         let homes = self.folder.path().join("state/windlass");

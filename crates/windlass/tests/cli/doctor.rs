@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::assert_shows;
 use crate::desk::Desk;
 
@@ -93,17 +95,42 @@ fn a_person_may_accept_the_loss_and_go_on() {
 }
 
 #[test]
-fn settings_say_where_they_came_from() {
+fn every_setting_says_its_value_and_where_it_came_from() {
     let desk = Desk::new();
-    desk.write("windlass.toml", "[checks]\nformat = \"true\"\n");
-    let config = desk.json(&["doctor", "--config", "--json"]);
-    assert_eq!(config["settings"]["checks.format"]["value"], "true");
-    assert!(
-        config["settings"]["checks.format"]["origin"]
-            .as_str()
-            .expect("text")
-            .ends_with("project/windlass.toml")
-    );
+    desk.write("windlass.toml", "[checks]\nformat = \"true\"\n[defaults]\ntimeout = \"5m\"\n");
+    let user = desk.config("windlass/windlass.toml");
+    std::fs::create_dir_all(user.parent().expect("a folder")).expect("ours");
+    std::fs::write(
+        &user,
+        "[limits]\ntasks = 5\n[defaults.timeout]\nstart_to_close = \"1m\"\ngrace = \"3s\"\n",
+    )
+    .expect("ours");
+    let mut command = desk.command(&["doctor", "--config", "--json", "--home", "elsewhere"]);
+    let output =
+        command.env("WINDLASS_HOME_RESERVE", "1MiB").env("WINDLASS_SLOTS", "3").output().expect("it starts");
+    let config: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let settings = config["settings"].as_object().expect("a map");
+    for (key, value, layer, origin) in [
+        ("checks.format", json!("true"), "project", "project/windlass.toml"),
+        ("defaults.timeout.start_to_close", json!("5m"), "project", "project/windlass.toml"),
+        ("defaults.timeout.grace", json!("3s"), "user", "config/windlass/windlass.toml"),
+        ("limits.tasks", json!(5), "user", "config/windlass/windlass.toml"),
+        ("limits.depth", json!(3), "built_in", "built in"),
+        ("defaults.retry.max_attempts", json!({ "run": 1, "prompt": 5 }), "built_in", "built in"),
+        ("home.reserve", json!("1MiB"), "environment", "WINDLASS_HOME_RESERVE"),
+        ("slots", json!(3), "environment", "WINDLASS_SLOTS"),
+        ("home", json!(desk.work().canonicalize().expect("it is there").join("elsewhere")), "flag", "--home"),
+    ] {
+        let setting = settings.get(key).unwrap_or_else(|| panic!("no {key} in {config}"));
+        assert_eq!((&setting["value"], &setting["layer"]), (&value, &json!(layer)), "{key}");
+        assert!(setting["origin"].as_str().is_some_and(|told| told.ends_with(origin)), "{key}: {setting}");
+    }
+    assert!(!settings.contains_key("defaults.timeout"), "a bare value is one of the limits");
+    let printed = desk.windlass(&["doctor", "--config"]).out;
+    let line =
+        printed.lines().find(|line| line.starts_with("defaults.retry.max_attempts")).expect("it is there");
+    assert!(line.contains("run: 1, prompt: 5") && line.ends_with("built in"), "{line}");
+    assert!(!desk.has_home(), "nothing was made");
 }
 
 /// Changes the blob of the plan of a run, and takes the snapshots away, which have it too.

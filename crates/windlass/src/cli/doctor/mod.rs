@@ -2,10 +2,9 @@
 //! What an earlier engine left behind it ends. Never: changing the store, but at a person's word: `--accept-loss`.
 
 mod clean_up;
+mod config;
 mod loss;
 mod store;
-
-use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -14,13 +13,12 @@ use windlass_engine::error::EngineError;
 use windlass_worker::environment::LET_THROUGH;
 use windlass_worker::machine;
 
-use crate::config::{Config, files};
+use crate::config::Config;
 use crate::desk::Desk;
 use crate::error::{Failed, Outcome, Report, engine_failed, not_supported_yet};
 use crate::exit::Exit;
 use crate::render::plural::{bytes, count};
 use crate::render::style::{ERROR, HINT, OK, WARNING, paint};
-use crate::render::table::{Cell, Table};
 use crate::render::text;
 
 /// Look at the store, the agents and the machine, and say how to mend what is not well
@@ -94,7 +92,7 @@ impl Doctor {
         }
         let config = Config::gather(desk);
         if self.config {
-            return say_config(desk, &config, self.json);
+            return config::say(desk, &config, self.json);
         }
         let mut findings = store::store(desk, &config);
         findings.extend(settings(&config));
@@ -222,45 +220,4 @@ fn environment(desk: &Desk) -> Finding {
     );
     Finding::new("environment", Health::Ok, text)
         .hint("`env` and `pass` of a task let more through".to_owned())
-}
-
-/// Where each setting came from.
-fn say_config(desk: &mut Desk, config: &Config, json: bool) -> Outcome {
-    let origins = &config.settings.origins;
-    if json {
-        let values: serde_json::Map<String, serde_json::Value> = origins
-            .iter()
-            .map(|(key, setting)| {
-                (key.clone(), serde_json::json!({ "value": setting.value, "origin": setting.origin }))
-            })
-            .collect();
-        desk.json(&serde_json::json!({ "settings": values }))?;
-        return Ok(said(desk, config));
-    }
-    let mut table = Table::default();
-    table.row([
-        "home".into(),
-        desk.place.home.display().to_string().into(),
-        Cell::from("--home, WINDLASS_HOME or the project"),
-    ]);
-    for (key, setting) in origins {
-        table.row([
-            key.clone().into(),
-            text::plain(&setting.value.to_string()).into(),
-            text::plain(&setting.origin).into(),
-        ]);
-    }
-    let looked: Vec<PathBuf> = files(&desk.place, &desk.surroundings);
-    desk.lines(table.lines())?;
-    for path in looked {
-        let there = if path.exists() { "read" } else { "not there" };
-        desk.note(&format!("{} ({there})", path.display()));
-    }
-    Ok(said(desk, config))
-}
-
-/// The code after all was said, what is wrong at the end.
-fn said(desk: &mut Desk, config: &Config) -> Exit {
-    config.say_what_is_passed_over(desk);
-    if config.passed_over.is_empty() { Exit::Done } else { Exit::Failed }
 }
