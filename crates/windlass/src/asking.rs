@@ -2,9 +2,7 @@
 //! Never: an answer that nobody gave.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead as _};
 use std::sync::mpsc::Sender;
-use std::thread;
 
 use serde_json::Value;
 use windlass_core::event::{ApprovalAnswer, Event, Record};
@@ -14,6 +12,7 @@ use windlass_engine::reading::Reading;
 
 use crate::desk::Desk;
 use crate::error::{Failed, Outcome, engine_failed};
+use crate::keyboard::{Keyboard, Line};
 use crate::news::News;
 use crate::question::{self, Question};
 use crate::teller::Teller;
@@ -39,6 +38,7 @@ pub(crate) struct Asking {
     questions: VecDeque<(RunId, Question)>,
     /// Whether somebody reads what is typed.
     hears: bool,
+    keyboard: Keyboard,
     /// The home, once something of it was to be shown with a question: from then on only what is new is read.
     home: Option<Reading>,
 }
@@ -51,7 +51,7 @@ impl Asking {
             false if !is_json && Desk::is_interactive() => Manner::Here,
             false => Manner::Nowhere,
         };
-        Self { manner, questions: VecDeque::new(), hears: false, home: None }
+        Self { manner, questions: VecDeque::new(), hears: false, keyboard: Keyboard::default(), home: None }
     }
 
     /// Whether questions are answered: at this terminal, or with yes.
@@ -103,7 +103,7 @@ impl Asking {
     }
 
     fn put(&mut self, desk: &Desk, teller: &mut Teller) {
-        teller.answered();
+        teller.take_prompt_away();
         if let Some((run, asked)) = self.questions.front() {
             let lines = shown(&mut self.home, desk, *run, asked).unwrap_or_else(|_| {
                 let mut lines = asked.lines(None, &mut |_| Value::Null);
@@ -112,23 +112,27 @@ impl Asking {
                 lines
             });
             teller.print(&lines);
+            // Only who has seen a question answers it.
+            self.keyboard.forget();
             teller.ask(question::PROMPT);
         }
     }
 
-    /// Takes a word that was typed as the answer to the question that stands there.
+    /// Takes a line as the answer to the question that stands there, if it was typed since that was put.
     pub(crate) fn word(
         &mut self,
-        word: &str,
+        line: &Line,
         desk: &mut Desk,
         teller: &mut Teller,
         ask_engine: &mut AskEngine<'_>,
     ) {
-        let Some((run, asked)) = self.questions.front() else { return };
-        if let Some(answer) = question::answer_of(word) {
+        let Some((run, asked)) = self.questions.front().filter(|_| self.keyboard.is_new(line)) else {
+            return;
+        };
+        teller.answered();
+        if let Some(answer) = question::answer_of(&line.text) {
             let ask = approval(*run, asked, answer);
             self.questions.pop_front();
-            teller.answered();
             say(teller, ask_engine(desk, ask));
         }
         self.put(desk, teller);
@@ -141,23 +145,11 @@ impl Asking {
         teller.leave_prompt();
     }
 
-    /// Reads what is typed, where it may be an answer, on a thread of its own: a line may come at any time, or never.
+    /// Hears what is typed, once it may be an answer.
     pub(crate) fn listen(&mut self, to_news: &Sender<News>) {
-        if self.questions.is_empty() || std::mem::replace(&mut self.hears, true) {
-            return;
+        if !self.questions.is_empty() && !std::mem::replace(&mut self.hears, true) {
+            self.keyboard.listen(to_news);
         }
-        let to_news = to_news.clone();
-        let hearing = move || {
-            for line in io::stdin().lock().lines() {
-                let Ok(line) = line else { break };
-                if to_news.send(News::Word(Some(line))).is_err() {
-                    return;
-                }
-            }
-            to_news.send(News::Word(None)).unwrap_or_default();
-        };
-        // Without a thread nobody is asked here; `approve` answers from elsewhere.
-        drop(thread::Builder::new().name("stdin".into()).spawn(hearing));
     }
 }
 

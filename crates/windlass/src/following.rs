@@ -20,6 +20,7 @@ use crate::door::{hosted, rests_for_people};
 use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::host::Host;
+use crate::keyboard::Line;
 use crate::news::{News, Telling};
 use crate::progress::Progress;
 use crate::question::Question;
@@ -82,8 +83,8 @@ impl Following {
                     self.asking.end(&mut self.teller);
                     self.say_that_it_ends(desk, signals_seen > 1);
                 }
-                Ok(News::Word(Some(word))) => {
-                    self.word(&word, desk, &mut |_, ask| host.submit(ask, "cli"));
+                Ok(News::Word(Some(line))) => {
+                    self.word(&line, desk, &mut |_, ask| host.submit(ask, "cli"));
                 }
                 Ok(News::Word(None)) => {
                     self.asking.end(&mut self.teller);
@@ -143,7 +144,7 @@ impl Following {
                     self.asking.end(&mut self.teller);
                     return End::Signal(signal);
                 }
-                Ok(News::Word(Some(word))) => self.word(&word, desk, &mut steer::send),
+                Ok(News::Word(Some(line))) => self.word(&line, desk, &mut steer::send),
                 Ok(News::Word(None)) => self.asking.end(&mut self.teller),
                 Ok(News::Rest | News::Ended(Ok(()))) | Err(RecvTimeoutError::Disconnected) => {
                     return End::Rest;
@@ -161,8 +162,8 @@ impl Following {
         self.asking.listen(to_news);
     }
 
-    fn word(&mut self, word: &str, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
-        self.asking.word(word, desk, &mut self.teller, ask_engine);
+    fn word(&mut self, line: &Line, desk: &mut Desk, ask_engine: &mut AskEngine<'_>) {
+        self.asking.word(line, desk, &mut self.teller, ask_engine);
     }
 
     fn say_that_it_ends(&mut self, desk: &mut Desk, at_once: bool) {

@@ -17,6 +17,7 @@ mod graph;
 mod guides;
 mod home;
 mod host;
+mod keyboard;
 mod lookup;
 mod nested;
 mod news;

@@ -9,6 +9,8 @@ use windlass_core::event::Record;
 use windlass_engine::error::EngineError;
 use windlass_engine::room::{Place, Room};
 
+use crate::keyboard::Line;
+
 /// How many batches may be on their way to the user at once.
 const BATCHES_MAX: usize = 16;
 
@@ -23,7 +25,7 @@ pub(crate) enum News {
     /// A signal came.
     Signal(i32),
     /// A line was typed; none is the end of the input.
-    Word(Option<String>),
+    Word(Option<Line>),
 }
 
 /// The way of records to the user.

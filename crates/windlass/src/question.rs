@@ -12,9 +12,9 @@ use windlass_core::view;
 use crate::desk::Desk;
 use crate::error::{Outcome, Report};
 use crate::exit::Exit;
-use crate::output;
 use crate::render::style::{BOLD, paint};
 use crate::render::text;
+use crate::{keyboard, output};
 
 /// How much of each output is shown.
 const LINES_MAX: usize = 40;
@@ -89,6 +89,9 @@ pub(crate) fn answer_of(word: &str) -> Option<ApprovalAnswer> {
 /// Asks on the terminal until there is an answer.
 pub(crate) fn ask(desk: &mut Desk) -> Outcome<ApprovalAnswer> {
     loop {
+        desk.flush()?;
+        // Only who has seen a question answers it.
+        keyboard::forget_unread();
         desk.prompt(PROMPT)?;
         let mut word = String::new();
         let length = io::stdin().read_line(&mut word);

@@ -120,9 +120,7 @@ impl Teller {
     pub(crate) fn print(&mut self, lines: &[String]) {
         match (self.mode, self.prompt) {
             (Mode::Live, Some(prompt)) => {
-                // Over the prompt, with whatever is typed there.
-                let cleared = print(|| write!(io::stdout(), "\r\u{1b}[K"));
-                self.note(cleared);
+                self.take_prompt_away();
                 self.draw(lines, &[]);
                 self.ask(prompt);
             }
@@ -131,12 +129,16 @@ impl Teller {
                 let block = self.block(now);
                 self.draw(lines, &block);
             }
-            (Mode::Json | Mode::Lines, _) => {
+            (Mode::Json | Mode::Lines, prompt) => {
+                self.leave_prompt();
                 let mut out = anstream::stdout().lock();
                 let printed = lines.iter().try_for_each(|line| print(|| writeln!(out, "{line}")));
                 let printed = printed.and_then(|()| print(|| out.flush()));
                 drop(out);
                 self.note(printed);
+                if let Some(prompt) = prompt {
+                    self.ask(prompt);
+                }
             }
         }
     }
@@ -151,7 +153,17 @@ impl Teller {
         self.note(asked);
     }
 
-    /// There was an answer.
+    /// Takes the prompt off the screen, with whatever is typed there.
+    pub(crate) fn take_prompt_away(&mut self) {
+        if self.mode != Mode::Live {
+            self.leave_prompt();
+        } else if self.prompt.take().is_some() {
+            let cleared = print(|| write!(io::stdout(), "\r\u{1b}[K").and_then(|()| io::stdout().flush()));
+            self.note(cleared);
+        }
+    }
+
+    /// There was an answer: its line is over.
     pub(crate) fn answered(&mut self) {
         self.prompt = None;
     }

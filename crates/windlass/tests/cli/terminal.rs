@@ -96,6 +96,79 @@ fn an_approval_is_asked_in_place_while_the_rest_goes_on() {
     assert_eq!(desk.read("proof"), "shipped\n");
 }
 
+const PROMPT: &str = "approve? [y]es, [n]o: ";
+
+/// The id of the one question of a task.
+fn question_of(desk: &Desk, task: &str) -> String {
+    let events = desk.windlass(&["events", "last", "--json"]).lines();
+    let asked =
+        events.iter().rfind(|record| record["type"] == "approval_requested" && record["task"] == task);
+    asked.expect("it asks")["id"].as_str().expect("text").to_owned()
+}
+
+#[test]
+fn what_was_typed_before_a_question_was_shown_does_not_answer_it() {
+    let desk = Desk::with(
+        "tasks: { x: { run: cat gate }, q1: { needs: [x], approval: First }, y: { needs: [q1], run: cat hold },
+          q2: { needs: [y], approval: Second } }",
+    );
+    desk.gate("gate");
+    desk.gate("hold");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
+    seat.wait_for("1 running");
+    seat.type_in("y\n");
+    seat.wait_for("y\r\n");
+    desk.open_gate("gate");
+    seat.wait_for("First");
+    seat.wait_for(PROMPT);
+    seat.type_in("y\n");
+    seat.wait_for("1 running");
+    // The second one comes to who listens already.
+    seat.type_in("y\n");
+    seat.wait_for("y\r\n");
+    desk.open_gate("hold");
+    seat.wait_for("Second");
+    seat.wait_for(PROMPT);
+    seat.type_in("n\n");
+    assert_eq!(seat.end().0, Some(1), "the second was denied");
+}
+
+#[test]
+fn what_was_begun_for_one_question_does_not_answer_the_next() {
+    let desk = Desk::with("tasks: { q1: { approval: First }, q2: { approval: Second } }");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
+    seat.wait_for("First");
+    seat.wait_for(PROMPT);
+    seat.type_in("y");
+    seat.wait_for("y");
+    let approved = desk.windlass(&["approve", "last", "q1", "--id", &question_of(&desk, "q1")]);
+    assert_eq!(approved.code, Some(0), "{}", approved.all());
+    seat.wait_for("Second");
+    seat.wait_for(PROMPT);
+    seat.type_in("\n");
+    seat.wait_for("Second");
+    seat.wait_for(PROMPT);
+    seat.type_in("n\n");
+    assert_eq!(seat.end().0, Some(1), "the second was denied");
+}
+
+#[test]
+fn a_question_that_is_answered_elsewhere_leaves_its_line() {
+    for terminal in ["xterm", "dumb"] {
+        let desk = Desk::with("tasks: { q1: { approval: First }, z: { run: cat gate } }");
+        desk.gate("gate");
+        let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[("TERM", terminal), ("NO_COLOR", "1")]);
+        seat.wait_for("First");
+        seat.wait_for("approve? ");
+        desk.windlass(&["approve", "last", "q1", "--id", &question_of(&desk, "q1")]);
+        desk.open_gate("gate");
+        let (code, seen) = seat.end();
+        assert_eq!(code, Some(0), "{seen}");
+        let told = seen.split("[n]o: ").skip(1).find(|after| !after.starts_with('\r'));
+        assert_eq!(told, None, "{terminal}: {seen:?}");
+    }
+}
+
 #[test]
 fn without_an_answer_at_the_terminal_the_question_stays_open() {
     let desk = Desk::with("tasks: { ok: { approval: \"Ship it?\" } }");
