@@ -257,7 +257,7 @@ fn begun(state: &State, runs: &[RunId]) -> Vec<Begun> {
     let runs = runs.iter().filter_map(|id| state.run(*id));
     runs.map(|run| Begun {
         run: run.id,
-        progress: Progress::of(run, clock::now()),
+        progress: Progress::of(state, run, clock::now()),
         goal: run.plan.goal.clone(),
         asks: Question::all(run),
     })

@@ -18,6 +18,7 @@ mod guides;
 mod home;
 mod host;
 mod keyboard;
+mod live;
 mod lookup;
 mod nested;
 mod news;

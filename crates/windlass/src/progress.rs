@@ -9,9 +9,15 @@ use windlass_core::id::TaskId;
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::{Plan, revision};
-use windlass_core::state::Run;
+use windlass_core::state::{Run, State};
 use windlass_core::time::{Span, Time};
 use windlass_core::tree::Form;
+
+use crate::live::estimate::Usual;
+use crate::live::tree::Tree;
+
+/// How often it is looked how much longer a run takes.
+const LEFT_EVERY: Span = Span::from_secs(1);
 
 /// How far a run is.
 #[derive(Clone, Debug)]
@@ -34,6 +40,12 @@ pub(crate) struct Progress {
     skipped: BTreeSet<TaskId>,
     /// The tasks that are cancelled since they are not needed any more.
     spared: BTreeSet<TaskId>,
+    /// The tasks, each with its state.
+    pub(crate) tree: Tree,
+    /// How long tasks took in earlier runs.
+    usual: Usual,
+    /// How much longer it took, and when that was looked at.
+    left: Option<(Time, Option<Span>)>,
     /// What is executed.
     plan: Arc<Plan>,
     /// The places of its tasks.
@@ -46,7 +58,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// How far a run is now.
-    pub(crate) fn of(run: &Run, now: Time) -> Self {
+    pub(crate) fn of(state: &State, run: &Run, now: Time) -> Self {
         let mut progress = Self {
             tasks: run.tasks.len(),
             children: BTreeSet::new(),
@@ -57,6 +69,9 @@ impl Progress {
             blocked: BTreeSet::new(),
             skipped: BTreeSet::new(),
             spared: BTreeSet::new(),
+            tree: Tree::of(run),
+            usual: Usual::of(state, run),
+            left: None,
             plan: Arc::clone(&run.plan),
             places: places(&run.plan),
             is_paused: run.phase == RunPhase::Paused,
@@ -89,6 +104,15 @@ impl Progress {
             }
         }
         progress
+    }
+
+    /// How much longer it takes, where that can be said.
+    pub(crate) fn left(&mut self, now: Time) -> Option<Span> {
+        // All tasks are looked at for it: not with each drawing.
+        if self.left.is_none_or(|(at, _)| now.since(at) >= LEFT_EVERY || now < at) {
+            self.left = Some((now, self.usual.of_run(&self.tree, &self.plan, now)));
+        }
+        self.left.and_then(|(_, left)| left).filter(|_| !self.is_paused)
     }
 
     /// How many tasks are final.
@@ -127,6 +151,7 @@ impl Progress {
     /// Takes in a record of the run.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the other events change nothing that is shown")]
     pub(crate) fn take(&mut self, record: &Record) {
+        self.tree.take(record);
         match &record.event {
             // What is told may be in the state that this began with: nothing is counted twice.
             Event::TaskExpanded { task, into, .. } => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use windlass_core::machine::task::Phase;
+use windlass_core::plan::Work;
 use windlass_core::state::{Run, Task};
 use windlass_core::view;
 
@@ -20,6 +21,8 @@ const COLUMNS_MAX: usize = 100;
 pub(crate) fn lines(run: &Run) -> Vec<String> {
     let own = run.tasks.iter().filter(|task| task.parent.is_none());
     let last = own.filter(|task| task.phase == Phase::Succeeded && task.dependants.is_empty());
+    // That somebody said yes is no result.
+    let last = last.filter(|task| !matches!(run.spec(task).work, Work::Approval { .. }));
     let mut results =
         last.filter_map(|task| Some(format!("  result    {}: {}", task.id, result(run, task)?)));
     let mut lines: Vec<String> = results.by_ref().take(RESULTS_MAX).collect();

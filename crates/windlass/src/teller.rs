@@ -3,21 +3,28 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use windlass_core::event::Record;
 use windlass_core::id::RunId;
 use windlass_core::time::Time;
+use windlass_engine::clock;
 use windlass_engine::reading::wire_line;
 
+use crate::desk::Desk;
+use crate::live::block::{self, Room};
+use crate::live::canvas::Canvas;
+use crate::live::tails::Tails;
 use crate::printing::print;
 use crate::progress::Progress;
 use crate::render::style::{BOLD, DIM, WARNING, paint};
-use crate::render::{story, text, time};
+use crate::render::{story, text};
 use crate::screen::{self, WHOLE};
-use crate::surroundings::Surroundings;
 
-/// How many attempts the live block names.
-const RUNNING_MAX: usize = 8;
+/// How long a drawing stays at least.
+const FRAME_MIN: Duration = Duration::from_millis(50);
+/// How many lines are held back for the next drawing.
+const HELD_MAX: usize = 500;
 
 /// How it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +38,13 @@ enum Mode {
 pub(crate) struct Teller {
     mode: Mode,
     runs: BTreeMap<RunId, Progress>,
-    /// How many lines the live block has on the screen.
-    drawn: usize,
+    /// The block below the lines, on a terminal.
+    canvas: Canvas,
+    /// When something was drawn last, and the lines that came since.
+    drawn_at: Duration,
+    held: Vec<String>,
+    /// The last lines of attempts.
+    tails: Tails,
     /// What a person is asked: it stands where the block would.
     prompt: Option<&'static str>,
     /// That something could not be printed was said.
@@ -41,14 +53,23 @@ pub(crate) struct Teller {
 
 impl Teller {
     /// A teller for these streams: JSON where that was asked for, live where a person looks.
-    pub(crate) fn new(json: bool, surroundings: &Surroundings) -> Self {
-        let is_plain = surroundings.text("TERM").is_none_or(|term| term == "dumb");
+    pub(crate) fn new(json: bool, desk: &Desk) -> Self {
+        let is_plain = desk.surroundings.text("TERM").is_none_or(|term| term == "dumb");
         let mode = match json {
             true => Mode::Json,
             false if io::stdout().is_terminal() && !is_plain => Mode::Live,
             false => Mode::Lines,
         };
-        Self { mode, runs: BTreeMap::new(), drawn: 0, prompt: None, is_unheard: false }
+        Self {
+            mode,
+            runs: BTreeMap::new(),
+            canvas: Canvas::default(),
+            drawn_at: Duration::ZERO,
+            held: Vec::new(),
+            tails: Tails::of(desk.place.home.clone()),
+            prompt: None,
+            is_unheard: false,
+        }
     }
 
     /// Follows a run from here on, which is so far and is for that.
@@ -125,8 +146,13 @@ impl Teller {
                 self.ask(prompt);
             }
             (Mode::Live, None) => {
-                let now = windlass_engine::clock::now();
-                let block = self.block(now);
+                // However much happens, it is drawn so often and no more: the next tick shows what is held back.
+                let is_early = clock::awake().saturating_sub(self.drawn_at) < FRAME_MIN;
+                if is_early && self.held.len() + lines.len() < HELD_MAX {
+                    self.held.extend_from_slice(lines);
+                    return;
+                }
+                let block = self.block(clock::now());
                 self.draw(lines, &block);
             }
             (Mode::Json | Mode::Lines, prompt) => {
@@ -178,45 +204,30 @@ impl Teller {
 
     /// Takes the live block off the screen.
     pub(crate) fn clear(&mut self) {
-        if self.drawn > 0 {
+        if !self.canvas.is_empty() || !self.held.is_empty() {
             self.draw(&[], &[]);
         }
     }
 
-    fn block(&self, now: Time) -> Vec<String> {
+    fn block(&mut self, now: Time) -> Vec<String> {
         let (columns, rows) = screen::size();
+        // Lines that stay keep a part of the screen; a block higher than it could not be taken off again.
+        let room = Room { columns, rows: (rows * 2 / 3).max(2) / self.runs.len().max(1) };
         let mut block = Vec::new();
-        for (id, progress) in &self.runs {
-            let running = progress.running.iter().take(RUNNING_MAX);
-            block.extend(running.map(|(task, (number, started))| {
-                let attempt = if *number > 1 { format!(" (attempt {number})") } else { String::new() };
-                let line = format!("  {task}{attempt}  {}", time::length(now.since(*started)));
-                paint(DIM, &text::fit(&line, columns))
-            }));
-            let more = progress.running.len().saturating_sub(RUNNING_MAX);
-            if more > 0 {
-                block.push(paint(DIM, &format!("  … {more} more")));
-            }
-            let status = format!("run {id}: {}", story::status(progress, now));
-            block.push(paint(BOLD, &text::fit(&status, columns)));
+        for (id, progress) in &mut self.runs {
+            block.extend(block::lines(*id, progress, &mut self.tails, now, room));
         }
-        // A block higher than the screen could not be taken off it again.
+        let runs = &self.runs;
+        self.tails.keep(|key| runs.get(&key.run).is_some_and(|run| run.running.contains_key(&key.task)));
         block.split_off(block.len().saturating_sub(rows - 2))
     }
 
-    /// Prints lines where the block was, and the block below them.
+    /// Prints lines where the block was, those first that were held back, and the block below them.
     fn draw(&mut self, lines: &[String], block: &[String]) {
-        let mut screen = io::stdout();
-        if self.drawn > 0 {
-            // Not through `anstream`: where it takes colours out it would take the movement out, too.
-            let cleared = print(|| write!(screen, "\u{1b}[{}A\u{1b}[J", self.drawn));
-            self.note(cleared);
-        }
-        let mut out = anstream::stdout().lock();
-        let drawn = lines.iter().chain(block).try_for_each(|line| print(|| writeln!(out, "{line}")));
-        let drawn = drawn.and_then(|()| print(|| out.flush()));
-        drop(out);
-        self.drawn = block.len();
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(lines);
+        self.drawn_at = clock::awake();
+        let drawn = self.canvas.draw(&held, block);
         self.note(drawn);
     }
 

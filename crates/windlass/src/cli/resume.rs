@@ -211,7 +211,7 @@ fn lead(
             Err(_) => return host.ended_early(),
         }
     }
-    let following = Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes);
+    let following = Following::new(Teller::new(hosting.json, desk), hosting.yes);
     if hosting.yes {
         for run in runs {
             host.say_yes(*run);
@@ -234,8 +234,9 @@ fn attend(desk: &mut Desk, meant: &Meant<'_>, hosting: &Hosting, background: Opt
     }
     match (background, runs) {
         (Some(side), runs) => side.announce(runs[0]).map(|()| Exit::Done),
-        (None, [run]) => Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes)
-            .guest(desk, *run, false),
+        (None, [run]) => {
+            Following::new(Teller::new(hosting.json, desk), hosting.yes).guest(desk, *run, false)
+        }
         (None, _) => Ok(Exit::Done),
     }
 }

@@ -170,8 +170,7 @@ fn start(
             }
             match background {
                 Some(side) => side.announce(run).map(|()| Exit::Done),
-                None => Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes)
-                    .guest(desk, run, true),
+                None => Following::new(Teller::new(hosting.json, desk), hosting.yes).guest(desk, run, true),
             }
         }
         Reached::There(Reply::Refused(why)) => {
@@ -190,7 +189,7 @@ fn lead(
     hosting: &Hosting,
     background: Option<Unannounced>,
 ) -> Outcome {
-    let following = Following::new(Teller::new(hosting.json, &desk.surroundings), hosting.yes);
+    let following = Following::new(Teller::new(hosting.json, desk), hosting.yes);
     let command = new.command.clone();
     // An engine that was asked first may have taken the plan before it ended: then that run goes on here
     // (docs/design/two-terminals.md).

@@ -23,6 +23,12 @@ impl Seat {
         Self::of(desk.command(arguments), environment)
     }
 
+    /// The terminal is that large from here on.
+    fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.screen, size).expect("it has a size");
+    }
+
     pub(crate) fn of(mut command: Command, environment: &[(&str, &str)]) -> Self {
         let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal can be had");
         grantpt(&screen).expect("it is ours");
@@ -228,11 +234,33 @@ fn a_live_display_says_how_far_it_is() {
 }
 
 #[test]
+fn the_live_display_shows_each_task_and_what_runs_says_last() {
+    let desk = Desk::with(
+        "tasks: { a: { run: echo first; echo second; cat gate; echo third; cat hold }, b: { needs: [a], run: \"true\" } }",
+    );
+    desk.gate("gate");
+    desk.gate("hold");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[("NO_COLOR", "1")]);
+    seat.wait_for("▶ a  running");
+    seat.wait_for("· b  waiting");
+    seat.wait_for("  second");
+    desk.open_gate("gate");
+    seat.wait_for("  third");
+    seat.resize(20, 10);
+    // So narrow, there are no words beside the marks.
+    seat.wait_for("  ▶ a  ");
+    seat.wait_for("run ");
+    desk.open_gate("hold");
+    let (code, seen) = seat.end();
+    assert_eq!(code, Some(0), "{seen}");
+}
+
+#[test]
 fn no_color_leaves_the_display_and_takes_the_colours() {
     let desk = Desk::with("tasks: { a: { run: exit 1 } }");
     let (code, seen) = Seat::new(&desk, &["run", "plan.yaml"], &[("NO_COLOR", "1")]).end();
     assert_eq!(code, Some(1));
-    assert!(seen.contains("\u{1b}[1A\u{1b}[J") && !seen.contains("\u{1b}[0m"), "{seen:?}");
+    assert!(seen.contains("A\u{1b}[J") && !seen.contains("\u{1b}[0m"), "{seen:?}");
     let (_, plain) = Seat::new(&desk, &["run", "plan.yaml"], &[("TERM", "dumb"), ("NO_COLOR", "1")]).end();
     assert!(!plain.contains('\u{1b}'), "{plain:?}");
 }

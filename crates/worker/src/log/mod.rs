@@ -2,6 +2,7 @@
 //! that follow each other for its end. Never: holding a whole log in memory.
 
 mod follow;
+mod last;
 mod read;
 mod write;
 
@@ -12,6 +13,7 @@ use windlass_core::id::AttemptKey;
 use windlass_core::time::Time;
 
 pub use follow::Follower;
+pub use last::LastLine;
 pub use read::{LogLines, bytes_cut, last_lines, read};
 pub(crate) use write::{LogLimits, LogWriter};
 

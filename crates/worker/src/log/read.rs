@@ -31,19 +31,28 @@ pub fn last_lines(path: &Path, count: usize) -> io::Result<Vec<LogLine>> {
 
 /// How much of what an attempt printed is not in its log.
 pub fn bytes_cut(path: &Path) -> io::Result<u64> {
-    let lines = LogLines::new(path, true);
     // Nothing is cut out of a log that lies whole in its first part.
-    if lines.first_part_after(0).is_none() {
+    if first_part_after(path, 0).is_none() {
         return Ok(0);
     }
     let mut cut = 0;
-    for line in lines {
+    for line in LogLines::new(path, true) {
         let line = line?;
         if line.stream == Stream::Windlass {
             cut += bytes_of_cut_notice(&line.bytes).unwrap_or(0);
         }
     }
     Ok(cut)
+}
+
+/// The oldest part of a log after this one that is there.
+pub(super) fn first_part_after(path: &Path, part: u64) -> Option<u64> {
+    let name = path.file_name()?.to_str()?;
+    let entries = fs::read_dir(path.parent()?).ok()?.flatten();
+    let parts = entries.filter_map(|entry| {
+        entry.file_name().to_str()?.strip_prefix(name)?.strip_prefix('.')?.parse::<u64>().ok()
+    });
+    parts.filter(|found| *found > part).min()
 }
 
 /// An iterator over the lines of a log.
@@ -146,20 +155,10 @@ impl LogLines {
         if !self.head_ended {
             return None;
         }
-        self.first_part_after(self.part)
+        first_part_after(&self.path, self.part)
     }
 
-    /// The oldest part after this one that is there.
-    fn first_part_after(&self, part: u64) -> Option<u64> {
-        let name = self.path.file_name()?.to_str()?;
-        let entries = fs::read_dir(self.path.parent()?).ok()?.flatten();
-        let parts = entries.filter_map(|entry| {
-            entry.file_name().to_str()?.strip_prefix(name)?.strip_prefix('.')?.parse::<u64>().ok()
-        });
-        parts.filter(|found| *found > part).min()
-    }
-
-    fn understand(&mut self, record: &[u8]) -> Option<LogLine> {
+    pub(super) fn understand(&mut self, record: &[u8]) -> Option<LogLine> {
         let record = record.strip_suffix(b"\n").unwrap_or(record);
         if let Some(number) = record.strip_prefix(b"@") {
             let bytes: u64 = str::from_utf8(number).ok()?.parse().ok()?;

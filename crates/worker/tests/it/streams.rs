@@ -7,7 +7,7 @@ use windlass_core::event::Exit;
 use windlass_core::failure::ErrorKind;
 use windlass_core::plan::{Adapter, Agent};
 use windlass_worker::Captured;
-use windlass_worker::log::{self, Follower, LogLine, Stream};
+use windlass_worker::log::{self, Follower, LastLine, LogLine, Stream};
 
 use crate::stage::{PATIENCE, Stage, text};
 use crate::watched::Roll;
@@ -170,6 +170,22 @@ fn the_last_lines_of_a_log_are_at_hand() {
     let path = log::path(stage.home.path(), &"abcdef/t1/1".parse().expect("a key"));
     let last = log::last_lines(&path, 3).expect("a log");
     assert_eq!(last.iter().map(LogLine::text).collect::<Vec<_>>(), ["98", "99", "100"]);
+}
+
+#[test]
+fn the_last_line_of_a_log_is_at_hand_while_it_is_written() {
+    let mut stage = Stage::with(|settings| settings.log_bytes_max = 100_000);
+    let mut roll = Roll::new(stage.home.path());
+    let go = roll.pipe("go");
+    let mut last = LastLine::of(log::path(stage.home.path(), &"abcdef/t1/1".parse().expect("a key")));
+    assert_eq!(last.read().expect("there is none yet"), None);
+    // Longer than the first part of the log, and than what is looked at.
+    let long = "seq 1 20000; head -c 30000 /dev/zero | tr '\\0' x; echo; echo '  the end '; echo";
+    stage.shell(&format!("{long}; {}; read x < {go}", roll.enter()));
+    roll.next();
+    roll.write("go");
+    stage.ended();
+    assert_eq!(last.read().expect("it is there").as_deref(), Some("the end"));
 }
 
 #[test]

@@ -1,0 +1,232 @@
+//! The block of a run on the screen: its tree, a bar with an estimate, and the line that counts. Where there is no room
+//! for all tasks those that run, wait for somebody or failed are shown, and the rest is counted. Never: a line that is
+//! wider than the screen.
+
+use std::collections::BTreeMap;
+
+use windlass_core::id::{AttemptKey, RunId};
+use windlass_core::machine::task::Phase;
+use windlass_core::time::{Span, Time};
+
+use super::tails::Tails;
+use super::tree::Row;
+use crate::progress::Progress;
+use crate::render::plural::list;
+use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
+use crate::render::{story, text, time};
+
+/// From how many columns on there is a bar, and words beside the marks.
+const WIDE: usize = 40;
+/// How long the bar is at most.
+const BAR: usize = 40;
+
+/// The room that a block has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+}
+
+/// What the lines of a block have in common.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    /// Whether all tasks are there, so that children stand below their parents.
+    is_tree: bool,
+    /// How wide the column of names is.
+    names: usize,
+    now: Time,
+    room: Room,
+}
+
+/// The block of a run.
+pub(crate) fn lines(
+    run: RunId,
+    progress: &mut Progress,
+    tails: &mut Tails,
+    now: Time,
+    room: Room,
+) -> Vec<String> {
+    let left = progress.left(now).map(|left| format!("~{} left", about(left)));
+    let progress = &*progress;
+    let has_bar = room.columns >= WIDE && room.rows > 3 && progress.tasks > 1;
+    let rows = room.rows.saturating_sub(1 + usize::from(has_bar));
+    let (shown, rest) = chosen(progress, rows);
+    let is_tree = rest.is_empty();
+    let names = shown.iter().map(|row| text::width(row.id.as_str()) + indent(row, is_tree));
+    let share = if room.columns < WIDE { 2 } else { 3 };
+    let names = names.max().unwrap_or(0).min(room.columns / share);
+    let layout = Layout { is_tree, names, now, room };
+    let mut lines: Vec<String> = shown
+        .iter()
+        .map(|row| {
+            let tail = match (row.phase, row.attempt) {
+                (Phase::Running | Phase::Stopping, Some((attempt, _))) => {
+                    tails.last(AttemptKey { run, task: row.id.clone(), attempt })
+                }
+                _ => String::new(),
+            };
+            text::fit_shown(&line(row, &tail, layout), room.columns)
+        })
+        .collect();
+    if !is_tree {
+        let counted: Vec<String> =
+            rest.iter().map(|(phase, count)| format!("{count} {}", phase.name())).collect();
+        lines.push(text::fit_shown(&paint(DIM, &format!("  … and {}", list(&counted))), room.columns));
+    }
+    let mut status = format!("run {run}: {}", story::status(progress, now));
+    if has_bar {
+        lines.push(bar(progress, left.as_deref().unwrap_or_default(), room.columns));
+    } else if let Some(left) = left {
+        status = format!("{status}, {left}");
+    }
+    lines.push(paint(BOLD, &text::fit(&status, room.columns)));
+    lines
+}
+
+/// The tasks that have a line of their own, and how many there are of the rest by state.
+fn chosen(progress: &Progress, rows: usize) -> (Vec<&Row>, Vec<(Phase, usize)>) {
+    let tree = &progress.tree;
+    if progress.tasks <= rows && tree.len() >= progress.tasks {
+        return (tree.rows().collect(), Vec::new());
+    }
+    // Those that are at work first; what failed long ago stands above as a line that stays.
+    let mut shown: Vec<&Row> = tree.notable().filter(|row| row.phase != Phase::Dead).collect();
+    shown.sort_by_key(|row| !matches!(row.phase, Phase::Running | Phase::Stopping));
+    shown.truncate(rows.saturating_sub(1));
+    let room = rows.saturating_sub(1 + shown.len());
+    shown.extend(tree.notable().filter(|row| row.phase == Phase::Dead).take(room));
+    let mut rest: BTreeMap<Phase, usize> = tree.counts().collect();
+    *rest.entry(Phase::Waiting).or_default() += progress.tasks.saturating_sub(tree.len());
+    for row in &shown {
+        rest.entry(row.phase).and_modify(|count| *count -= 1);
+    }
+    (shown, rest.into_iter().filter(|(_, count)| *count > 0).collect())
+}
+
+fn indent(row: &Row, is_tree: bool) -> usize {
+    if is_tree { 2 * row.depth } else { 0 }
+}
+
+/// A task in a line: a mark for its state, its name, what there is to say, and what it printed last.
+fn line(row: &Row, tail: &str, layout: Layout) -> String {
+    let Layout { is_tree, names, now, room } = layout;
+    let (indent, is_wide) = (indent(row, is_tree), room.columns >= WIDE);
+    let (style, mark) = match row.phase {
+        Phase::Succeeded => (OK, "✓"),
+        Phase::Dead | Phase::Cancelled => (ERROR, "✗"),
+        Phase::Running | Phase::Stopping | Phase::Gating => (HINT, "▶"),
+        Phase::Expanded => (HINT, "▼"),
+        Phase::Blocked | Phase::Parked | Phase::BackingOff => (WARNING, "?"),
+        Phase::Waiting | Phase::Ready | Phase::Skipped => (DIM, "·"),
+    };
+    let elapsed = match (row.phase, row.attempt) {
+        (Phase::Running | Phase::Stopping, Some((_, started))) => Some(now.since(started)),
+        _ => row.took.filter(|_| row.phase.is_final()),
+    };
+    let again = row.attempt.filter(|(number, _)| *number > 1 && !row.phase.is_final());
+    let state = if is_wide { format!("{:<9}", row.phase.name()) } else { String::new() };
+    let parts = [
+        state,
+        elapsed.map(time::length).unwrap_or_default(),
+        again.filter(|_| is_wide).map(|(number, _)| format!("(attempt {number})")).unwrap_or_default(),
+    ];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let name = text::fit(row.id.as_str(), names.saturating_sub(indent));
+    let fill = " ".repeat(names.saturating_sub(indent + text::width(&name)));
+    let said = parts.join(" ");
+    let said = paint(style, said.trim_end());
+    let tail = if tail.is_empty() { String::new() } else { paint(DIM, &format!("  {}", text::plain(tail))) };
+    format!("  {:indent$}{} {name}{fill}  {said}{tail}", "", paint(style, mark))
+}
+
+/// How many of the tasks are done, as a bar, and how long the others take.
+fn bar(progress: &Progress, left: &str, columns: usize) -> String {
+    let room = columns.saturating_sub(2 + 2 + text::width(left)).min(BAR);
+    let cells = |count: usize| (count * room).checked_div(progress.tasks).unwrap_or(0);
+    let failed = cells(progress.failed());
+    let done = cells(progress.done()).saturating_sub(failed);
+    let open = room.saturating_sub(done + failed);
+    let part = |style, letter: &str, count: usize| paint(style, &letter.repeat(count));
+    let bar = [part(OK, "█", done), part(ERROR, "▒", failed), part(DIM, "░", open)].concat();
+    format!("  {bar}  {left}").trim_end().to_owned()
+}
+
+/// A length that is not known well.
+fn about(left: Span) -> String {
+    let seconds = left.ms.div_ceil(1000);
+    match seconds {
+        0..10 => format!("{seconds} s"),
+        10..60 => format!("{} s", seconds.div_ceil(5) * 5),
+        60..3600 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3600)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+    use crate::staged::Stage;
+
+    /// The block of a staged run that was there when `progress` began.
+    fn block(stage: &Stage, columns: usize, rows: usize) -> Vec<String> {
+        let mut progress = Progress::of(stage.state(), stage.run(), stage.now);
+        let mut tails = Tails::of("/nowhere".into());
+        let lines = lines(stage.run().id, &mut progress, &mut tails, stage.now, Room { columns, rows });
+        lines.iter().map(|line| strip_str(line).to_string()).collect()
+    }
+
+    #[test]
+    fn few_tasks_are_all_shown_as_a_tree_with_their_states() {
+        let mut stage = Stage::of(
+            "tasks: { list: { run: x }, fix: { needs: [list], for_each: [1, 2], run: x }, end: { needs: [fix], run: x } }",
+        );
+        stage.after("1s").end("list", 0, "").after("2s").end("fix.0", 0, "").after("1s");
+        assert_eq!(
+            block(&stage, 60, 16),
+            [
+                "  ✓ list     succeeded 1.0 s",
+                "  ▼ fix      expanded",
+                "    ✓ fix.0  succeeded 2.0 s",
+                "    ▶ fix.1  running   3.0 s",
+                "  · end      waiting",
+                "  ████████████████░░░░░░░░░░░░░░░░░░░░░░░░",
+                "run abc123: 2 of 5 tasks done, 1 running, 0 ms",
+            ]
+        );
+    }
+
+    #[test]
+    fn how_long_it_takes_is_said_where_like_tasks_are_known_and_nowhere_else() {
+        let mut stage = Stage::of("tasks: { fix: { for_each: [1, 2, 3], max_parallel: 1, run: x } }");
+        stage.after("90s");
+        assert!(!block(&stage, 60, 16).concat().contains('~'), "nothing is known yet");
+        stage.end("fix.0", 0, "").after("30s");
+        let bar = block(&stage, 60, 16).into_iter().rev().nth(1).expect("it is there");
+        assert!(bar.ends_with("  ~3 min left"), "{bar}");
+        assert!(block(&stage, 20, 16).concat().contains("fix.1"));
+        stage.pause();
+        assert!(!block(&stage, 60, 16).concat().contains('~'), "a pause has no end that is known");
+    }
+
+    #[test]
+    fn of_thousands_of_tasks_those_are_shown_that_run_or_failed_and_the_rest_is_counted() {
+        let mut stage = Stage::of(
+            "tasks: { fix: { for_each: \"{{ range(90) | list }}\", retry: { max_attempts: 1 }, run: x } }",
+        );
+        for ended in 0..12 {
+            stage.after("1s").end(&format!("fix.{ended}"), i32::from(ended == 3), "");
+        }
+        for (columns, rows) in [(80, 14), (20, 14), (80, 6), (20, 3), (200, 60)] {
+            let block = block(&stage, columns, rows);
+            assert!(block.len() <= rows.max(2), "{columns} × {rows}: {block:#?}");
+            let widest = block.iter().map(|line| text::width(line)).max().expect("lines");
+            assert!(widest <= columns, "{columns} × {rows}: {block:#?}");
+        }
+        let block = block(&stage, 80, 14);
+        assert_eq!(block[0], "  ▶ fix.12  running   7.0 s");
+        assert_eq!(block[8], "  ✗ fix.3   dead      4.0 s");
+        assert_eq!(block[9], "  … and 70 waiting, 1 expanded and 11 succeeded");
+    }
+}

@@ -1,0 +1,252 @@
+//! The tasks of a run as a tree, kept up record by record: each with its state, its attempt, and how long it took.
+//! Never: deciding what anything means (that is in the records).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_core::event::{Event, Expansion, Record};
+use windlass_core::id::TaskId;
+use windlass_core::machine::task::Phase;
+use windlass_core::state::Run;
+use windlass_core::time::{Span, Time};
+use windlass_core::tree::Form;
+use windlass_core::view;
+
+/// Where a task stands among all: the numbers of those around it, then its own.
+type Place = Vec<u32>;
+
+/// The tasks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    rows: BTreeMap<Place, Row>,
+    places: BTreeMap<TaskId, Place>,
+    counts: BTreeMap<Phase, usize>,
+    /// The places of those that are worth a line of their own where there is no room for all.
+    notable: BTreeSet<Place>,
+    /// How many were running at the same time at most.
+    pub(crate) width: usize,
+}
+
+/// A task.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) id: TaskId,
+    /// How many tasks are around it.
+    pub(crate) depth: usize,
+    /// Its state; one that is ready is taken for one that waits, since no record tells of it.
+    pub(crate) phase: Phase,
+    /// The number of its last attempt, and when that started.
+    pub(crate) attempt: Option<(u32, Time)>,
+    /// How long its last attempt took.
+    pub(crate) took: Option<Span>,
+    /// How many children it has.
+    children: u32,
+    /// How many it will have; none where nobody knows.
+    to_come: Option<u32>,
+    /// How long those took that have succeeded, in all, and how many these are.
+    succeeded: (Span, u32),
+}
+
+impl Row {
+    /// Whether it stands for its children.
+    pub(crate) fn is_parent(&self) -> bool {
+        self.children > 0
+    }
+
+    /// Whether all the children that it will have are known by name.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.to_come.is_some_and(|to_come| self.children >= to_come)
+    }
+
+    /// How long its children take, as far as some have succeeded.
+    pub(crate) fn usual_of_children(&self) -> Option<Span> {
+        let (sum, count) = self.succeeded;
+        (count > 0).then(|| Span::from_ms(sum.ms / u64::from(count)))
+    }
+}
+
+impl Tree {
+    /// The tasks of a run as they are now.
+    pub(crate) fn of(run: &Run) -> Self {
+        let mut tree = Self::default();
+        for task in view::in_order(run).map(|ix| run.task(ix)) {
+            tree.plant(&task.id);
+            for attempt in &task.attempts {
+                tree.start(&task.id, attempt.number, attempt.started);
+                if let Some(ended) = attempt.ended {
+                    tree.reap(&task.id, ended);
+                }
+            }
+            if task.phase == Phase::Succeeded {
+                tree.succeed(&task.id);
+            } else {
+                tree.set(&task.id, if task.phase == Phase::Ready { Phase::Waiting } else { task.phase });
+            }
+            if run.form(task) == Form::Rounds {
+                tree.change(&task.id, |row| row.to_come = None);
+            }
+        }
+        tree
+    }
+
+    /// All tasks, each parent followed by its children.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    /// Those that run, wait for somebody or for their next attempt, or failed.
+    pub(crate) fn notable(&self) -> impl Iterator<Item = &Row> {
+        self.notable.iter().filter_map(|place| self.rows.get(place))
+    }
+
+    /// How many tasks are known by name.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many are in each state.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (Phase, usize)> {
+        self.counts.iter().map(|(phase, count)| (*phase, *count)).filter(|(_, count)| *count > 0)
+    }
+
+    /// A task by its name.
+    pub(crate) fn row(&self, task: &TaskId) -> Option<&Row> {
+        self.rows.get(self.places.get(task)?)
+    }
+
+    /// The task around another.
+    pub(crate) fn parent_of(&self, task: &TaskId) -> Option<&Row> {
+        self.row(&parent(task)?.0)
+    }
+
+    /// The children of a task, and theirs.
+    pub(crate) fn below(&self, task: &TaskId) -> impl Iterator<Item = &Row> {
+        let place = self.places.get(task).cloned().unwrap_or_default();
+        let after = self.rows.range(place.clone()..).skip(1);
+        after.take_while(move |(below, _)| below.starts_with(&place)).map(|(_, row)| row)
+    }
+
+    /// Takes in a record of the run. What is told may be known already.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other events change nothing that is shown")]
+    pub(crate) fn take(&mut self, record: &Record) {
+        match &record.event {
+            Event::TaskExpanded { task, into, .. } => {
+                self.set(task, Phase::Expanded);
+                let numbers = match into {
+                    Expansion::Items(items) => 0..u32::try_from(items.len()).unwrap_or(u32::MAX),
+                    Expansion::Round(number) => *number..*number + 1,
+                    Expansion::Replicas(count) => 0..*count,
+                    // Its tasks come as they are heard of.
+                    Expansion::Plan { .. } => 0..0,
+                };
+                let to_come = match into {
+                    Expansion::Plan { tasks, .. } => Some(*tasks),
+                    Expansion::Round(_) => None,
+                    Expansion::Items(_) | Expansion::Replicas(_) => Some(0),
+                };
+                self.change(task, |row| row.to_come = to_come);
+                numbers.for_each(|number| self.plant(&task.child(number)));
+            }
+            Event::AttemptStarted { task, attempt, .. } => self.start(task, *attempt, record.at),
+            Event::AttemptReaped { task, .. } => self.reap(task, record.at),
+            Event::StopRequested { task, .. } => self.set(task, Phase::Stopping),
+            Event::RetryScheduled { task, wait_ms, .. } => {
+                self.set(task, if *wait_ms > 0 { Phase::BackingOff } else { Phase::Waiting });
+            }
+            Event::TaskParked { task, .. } => self.set(task, Phase::Parked),
+            Event::TaskBlocked { task, .. } | Event::ApprovalRequested { task, .. } => {
+                self.set(task, Phase::Blocked);
+            }
+            Event::TaskUnblocked { task, .. }
+            | Event::TaskUnskipped { task, .. }
+            | Event::TaskRequeued { task, .. } => self.set(task, Phase::Waiting),
+            Event::TaskSucceeded { task, .. } => self.succeed(task),
+            Event::TaskSkipped { task, .. } => self.set(task, Phase::Skipped),
+            Event::TaskDead { task, .. } => self.set(task, Phase::Dead),
+            Event::TaskCancelled { task, .. } => self.set(task, Phase::Cancelled),
+            _ => {}
+        }
+    }
+
+    /// Makes the row of a task that is new, below that of its parent.
+    fn plant(&mut self, task: &TaskId) {
+        if self.places.contains_key(task) {
+            return;
+        }
+        let place = match parent(task) {
+            None => vec![u32::try_from(self.rows.len()).unwrap_or(u32::MAX)],
+            Some((parent, number)) => {
+                self.plant(&parent);
+                let mut place = self.places[&parent].clone();
+                let above = self.rows.get_mut(&place).expect("it was planted");
+                place.push(number.unwrap_or(above.children));
+                above.children += 1;
+                place
+            }
+        };
+        let row = Row {
+            id: task.clone(),
+            depth: place.len() - 1,
+            phase: Phase::Waiting,
+            attempt: None,
+            took: None,
+            children: 0,
+            to_come: Some(0),
+            succeeded: (Span::default(), 0),
+        };
+        *self.counts.entry(Phase::Waiting).or_default() += 1;
+        self.places.insert(task.clone(), place.clone());
+        self.rows.insert(place, row);
+    }
+
+    fn change(&mut self, task: &TaskId, change: impl FnOnce(&mut Row)) {
+        self.plant(task);
+        let row = self.rows.get_mut(&self.places[task]).expect("it was planted");
+        change(row);
+    }
+
+    fn set(&mut self, task: &TaskId, phase: Phase) {
+        let mut before = phase;
+        self.change(task, |row| before = std::mem::replace(&mut row.phase, phase));
+        *self.counts.entry(before).or_default() -= 1;
+        *self.counts.entry(phase).or_default() += 1;
+        let place = &self.places[task];
+        if is_notable(phase) {
+            self.notable.insert(place.clone());
+        } else {
+            self.notable.remove(place);
+        }
+        self.width = self.width.max(self.counts.get(&Phase::Running).copied().unwrap_or(0));
+    }
+
+    fn start(&mut self, task: &TaskId, attempt: u32, at: Time) {
+        self.change(task, |row| row.attempt = Some((attempt, at)));
+        self.set(task, Phase::Running);
+    }
+
+    fn reap(&mut self, task: &TaskId, at: Time) {
+        self.change(task, |row| row.took = row.attempt.map(|(_, started)| at.since(started)));
+    }
+
+    fn succeed(&mut self, task: &TaskId) {
+        let known = self.row(task).is_some_and(|row| row.phase == Phase::Succeeded);
+        let took = self.row(task).and_then(|row| row.took).filter(|_| !known);
+        self.set(task, Phase::Succeeded);
+        if let (Some(took), Some((parent, _))) = (took, parent(task)) {
+            self.change(&parent, |row| row.succeeded = (row.succeeded.0.plus(took), row.succeeded.1 + 1));
+        }
+    }
+}
+
+/// The task around another, and its number among the children where it has one.
+fn parent(task: &TaskId) -> Option<(TaskId, Option<u32>)> {
+    let (parent, own) = task.as_str().rsplit_once(['.', '/'])?;
+    Some((parent.parse().ok()?, own.parse().ok()))
+}
+
+/// Whether a task in this state is worth a line of its own. What stands for its children is not: they are.
+const fn is_notable(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Running | Phase::Stopping | Phase::Blocked | Phase::BackingOff | Phase::Parked | Phase::Dead
+    )
+}
