@@ -51,6 +51,7 @@ mod rest;
 mod revise;
 pub mod roster;
 pub mod size;
+pub mod slow;
 pub mod state;
 pub mod template;
 pub mod time;

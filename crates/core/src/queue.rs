@@ -211,6 +211,12 @@ impl Queue {
         self.alone.iter().map(|rank| rank.task)
     }
 
+    /// The ready tasks in lots that the same things keep back: the first of each, and how many it has.
+    pub fn lots(&self) -> impl Iterator<Item = (TaskIx, usize)> {
+        let lanes = self.lanes.iter().filter_map(|lane| Some((lane.ready.first()?.task, lane.ready.len())));
+        lanes.chain(self.alone().map(|task| (task, 1)))
+    }
+
     /// All ready tasks.
     pub fn all(&self) -> impl Iterator<Item = TaskIx> {
         let lanes = self.lanes.iter().flat_map(|lane| &lane.ready);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use windlass_core::event::Record;
 use windlass_core::evolve::evolve;
-use windlass_core::id::{Digest, Seq};
+use windlass_core::id::{Digest, RunId, Seq};
+use windlass_core::slow::Slow;
 use windlass_core::state::State;
 use windlass_journal::blob::Blobs as _;
 use windlass_journal::lock::{self, Owner};
@@ -77,6 +78,25 @@ impl Reading {
         Ok(self.reader.replay(after, &mut |record| {
             if record.seq > end { ControlFlow::Break(()) } else { each(&record) }
         })?)
+    }
+
+    /// What made a run slow, from its first record to the newest.
+    pub fn why_slow(&mut self, run: RunId) -> Result<Slow, EngineError> {
+        let (mut slow, mut state) = (Slow::of(run), State::default());
+        // How things stand lasts until the next record, and what lasts no time is not looked at.
+        let mut times = Vec::new();
+        self.records(state.head, &mut |record| {
+            times.push(record.at);
+            ControlFlow::Continue(())
+        })?;
+        let mut next = times.into_iter().skip(1);
+        self.records(state.head, &mut |record| {
+            evolve(&mut state, record);
+            state.fresh.clear();
+            slow.see(record, &state, next.next());
+            ControlFlow::Continue(())
+        })?;
+        Ok(slow)
     }
 
     /// Takes in what is new and waits for more, until told to stop: each record comes with the state after it, and in

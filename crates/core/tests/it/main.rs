@@ -9,3 +9,4 @@ mod scenarios;
 mod shell_lines;
 mod shell_made;
 mod sizes;
+mod slow;

@@ -297,3 +297,29 @@ fn free_space_has_one_meaning() {
     // Others write to the disk, too; the reserve would make the difference.
     assert!(refused.abs_diff(found) < 128, "{refused} and {found}");
 }
+
+#[test]
+fn what_made_a_run_slow_is_told_with_what_to_change() {
+    let desk = Desk::with("concurrency: 1\ntasks: { a: { run: cat gate }, b: { run: cat gate } }");
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml", "--slots", "4"]);
+    running.wait_for("started   a");
+    desk.open_gate("gate");
+    running.wait_for("started   b");
+    desk.open_gate("gate");
+    assert_eq!(running.end().code, Some(0));
+    let told = desk.json(&["doctor", "--why-slow", "last", "--json"]);
+    assert_eq!(told["limits"][0]["limit"], "concurrency 1 of the plan", "{told}");
+    assert_eq!(told["limits"][0]["tasks_max"], 1);
+    let waited = |key: &str| told["limits"][0][key].as_u64().expect("a number");
+    assert!(
+        waited("waited_ms") >= waited("lasted_ms") && waited("alone_ms") >= waited("gain_ms_max"),
+        "{told}"
+    );
+    let printed = desk.windlass(&["doctor", "--why-slow"]);
+    assert_eq!(printed.code, Some(0), "{}", printed.all());
+    for part in ["was worked on for", "critical path", "GAIN AT MOST", "raise `concurrency` of the plan"] {
+        assert!(printed.out.contains(part), "{part}: {}", printed.out);
+    }
+    assert_eq!(desk.windlass(&["doctor", "--why-slow", "zzzzzz"]).code, Some(2));
+}

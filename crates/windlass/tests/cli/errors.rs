@@ -35,7 +35,7 @@ const KINDS: [(ErrorKind, Option<&str>); 29] = [
     (ErrorKind::Lost, Some("what_was_at_work_when_its_engine_was_killed_is_lost")),
     (ErrorKind::Interrupted, Some("what_was_at_work_when_its_engine_was_told_to_end_is_interrupted")),
     (ErrorKind::DiskFull, Some("what_meets_a_full_disk_is_disk_full")),
-    (ErrorKind::Budget, None),
+    (ErrorKind::Budget, Some("what_has_used_up_its_budget_is_budget")),
     (ErrorKind::Poison, Some("what_was_alone_at_too_many_deaths_is_poison")),
     (ErrorKind::Deadlock, Some("what_nothing_can_wake_is_deadlock")),
     (ErrorKind::OutcomeUnknown, Some("what_was_cut_off_and_must_not_be_repeated_is_outcome_unknown")),
@@ -251,6 +251,13 @@ fn what_meets_a_full_disk_is_disk_full() {
     let output = shell.output().expect("it starts");
     assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
     assert_shown(&desk, "t", "disk_full");
+}
+
+#[test]
+fn what_has_used_up_its_budget_is_budget() {
+    let retry = "{ max_attempts: 3, initial_interval: 1ms }";
+    let tasks = format!("t: {{ run: exit 1, budget: {{ attempts: 1 }}, retry: {retry} }}");
+    dies(&with_tasks(&tasks), "t", "budget");
 }
 
 #[test]

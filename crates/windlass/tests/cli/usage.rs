@@ -27,7 +27,6 @@ fn what_is_not_built_yet_says_so() {
         &["run", "-p", "x"],
         &["run", "plan.yaml", "--bus", "redis://x"],
         &["resume", "--budget", "usd=+5"],
-        &["doctor", "--why-slow"],
     ] {
         let done = desk.windlass(arguments);
         assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.all());

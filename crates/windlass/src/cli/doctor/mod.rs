@@ -5,6 +5,7 @@ mod clean_up;
 mod config;
 mod loss;
 mod store;
+mod why_slow;
 
 use clap::Args;
 use serde::Serialize;
@@ -15,7 +16,7 @@ use windlass_worker::machine;
 
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::error::{Failed, Outcome, Report, engine_failed, not_supported_yet};
+use crate::error::{Failed, Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::render::plural::{bytes, count};
 use crate::render::style::{ERROR, HINT, OK, WARNING, paint};
@@ -23,7 +24,6 @@ use crate::render::text;
 
 /// Look at the store, the agents and the machine, and say how to mend what is not well
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Doctor {
     /// Go on with what is left of a damaged store: a journal is copied before it is cut, blobs that are gone are given up
     #[arg(long)]
@@ -31,9 +31,9 @@ pub(crate) struct Doctor {
     /// Say where each setting came from
     #[arg(long)]
     config: bool,
-    /// Say what makes a run slow
-    #[arg(long)]
-    why_slow: bool,
+    /// Say what made a run slow: which limit kept its tasks from starting, and what to change first
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "last")]
+    why_slow: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -83,8 +83,8 @@ impl Finding {
 
 impl Doctor {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
-        if self.why_slow {
-            return Err(not_supported_yet("`doctor --why-slow`"));
+        if let Some(run) = &self.why_slow {
+            return why_slow::say(desk, run, self.json);
         }
         if self.accept_loss {
             let config = Config::load_what_can_be(desk);
