@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use windlass_core::input::Rejection;
-pub use windlass_journal::error::ANOTHER_HOME;
+pub use windlass_journal::error::{ANOTHER_HOME, LARGER_FILES};
 use windlass_journal::error::{BlobError, HomeError, JournalError, LockError, NotSynced};
 use windlass_worker::{LeftBehind, OldKeeperError, WorkerError};
 
@@ -63,6 +63,7 @@ impl EngineError {
             Self::Blob(full) if full.is_disk_full() => {
                 Some("make room on its disk, or choose another home with --home".into())
             }
+            Self::Blob(large) if large.is_too_large() => Some(LARGER_FILES.into()),
             Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
             Self::OldKeeper(error) => error.hint().map(str::to_owned),
             Self::LeftBehind(left) => Some(format!(

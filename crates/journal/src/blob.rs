@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 use windlass_core::id::Digest;
 
-use crate::error::{NotSynced, Unsynced, is_storage_full};
+use crate::error::{NotSynced, Unsynced, is_storage_full, is_too_large};
 use crate::home::sync_folder;
 use crate::planted::{Bug, is_planted};
 use crate::unfinished;
@@ -317,5 +317,10 @@ impl BlobError {
     /// Whether it is for lack of space. A sync that says so has failed like any other.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_storage_full(source))
+    }
+
+    /// Whether it is for a limit on the size of files.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_too_large(source))
     }
 }

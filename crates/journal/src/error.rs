@@ -15,6 +15,9 @@ use crate::store;
 /// The way out where a home can't be made, read or written.
 pub const ANOTHER_HOME: &str = "the home must be a folder that its user can write to: mend that, or choose another with --home or WINDLASS_HOME";
 
+/// The way out where files may not grow as they must.
+pub const LARGER_FILES: &str = "the size of files is limited here (`ulimit -f`): raise that limit, or start Windlass where there is none";
+
 /// The disk did not make durable what was written: whether it is there nobody can say before a fresh start, and to sync
 /// again would prove nothing.
 #[derive(Debug, thiserror::Error)]
@@ -207,7 +210,9 @@ impl JournalError {
             Self::Blocked { path, .. } => format!("end what holds it open (`fuser {}` names it)", path.display()),
             Self::Io { source, .. } if is_refused(source) => ANOTHER_HOME.into(),
             Self::Io { source, .. } if is_storage_full(source) => "free some space".into(),
+            Self::Io { source, .. } if is_too_large(source) => LARGER_FILES.into(),
             Self::Store { source, .. } if store::says_refused(source) => ANOTHER_HOME.into(),
+            Self::Store { source, .. } if store::says_too_large(source) => LARGER_FILES.into(),
             Self::Store { source, .. } if store::says_damage(source) => {
                 "`windlass doctor` says what is damaged and how to go on".into()
             }
@@ -364,4 +369,9 @@ pub(crate) fn is_refused(error: &io::Error) -> bool {
 /// Whether an error is for lack of space.
 pub(crate) fn is_storage_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether an error is for a limit on the size of files.
+pub(crate) fn is_too_large(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::FileTooLarge
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::blob::FolderBlobs;
-use crate::error::{ANOTHER_HOME, NotSynced, Unsynced, is_storage_full};
+use crate::error::{ANOTHER_HOME, LARGER_FILES, NotSynced, Unsynced, is_storage_full, is_too_large};
 use crate::{head, os, snapshot, store};
 
 /// The file that takes up the reserve.
@@ -242,6 +242,7 @@ impl HomeError {
             Self::Io { source, .. } if is_storage_full(source) => {
                 Some("free some space, or choose another disk with --home")
             }
+            Self::Io { source, .. } if is_too_large(source) => Some(LARGER_FILES),
             Self::Io { .. } => Some(ANOTHER_HOME),
             Self::NotSynced(_) => Some(NotSynced::HINT),
         }

@@ -294,12 +294,25 @@ pub(crate) fn says_not_synced(error: &rusqlite::Error) -> bool {
         .is_some_and(|failure| [SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC].contains(&failure.extended_code))
 }
 
+/// Whether an error of writing is one under a limit on the size of files. SQLite does not tell what the system said.
+pub(crate) fn says_too_large(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE};
+    let writing = [SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE];
+    error.sqlite_error().is_some_and(|failure| writing.contains(&failure.extended_code)) && is_limited()
+}
+
+/// Whether the size of files is limited.
+fn is_limited() -> bool {
+    rustix::process::getrlimit(rustix::process::Resource::Fsize).current.is_some()
+}
+
 /// Whether an error of writing says that the disk is full. From a sync the same answer means failure: what was written
 /// before it may be gone. `free` is what the disk has left, in bytes.
 pub(crate) fn says_full(error: &rusqlite::Error, free: impl FnOnce() -> u64) -> bool {
     use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
     error.sqlite_error().is_some_and(|failure| match failure.extended_code {
-        SQLITE_FULL | SQLITE_IOERR_SHMSIZE => true,
+        SQLITE_FULL => true,
+        SQLITE_IOERR_SHMSIZE => !is_limited(),
         // SQLite names ENOSPC itself; this one is a quota, or a disk that fails.
         SQLITE_IOERR_WRITE => free() < 1 << 20,
         _ => false,

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
     windlass_worker::run_if_keeper();
     windlass_worker::run_if_scripted();
     end_with_a_code_of_our_own_after_a_bug();
+    signals::let_writes_past_a_limit_fail();
     if completing::answer_a_shell() {
         return Exit::Done.into();
     }

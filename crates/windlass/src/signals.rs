@@ -3,12 +3,13 @@
 //! `nohup` does. SIGINT is ignored for every background job of a shell script, and whoever sends it there means it.
 
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use windlass_core::input::{Ask, Command};
 use windlass_engine::handle::Handle;
@@ -53,6 +54,13 @@ pub(crate) fn catch() -> Outcome<()> {
     let taking = move || signals.forever().for_each(take);
     thread::Builder::new().name("signals".into()).spawn(taking).map_err(failed)?;
     Ok(())
+}
+
+/// Lets a write past the limit on the size of files (`ulimit -f`) fail as any other, with EFBIG, instead of ending this
+/// process without a word. The signal is caught rather than ignored: what is started gets the default back by itself.
+pub(crate) fn let_writes_past_a_limit_fail() {
+    // Where it can't be caught, the limit ends us as it did.
+    drop(signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))));
 }
 
 /// From now on signals drain this engine.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::failure::{ErrorKind, Failure};
 
+use crate::fault;
 use crate::private;
 use crate::report::Captured;
 
@@ -129,6 +130,9 @@ pub(crate) fn not_kept(path: &Path, error: &io::Error) -> Failure {
     let failure = Failure::new(kind, format!("the output could not be kept in {}: {error}", path.display()));
     if is_full {
         return failure;
+    }
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return failure.hint(fault::LARGER_FILES);
     }
     failure.hint("a task must leave the folder alone that WINDLASS_OUTPUT lies in")
 }

@@ -11,6 +11,10 @@ use windlass_core::failure::{ErrorKind, Failure};
 use crate::os::{Fault, Step};
 use crate::program::not_executable;
 
+/// The way out where the engine's files may not grow as they must.
+pub(crate) const LARGER_FILES: &str =
+    "raise the limit on the size of files (`ulimit -f`) where Windlass is started";
+
 /// What a failed start means.
 pub(crate) fn explain(fault: Fault, program: &Path, folder: &Path) -> Failure {
     let errno = Errno::from_raw_os_error(fault.errno);

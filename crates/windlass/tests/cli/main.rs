@@ -18,6 +18,7 @@ mod graph;
 mod guide;
 mod held;
 mod init;
+mod limits;
 mod looks;
 #[path = "../../../journal/tests/journal/needs.rs"]
 mod needs;

@@ -175,6 +175,9 @@ pub(super) fn not_made(what: &str, error: &io::Error) -> Failure {
         Some(errno) if fault::exhausted(errno).is_some() => {
             fault::exhausted(errno).expect("it was there just before")
         }
+        Some(rustix::io::Errno::FBIG) => {
+            Failure::new(ErrorKind::SpawnInvalid, format!("{what}: {error}")).hint(fault::LARGER_FILES)
+        }
         _ => Failure::new(ErrorKind::SpawnInvalid, format!("{what}: {error}")),
     }
 }

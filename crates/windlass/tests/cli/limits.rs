@@ -1,0 +1,27 @@
+//! Windlass where files may not grow, or where its own are taken away under it. Never: an end without a word.
+
+use crate::desk::Desk;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_windlass");
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_with_a_hint() {
+    for (limit, reserve) in [(1, "0"), (16, "0"), (100, "1MiB")] {
+        let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+        let line = format!(
+            "ulimit -f {limit}; WINDLASS_HOME_RESERVE={reserve}; export WINDLASS_HOME_RESERVE; exec {PROGRAM} run plan.yaml"
+        );
+        let done = desk.start_shell(&line).end();
+        assert_eq!(done.code, Some(4), "{limit} {reserve}: {}", done.all());
+        assert!(done.err.contains("hint: the size of files is limited"), "{limit} {reserve}: {}", done.err);
+    }
+}
+
+#[test]
+fn what_tasks_start_is_ended_by_their_own_limit_on_the_size_of_files() {
+    let writes = "ulimit -f 1; head -c 99999 /dev/zero > large; echo $?";
+    let desk = Desk::with(&format!("tasks: {{ a: {{ run: \"{writes}\" }} }}"));
+    assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(0));
+    let shown = desk.json(&["show", "last", "a", "--json"]);
+    assert!(shown.to_string().contains("153"), "the signal is SIGXFSZ, by its default: {shown}");
+}
