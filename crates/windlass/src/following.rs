@@ -241,6 +241,9 @@ impl Following {
         } else if !self.summed_up {
             self.sum_up(desk, &reading, runs, alive);
         }
+        if let Some(gone) = runs.iter().find(|id| state.run(**id).is_none()) {
+            return Err(lookup::taken_away(desk, *gone).into());
+        }
         Ok(if let End::Signal(signal) = end { signals::exit_after(*signal) } else { exit })
     }
 }

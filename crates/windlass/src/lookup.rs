@@ -72,6 +72,13 @@ fn is_lost(run: RunId) -> Report {
     Report::environment(Rejection::RunLost(run).to_string()).hint(LOST_HINT.to_owned())
 }
 
+/// What it means that a run which was followed can't be read at its end: something took a part of the home away.
+pub(crate) fn taken_away(desk: &Desk, run: RunId) -> Report {
+    let folders = ["blobs", "logs"].map(|name| desk.place.home.join(name));
+    let missing = folders.iter().filter(|folder| !folder.is_dir());
+    missing.fold(is_lost(run), |report, folder| report.cause(format!("{} is missing", folder.display())))
+}
+
 /// The task that a text means.
 pub(crate) fn task(run: &Run, name: &str) -> Outcome<TaskIx> {
     let found = name.parse::<TaskId>().ok().and_then(|id| run.names.get(&id));

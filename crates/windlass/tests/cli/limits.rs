@@ -25,3 +25,16 @@ fn what_tasks_start_is_ended_by_their_own_limit_on_the_size_of_files() {
     let shown = desk.json(&["show", "last", "a", "--json"]);
     assert!(shown.to_string().contains("153"), "the signal is SIGXFSZ, by its default: {shown}");
 }
+
+#[test]
+fn a_run_whose_plan_was_removed_under_it_says_so() {
+    let desk = Desk::with("tasks: { a: { run: 'rm -rf \"$WINDLASS_HOME/blobs\" \"$WINDLASS_HOME/logs\"' } }");
+    for more in [None, Some("--json")] {
+        let arguments: Vec<&str> = ["run", "plan.yaml"].into_iter().chain(more).collect();
+        let done = desk.windlass(&arguments);
+        assert_eq!(done.code, Some(4), "{more:?}: {}", done.all());
+        assert!(done.err.contains("can't be read: its plan is gone"), "{more:?}: {}", done.err);
+        assert!(done.err.contains("/blobs is missing"), "{more:?}: {}", done.err);
+        assert!(done.err.contains("hint: "), "{more:?}: {}", done.err);
+    }
+}
