@@ -16,7 +16,7 @@ use crate::keyboard::{Keyboard, Line};
 use crate::news::News;
 use crate::question::{self, Question};
 use crate::teller::Teller;
-use crate::{lookup, output};
+use crate::{calling, lookup, output};
 
 /// A way to ask the engine that works on the runs.
 pub(crate) type AskEngine<'a> = dyn FnMut(&mut Desk, Ask) -> Outcome<Answer> + 'a;
@@ -107,7 +107,7 @@ impl Asking {
         if let Some((run, asked)) = self.questions.front() {
             let lines = shown(&mut self.home, desk, *run, asked).unwrap_or_else(|_| {
                 let mut lines = asked.lines(None, &mut |_| Value::Null);
-                let more = format!("windlass show {run} {}", asked.task);
+                let more = calling::command(&format!("show {run} {}", asked.task));
                 lines.push(format!("  What belongs to it can't be read here; `{more}` has it, perhaps."));
                 lines
             });

@@ -16,7 +16,7 @@ use crate::question::Question;
 use crate::render::plural;
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::{story, text, time};
-use crate::{failures, results, screen};
+use crate::{calling, failures, results, screen};
 
 /// What is gone from start to end and was not worked: so much of it is told.
 const REST_MIN: Span = Span::from_secs(1);
@@ -41,10 +41,10 @@ pub(crate) fn lines(state: &State, run: &Run, alive: bool, home: &Path) -> Vec<S
     lines.push(verdict(state, run, alive));
     lines.extend(numbers(state, run));
     lines.extend(results::lines(run));
-    lines.push(paint(DIM, &format!("  details   windlass show {}", run.id)));
     let columns = screen::width_of_lists();
     let mut lines: Vec<String> = lines.iter().flat_map(|line| text::wrap_words(line, columns)).collect();
     // Commands stay whole: a terminal that breaks them still gives them to who copies them.
+    lines.push(paint(DIM, &format!("  details   {}", calling::command(&format!("show {}", run.id)))));
     lines.extend(
         next_steps(state, run, alive).into_iter().map(|step| format!("{} {step}", paint(HINT, "hint:"))),
     );
@@ -121,21 +121,24 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
     let questions = Question::all(run);
     let mut steps: Vec<String> = questions
         .iter()
-        .map(|asked| format!("windlass approve {id} {} --id {}", asked.task, asked.id))
+        .map(|asked| calling::command(&format!("approve {id} {} --id {}", asked.task, asked.id)))
         .collect();
     let unknown =
         run.tasks.iter().filter(|task| task.phase == Phase::Blocked && task.approval_open().is_none());
-    steps.extend(unknown.map(|task| format!("`windlass settle {id} {} --done`, or `--failed`", task.id)));
+    steps.extend(unknown.map(|task| {
+        let settle = calling::command(&format!("settle {id} {} --done", task.id));
+        format!("`{settle}`, or `--failed`")
+    }));
     let is_over = run.phase == RunPhase::Finished;
     if is_over && run.outcome == Some(RunOutcome::Failed) {
-        steps.extend(
-            failures::first(run)
-                .map(|task| format!("windlass retry {id} {} && windlass resume {id}", task.id)),
-        );
+        steps.extend(failures::first(run).map(|task| {
+            let retry = calling::command(&format!("retry {id} {}", task.id));
+            format!("{retry} && {}", calling::command(&format!("resume {id}")))
+        }));
     }
     match used_up(state, run) {
-        Some(used_up) => steps.push(format!("windlass resume {id} {}", used_up.argument())),
-        None if !is_over && !alive => steps.push(format!("windlass resume {id}")),
+        Some(used_up) => steps.push(calling::command(&format!("resume {id} {}", used_up.argument()))),
+        None if !is_over && !alive => steps.push(calling::command(&format!("resume {id}"))),
         None => {}
     }
     steps

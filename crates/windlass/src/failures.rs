@@ -13,7 +13,7 @@ use windlass_worker::log;
 use crate::render::plural::count;
 use crate::render::style::{BOLD, DIM, ERROR, HINT, WARNING, paint};
 use crate::render::{self, hint, story, text};
-use crate::screen;
+use crate::{calling, screen};
 
 /// How much of a failed attempt's log is shown.
 const LOG_LINES_MAX: usize = 20;
@@ -73,7 +73,8 @@ pub(crate) fn lines(run: &Run, home: &Path) -> Vec<String> {
     }
     if dead.len() > TASKS_MAX {
         let more = count((dead.len() - TASKS_MAX) as u64, "more task");
-        lines.push(format!("… and {more} failed: `windlass show {}` names them", run.id));
+        let all = calling::command(&format!("show {}", run.id));
+        lines.push(format!("… and {more} failed: `{all}` names them"));
     }
     for failed in again.iter().filter(|failed| shown.has(failed)) {
         lines.push(failed.in_a_line(columns));
@@ -82,7 +83,7 @@ pub(crate) fn lines(run: &Run, home: &Path) -> Vec<String> {
     let mut hidden = failed.iter().chain(&again).filter(|failed| !shown.has(failed)).peekable();
     if let Some(task) = hidden.peek().map(|failed| failed.task.id.clone()) {
         let more = count(hidden.count() as u64, "more failed attempt");
-        let logs = format!("windlass logs {} {task}", run.id);
+        let logs = calling::command(&format!("logs {} {task}", run.id));
         lines.push(format!("… and {more}: `{logs}` prints what those of {task} said, and so for each task"));
     }
     lines

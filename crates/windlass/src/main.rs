@@ -3,6 +3,7 @@
 
 mod asking;
 mod background;
+mod calling;
 mod cli;
 mod closing;
 mod completing;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
 
 fn carry_out(cli: Cli) -> Outcome {
     let surroundings = Surroundings::read();
+    calling::remember(&cli.place, &surroundings);
     let place = Place::find(cli.place.dir.as_deref(), cli.place.home.as_deref(), &surroundings)?;
     let mut desk = Desk::new(place, surroundings);
     let done = cli.carry_out(&mut desk);

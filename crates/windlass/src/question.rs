@@ -14,7 +14,7 @@ use crate::error::{Outcome, Report};
 use crate::exit::Exit;
 use crate::render::style::{BOLD, paint};
 use crate::render::text;
-use crate::{keyboard, output};
+use crate::{calling, keyboard, output};
 
 /// How much of each output is shown.
 const LINES_MAX: usize = 40;
@@ -67,7 +67,8 @@ impl Question {
             lines.extend(whole.lines().take(LINES_MAX).map(|line| format!("  {}", text::plain(line))));
             let more = whole.lines().count().saturating_sub(LINES_MAX);
             if more > 0 {
-                lines.push(format!("  … {more} more lines: `windlass show {} {task}` has them all", run.id));
+                let all = calling::command(&format!("show {} {task}", run.id));
+                lines.push(format!("  … {more} more lines: `{all}` has them all"));
             }
         }
         lines

@@ -9,6 +9,7 @@ use windlass_core::plan::Work;
 use windlass_core::state::{Run, Task};
 use windlass_core::view;
 
+use crate::calling;
 use crate::render::plural;
 use crate::render::text;
 
@@ -28,7 +29,8 @@ pub(crate) fn lines(run: &Run) -> Vec<String> {
     let mut lines: Vec<String> = results.by_ref().take(RESULTS_MAX).collect();
     let more = results.count();
     if more > 0 {
-        lines.push(format!("            … and {more} more: `windlass show {}` has them", run.id));
+        let all = calling::command(&format!("show {}", run.id));
+        lines.push(format!("            … and {more} more: `{all}` has them"));
     }
     lines
 }
@@ -38,7 +40,8 @@ fn result(run: &Run, task: &Task) -> Option<String> {
     if task.output.blob.is_some() {
         let bytes = task.last_attempt().and_then(|attempt| attempt.raw.as_ref()).map_or(0, |raw| raw.bytes);
         let length = plural::bytes(bytes);
-        return Some(format!("{length}: `windlass show {} {}` prints it", run.id, task.id));
+        let all = calling::command(&format!("show {} {}", run.id, task.id));
+        return Some(format!("{length}: `{all}` prints it"));
     }
     if task.output.truncated {
         return Some("too long to be kept".into());

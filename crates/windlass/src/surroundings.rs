@@ -1,7 +1,7 @@
 //! The environment of this process, read once. Never: reading it a second time, elsewhere or later.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// The variables around this process.
@@ -20,6 +20,11 @@ impl Surroundings {
     /// A variable that is set to some text.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.variables.get(name)?.to_str().filter(|value| !value.is_empty())
+    }
+
+    /// Whether a variable is set to just this.
+    pub(crate) fn is(&self, name: &str, value: &OsStr) -> bool {
+        self.variables.get(name).is_some_and(|set| set == value)
     }
 
     /// A variable that names an absolute folder; others are as if they were not set.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::calling;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::error::{Outcome, Report};
@@ -25,6 +26,7 @@ impl Init {
         let config = Config::load(desk)?;
         let path = desk.place.folder.join(&self.path);
         let shown = self.path.display();
+        let named = calling::quoted_path(&self.path);
         let mut file = File::options().write(true).create_new(true).open(&path).map_err(|error| {
             if error.kind() == io::ErrorKind::AlreadyExists {
                 return Report::new(Exit::Failed, format!("{shown} is there already"))
@@ -35,9 +37,9 @@ impl Init {
         let checks: Vec<(&String, &String)> = config.settings.checks.iter().collect();
         file.write_all(first_plan(&checks).as_bytes())
             .map_err(|error| Report::usage(format!("{shown} can't be written")).cause(error.to_string()))?;
-        desk.line(&format!(
-            "Wrote {shown}. `windlass check {shown}` looks at it, `windlass run {shown}` runs it."
-        ))?;
+        let (check, run) =
+            (calling::command(&format!("check {named}")), calling::command(&format!("run {named}")));
+        desk.line(&format!("Wrote {shown}. `{check}` looks at it, `{run}` runs it."))?;
         Ok(Exit::Done)
     }
 }

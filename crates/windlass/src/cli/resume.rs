@@ -27,7 +27,7 @@ use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Client, Reply, Request};
 use crate::teller::Teller;
-use crate::{closing, lookup, nested, opening, signals, steer};
+use crate::{calling, closing, lookup, nested, opening, signals, steer};
 
 /// Go on with a run, or with every run that was interrupted
 #[derive(Args, Debug)]
@@ -262,7 +262,7 @@ fn say_if_the_plan_differs(desk: &mut Desk, config: &Config, run: &Run) {
     desk.note(&format!(
         "The file {source} {what} since run {id} began; the run keeps the plan it has. \
          `windlass revise {id} {source}` goes on by the file.",
-        source = run.source,
+        source = calling::quoted(&run.source),
         id = run.id
     ));
 }

@@ -2,6 +2,7 @@
 
 use windlass_core::id::{RunId, TaskId};
 
+use crate::calling;
 use crate::render::text;
 
 /// The verbs that want a task, and those that want a run.
@@ -17,7 +18,7 @@ pub(crate) fn filled(hint: &str, run: RunId, task: &TaskId) -> String {
             hint = hint.replace(&format!("`windlass {verb}`"), &format!("`windlass {verb} {whose}`"));
         }
     }
-    hint
+    calling::here(&hint)
 }
 
 #[cfg(test)]

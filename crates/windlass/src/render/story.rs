@@ -8,6 +8,7 @@ use windlass_core::id::{AccountName, AgentName, TaskId};
 use windlass_core::machine::breaker::Phase;
 use windlass_core::time::{Span, Time};
 
+use crate::calling;
 use crate::progress::Progress;
 use crate::render::plural::count;
 use crate::render::style::{DIM, ERROR, HINT, OK, WARNING, paint};
@@ -109,7 +110,7 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
     };
     let is_lasting = !matches!(&record.event, Event::AttemptStarted { .. } | Event::TaskExpanded { .. });
     let command = if let Event::ApprovalRequested { run, task, id, .. } = &record.event {
-        Some(format!("windlass approve {run} {task} --id {id}"))
+        Some(calling::command(&format!("approve {run} {task} --id {id}")))
     } else {
         None
     };

@@ -23,6 +23,7 @@ mod looks;
 #[path = "../../../journal/tests/journal/needs.rs"]
 mod needs;
 mod nested;
+mod pasting;
 mod resume;
 mod revise;
 mod run;

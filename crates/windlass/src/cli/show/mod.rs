@@ -22,7 +22,7 @@ use crate::render::plural::{self, count};
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::table::{Cell, Table};
 use crate::render::{story, text, time, timeline};
-use crate::{lookup, output, screen};
+use crate::{calling, lookup, output, screen};
 
 /// The place of what there is to say of a task among the columns.
 const WHAT: usize = 4;
@@ -89,7 +89,8 @@ struct WaitDocument {
 
 impl WaitDocument {
     fn of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Vec<Self> {
-        let told = |wait: Wait| {
+        let told = |mut wait: Wait| {
+            wait.who = calling::here(&wait.who);
             let due = run.task(ix).dues.answer_by.filter(|_| wait.until.is_none());
             let working_ms_left = due.map(|due| due.minus(run.active.at(state.clock.alive)).ms);
             Self { wait, working_ms_left }
@@ -191,8 +192,8 @@ fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>
     if open > 0 && document.waits.is_none() {
         lines.push(String::new());
         let hint = format!(
-            "`windlass show {} --why` says what the {} {} for",
-            run.id,
+            "`{}` says what the {} {} for",
+            calling::command(&format!("show {} --why", run.id)),
             count(open, "unfinished task"),
             if open == 1 { "waits" } else { "wait" }
         );

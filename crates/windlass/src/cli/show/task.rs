@@ -11,11 +11,11 @@ use windlass_core::view::{AttemptView, TaskView};
 use windlass_worker::{OUTPUT_BYTES_MAX, log};
 
 use super::{Document, phase_cell, why_lines};
-use crate::output;
 use crate::question::Question;
 use crate::render::style::{BOLD, DIM, HINT, WARNING, paint};
 use crate::render::table::{Cell, Table};
 use crate::render::{hint, plural, story, text, time};
+use crate::{calling, output};
 
 /// One task with all that is known of it.
 pub(super) fn in_full(
@@ -49,7 +49,7 @@ pub(super) fn in_full(
             table.row(["  cancelled".into(), story::spared(other).into()]);
         }
         if let Some(asked) = &view.approval {
-            let answer = format!("windlass approve {} {} --id {}", run.id, view.id, asked.id);
+            let answer = calling::command(&format!("approve {} {} --id {}", run.id, view.id, asked.id));
             table.row(["  answer".into(), Cell::styled(HINT, answer)]);
         }
         lines.push(format!("{} of run {}", paint(BOLD, &format!("task {}", view.id)), run.id));
@@ -67,7 +67,8 @@ pub(super) fn in_full(
             lines.extend(shown.lines().map(|line| format!("    {}", text::plain(line))));
         }
         if view.state == Phase::Dead.name() && !view.attempts.is_empty() {
-            lines.push(paint(DIM, &format!("  `windlass logs {} {}` has what it printed", run.id, view.id)));
+            let logs = calling::command(&format!("logs {} {}", run.id, view.id));
+            lines.push(paint(DIM, &format!("  `{logs}` has what it printed")));
         }
     }
     if let Some(waits) = &document.waits {
