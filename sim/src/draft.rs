@@ -187,6 +187,8 @@ pub(crate) enum When {
     Ok(u32),
     /// The items of an object, more than so many.
     Items(u32, u32),
+    /// A field of what a task gave of the plan that a task is.
+    OkWithin(u32, u32),
     /// No condition at all: a number.
     Wrong(u32),
     Both(Box<When>, Box<When>),
@@ -234,6 +236,8 @@ pub(crate) enum From {
     Literal(u32),
     /// A field of a task's output.
     Items(u32),
+    /// The same of a task of the plan that a task is.
+    ItemsWithin(u32, u32),
     /// A task's output as a whole: null, a number or a list.
     Whole(u32),
 }
@@ -243,6 +247,8 @@ pub(crate) enum From {
 pub(crate) enum Ref {
     /// The number in a task's output.
     N(u32),
+    /// The same of a task of the plan that a task is.
+    NWithin(u32, u32),
     /// The output as a whole.
     Whole(u32),
     State(u32),
@@ -304,6 +310,7 @@ impl When {
             Self::Not(inner) => format!("not ({})", inner.expression()),
             Self::Is(task, end) => format!("tasks.t{task}.state == '{}'", end.name()),
             Self::Ok(task) => format!("tasks.t{task}.output.ok"),
+            Self::OkWithin(task, inner) => format!("tasks.t{task}.output.t{inner}.ok"),
             Self::Items(task, more) => format!("tasks.t{task}.output.items | length > {more}"),
             Self::Wrong(task) => format!("tasks.t{task}.output.n"),
             Self::Both(left, right) => format!("({}) and ({})", left.expression(), right.expression()),
@@ -315,7 +322,11 @@ impl When {
         match self {
             Self::Word(_) | Self::Flag => {}
             Self::Not(inner) => inner.names(into),
-            Self::Is(task, _) | Self::Ok(task) | Self::Items(task, _) | Self::Wrong(task) => into.push(*task),
+            Self::Is(task, _)
+            | Self::Ok(task)
+            | Self::OkWithin(task, _)
+            | Self::Items(task, _)
+            | Self::Wrong(task) => into.push(*task),
             Self::Both(left, right) => {
                 left.names(into);
                 right.names(into);
@@ -346,6 +357,7 @@ impl Ref {
     pub(crate) fn written(self) -> String {
         match self {
             Self::N(task) => format!("{{{{ tasks.t{task}.output.n }}}}"),
+            Self::NWithin(task, inner) => format!("{{{{ tasks.t{task}.output.t{inner}.n }}}}"),
             Self::Whole(task) => format!("{{{{ tasks.t{task}.output }}}}"),
             Self::State(task) => format!("{{{{ tasks.t{task}.state }}}}"),
             Self::Item => "{{ item }}".into(),
@@ -358,7 +370,7 @@ impl Ref {
     /// The task that it names.
     pub(crate) const fn task(self) -> Option<u32> {
         match self {
-            Self::N(task) | Self::Whole(task) | Self::State(task) => Some(task),
+            Self::N(task) | Self::NWithin(task, _) | Self::Whole(task) | Self::State(task) => Some(task),
             Self::Item | Self::Index | Self::Attempt | Self::Feedback => None,
         }
     }
@@ -378,6 +390,16 @@ pub(crate) fn label(task: &TaskId) -> u32 {
 fn labels(task: &TaskId) -> impl Iterator<Item = u32> {
     let own = |part: &str| part.split('.').next().and_then(|own| own.trim_start_matches('t').parse().ok());
     task.as_str().split('/').map(move |part| own(part).expect("every task of a draft is t and a number"))
+}
+
+impl From {
+    /// The task that it names.
+    pub(crate) const fn task(&self) -> Option<u32> {
+        match self {
+            Self::Items(task) | Self::ItemsWithin(task, _) | Self::Whole(task) => Some(*task),
+            Self::Literal(_) => None,
+        }
+    }
 }
 
 impl TaskDraft {

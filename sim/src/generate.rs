@@ -32,6 +32,7 @@ pub(crate) fn case(seed: u64) -> Case {
     case.runs = (0..runs).map(|_| plans::run(&mut random, &mood)).collect();
     for (number, run) in case.runs.iter_mut().enumerate() {
         nest::nest(&mut Random::new(keyed(seed, &format!("plans {number}"))), &mood, run);
+        nest::read_within(&mut Random::new(keyed(seed, &format!("values {number}"))), run);
         converse::converse(&mut Random::new(keyed(seed, &format!("talk {number}"))), &mood, run);
     }
     case.acts = acts(&mut random, &mood, runs);

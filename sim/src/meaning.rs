@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::draft::{EndName, From, Ref, TaskDraft, When, Work};
+use crate::draft::{self, EndName, From, Ref, TaskDraft, When, Work};
 use crate::oracle::{End, ORun, OTask};
 
 /// A template failed: an error of kind `expression`.
@@ -20,6 +20,7 @@ pub(crate) fn holds(run: &ORun, of: &OTask, when: &When) -> Result<bool, Failed>
             Ok(run.beside(of, *task).and_then(|task| task.end).is_some_and(|ended| is(ended, *end)))
         }
         When::Ok(task) => field(run, of, *task, "ok")?.as_bool().ok_or(Failed),
+        When::OkWithin(task, inner) => field_within(run, of, (*task, *inner), "ok")?.as_bool().ok_or(Failed),
         When::Items(task, more) => {
             let items = field(run, of, *task, "items")?;
             let count = items.as_array().ok_or(Failed)?.len();
@@ -45,6 +46,12 @@ fn field(run: &ORun, of: &OTask, task: u32, field: &str) -> Result<Value, Failed
     output.get(field).cloned().ok_or(Failed)
 }
 
+/// A field of what a task gave of the plan that a task is.
+fn field_within(run: &ORun, of: &OTask, (task, inner): (u32, u32), name: &str) -> Result<Value, Failed> {
+    let given = field(run, of, task, &draft::name(inner))?;
+    given.get(name).cloned().ok_or(Failed)
+}
+
 /// What a list comes to, before any cap.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Items {
@@ -58,17 +65,22 @@ pub(crate) enum Items {
 pub(crate) fn items(run: &ORun, of: &OTask, from: &From) -> Items {
     match from {
         From::Literal(count) => Items::These((0..*count).map(|item| json!(item)).collect()),
-        From::Items(task) => match field(run, of, *task, "items") {
-            Ok(Value::Array(items)) => Items::These(items),
-            Ok(Value::Null) => Items::These(Vec::new()),
-            Ok(_) => Items::NoList,
-            Err(Failed) => Items::Failed,
-        },
+        From::Items(task) => listed(field(run, of, *task, "items")),
+        From::ItemsWithin(task, inner) => listed(field_within(run, of, (*task, *inner), "items")),
         From::Whole(task) => match run.beside(of, *task).map(|task| &task.output) {
             None | Some(Value::Null) => Items::These(Vec::new()),
             Some(Value::Array(items)) => Items::These(items.clone()),
             Some(_) => Items::NoList,
         },
+    }
+}
+
+fn listed(field: Result<Value, Failed>) -> Items {
+    match field {
+        Ok(Value::Array(items)) => Items::These(items),
+        Ok(Value::Null) => Items::These(Vec::new()),
+        Ok(_) => Items::NoList,
+        Err(Failed) => Items::Failed,
     }
 }
 
@@ -80,6 +92,7 @@ pub(crate) fn renders(run: &ORun, task: &OTask) -> Result<(), Failed> {
     }
     draft.refs.iter().try_for_each(|name| match name {
         Ref::N(other) => field(run, task, *other, "n").map(drop),
+        Ref::NWithin(other, inner) => field_within(run, task, (*other, *inner), "n").map(drop),
         Ref::Whole(_) | Ref::State(_) | Ref::Item | Ref::Index | Ref::Attempt | Ref::Feedback => Ok(()),
     })
 }

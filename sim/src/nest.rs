@@ -1,7 +1,8 @@
 //! Plans within plans, at random: what some tasks of a plan become, with agents, inputs and tasks of their own. Drawn from
-//! numbers of its own, so that what else a seed brings is as it is without. Never: a plan that another task reads.
+//! numbers of its own, so that what else a seed brings is as it is without. Never: a plan in place of what others read.
 
-use crate::draft::{AgentDraft, Each, From, Pick, PlanDraft, TaskDraft, Within, Work};
+use crate::draft::{AgentDraft, Each, From, Pick, PlanDraft, Ref, Shape, TaskDraft, When, Within, Work};
+use crate::family::gives_one;
 use crate::mood::Mood;
 use crate::plans;
 use crate::random::Random;
@@ -60,6 +61,39 @@ fn within(
         }
         let flag = random.chance(600).then(|| plans::when(random, &draft.tasks[at], draft, 2));
         become_plan(random, &mut draft.tasks[at], Within { plan: Box::new(plan), flag });
+    }
+}
+
+/// Lets some tasks read what tasks gave of plans that they need. Drawn from numbers of its own, too.
+pub(crate) fn read_within(random: &mut Random, draft: &mut PlanDraft) {
+    let gives_object = |task: &&TaskDraft| {
+        gives_one(task) && task.work.has_attempts() && matches!(task.shape, Shape::Object | Shape::Large)
+    };
+    let gives_whole =
+        |task: &&TaskDraft| task.each.is_none() && task.replicas.is_none_or(|(_, pick)| pick != Pick::All);
+    let objects_of = |task: &TaskDraft| {
+        let tasks = task.work.plan().into_iter().flat_map(|plan| &plan.tasks);
+        tasks.filter(gives_object).map(|inner| (task.label, inner.label)).collect::<Vec<_>>()
+    };
+    let known: Vec<(u32, u32)> = draft.tasks.iter().filter(gives_whole).flat_map(objects_of).collect();
+    for task in &mut draft.tasks {
+        let needed: Vec<(u32, u32)> =
+            known.iter().copied().filter(|(label, _)| task.needs.contains(label)).collect();
+        if needed.is_empty() || random.chance(400) {
+            continue;
+        }
+        let (plan, inner) = random.pick(&needed);
+        match (random.below(3), &mut task.each) {
+            (0, Some(each)) => each.from = From::ItemsWithin(plan, inner),
+            (1, _) => task.when = Some(When::OkWithin(plan, inner)),
+            _ if task.work.has_attempts() => task.refs.push(Ref::NWithin(plan, inner)),
+            _ => {}
+        }
+    }
+    for task in &mut draft.tasks {
+        if let Work::Plan(within) = &mut task.work {
+            read_within(random, &mut within.plan);
+        }
     }
 }
 

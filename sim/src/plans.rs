@@ -132,10 +132,7 @@ pub(crate) fn read(draft: &PlanDraft) -> Vec<u32> {
         if let Work::Plan(within) = &task.work {
             within.flag.iter().for_each(|flag| flag.names(&mut read));
         }
-        read.extend(task.each.iter().filter_map(|each| match each.from {
-            From::Items(task) | From::Whole(task) => Some(task),
-            From::Literal(_) => None,
-        }));
+        read.extend(task.each.iter().filter_map(|each| each.from.task()));
     }
     read
 }

@@ -1,7 +1,7 @@
 //! Makes a failing case smaller, a part at a time, as long as the same promise stays broken. Never: another failure.
 
 use crate::case::{Act, Behaviour, Case};
-use crate::draft::{From, PlanDraft, RetryDraft, Shape, TaskDraft, TimeoutDraft, Until, Within, Work};
+use crate::draft::{PlanDraft, RetryDraft, Shape, TaskDraft, TimeoutDraft, Until, Within, Work};
 use crate::rename::{Change, Node, rename};
 use crate::seed::{self, Ending, Told};
 use crate::talk::{Await, Heeds, Listen};
@@ -337,11 +337,7 @@ fn leave_out(run: &mut PlanDraft, at: usize) {
         if names.contains(&gone) {
             task.when = None;
         }
-        if task
-            .each
-            .as_ref()
-            .is_some_and(|each| matches!(each.from, From::Items(task) | From::Whole(task) if task == gone))
-        {
+        if task.each.as_ref().is_some_and(|each| each.from.task() == Some(gone)) {
             task.each = None;
             task.refs.retain(|name| name.task().is_some());
         }

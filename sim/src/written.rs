@@ -110,6 +110,9 @@ impl TaskDraft {
             let items = match each.from {
                 From::Literal(count) => (0..count).map(Value::from).collect(),
                 From::Items(task) => json!(format!("{{{{ tasks.t{task}.output.items }}}}")),
+                From::ItemsWithin(task, inner) => {
+                    json!(format!("{{{{ tasks.t{task}.output.t{inner}.items }}}}"))
+                }
                 From::Whole(task) => json!(format!("{{{{ tasks.t{task}.output }}}}")),
             };
             task.insert("for_each".into(), items);
