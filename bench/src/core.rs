@@ -134,6 +134,7 @@ fn plan(graph: &Graph) -> Plan {
     Plan {
         goal: String::new(),
         agents: BTreeMap::new(),
+        retired: std::collections::BTreeSet::new(),
         limits: Limits { tasks: 1_000_000, ..Limits::default() },
         budget: windlass_core::plan::Budget::default(),
         weight: 1,

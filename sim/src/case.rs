@@ -64,6 +64,8 @@ pub(crate) enum Act {
     /// The same with another agent, by its number, and another prompt or not.
     RetryOtherwise(Aim, u32, bool),
     Settle(Aim, Settlement),
+    /// Goes on with a run by another plan, which follows from a number.
+    Revise(u32, u32),
     Approve {
         aim: Aim,
         yes: bool,

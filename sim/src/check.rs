@@ -18,6 +18,7 @@ use windlass_journal::record::decode;
 
 use crate::broken::{Verdict, broken, demand};
 use crate::clocks::Clocks;
+use crate::draft::PlanDraft;
 use crate::invariants::{self, effects::Given, fairness::Turns};
 use crate::oracle::{Oracle, Truth};
 use crate::trace::Trace;
@@ -63,6 +64,12 @@ impl Checker {
             changed: false,
             taken: Taken::default(),
         }
+    }
+
+    /// A plan by which a run may go on.
+    pub(crate) fn knows(&mut self, digest: Digest, plan: Arc<Plan>, draft: Arc<PlanDraft>) {
+        self.plans.insert(digest, Arc::clone(&plan));
+        self.oracle.revisions.insert(digest, (plan, draft));
     }
 
     /// Takes in what has become durable.

@@ -383,13 +383,9 @@ pub(crate) fn name(label: u32) -> String {
 
 /// The label of a task, by its name or that of one of its children.
 pub(crate) fn label(task: &TaskId) -> u32 {
-    labels(task).last().expect("a name has a part")
-}
-
-/// The labels of the tasks around one, from the outermost, and its own.
-fn labels(task: &TaskId) -> impl Iterator<Item = u32> {
-    let own = |part: &str| part.split('.').next().and_then(|own| own.trim_start_matches('t').parse().ok());
-    task.as_str().split('/').map(move |part| own(part).expect("every task of a draft is t and a number"))
+    let own = task.as_str().rsplit('/').next().and_then(|part| part.split('.').next());
+    let number = own.and_then(|own| own.trim_start_matches('t').parse().ok());
+    number.expect("every task of a draft is t and a number")
 }
 
 impl From {
@@ -413,18 +409,5 @@ impl PlanDraft {
     /// The draft of the task with this label.
     pub(crate) fn labelled(&self, label: u32) -> &TaskDraft {
         self.tasks.iter().find(|task| task.label == label).expect("it was drafted")
-    }
-
-    /// The draft of a task of a run, however deep.
-    pub(crate) fn draft_of(&self, task: &TaskId) -> &TaskDraft {
-        let mut plan = self;
-        let mut labels = labels(task).peekable();
-        loop {
-            let draft = plan.labelled(labels.next().expect("a name has a part"));
-            if labels.peek().is_none() {
-                return draft;
-            }
-            plan = draft.work.plan().expect("only a plan has tasks");
-        }
     }
 }

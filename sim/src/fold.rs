@@ -99,6 +99,11 @@ impl Oracle {
         let run = self.runs.get_mut(&id).expect("it was created");
         run.reached = None;
         match &record.event {
+            Event::PlanRevised { plan, .. } => {
+                let (plan, draft) = self.revisions[plan].clone();
+                (run.plan, run.draft) = (plan, draft);
+                run.revise(OScope::of_run(&run.plan, &run.draft));
+            }
             Event::PauseRequested { reason, now, .. } => {
                 run.paused_now |= *now;
                 run.pauses.entry(*reason).or_insert(false);

@@ -36,6 +36,8 @@ pub(crate) fn case(seed: u64) -> Case {
         converse::converse(&mut Random::new(keyed(seed, &format!("talk {number}"))), &mood, run);
     }
     case.acts = acts(&mut random, &mood, runs);
+    case.acts.extend(revisions(&mut Random::new(keyed(seed, "revisions")), &mood, runs));
+    case.acts.sort_by_key(|(step, _)| *step);
     case.faults = faults(&mut random, &mood);
     case
 }
@@ -74,6 +76,13 @@ fn acts(random: &mut Random, mood: &Mood, runs: u32) -> Vec<(u32, Act)> {
     }
     acts.sort_by_key(|(step, _)| *step);
     acts
+}
+
+/// Other plans for runs. Drawn from numbers of its own, so that what else a seed brings is as it is without.
+fn revisions(random: &mut Random, mood: &Mood, runs: u32) -> Vec<(u32, Act)> {
+    let count = if random.chance(mood.revisions) { random.within(1, 4) } else { 0 };
+    let revise = |_| (random.below(HORIZON), Act::Revise(random.below(runs), random.below(10_000)));
+    (0..count).map(revise).collect()
 }
 
 fn act(random: &mut Random, doing: Doing, runs: u32) -> Act {

@@ -1,6 +1,8 @@
 //! How the tree of a run grows, and what wishes and choices do to it, as the journal says. Never: what a task comes to by
 //! itself (`lives.rs`).
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use windlass_core::event::Expansion;
 use windlass_core::id::TaskId;
@@ -39,25 +41,30 @@ impl ORun {
     /// The tasks of a plan: the run's own, or that of a task.
     pub(crate) fn plant(&mut self, scope: OScope, parent: Option<usize>) {
         let number = self.scopes.len();
-        for (spec, task) in scope.plan.tasks.iter().enumerate() {
+        let plan = Arc::clone(&scope.plan);
+        self.scopes.push(scope);
+        for (spec, task) in plan.tasks.iter().enumerate() {
             let around = parent.map(|parent| &self.tasks[parent].id);
             let id = around.map_or_else(|| task.id.clone(), |around| around.inside(&task.id));
-            self.bear(OTask { parent, drafted: scope.drafted(spec), ..OTask::new(id, number, spec) });
+            let drafted = self.scopes[number].drafted(spec);
+            let ix = self.bear(OTask { drafted, parent, ..OTask::new(id, number, spec) });
+            self.scopes[number].nodes.push(ix);
         }
-        self.scopes.push(scope);
     }
 
-    fn bear(&mut self, task: OTask) {
+    /// A task comes to the run; its place.
+    pub(crate) fn bear(&mut self, task: OTask) -> usize {
         let ix = self.tasks.len();
         self.names.insert(task.id.clone(), ix);
         if let Some(parent) = task.parent {
             self.tasks[parent].children.push(ix);
         }
         self.tasks.push(task);
+        ix
     }
 
     /// A task and all that is below it.
-    fn family(&self, of: usize) -> Vec<usize> {
+    pub(crate) fn family(&self, of: usize) -> Vec<usize> {
         let around = |ix: usize| std::iter::successors(Some(ix), |at| self.tasks[*at].parent);
         (0..self.tasks.len()).filter(|ix| around(*ix).any(|at| at == of)).collect()
     }
@@ -113,7 +120,7 @@ impl ORun {
 }
 
 impl OTask {
-    fn new(id: TaskId, scope: usize, spec: usize) -> Self {
+    pub(crate) fn new(id: TaskId, scope: usize, spec: usize) -> Self {
         Self {
             id,
             scope,
@@ -125,6 +132,7 @@ impl OTask {
             is_expanded: false,
             passed: None,
             choice: None,
+            is_left_out: false,
             earlier_children: 0,
             end: None,
             output: Value::Null,

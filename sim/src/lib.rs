@@ -36,6 +36,7 @@ mod process;
 mod queue;
 mod random;
 mod rename;
+mod revise;
 mod scope;
 pub mod seed;
 pub mod seeds;

@@ -61,6 +61,8 @@ pub(crate) struct Mood {
     pub(crate) plans: u32,
     /// Some tasks emit and others wait.
     pub(crate) talks: u32,
+    /// Runs go on by other plans.
+    pub(crate) revisions: u32,
     /// Tasks for agents, of those that ask nobody.
     pub(crate) prompts: u32,
     /// Attempts that meet a quota.
@@ -104,6 +106,7 @@ const PLAIN: Mood = Mood {
     replicas: 150,
     plans: 120,
     talks: 500,
+    revisions: 250,
     prompts: 300,
     quotas: 0,
     outages: 0,
@@ -155,6 +158,7 @@ const DEADLY: Mood = Mood {
 
 /// People cancel and change their minds, and attempts don't listen.
 const CANCELS: Mood = Mood {
+    revisions: 50,
     talks: 30,
     trouble: &[800, 950],
     stubborn: 500,
@@ -176,6 +180,7 @@ const CANCELS: Mood = Mood {
 
 /// Much is asked of people.
 const QUESTIONS: Mood = Mood {
+    revisions: 50,
     plans: 60,
     approvals: 500,
     optional: 300,
@@ -199,6 +204,7 @@ const QUESTIONS: Mood = Mood {
 
 /// Nobody knows what was done.
 const UNKNOWN: Mood = Mood {
+    revisions: 50,
     plans: 60,
     talks: 30,
     trouble: &[800, 950],
@@ -219,6 +225,7 @@ const UNKNOWN: Mood = Mood {
 
 /// Much may fail, and is tried again while others wait for room.
 const EXCUSED: Mood = Mood {
+    revisions: 50,
     talks: 30,
     slots: &[1, 2],
     trouble: &[950],
@@ -235,6 +242,7 @@ const EXCUSED: Mood = Mood {
 
 /// It is paused and drained for one reason and another.
 const HALTING: Mood = Mood {
+    revisions: 50,
     talks: 30,
     trouble: &[800, 950],
     stubborn: 700,
@@ -286,6 +294,7 @@ const CROWDED: Mood = Mood {
 
 /// Agents that few providers serve, which limit them and break.
 const PROVIDERS: Mood = Mood {
+    revisions: 50,
     slots: &[3, 8],
     trouble: &[800, 950],
     prompts: 900,

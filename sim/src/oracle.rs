@@ -10,7 +10,7 @@ use windlass_core::event::{
     ApprovalAnswer, Event, Exit, LossReason, PauseReason, Role, RunOutcome, Settlement, StopWhy, Usage,
 };
 use windlass_core::failure::{ErrorKind, Failure};
-use windlass_core::id::{CommandId, Epoch, Fence, RunId, Seq, TaskId};
+use windlass_core::id::{CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
 use windlass_core::plan::Plan;
 use windlass_core::time::Time;
 
@@ -61,6 +61,8 @@ pub(crate) struct Oracle {
     pub(crate) named: BTreeMap<CommandId, String>,
     /// The drafts of the plans, by the runs they may become.
     pub(crate) drafts: BTreeMap<RunId, (Arc<Plan>, Arc<PlanDraft>)>,
+    /// Those that runs may go on by.
+    pub(crate) revisions: BTreeMap<Digest, (Arc<Plan>, Arc<PlanDraft>)>,
 }
 
 /// An attempt that holds a slot.
@@ -133,6 +135,8 @@ pub(crate) struct OTask {
     pub(crate) choice: Option<Choice>,
     /// How many of its rounds belong to earlier incarnations.
     pub(crate) earlier_children: usize,
+    /// Whether the plan was revised without it.
+    pub(crate) is_left_out: bool,
     pub(crate) end: Option<End>,
     pub(crate) output: Value,
     pub(crate) attempts: Vec<OAttempt>,
@@ -345,6 +349,7 @@ impl Oracle {
             commands: BTreeSet::new(),
             named: BTreeMap::new(),
             drafts,
+            revisions: BTreeMap::new(),
         }
     }
 

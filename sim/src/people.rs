@@ -2,21 +2,24 @@
 //! Never: knowing more than the journal shows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use windlass_core::budget::Raise;
 use windlass_core::event::{ApprovalAnswer, BlockedOn, Output, PauseReason, Role, Settlement};
 use windlass_core::id::{AgentName, CommandId, Digest, RunId};
-use windlass_core::input::{Answer, Ask, Command, Input, Submission};
+use windlass_core::input::{Answer, Ask, Command, Input, Revision, Submission};
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::Work;
 use windlass_core::state::{Run, State, Task};
 use windlass_core::time::Span;
+use windlass_journal::blob::Blobs as _;
 
 use crate::broken::{Broken, Verdict, broken};
 use crate::case::{Act, Aim, Id};
 use crate::check::Checker;
 use crate::queue::Item;
 use crate::random::mixed;
+use crate::revise;
 use crate::world::World;
 
 /// What people have asked so far.
@@ -78,8 +81,7 @@ impl World {
         };
         let state = &self.checker.shadow;
         let ask = match act {
-            Act::Submit => return self.submission(),
-            Act::SubmitAgain => return self.submission_again(),
+            Act::Submit | Act::SubmitAgain | Act::Revise(..) => return self.plan(act),
             Act::CancelRun(number) => Ask::Cancel { run: run_of(number), task: None },
             Act::Pause(number) => Ask::Pause { run: run_of(number), now: false },
             Act::PauseNow(number) => Ask::Pause { run: run_of(number), now: true },
@@ -144,6 +146,19 @@ impl World {
         Some(ask)
     }
 
+    /// A plan for a run, or another.
+    fn plan(&mut self, act: &Act) -> Option<Ask> {
+        match act {
+            Act::Submit => self.submission(),
+            Act::SubmitAgain => self.submission_again(),
+            Act::Revise(number, revision) => {
+                let at = usize::try_from(*number).expect("32 bits fit") % self.planned.len();
+                self.revision(self.planned[at].id, *revision)
+            }
+            _ => None,
+        }
+    }
+
     fn submission(&mut self) -> Option<Ask> {
         let ask = self.submission_of(self.people.submitted, None)?;
         self.people.submitted += 1;
@@ -166,6 +181,17 @@ impl World {
             env_digest: Digest::of(b"env"),
             source: "plan.json".into(),
         })))
+    }
+
+    /// Another plan for a run, from the one that it has.
+    fn revision(&mut self, run: RunId, number: u32) -> Option<Ask> {
+        let draft = revise::revised(&self.checker.oracle.runs.get(&run)?.draft, number);
+        let plan = draft.load().unwrap_or_else(|why| panic!("a revision is refused: {why}"));
+        let bytes = serde_json::to_vec(&plan).expect("a plan is plain data");
+        let plan_digest = self.store.blobs().put(&bytes).expect("memory takes it");
+        let plan = Arc::new(plan);
+        self.checker.knows(plan_digest, Arc::clone(&plan), Arc::new(draft));
+        Some(Ask::Revise(Box::new(Revision { run, plan, plan_digest, source: "plan.json".into() })))
     }
 
     /// Asks under a new id.

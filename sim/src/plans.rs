@@ -123,17 +123,18 @@ pub(crate) fn task(
 
 /// The tasks whose values others read.
 pub(crate) fn read(draft: &PlanDraft) -> Vec<u32> {
-    let mut read = Vec::new();
-    for task in &draft.tasks {
-        read.extend(
-            task.refs.iter().filter(|name| !matches!(name, Ref::State(_))).filter_map(|name| name.task()),
-        );
-        task.when.iter().for_each(|when| when.names(&mut read));
-        if let Work::Plan(within) = &task.work {
-            within.flag.iter().for_each(|flag| flag.names(&mut read));
-        }
-        read.extend(task.each.iter().filter_map(|each| each.from.task()));
+    draft.tasks.iter().flat_map(read_of).collect()
+}
+
+/// The tasks whose values a task reads.
+pub(crate) fn read_of(task: &TaskDraft) -> Vec<u32> {
+    let values = task.refs.iter().filter(|name| !matches!(name, Ref::State(_)));
+    let mut read: Vec<u32> = values.filter_map(|name| name.task()).collect();
+    task.when.iter().for_each(|when| when.names(&mut read));
+    if let Work::Plan(within) = &task.work {
+        within.flag.iter().for_each(|flag| flag.names(&mut read));
     }
+    read.extend(task.each.iter().filter_map(|each| each.from.task()));
     read
 }
 

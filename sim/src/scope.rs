@@ -13,8 +13,10 @@ use crate::oracle::{ORun, OTask};
 
 /// A plan whose tasks are there.
 pub(crate) struct OScope {
-    /// The place of its first task; the others follow in the order of the plan.
-    pub(crate) first: usize,
+    /// The places of its tasks, in the order of the plan.
+    pub(crate) nodes: Vec<usize>,
+    /// Whether it is the run's own, as it was or is.
+    pub(crate) is_own: bool,
     pub(crate) plan: Arc<Plan>,
     draft: Arc<PlanDraft>,
     /// The value of its input.
@@ -33,7 +35,8 @@ impl OScope {
     /// The run's own.
     pub(crate) fn of_run(plan: &Arc<Plan>, draft: &Arc<PlanDraft>) -> Self {
         let (flag, agents) = (draft.flag, draft.agents.clone());
-        Self { first: 0, plan: Arc::clone(plan), draft: Arc::clone(draft), flag, agents }
+        let (plan, draft) = (Arc::clone(plan), Arc::clone(draft));
+        Self { nodes: Vec::new(), is_own: true, plan, draft, flag, agents }
     }
 }
 
@@ -76,7 +79,8 @@ impl ORun {
         };
         let agents = seen(&within.plan, &around.agents);
         OScope {
-            first: self.tasks.len(),
+            nodes: Vec::new(),
+            is_own: false,
             plan: Arc::clone(&sub.plan),
             draft: Arc::new(within.plan.as_ref().clone()),
             flag: meaning::flag_within(self, task).unwrap_or_default(),
@@ -94,20 +98,20 @@ impl ORun {
 
     /// The node of a plan for which a task stands: itself, or what it is a child of.
     pub(crate) fn node(&self, task: &OTask) -> usize {
-        self.scope(task).first + task.spec
+        self.scope(task).nodes[task.spec]
     }
 
     /// The tasks that a task waits for.
     pub(crate) fn needs(&self, task: &OTask) -> impl Iterator<Item = usize> {
-        let first = self.scope(task).first;
-        self.spec(task).needs.iter().map(move |need| first + need)
+        let nodes = &self.scope(task).nodes;
+        self.spec(task).needs.iter().map(|need| nodes[*need])
     }
 
     /// The task with this label in the plan that a task is written in.
     pub(crate) fn beside(&self, task: &OTask, label: u32) -> Option<&OTask> {
         let scope = self.scope(task);
-        let nodes = &self.tasks[scope.first..scope.first + scope.plan.tasks.len()];
-        nodes.iter().find(|node| self.draft(node).label == label)
+        let mut nodes = scope.nodes.iter().map(|ix| &self.tasks[*ix]);
+        nodes.find(|node| draft::label(&node.id) == label)
     }
 
     /// The agent of this number that a task can name.

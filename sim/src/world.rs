@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use windlass_core::event::Role;
 use windlass_core::id::{Digest, Fence, RunId};
-use windlass_core::input::{Ask, Input, Report};
+use windlass_core::input::{Input, Report};
 use windlass_core::plan::Plan;
 use windlass_journal::blob::{Blobs as _, MemoryBlobs};
 use windlass_journal::memory::MemoryStore;
@@ -274,16 +274,15 @@ impl World {
 
     /// The draft of a task.
     pub(crate) fn task_draft(&self, run: RunId, task: &windlass_core::id::TaskId) -> &TaskDraft {
-        let planned =
-            self.planned.iter().find(|planned| planned.id == run).expect("only these runs are made");
-        planned.draft.draft_of(task)
+        let own = self.checker.oracle.runs.get(&run).and_then(|run| Some(run.draft(run.task(task)?)));
+        own.expect("only tasks of runs are worked on")
     }
 }
 
 /// Whether an input asks for new work.
 fn takes_on(input: &Input) -> bool {
     let Input::Command(command) = input else { return false };
-    matches!(command.ask, Ask::SubmitPlan(_) | Ask::Resume { .. } | Ask::Retry { .. })
+    command.ask.takes_on()
 }
 
 /// The name of a run, by its number.

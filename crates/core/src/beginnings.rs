@@ -104,6 +104,7 @@ impl Task {
             skipped: None,
             cancel_wished: false,
             spared_by: None,
+            left_out: false,
             approval: None,
             blocked: None,
             passed_at: Seq(0),

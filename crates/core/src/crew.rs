@@ -132,12 +132,12 @@ impl Run {
             unreachable!("only expressions are asked")
         };
         let name = expression.render_text(&View::of_attempt(self, ix, task.next_attempt()))?;
-        let agents = &self.plan_of(task).agents;
+        let plan = self.plan_of(task);
         let agent = AgentName(name.trim().into());
-        if agents.contains_key(&agent) {
+        if plan.at_hand().any(|known| *known == agent) {
             return Ok(agent);
         }
-        let known: Vec<&str> = agents.keys().map(|agent| &*agent.0).collect();
+        let known: Vec<&str> = plan.at_hand().map(|agent| &*agent.0).collect();
         let message = format!("its `agent` gives `{agent}`, and there is no such agent");
         let hint = format!("it may give {}", known.join(", "));
         Err(Failure::new(ErrorKind::Expression, message).hint(hint))

@@ -8,6 +8,7 @@ use crate::decide::{Stamp, pause_by, stop};
 use crate::event::{BlockedOn, Event, PauseReason, SkipReason, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::fleet;
+use crate::id::TaskId;
 use crate::judge;
 use crate::knots;
 use crate::machine::task::Phase;
@@ -135,6 +136,13 @@ fn cancel(run: &Run, task: &Task) -> Event {
     }
 }
 
+/// The task at the start of the chain that keeps the join of a task from being met.
+pub(crate) fn blamed(run: &Run, ix: TaskIx) -> Option<TaskId> {
+    let of = |wanted: Ending| run.needs(run.task(ix)).find(|need| run.ending(*need) == Some(wanted));
+    let need = of(Ending::Lost).or_else(|| of(Ending::Excused)).or_else(|| of(Ending::WhenSkipped));
+    need.map(|need| run.task(need).root_cause())
+}
+
 fn skip(run: &Run, ix: TaskIx) -> Event {
     let task = run.task(ix);
     let needs = run.needs(task);
@@ -143,9 +151,7 @@ fn skip(run: &Run, ix: TaskIx) -> Event {
     if endings.all(|ending| ending == Some(Ending::WhenSkipped)) {
         return Event::TaskSkipped { run: run_id, task: name, reason: SkipReason::When, cause: None };
     }
-    let of = |wanted: Ending| needs.clone().find(|need| run.ending(*need) == Some(wanted));
-    let cause = of(Ending::Lost).or_else(|| of(Ending::Excused)).or_else(|| of(Ending::WhenSkipped));
-    let cause = cause.map(|need| run.task(need).root_cause());
+    let cause = blamed(run, ix);
     Event::TaskSkipped { run: run_id, task: name, reason: SkipReason::Upstream, cause }
 }
 

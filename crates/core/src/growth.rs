@@ -162,6 +162,7 @@ impl Run {
         let task = &mut self.tasks[ix.at()];
         (task.error, task.dead_letter, task.skipped) = (None, false, None);
         task.spared_by = None;
+        task.left_out = false;
         task.output = crate::event::Output::default();
     }
 

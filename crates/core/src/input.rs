@@ -115,6 +115,21 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// Whether it gives an engine more to do, so that one that is ending takes it no more.
+    pub fn takes_on(&self) -> bool {
+        match self {
+            Self::SubmitPlan(_) | Self::Revise(_) | Self::Resume { .. } | Self::Retry { .. } => true,
+            Self::Pause { .. }
+            | Self::Cancel { .. }
+            | Self::Settle { .. }
+            | Self::Approve { .. }
+            | Self::DropDeadLetter { .. }
+            | Self::Drain { .. } => false,
+        }
+    }
+}
+
 /// A plan on its way to become a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Submission {

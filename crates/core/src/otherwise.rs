@@ -33,10 +33,10 @@ impl Otherwise {
         if self.prompt.as_ref().is_some_and(|prompt| prompt.trim().is_empty()) {
             return Err(wrong_state(task, "an empty prompt asks nothing"));
         }
-        let agents = &run.plan_of(task).agents;
+        let plan = run.plan_of(task);
         match &self.agent {
-            Some(agent) if !agents.contains_key(agent) => {
-                let known: Vec<&str> = agents.keys().map(|name| &*name.0).collect();
+            Some(agent) if !plan.at_hand().any(|known| known == agent) => {
+                let known: Vec<&str> = plan.at_hand().map(|name| &*name.0).collect();
                 let (task, known) = (task.id.clone(), known.join(", "));
                 Err(Rejection::NoSuchAgent { task, agent: agent.to_string(), known })
             }

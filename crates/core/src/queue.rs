@@ -33,6 +33,14 @@ impl Rank {
         let ageing = i64::try_from(AGEING.ms).expect("it is short");
         Self { as_of: ready.saturating_sub(ahead * ageing), since, task }
     }
+
+    /// The same with another priority: it keeps how long the task has waited.
+    #[must_use]
+    pub fn with_priority(self, before: i8, now: i8) -> Self {
+        let more = if is_planted(Bug::PriorityIgnored) { 0 } else { i64::from(now) - i64::from(before) };
+        let ageing = i64::try_from(AGEING.ms).expect("it is short");
+        Self { as_of: self.as_of.saturating_sub(more * ageing), ..self }
+    }
 }
 
 /// The ready tasks of a run.

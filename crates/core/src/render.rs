@@ -212,19 +212,9 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
 }
 
 impl Run {
-    /// What is to be done with the output of an attempt: it is held against the plan that it went by, and what the plan
-    /// names of it now is kept, too.
+    /// What is to be done with the output of an attempt, by the plan that it went by.
     pub(crate) fn settle(&self, task: &Task, plan_version: u32) -> Settle {
-        let mut wanted = settle(self.spec(task));
-        if plan_version != self.version {
-            let then = self.as_of(plan_version);
-            let then = settle(then.spec(task));
-            wanted.schema = then.schema;
-            wanted.extracts.extend(then.extracts);
-            wanted.extracts.sort();
-            wanted.extracts.dedup();
-        }
-        wanted
+        settle(self.as_of(plan_version).spec(task))
     }
 }
 

@@ -31,16 +31,26 @@ pub(crate) fn retry(
     Ok(reopened.into_iter().chain([requeued]).collect())
 }
 
-/// Everything that comes back now that the plan is another: these tasks, which it had left out before, and what was
-/// skipped and may run after all. What is below a parent that has ended stays as it is.
-pub(crate) fn after_revision(run: &Run, back_in: &[TaskIx]) -> VecDeque<(TaskIx, TaskId)> {
+/// Everything that comes back now that the plan is another: what an earlier one had left out, what was skipped for its own
+/// `when` and may be asked anew, and what may run after all. What is below a parent that has ended stays as it is.
+pub(crate) fn after_revision(
+    run: &Run,
+    back_in: &[TaskIx],
+    asked_anew: &[TaskIx],
+) -> VecDeque<(TaskIx, TaskId)> {
     let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new(), left: BTreeMap::new() };
     for ix in back_in {
         again.task(*ix, &run.task(*ix).id);
     }
+    let is_over = |ix: TaskIx| run.around(ix).any(|parent| run.task(parent).phase.is_final());
+    for ix in asked_anew.iter().copied().filter(|ix| !is_over(*ix)) {
+        // What has gone on without it has seen its null.
+        if again.beyond(ix).is_ok() {
+            again.unskip_one(ix, &run.task(ix).id);
+        }
+    }
     for ix in (0..run.tasks.len()).map(TaskIx::from_len) {
-        let is_over = |parent: TaskIx| run.task(parent).phase.is_final();
-        if run.task(ix).is_node() && !run.around(ix).any(is_over) && again.may_be_met(ix) {
+        if run.task(ix).is_node() && !is_over(ix) && again.may_be_met(ix) {
             again.unskip_one(ix, &run.task(ix).root_cause());
         }
     }
@@ -77,7 +87,7 @@ impl Run {
 
 /// Everything that comes back with a task, each with what it comes back for, in order.
 fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
-    is_planned(run, ix)?;
+    left_out(run, ix)?;
     lost_the_race(run, ix)?;
     went_on(run, ix)?;
     is_ending(run, ix)?;
@@ -115,9 +125,9 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
 }
 
 /// What a revision left out is not tried again.
-fn is_planned(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
-    let left_out = std::iter::once(ix).chain(run.around(ix)).find(|ix| run.spec(run.task(*ix)).removed);
-    left_out.map_or(Ok(()), |_| Err(wrong_state(run.task(ix), "the plan goes on without it")))
+fn left_out(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
+    let why = || wrong_state(run.task(ix), "the plan goes on without it");
+    if run.is_planned(ix) { Ok(()) } else { Err(why()) }
 }
 
 /// What was not chosen is not tried again while the choice stands, and nothing while it is carried out; nor is what is
@@ -187,8 +197,9 @@ struct Requeue<'a> {
 }
 
 impl Requeue<'_> {
+    /// A task comes back, unless a revision has left it out.
     fn task(&mut self, ix: TaskIx, cause: &TaskId) {
-        if self.back.insert(ix) {
+        if self.run.is_planned(ix) && self.back.insert(ix) {
             self.order.push_back((ix, cause.clone()));
         }
     }
@@ -279,7 +290,9 @@ impl Requeue<'_> {
             for dependant in &self.run.task(ix).dependants {
                 let tally = self.left.entry(*dependant).or_insert(self.run.task(*dependant).tally);
                 tally.uncount(ending);
-                if !self.back.contains(dependant) && self.may_be_met(*dependant) {
+                let may_come =
+                    self.may_be_met(*dependant) || (requeued.is_none() && self.was_skipped_with(*dependant));
+                if !self.back.contains(dependant) && may_come {
                     let cause = requeued.cloned().unwrap_or_else(|| self.run.task(*dependant).root_cause());
                     self.unskip_one(*dependant, &cause);
                     next.push(*dependant);
@@ -305,6 +318,17 @@ impl Requeue<'_> {
         task.phase == Phase::Skipped
             && was_impossible
             && !matches!(standing, Standing::Impossible | Standing::AllSkipped)
+    }
+
+    /// Whether a task was skipped since all that it needs was, of which some may run now.
+    fn was_skipped_with(&self, ix: TaskIx) -> bool {
+        let task = self.run.task(ix);
+        let by_when = matches!(task.skipped, Some((SkipReason::When, _)));
+        let left = self.left.get(&ix).unwrap_or(&task.tally);
+        task.phase == Phase::Skipped
+            && by_when
+            && self.run.standing(ix) == Standing::AllSkipped
+            && left.when_skipped < task.tally.when_skipped
     }
 
     /// A task that succeeded, while nothing that depends on it has started, or all of that is dead or skipped.

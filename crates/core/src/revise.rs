@@ -2,17 +2,20 @@
 //! what is gone ends, what is in both goes on by the new text. Never: undoing what has succeeded.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::event::{Event, Record, RunOutcome};
+use crate::event::{Event, Record, RunOutcome, SkipReason, TimerKind};
+use crate::follow;
 use crate::id::{Digest, TaskId};
 use crate::input::{Command, Rejection, Revision};
 use crate::machine::run;
 use crate::machine::task::{Fact, Phase};
-use crate::plan::{self, Plan, WaitFor, Work, revision};
+use crate::plan::{self, Plan, Timeout, WaitFor, Work, graph, revision};
 use crate::policy::join::{Standing, Tally};
 use crate::requeue;
-use crate::state::{Run, Task, TaskIx};
+use crate::state::{Look, Run, Task, TaskIx};
+use crate::time::Span;
 use crate::transition::{Fresh, Moment};
 use crate::tree::Form;
 
@@ -21,7 +24,7 @@ pub(crate) fn events(run: &Run, command: &Command, revision: &Revision) -> Resul
     let revised = revision::over(&run.plan, &revision.plan);
     let reasons = obstacles(run, &revised);
     if !reasons.is_empty() {
-        return Err(Rejection::CantRevise { run: run.id, reasons });
+        return Err(Rejection::CantRevise { run: run.id, reasons: brief(reasons) });
     }
     let reopened = (run.phase == run::Phase::Finished).then_some(Event::RunReopened { run: run.id });
     let revised = Event::PlanRevised {
@@ -36,6 +39,19 @@ pub(crate) fn events(run: &Run, command: &Command, revision: &Revision) -> Resul
     Ok(reopened.into_iter().chain([revised]).collect())
 }
 
+/// How many reasons are told.
+const REASONS_MAX: usize = 20;
+
+/// So many reasons, and how many more there are.
+fn brief(mut reasons: Vec<String>) -> Vec<String> {
+    let more = reasons.len().saturating_sub(REASONS_MAX);
+    if more > 0 {
+        reasons.truncate(REASONS_MAX);
+        reasons.push(format!("and {more} more"));
+    }
+    reasons
+}
+
 /// All that is in the way of going on by a plan.
 fn obstacles(run: &Run, revised: &Plan) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -47,8 +63,7 @@ fn obstacles(run: &Run, revised: &Plan) -> Vec<String> {
     if u32::try_from(all).is_ok_and(|all| all > most) {
         reasons.push(format!("it would have {all} tasks, more than its limits.tasks of {most}"));
     }
-    let known = passed(&run.plan);
-    for glob in passed(revised).into_iter().filter(|glob| !known.contains(glob)) {
+    for glob in revised.passed().difference(&run.plan.passed()) {
         reasons.push(format!("`pass: {glob}` is new, and the run keeps the variables that it began with"));
     }
     for (place, (old, new)) in run.plan.tasks.iter().zip(&revised.tasks).enumerate() {
@@ -65,12 +80,6 @@ fn obstacles(run: &Run, revised: &Plan) -> Vec<String> {
         }));
     }
     reasons
-}
-
-/// The globs of variables that the tasks of a plan let through.
-fn passed(plan: &Plan) -> Vec<&str> {
-    let inner = plan.tasks.iter().filter_map(|task| task.work.sub_plan()).flat_map(passed);
-    plan.tasks.iter().flat_map(|task| &task.pass).map(String::as_str).chain(inner).collect()
 }
 
 /// A task that listens from the end of another on, where nobody has noted when that was.
@@ -91,11 +100,12 @@ struct Change<'a> {
 
 impl Change<'_> {
     fn obstacles(&self) -> Vec<String> {
-        let node = |place| Some(self.run.beside(self.task, place));
-        let mut reasons: Vec<String> = match self.is_untouched() {
-            true if self.task.scope == 0 => Vec::new(),
-            true => heard_too_late(self.run, self.new, node).into_iter().collect(),
-            false => self.what_stays().into_iter().collect(),
+        let is_there = |place: &usize| self.task.scope > 0 || *place < self.run.plan.tasks.len();
+        let node = |place| Some(place).filter(is_there).map(|place| self.run.beside(self.task, place));
+        let mut reasons: Vec<String> = if self.is_untouched() {
+            heard_too_late(self.run, self.new, node).into_iter().collect()
+        } else {
+            self.what_stays().into_iter().collect()
         };
         if reasons.is_empty() {
             reasons.extend(self.what_is_not_kept());
@@ -137,22 +147,27 @@ impl Change<'_> {
         Some(format!("{id} {verb} {}, and its {what} can't change any more", phase.name()))
     }
 
-    /// Parts of a large output that the new plan names, and the old one did not.
+    /// Parts of an output that the new plan names, and that are not kept of it.
     fn what_is_not_kept(&self) -> Option<String> {
         let output = &self.task.output;
-        output.blob?;
+        let settles = self.task.phase == Phase::Gating
+            && self.task.last_attempt().is_some_and(|attempt| {
+                attempt.awaits_settling() && attempt.raw.as_ref().is_some_and(|raw| raw.blob.is_some())
+            });
         let is_kept = |pointer: &&String| {
-            output.extracts.keys().any(|kept| {
-                pointer
-                    .strip_prefix(kept.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            let known = output.extracts.keys().chain(self.old.extracts.iter().filter(|_| settles));
+            known.map(String::as_str).any(|kept| {
+                pointer.strip_prefix(kept).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             })
         };
+        if output.blob.is_none() && !output.truncated && !settles {
+            return None;
+        }
         let missing = self.new.extracts.iter().find(|pointer| !is_kept(pointer))?;
         let part = if missing.is_empty() { "the whole" } else { missing };
+        let id = &self.task.id;
         Some(format!(
-            "the output of {} is large, and of that only what the plan named then was kept, not {part}",
-            self.task.id
+            "the output of {id} is large, and of that only what the plan named then is kept, not {part}"
         ))
     }
 
@@ -236,24 +251,40 @@ impl Run {
         (self.plan_digest, self.version) = (*digest, *version);
         self.source.clone_from(source);
         let plan = Arc::clone(&self.plan);
-        self.roster.enrol(&plan);
-        let added = self.plant_behind(&plan, old.tasks.len(), moment);
+        self.roster.enrol_over(Some(&old), &plan);
+        self.plant_behind(&plan, old.tasks.len(), moment);
         self.limit_anew(self.active.at(moment.alive));
         self.count_anew();
         self.note_emitters_anew();
-        self.look_at_joins_anew(&old, &added, moment, fresh);
-        self.leave_out(&old);
-        let back_in: Vec<TaskIx> = self.nodes().filter(|ix| self.is_back_in(&old, *ix)).collect();
-        self.returning = requeue::after_revision(self, &back_in);
-        let ready: Vec<TaskIx> = self.queue.all().collect();
-        for ix in ready {
-            self.line_up_anew(ix);
+        self.forget_the_retired();
+        for ix in (0..self.tasks.len()).map(TaskIx::from_len) {
+            self.look_anew(&old, ix, moment, fresh);
         }
+        self.leave_out(&old);
+        let back_in = self.back_in();
+        let asked_anew: Vec<TaskIx> = self.nodes().filter(|ix| self.is_asked_anew(&old, *ix)).collect();
+        self.returning = requeue::after_revision(self, &back_in, &asked_anew);
+        self.blame_anew();
         self.look_at_topics(fresh);
     }
 
+    /// What stays skipped may be so for another reason than when it was skipped: it comes back with what that is now.
+    fn blame_anew(&mut self) {
+        let needs: Vec<Vec<usize>> = self.plan.tasks.iter().map(|task| task.needs.clone()).collect();
+        let back: BTreeSet<TaskIx> = self.returning.iter().map(|(ix, _)| *ix).collect();
+        for place in graph::order(&needs) {
+            let ix = self.node(place);
+            let comes_back = back.contains(&ix);
+            let is_upstream = matches!(self.task(ix).skipped, Some((SkipReason::Upstream, _)));
+            if is_upstream && !comes_back && self.is_planned(ix) {
+                let cause = follow::blamed(self, ix);
+                self.tasks[ix.at()].skipped = Some((SkipReason::Upstream, cause));
+            }
+        }
+    }
+
     /// Makes the tasks of a plan that come behind so many.
-    fn plant_behind(&mut self, plan: &Plan, known: usize, moment: Moment) -> Vec<TaskIx> {
+    fn plant_behind(&mut self, plan: &Plan, known: usize, moment: Moment) {
         for (number, planned) in (0..).zip(&plan.tasks).skip(known) {
             let ix = TaskIx::from_len(self.tasks.len());
             self.names.insert(planned.id.clone(), ix);
@@ -262,7 +293,6 @@ impl Run {
         }
         let added = plan.tasks.len() - known;
         *self.count.entry(Phase::Waiting).or_default() += u32::try_from(added).expect("capped");
-        self.later[self.later.len() - added..].to_vec()
     }
 
     /// Counts who needs whom, and how that has ended, from the plan as it is.
@@ -284,36 +314,77 @@ impl Run {
         self.failed = u32::try_from(failed).expect("capped");
     }
 
-    /// What the joins have come to of tasks that have not begun.
-    fn look_at_joins_anew(&mut self, old: &Plan, added: &[TaskIx], moment: Moment, fresh: &mut Fresh) {
-        for ix in (0..self.tasks.len()).map(TaskIx::from_len) {
-            let task = self.task(ix);
-            match task.phase {
-                Phase::Waiting if task.is_node() => {
-                    self.to_skip.remove(&ix);
-                    self.look_at_join(ix, moment, fresh);
-                }
-                Phase::Ready if task.is_node() => {
-                    let is_new_to = !added.contains(&ix) && self.spec(task) != self.spec_under(old, task);
-                    if is_new_to || self.standing(ix) != Standing::Met {
-                        self.take(ix, Fact::JoinUnmet, moment, fresh);
-                    }
-                }
-                Phase::Waiting
-                | Phase::Ready
-                | Phase::Running
-                | Phase::Stopping
-                | Phase::Gating
-                | Phase::BackingOff
-                | Phase::Parked
-                | Phase::Blocked
-                | Phase::Expanded
-                | Phase::Succeeded
-                | Phase::Skipped
-                | Phase::Dead
-                | Phase::Cancelled => {}
-            }
+    /// No attempt begins with an agent that the plan has no more, whoever named it.
+    fn forget_the_retired(&mut self) {
+        for place in 0..self.tasks.len() {
+            let retired = self.plan_of(&self.tasks[place]).retired.clone();
+            let handed = &mut self.tasks[place].handed;
+            handed.to = handed.to.take().filter(|to| !retired.contains(to));
+            // It is asked anew, by the text that there is now.
+            handed.named = None;
         }
+    }
+
+    /// What a task comes to by its new text, if it has one that there was before.
+    fn look_anew(&mut self, old: &Plan, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+        let task = self.task(ix);
+        let is_new = task.parent.is_none() && task.place_in_plan() >= old.tasks.len();
+        match task.phase {
+            Phase::Waiting if task.is_node() => {
+                self.to_skip.remove(&ix);
+                self.look_at_join(ix, moment, fresh);
+            }
+            Phase::Ready if self.standing(ix) != Standing::Met => {
+                self.take(ix, Fact::JoinUnmet, moment, fresh);
+            }
+            Phase::Ready if !is_new => {
+                let before = self.spec_under(old, task);
+                let (before, priority) = (before.timeout.clone(), before.priority);
+                let now = self.spec(task).priority;
+                self.time_anew(ix, &before);
+                let rank = &mut self.tasks[ix.at()].rank;
+                let known = rank.expect("it is ready");
+                let lane = self.tasks[ix.at()].lane;
+                self.queue.leave(lane, known);
+                self.tasks[ix.at()].rank = Some(known.with_priority(priority, now));
+                self.line_up(ix);
+                fresh.push_back(Look::Task(self.id, ix));
+            }
+            Phase::Running | Phase::Stopping | Phase::Gating | Phase::BackingOff | Phase::Parked => {
+                let before = self.spec_under(old, task).timeout.clone();
+                self.time_anew(ix, &before);
+            }
+            Phase::Waiting
+            | Phase::Ready
+            | Phase::Blocked
+            | Phase::Expanded
+            | Phase::Succeeded
+            | Phase::Skipped
+            | Phase::Dead
+            | Phase::Cancelled => {}
+        }
+    }
+
+    /// Moves the bounds of a task to where its new text has them.
+    fn time_anew(&mut self, ix: TaskIx, before: &Timeout) {
+        let task = self.task(ix);
+        let now = if self.has_attempts(task) { Some(self.spec(task).timeout.clone()) } else { None };
+        let moved = |due: Option<Span>, old: Option<Span>, new: Option<Span>| {
+            let from = due?.minus(old?);
+            Some(from.plus(new?))
+        };
+        let (start, close) = (task.dues.start_by, task.dues.close_by);
+        let new = |bound: fn(&Timeout) -> Option<Span>| now.as_ref().and_then(bound);
+        let start_by = moved(start, before.schedule_to_start, new(|timeout| timeout.schedule_to_start));
+        let close_by = moved(close, before.schedule_to_close, new(|timeout| timeout.schedule_to_close));
+        for (old, new, kind) in
+            [(start, start_by, TimerKind::ScheduleToStart), (close, close_by, TimerKind::ScheduleToClose)]
+        {
+            old.map(|due| self.alarms.remove(&(due, ix, kind)));
+            new.map(|due| self.alarms.insert((due, ix, kind)));
+        }
+        let wait = &mut self.tasks[ix.at()].dues;
+        (wait.start_by, wait.close_by) = (start_by, close_by);
     }
 
     /// The text of a task in the plan that the run had before.
@@ -331,16 +402,27 @@ impl Run {
         };
         let left_out: Vec<TaskIx> = old.tasks.iter().enumerate().filter_map(left_out).collect();
         for ix in left_out {
-            self.family(ix).into_iter().for_each(|member| self.wish_end(member));
+            for member in self.family(ix) {
+                let task = &mut self.tasks[member.at()];
+                task.left_out = !task.phase.is_final() && !task.cancel_wished;
+                self.wish_end(member);
+            }
         }
     }
 
-    /// Whether a task ended since the plan left it out, and is in the plan again.
-    fn is_back_in(&self, old: &Plan, ix: TaskIx) -> bool {
+    /// What an earlier revision ended, and is in the plan again.
+    fn back_in(&self) -> Vec<TaskIx> {
+        let all = (0..self.tasks.len()).map(TaskIx::from_len);
+        let ended = |ix: &TaskIx| self.task(*ix).left_out && self.task(*ix).phase == Phase::Cancelled;
+        all.filter(ended).filter(|ix| self.is_planned(*ix)).collect()
+    }
+
+    /// Whether a task was skipped for its `when`, and that, or what it sees, is another now.
+    fn is_asked_anew(&self, old: &Plan, ix: TaskIx) -> bool {
         let task = self.task(ix);
-        let before = old.tasks.get(task.place_in_plan());
-        task.phase == Phase::Cancelled
-            && before.is_some_and(|before| before.removed)
-            && !self.spec(task).removed
+        let Some(before) = old.tasks.get(task.place_in_plan()) else { return false };
+        let by_when = matches!(task.skipped, Some((SkipReason::When, _))) && before.when.is_some();
+        let is_another = self.spec(task).when != before.when || self.plan.inputs != old.inputs;
+        task.phase == Phase::Skipped && by_when && is_another
     }
 }

@@ -313,6 +313,9 @@ pub struct Task {
     /// The task whose join was met without it, where it was cancelled for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spared_by: Option<TaskId>,
+    /// Whether it ends, or ended, since a revision left it out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_out: bool,
     /// What a person is, or was, asked.
     pub approval: Option<Approval>,
     /// What it waits for, while it is blocked.

@@ -48,6 +48,8 @@ impl Run {
         self.leave_purses(ix, from);
         if from == Phase::Ready && to == Phase::Waiting {
             self.end_bound(ix);
+            // What its expression named may have come of what is done again.
+            self.tasks[ix.at()].handed.named = None;
         }
         let revived = self.ending(ix).filter(|_| !to.is_final());
         if revived.is_some() {

@@ -87,6 +87,12 @@ impl Run {
         place.checked_sub(began_with).map_or_else(|| TaskIx::from_len(place), |behind| self.later[behind])
     }
 
+    /// Whether a task is in the plan as it is now, and not left out by a revision.
+    pub fn is_planned(&self, ix: TaskIx) -> bool {
+        let mut up = std::iter::once(ix).chain(self.around(ix));
+        !up.any(|ix| self.spec(self.task(ix)).removed)
+    }
+
     /// The tasks of the run's own plan, in its order.
     pub fn nodes(&self) -> impl Iterator<Item = TaskIx> {
         (0..self.plan.tasks.len()).map(|place| self.node(place))

@@ -106,7 +106,7 @@ impl Embedded {
         folder: &Path,
         surroundings: impl IntoIterator<Item = (String, String)>,
     ) -> Result<RunId, EmbedError> {
-        let pass: Vec<String> = plan.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect();
+        let pass: Vec<String> = plan.passed().into_iter().map(str::to_owned).collect();
         let new = NewRun {
             command: new_id()?,
             by: "embedded".into(),

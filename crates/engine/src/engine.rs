@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use windlass_core::decide::Stamp;
 use windlass_core::event::Role;
-use windlass_core::input::{Answer, Ask, Command, Input, Rejection, Report};
+use windlass_core::input::{Answer, Ask, Input, Rejection, Report};
 use windlass_core::react::pending;
 use windlass_core::state::State;
 use windlass_core::time::Span;
@@ -286,7 +286,7 @@ impl Engine {
         while !mail.is_full()
             && let Some(Asked { command, reply, .. }) = self.asked.pop_front()
         {
-            if self.draining && takes_on(&command) {
+            if self.draining && command.ask.takes_on() {
                 // Where the asker has gone, nobody needs the answer.
                 reply.send(Answer::Refused(Rejection::Ending)).unwrap_or_default();
                 continue;
@@ -375,11 +375,6 @@ impl Mail {
     }
 }
 
-/// Whether a command gives an engine more to do.
-fn takes_on(command: &Command) -> bool {
-    matches!(command.ask, Ask::SubmitPlan(_) | Ask::Resume { .. } | Ask::Retry { .. })
-}
-
 /// How many bytes of output a report carries.
 fn carried(report: &Report) -> usize {
     match report {
@@ -399,6 +394,8 @@ fn carried(report: &Report) -> usize {
 mod tests {
     use windlass_core::event::LossReason;
     use windlass_core::id::{CommandId, RunId};
+
+    use windlass_core::input::{Ask, Command};
 
     use super::*;
 

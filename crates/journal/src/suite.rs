@@ -106,6 +106,7 @@ fn plan() -> Plan {
     Plan {
         goal: "Show what holds".into(),
         agents: [].into(),
+        retired: std::collections::BTreeSet::new(),
         limits: Limits::default(),
         budget: windlass_core::plan::Budget::default(),
         weight: 1,

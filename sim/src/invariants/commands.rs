@@ -20,6 +20,7 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
 pub(crate) fn command_of(event: &Event) -> Option<&CommandId> {
     match event {
         Event::RunCreated { command, .. }
+        | Event::PlanRevised { command, .. }
         | Event::TaskUnblocked { command, .. }
         | Event::DeadLetterDropped { command, .. } => Some(command),
         Event::CancelRequested { command, .. }

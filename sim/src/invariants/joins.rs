@@ -58,7 +58,7 @@ pub(crate) fn standing(run: &ORun, task: &OTask) -> Standing {
 
 /// Whether the run goes on without a task that failed.
 pub(crate) fn is_excused(run: &ORun, task: &OTask) -> bool {
-    run.spec(task).optional || (task.end == Some(End::Cancelled) && task.life.is_spared)
+    run.spec(task).optional || task.is_left_out || (task.end == Some(End::Cancelled) && task.life.is_spared)
 }
 
 /// What a task that has just become ready comes to, where that is not an attempt.
@@ -102,6 +102,8 @@ fn failed_or_skipped(cause: &OTask) -> bool {
 fn start(run: &ORun, task: &OTask, may_have_waited: bool) -> Verdict {
     let id = &task.id;
     demand(task.end.is_none(), NAME, || format!("{id} starts after its end"))?;
+    let mut up = std::iter::successors(Some(task), |task| task.parent.map(|parent| &run.tasks[parent]));
+    demand(!up.any(|task| task.is_left_out), NAME, || format!("{id} starts, and the plan has it no more"))?;
     if let Some(parent) = task.parent.map(|parent| &run.tasks[parent]) {
         demand(parent.is_expanded && parent.end.is_none(), NAME, || {
             format!("{id} starts without its parent")
@@ -158,7 +160,7 @@ fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
 pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     for (id, run) in oracle.runs.iter().filter(|(_, run)| run.outcome.is_none()) {
         for (ix, task) in run.tasks.iter().enumerate().filter(|(_, task)| task.is_node()) {
-            if task.end == Some(End::Upstream) {
+            if task.end == Some(End::Upstream) && !task.is_left_out {
                 let standing = standing(run, task);
                 // What became impossible before may come to «all were skipped» later.
                 let stays = matches!(standing, Standing::Impossible | Standing::AllSkipped);

@@ -1,6 +1,6 @@
 //! From a file's text to a plan, or to all that is wrong with it. Never: reading files, or stopping at the first error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -139,6 +139,7 @@ impl Reading<'_> {
         let plan = Plan {
             goal: root.get("goal").and_then(Node::text).unwrap_or_default().to_owned(),
             agents: built.agents,
+            retired: BTreeSet::new(),
             limits,
             budget: layers::budget(root.get("budget")),
             weight: count(root.get("weight")).unwrap_or(1),

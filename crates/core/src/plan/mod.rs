@@ -31,7 +31,7 @@ mod toml;
 mod waits;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,9 @@ pub struct Plan {
     pub goal: String,
     /// The agents that tasks name, each resolved over the settings.
     pub agents: BTreeMap<AgentName, Agent>,
+    /// Those of its agents that a revision left out: attempts that they work on come to their end, and no other begins.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub retired: BTreeSet<AgentName>,
     /// The caps over the whole tree of the run.
     pub limits: Limits,
     /// What the run may use up in all.
@@ -297,6 +300,19 @@ pub enum Select {
     Majority,
     /// All are needed, and none is chosen.
     All,
+}
+
+impl Plan {
+    /// The agents that an attempt may begin with.
+    pub fn at_hand(&self) -> impl Iterator<Item = &AgentName> {
+        self.agents.keys().filter(|name| !self.retired.contains(*name))
+    }
+
+    /// The globs of the variables that its tasks, and those of the plans in it, let through.
+    pub fn passed(&self) -> BTreeSet<&str> {
+        let inner = self.tasks.iter().filter_map(|task| task.work.sub_plan()).flat_map(Self::passed);
+        self.tasks.iter().flat_map(|task| &task.pass).map(String::as_str).chain(inner).collect()
+    }
 }
 
 impl Work {

@@ -24,7 +24,8 @@ pub fn over(old: &Plan, new: &Plan) -> Plan {
     }
     let mut agents = old.agents.clone();
     agents.extend(new.agents.clone());
-    Plan { agents, tasks, ..new.clone() }
+    let retired = agents.keys().filter(|name| !new.agents.contains_key(*name)).cloned().collect();
+    Plan { agents, retired, tasks, ..new.clone() }
 }
 
 fn places(plan: &Plan) -> BTreeMap<&TaskId, usize> {

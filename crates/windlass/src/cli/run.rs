@@ -134,7 +134,7 @@ fn new_run(desk: &Desk, plan: Plan, source: String) -> Outcome<NewRun> {
         desk.place.folder.to_str().ok_or_else(|| {
             Report::usage(format!("the folder {} is not UTF-8", desk.place.folder.display()))
         })?;
-    let pass: Vec<String> = plan.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect();
+    let pass: Vec<String> = plan.passed().into_iter().map(str::to_owned).collect();
     Ok(NewRun {
         command: steer::new_id()?,
         by: "cli".into(),

@@ -87,6 +87,9 @@ fn a_run_that_failed_is_put_right_and_goes_on_after_kill_9_without_the_file() {
     assert_eq!(output("fails"), "e there");
     assert_eq!(output("more"), serde_json::json!(["more 1", "more 2"]));
     assert_eq!(desk.read("done.txt"), "ran\n", "what had succeeded does not run again");
+    let tasks = show["tasks"].as_array().expect("a list");
+    let last = tasks.iter().find(|task| task["id"] == "last").expect("it is there");
+    assert_eq!((&last["state"], &last["attempts"]), (&"skipped".into(), &serde_json::json!([])));
 }
 
 #[test]

@@ -56,6 +56,18 @@ tasks:
 }
 
 #[test]
+fn what_a_task_of_a_sub_plan_lets_through_reaches_it() {
+    let desk = Desk::with("tasks: { p: { plan: inner.yaml } }");
+    desk.write(
+        "inner.yaml",
+        "version: 1\ntasks: { x: { run: 'echo \"$OUR_WORD\" > proof', pass: [OUR_*] } }\n",
+    );
+    let done = desk.command(&["run", "plan.yaml"]).env("OUR_WORD", "hello").output().expect("it starts");
+    assert!(done.status.success());
+    assert_eq!(desk.read("proof"), "hello\n");
+}
+
+#[test]
 fn what_is_wrong_with_a_sub_plan_is_told_where_it_is_named_and_nothing_starts() {
     let desk = desk();
     desk.write("parts/one.yaml", "version: 1\ntasks: { make: { runs: \"true\" } }\n");
