@@ -145,6 +145,9 @@ fn what_was_begun_for_one_question_does_not_answer_the_next() {
     let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
     seat.wait_for("First");
     seat.wait_for(PROMPT);
+    // What happened before it was asked is told once it stands there, and the prompt again below that.
+    seat.wait_for("q2  Second");
+    seat.wait_for(PROMPT);
     seat.type_in("y");
     seat.wait_for("y");
     let approved = desk.windlass(&["approve", "last", "q1", "--id", &question_of(&desk, "q1")]);
