@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use windlass_core::event::SkipReason;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::machine::task::Phase;
 use windlass_core::state::{Attempt, Run, Task, TaskIx};
@@ -31,10 +32,24 @@ pub(crate) fn dead(run: &Run) -> Vec<&Task> {
     dead.into_iter().map(|(_, task)| task).collect()
 }
 
-/// The first failure that the run failed of.
+/// What to try again first where a run failed.
 pub(crate) fn first(run: &Run) -> Option<&Task> {
     let is_fault = |task: &&Task| run.names.get(&task.id).is_some_and(|ix| !is_excused(run, *ix));
-    dead(run).into_iter().next().filter(is_fault)
+    let cause = || left_out(run).map(|(_, cause)| cause).find(|cause| cause.phase != Phase::Skipped);
+    dead(run).into_iter().next().filter(is_fault).or_else(cause)
+}
+
+/// The tasks that the run failed of since they were skipped, each with its cause, where that alone is no fault.
+fn left_out(run: &Run) -> impl Iterator<Item = (&Task, &Task)> {
+    let because = |ix: TaskIx| match &run.task(ix).skipped {
+        Some((SkipReason::Upstream, Some(cause))) => run.names.get(cause).copied(),
+        Some((SkipReason::Upstream | SkipReason::When, _)) | None => None,
+    };
+    let skipped = view::in_order(run).filter(|ix| !is_excused(run, *ix));
+    let skipped = skipped.filter_map(move |ix| Some((ix, because(ix)?)));
+    skipped
+        .filter(|(_, cause)| run.task(*cause).phase != Phase::Dead || is_excused(run, *cause))
+        .map(|(ix, cause)| (run.task(ix), run.task(cause)))
 }
 
 /// Whether a run goes on without a task, or a parent around it has succeeded all the same.
@@ -76,6 +91,7 @@ pub(crate) fn lines(run: &Run, home: &Path) -> Vec<String> {
         let all = calling::command(&format!("show {}", run.id));
         lines.push(format!("… and {more} failed: `{all}` names them"));
     }
+    lines.extend(skipped(run));
     for failed in again.iter().filter(|failed| shown.has(failed)) {
         lines.push(failed.in_a_line(columns));
         lines.extend(failed.log(run, home, columns));
@@ -85,6 +101,25 @@ pub(crate) fn lines(run: &Run, home: &Path) -> Vec<String> {
         let more = count(hidden.count() as u64, "more failed attempt");
         let logs = calling::command(&format!("logs {} {task}", run.id));
         lines.push(format!("… and {more}: `{logs}` prints what those of {task} said, and so for each task"));
+    }
+    lines
+}
+
+/// The tasks that were left out.
+fn skipped(run: &Run) -> Vec<String> {
+    let mut left_out = left_out(run);
+    let mut lines: Vec<String> = left_out
+        .by_ref()
+        .take(TASKS_MAX)
+        .map(|(task, cause)| {
+            let why = story::skipped(Some(&cause.id), false);
+            format!("{} {}, {why}", paint(ERROR, "skipped:"), paint(BOLD, task.id.as_str()))
+        })
+        .collect();
+    let more = left_out.count();
+    if more > 0 {
+        let all = calling::command(&format!("show {}", run.id));
+        lines.push(format!("… and {} skipped: `{all}` names them", count(more as u64, "more task")));
     }
     lines
 }

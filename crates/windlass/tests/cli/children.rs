@@ -84,6 +84,26 @@ concurrency: 1
 }
 
 #[test]
+fn a_task_that_was_skipped_for_an_optional_one_is_why_the_run_failed() {
+    let desk = Desk::with(
+        "tasks: { bad: { run: test -e mended, optional: true }, any: { needs: [bad], join: any, run: echo any > proof } }",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    assert!(done.out.contains("\nskipped: any, because of bad\n"), "{}", done.out);
+    let run = done.run();
+    assert!(
+        done.out.contains(&format!("hint: windlass retry {run} bad && windlass resume {run}")),
+        "{}",
+        done.out
+    );
+    desk.write("mended", "");
+    assert_eq!(desk.windlass(&["retry", &run, "bad"]).code, Some(0));
+    assert_eq!(desk.windlass(&["resume", &run]).code, Some(0));
+    assert_eq!(desk.read("proof"), "any\n");
+}
+
+#[test]
 fn a_replica_that_failed_beside_the_one_that_was_taken_is_named_last_and_not_to_be_retried() {
     let desk = Desk::with(
         r#"
