@@ -9,6 +9,7 @@ use windlass_core::event::{Event, PauseReason, Role};
 use windlass_core::id::{CommandId, RunId, Seq};
 use windlass_core::input::{Answer, Ask, Command};
 use windlass_core::machine::run::Phase;
+use windlass_core::plan::Work;
 use windlass_core::state::Run;
 use windlass_engine::reading::{Reading, wire_line};
 
@@ -254,15 +255,27 @@ fn say_if_the_plan_differs(desk: &mut Desk, config: &Config, run: &Run) {
     }
     let now = PlanFile::read(std::path::Path::new(&run.source), desk)
         .and_then(|file| file.load(config, &as_given(&run.plan.inputs), false, desk));
-    let what = match now {
-        Ok(loaded) if run.written().last().is_some_and(|(_, plan)| loaded.plan == **plan) => return,
-        Ok(_) => "has changed",
-        Err(_) => "can't be read as a plan any more",
+    let id = run.id;
+    let now = match now {
+        Ok(loaded) => loaded.plan,
+        Err(failed) => {
+            // By which file it could go on is not known until that is mended.
+            let why = failed.in_short().map(|(why, _)| format!(": {why}")).unwrap_or_default();
+            desk.note(&format!(
+                "What run {id} began by can't be read as a plan any more{why}. The run keeps the plan it has."
+            ));
+            return;
+        }
     };
+    if run.written().last().is_some_and(|(_, plan)| now == **plan) {
+        return;
+    }
+    let has_more = now.tasks.iter().any(|task| matches!(task.work, Work::Plan(_)));
+    let files = if has_more { ", or that of a sub-plan," } else { "" };
     desk.note(&format!(
-        "The file {source} {what} since run {id} began; the run keeps the plan it has. \
-         `windlass revise {id} {source}` goes on by the file.",
-        source = calling::quoted(&run.source),
-        id = run.id
+        "The file {source}{files} has changed since run {id} began; the run keeps the plan it has. \
+         `windlass revise {id} {word}` goes on by the file.",
+        source = run.source,
+        word = calling::quoted(&run.source),
     ));
 }

@@ -109,6 +109,27 @@ fn a_plan_that_has_changed_is_told_of() {
 }
 
 #[test]
+fn a_file_that_is_missing_from_a_plan_is_named_and_no_revision_advised() {
+    let desk = Desk::with(
+        "version: 1\ntasks: { ok: { approval: \"Ship it?\" }, sub: { needs: [ok], plan: sub.yaml } }",
+    );
+    desk.write("sub.yaml", "version: 1\ntasks: { a: { run: \"true\" } }");
+    let run = desk.windlass(&["run", "plan.yaml"]).run();
+    desk.write("sub.yaml", "version: 1\ntasks: { a: { run: \"false\" } }");
+    let changed = desk.windlass(&["resume", &run]);
+    assert!(changed.err.contains("plan.yaml, or that of a sub-plan, has changed"), "{}", changed.err);
+    for (file, named) in
+        [("sub.yaml", "the sub-plan `sub.yaml` can't be read"), ("plan.yaml", "plan.yaml can't be read")]
+    {
+        std::fs::remove_file(desk.work().join(file)).expect("ours");
+        let missing = desk.windlass(&["resume", &run]);
+        assert!(missing.err.contains(named), "{}", missing.err);
+        assert!(missing.err.contains("can't be read as a plan any more"), "{}", missing.err);
+        assert!(!missing.err.contains("windlass revise"), "{}", missing.err);
+    }
+}
+
+#[test]
 fn a_home_that_is_taken_away_leaves_a_copy_and_its_path_is_the_last_line() {
     let desk = Desk::with("tasks: { a: { run: cat gate } }");
     desk.gate("gate");
