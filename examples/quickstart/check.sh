@@ -20,8 +20,8 @@ took=$(($(date +%s) - began))
 cat "$parts/.check-$index.log" >&2
 
 if [ "$code" = 0 ]; then outcome=passed; else outcome="**failed** ($code)"; fi
-shown=$(printf '%s' "$command" | sed 's/|/\\|/g')
-printf '| %s | `%s` | %s | %s s |\n' "$name" "$shown" "$outcome" "$took" | put "check-$index.row"
+in_cell() { printf '%s' "$1" | sed 's/|/\\|/g'; }
+printf '| %s | `%s` | %s | %s s |\n' "$(in_cell "$name")" "$(in_cell "$command")" "$outcome" "$took" | put "check-$index.row"
 if [ "$code" != 0 ]; then
     { printf '\nThe end of `%s`:\n\n```text\n' "$name"; tail -n 20 "$parts/.check-$index.log" | cut -c 1-200; printf '```\n'; }
 fi | put "check-$index.end"

@@ -48,9 +48,21 @@ basename "$from" .git | put name
         "$(count "$changed" change)"
 } | put about
 
-# The folders at the top, those with the most files first, 40 at most. git quotes a name only where it holds a quote,
-# a backslash or a control character: such a folder is left to the totals.
-git ls-files | awk -F / 'NF > 1 && !/^"/ { n[$1]++ } END { for (d in n) print n[d] "\t" d }' |
+# The folders at the top, those with the most files first, 40 at most. A name with a control character other than a tab
+# or a line end is left to the totals.
+git ls-files -z | names | awk -F / 'NF > 1 && $1 !~ /[\003-\037\177]/ { n[$1]++ } END { for (d in n) print n[d] "\t" d }' |
     sort -k1,1nr -k2 | cut -f 2- | awk 'NR <= 40' | put folders
-folders=$(awk '{ printf "%s\"%s\"", (NR > 1 ? "," : ""), $0 }' "$parts/folders")
+folders=$(awk '
+    {
+        name = ""
+        for (at = 1; at <= length($0); at++) {
+            letter = substr($0, at, 1)
+            if (letter == "\001") letter = "\\n"
+            else if (letter == "\002") letter = "\\t"
+            else if (letter == "\"" || letter == "\\") letter = "\\" letter
+            name = name letter
+        }
+        printf "%s\"%s\"", (NR > 1 ? "," : ""), name
+    }
+' "$parts/folders")
 printf '{"out":%s,"from":%s,"commit":"%s","folders":[%s]}\n' "$(json "$out")" "$(json "$from")" "$commit" "$folders"

@@ -6,16 +6,22 @@ name=$3
 
 # A name is a name here, never a pattern.
 within=":(top,literal)$name"
-files=$(git ls-files -- "$within" | wc -l | tr -d ' ')
+line=$(printf '%s' "$name" | names)
+files=$(git ls-files -z -- "$within" | names | wc -l | tr -d ' ')
 lines=$(lines_of_files "$within" | awk -F '\t' '{ n += $1 } END { print n + 0 }') || lines=0
-endings=$(git ls-files -- "$within" | sed 's/.*\///' | awk -F . '
-    { n[NF > 1 && $1 != "" ? "." $NF : "others"]++ } END { for (e in n) print n[e] "\t" e }' |
+endings=$(git ls-files -z -- "$within" | names | sed 's/.*\///' | awk -F . '
+    { n[NF > 1 && $1 != "" && $NF ~ /^[A-Za-z0-9_+-]+$/ ? "." $NF : "others"]++ } END { for (e in n) print n[e] "\t" e }' |
     sort -k1,1nr -k2 | awk -F '\t' 'NR <= 3 { printf "%s%s", (NR > 1 ? ", " : ""), $2 }')
-largest=$(lines_of_files "$within" | sort -k1,1nr | awk -F '\t' -v top="$name/" '
-    NR == 1 { path = $2; if (index(path, top) == 1) path = substr(path, length(top) + 1); print path }') || largest=
+# Not by -v: there a backslash would be read as the beginning of another character.
+largest=$(lines_of_files "$within" | sort -k1,1nr | TOP="$line/" awk -F '\t' "$shown"'
+    NR == 1 {
+        path = $2; top = ENVIRON["TOP"]
+        if (index(path, top) == 1) path = substr(path, length(top) + 1)
+        print cell(path)
+    }') || largest=
 last=$(git log -1 --format=%cs -- "$within")
 commits=$(git log -n 2000 --format=%h -- "$within" | wc -l | tr -d ' ')
 
-printf '%s\t| `%s` | %s | %s | %s | %s | %s | %s |\n' "$lines" "$name" "$files" "$lines" "$endings" \
-    "$([ -z "$largest" ] || printf '`%s`' "$largest")" "$commits" "$last" | put "folder-$index.row"
+printf '%s\t| %s | %s | %s | %s | %s | %s | %s |\n' "$lines" "$(printf '%s\n' "$line" | awk "$shown"'{ print cell($0) }')" \
+    "$files" "$lines" "$endings" "$largest" "$commits" "$last" | put "folder-$index.row"
 printf '{"folder":%s,"files":%s,"lines":%s,"commits":%s}\n' "$(json "$name")" "$files" "$lines" "$commits"

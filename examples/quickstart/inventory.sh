@@ -4,7 +4,8 @@
 # A row for each tracked file: path, bytes, lines; binaries and empty files have none.
 {
     lines_of_files . | awk -F '\t' '{ print "lines\t" $2 "\t" $1 }'
-    git ls-tree -r -l HEAD | awk '$2 == "blob" { size = $4; sub(/^[^\t]*\t/, ""); print "bytes\t" $0 "\t" size }'
+    git ls-tree -r -l -z HEAD | tr '\n\000' '\001\n' | awk '
+        $2 == "blob" { size = $4; sub(/^[^\t]*\t/, ""); gsub(/\t/, "\002"); print "bytes\t" $0 "\t" size }'
 } | awk -F '\t' '
     $1 == "lines" { lines[$2] = $3; next }
     { print $2 "\t" $3 "\t" lines[$2] }
@@ -46,8 +47,8 @@ files=$(wc -l <"$parts/.files" | tr -d ' ')
         { printf "| %s | %d | %d | %s | %s |\n", $4, $2, $1, share, size($3) }
     ' "$parts/.languages"
     printf '\nThe largest files:\n\n'
-    sort -t "$(printf '\t')" -k2,2nr -k1,1 "$parts/.files" | awk -F '\t' "$size"'
-        NR <= 5 { printf "- `%s`, %s%s\n", $1, size($2), $3 == "" ? "" : ", " $3 " lines" }
+    sort -t "$(printf '\t')" -k2,2nr -k1,1 "$parts/.files" | awk -F '\t' "$size$shown"'
+        NR <= 5 { printf "- %s, %s%s\n", code($1), size($2), $3 == "" ? "" : ", " $3 ($3 == 1 ? " line" : " lines") }
     '
 } | put inventory.md
 main=$(awk -F '\t' -v written="$written" '

@@ -20,7 +20,7 @@ kind_of() {
     else echo unknown; fi
 }
 
-git ls-files | grep -v '^"' | grep -i -E '(^|/)(LICEN[CS]E|COPYING|UNLICENSE)([-._][^/]*)?$' |
+git ls-files -z | names | grep -i -E '(^|/)(LICEN[CS]E|COPYING|UNLICENSE)([-._][^/]*)?$' |
     grep -v -E '\.(rs|py|js|ts|go|c|h|java|sh|html)$' | awk 'NR <= 30' |
     while IFS= read -r path; do [ -f "$path" ] && printf '%s\t%s\n' "$(kind_of "$path")" "$path"; done >"$parts/.texts" || true
 git grep -h -I -E -e '^[[:space:]]*"?license"?[[:space:]]*[=:][[:space:]]*"[^"]+"' -- '*Cargo.toml' '*package.json' '*pyproject.toml' |
@@ -36,7 +36,7 @@ done)
 {
     printf '## Licences\n\n'
     if [ -s "$parts/.texts" ]; then
-        awk -F '\t' '{ printf "- `%s` is %s\n", $2, $1 == "unknown" ? "a licence that this plan does not know" : "the text of " $1 }' "$parts/.texts"
+        awk -F '\t' "$shown"'{ printf "- %s is %s\n", code($2), $1 == "unknown" ? "a licence that this plan does not know" : "the text of " $1 }' "$parts/.texts"
     else
         echo '- There is no licence text in the tree: without one, nobody may use it.'
     fi

@@ -3,8 +3,7 @@
 . "$(dirname "$0")/section.sh"
 
 look_for() {
-    git grep -n -I -E -e "$2" -- . ':(exclude)*.lock' >"$parts/.hits" || [ $? = 1 ]
-    awk -v kind="$1" 'match($0, /:[0-9]+:/) { print substr($0, 1, RSTART + RLENGTH - 2) "\t" kind }' "$parts/.hits"
+    find_in_text -E -e "$2" -- . ':(exclude)*.lock' | awk -F '\t' -v kind="$1" '{ print $1 ":" $2 "\t" kind }'
 }
 {
     look_for 'private key' '-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----'
@@ -23,7 +22,7 @@ found=$(wc -l <"$parts/.secrets" | tr -d ' ')
     if [ "$found" = 0 ]; then
         echo 'Nothing: no key, token or password of nine common shapes in any text file of this commit.'
     else
-        awk -F '\t' 'NR <= 50 { printf "- `%s`: %s\n", $1, $2 } END { if (NR > 50) printf "\n… and %d more.\n", NR - 50 }' "$parts/.secrets"
+        awk -F '\t' "$shown"'NR <= 50 { printf "- %s: %s\n", code($1), $2 } END { if (NR > 50) printf "\n… and %d more.\n", NR - 50 }' "$parts/.secrets"
         printf '\nWhat was committed once stays in the history: change the secret, do not only delete the line.\n'
     fi
 } | put secrets.md

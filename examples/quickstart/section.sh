@@ -24,8 +24,42 @@ json() { printf '%s' "$1" | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g; s/^
 # `1 file`, `2 files`.
 count() { if [ "$1" = 1 ]; then printf '1 %s' "$2"; else printf '%s %s' "$1" "${3:-$2s}"; fi; }
 
-# Each tracked text file with its number of lines: `lines<TAB>path`.
-lines_of_files() { git grep -z -I -c -e '' -- "$@" | tr '\000' '\t' | awk -F '\t' '{ print $2 "\t" $1 }'; }
+# Between scripts a name is a line, whatever it holds: \001 stands for a line end in it, \002 for a tab. git gives names
+# as they are with -z only.
+names() { tr '\n\t\000' '\001\002\n'; }
+
+# For awk: a name as the report shows it, in its text and in a cell of a table.
+shown='
+    function code(name) {
+        gsub(/[\001-\037\177]/, "?", name)
+        return index(name, "`") ? "`` " name " ``" : "`" name "`"
+    }
+    function cell(name) { name = code(name); gsub(/\|/, "\\|", name); return name }
+'
+
+# Each tracked text file with its number of lines: `lines<TAB>name`.
+lines_of_files() {
+    git grep -z -I -c -e '' -- "$@" | tr '\t\000' '\002\t' | awk '
+        { name = name $0 }
+        !/\t[0-9]+$/ { name = name "\001"; next }
+        { at = match(name, /\t[0-9]+$/); print substr(name, at + 1) "\t" substr(name, 1, at - 1); name = "" }
+    '
+}
+
+# What git finds in text files, as `name<TAB>line<TAB>text`.
+find_in_text() {
+    git grep -z -n -I "$@" >"$parts/.found-$$" || [ $? = 1 ]
+    tr '\t\000' '\002\t' <"$parts/.found-$$" | awk '
+        { line = line $0 }
+        # Some versions of git end the number of a line by a colon.
+        !match(line, /\t[0-9]+[\t:]/) { line = line "\001"; next }
+        {
+            print substr(line, 1, RSTART + RLENGTH - 2) "\t" substr(line, RSTART + RLENGTH)
+            line = ""
+        }
+    '
+    rm -f "$parts/.found-$$"
+}
 
 # Removes what the checks of the run in folder $1 built: it is large, and built again where it is needed. Not while a
 # check is at it; each has its pid in parts/.busy-N.

@@ -165,7 +165,7 @@ fn odd_names_and_findings_are_told_with_their_places() {
     desk.write("a folder/ü b.rs", concat!("fn b() {}\n// TO", "DO: `this` | that\n"));
     desk.commit();
     let cloned = desk.clone();
-    assert!(cloned.contains(r#""folders":["a folder","*","sub"]"#), "{cloned}");
+    assert!(cloned.contains(r#""folders":["a folder","*","sub","we\"ird"]"#), "{cloned}");
     let report = desk.report(&["a folder", "*", "sub"]);
     has(
         &report,
@@ -283,6 +283,33 @@ fn checks_are_left_out_within_another_run() {
     };
     assert_eq!(with("home|k3v9qd/checks/1"), "[{\"name\":\"a\",\"command\":\"true\"}]\n");
     assert_eq!(with("home|aaaaaa/work/1,home|k3v9qd/checks/1"), "[]\n");
+}
+
+#[test]
+fn names_of_files_folders_and_checks_are_told_as_they_are() {
+    let desk = Desk::new("names");
+    for name in ["q\"uote.rs", "t\tab.rs", "back\\slash.rs", "é\"q.rs", "new\nline.rs", "one:2:`.rs"] {
+        desk.write(&format!("src/{name}"), "a\n");
+    }
+    desk.write("o\"n\\e|t\two/p|q.rs", "a\nb\n");
+    desk.commit();
+    let cloned = desk.clone();
+    assert!(cloned.contains(r#""folders":["src","o\"n\\e|t\two"]"#), "{cloned}");
+    let report = desk.report(&["src", "o\"n\\e|t\two"]);
+    let expected = [
+        "| Rust | 7 | 8 | 100 % | 16 B |",
+        "- `o\"n\\e|t?wo/p|q.rs`, 4 B, 2 lines",
+        "- `src/back\\slash.rs`, 2 B, 1 line",
+        "- `` src/one:2:`.rs ``, 2 B, 1 line",
+    ];
+    has(&report, &expected);
+    assert!(report.contains("| `src` | 6 | 6 | .rs | `"), "{report}");
+    assert!(report.contains("| `o\"n\\e\\|t?wo` | 1 | 2 | .rs | `p\\|q.rs` | 1 | "), "{report}");
+    let check = desk.script("check.sh", &[&text(&desk.out()), "0", "a|b", "true | true"]);
+    assert_eq!(check.status.code(), Some(0), "{}", told(&check.stderr));
+    let path = desk.done("report.sh", &[]);
+    let report = fs::read_to_string(path.trim_end()).expect("the report lies where its path says");
+    assert!(report.contains("| a\\|b | `true \\| true` | passed | "), "{report}");
 }
 
 /// A folder that an earlier run left, with what its checks had built.
