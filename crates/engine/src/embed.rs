@@ -39,8 +39,12 @@ pub fn begin() {
 /// All that is wrong with it, up to twenty errors at once.
 pub fn plan(text: &str, inputs: &BTreeMap<String, String>) -> Result<Plan, WrongPlan> {
     let source = Source { name: "plan", text: text.as_bytes(), format: None };
-    let options =
-        PlanOptions { dir: "", check_schema: Some(&windlass_worker::check_schema), ..PlanOptions::default() };
+    let options = PlanOptions {
+        dir: "",
+        check_schema: Some(&windlass_worker::check_schema),
+        check_glob: Some(&windlass_worker::environment::check_glob),
+        ..PlanOptions::default()
+    };
     match load(&source, &Settings::default(), inputs, &options) {
         Ok(loaded) => Ok(loaded.plan),
         Err(diagnostics) => Err(WrongPlan(diagnostics)),

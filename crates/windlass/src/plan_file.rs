@@ -71,6 +71,7 @@ impl PlanFile {
             git_repository: desk.place.folder.ancestors().any(|folder| folder.join(".git").exists()),
             inputs_may_be_missing,
             check_schema: Some(&windlass_worker::check_schema),
+            check_glob: Some(&windlass_worker::environment::check_glob),
             read: Some(&read_sub_plan),
             ..Options::default()
         };

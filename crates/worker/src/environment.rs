@@ -54,6 +54,11 @@ fn is_let_through(name: &str, pass: &[GlobMatcher]) -> bool {
     by_list || pass.iter().any(|glob| glob.is_match(name))
 }
 
+/// Says what is wrong with a glob of `pass`.
+pub fn check_glob(glob: &str) -> Result<(), String> {
+    Glob::new(glob).map(drop).map_err(|error| format!("`{glob}` is no glob: {}", error.kind()))
+}
+
 /// Globs that are none (plans are checked for that) let nothing through.
 fn matchers(pass: &[String]) -> Vec<GlobMatcher> {
     pass.iter().filter_map(|glob| Some(Glob::new(glob).ok()?.compile_matcher())).collect()

@@ -137,6 +137,7 @@ impl Builder<'_, '_> {
         let when = tasks::condition("when", node.get("when"), self.findings);
         tasks::check_dir(node, self.findings);
         waits::refuse_limits(node, self.findings);
+        waits::refuse_workers(node, self.findings);
         tasks::check_variables(node, self.findings);
         let (Some(work), Ok(id)) = (work, entry.key.parse::<TaskId>()) else { return };
         if self.findings.has_errors() {

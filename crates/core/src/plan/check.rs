@@ -243,11 +243,24 @@ impl<'n> Templates<'n> {
     pub(super) fn check_distant(&self, needs: &[Vec<usize>], ids: &[&str], findings: &mut Findings) {
         let pairs: Vec<(usize, usize)> =
             self.distant.iter().map(|distant| (distant.who, distant.whom)).collect();
-        for (distant, is_ancestor) in self.distant.iter().zip(graph::descend(needs, &pairs)) {
+        let reversed: Vec<(usize, usize)> = pairs.iter().map(|(who, whom)| (*whom, *who)).collect();
+        let answers = graph::descend(needs, &pairs).into_iter().zip(graph::descend(needs, &reversed));
+        for (distant, (is_ancestor, is_descendant)) in self.distant.iter().zip(answers) {
             if !is_ancestor && !findings.is_full() {
                 let (who, whom) = (ids[distant.who], ids[distant.whom]);
-                let message = format!("`{who}` refers to `{whom}` without needing it");
-                let hint = format!("add it: `needs: [{whom}]`; what is not needed may not have ended");
+                let (message, hint) = if is_descendant {
+                    (
+                        format!("`{who}` refers to `{whom}`, which starts only after it"),
+                        format!(
+                            "take the reference out: `{whom}` needs `{who}`, so that the other way round would be a circle"
+                        ),
+                    )
+                } else {
+                    (
+                        format!("`{who}` refers to `{whom}` without needing it"),
+                        format!("add it: `needs: [{whom}]`; what is not needed may not have ended"),
+                    )
+                };
                 let at = self.sources[distant.template].locate(&distant.range, self.text);
                 findings.error(Code::BadTemplate, at, message, Some(hint));
             }

@@ -166,6 +166,14 @@ impl Walk<'_> {
                     self.length(node, key, text, &error);
                 }
             }
+            Kind::Limit if text != "none" => match text.parse::<Span>() {
+                Ok(Span { ms: 0 }) => {
+                    let hint = "write how long it may take, as in `30m`, or `none` for no limit".to_owned();
+                    self.bad(node, format!("`{key}`: `{text}` leaves no time at all"), Some(hint));
+                }
+                Ok(_) => {}
+                Err(error) => self.length(node, key, text, &error),
+            },
             Kind::Bytes if sizes::bytes(text).is_none() => {
                 let hint = "write a number with its unit, as in `512MiB` or `2GiB`".to_owned();
                 self.bad(node, format!("`{key}`: `{text}` is no size"), Some(hint));
@@ -292,6 +300,7 @@ fn takes(kind: Kind, node: &Node<'_>) -> bool {
         Kind::Text
         | Kind::Template
         | Kind::Length(_)
+        | Kind::Limit
         | Kind::Bytes
         | Kind::Rate
         | Kind::Word(_)
@@ -326,11 +335,13 @@ fn advice(kind: Kind, node: &Node<'_>) -> Option<String> {
             Some("write a number, without quotes".into())
         }
         (Kind::List(_), Tree::Text(text)) if text.len() <= 60 => Some(format!("write a list: `[{text}]`")),
-        (Kind::Length(_), Tree::Number(number)) => Some(format!("give it a unit, as in `{number}s`")),
+        (Kind::Length(_) | Kind::Limit, Tree::Number(number)) => {
+            Some(format!("give it a unit, as in `{number}s`"))
+        }
         (Kind::Bytes, Tree::Number(_)) => Some("give it a unit, as in `512MiB`".into()),
         (Kind::Rate, Tree::Number(number)) => Some(format!("say in which time, as in `{number}/min`")),
         (Kind::Either(kinds), Tree::Number(number))
-            if kinds.iter().any(|kind| matches!(kind, Kind::Length(_))) =>
+            if kinds.iter().any(|kind| matches!(kind, Kind::Length(_) | Kind::Limit)) =>
         {
             Some(format!("give it a unit, as in `{number}s`"))
         }

@@ -33,6 +33,8 @@ pub struct Options<'o> {
     pub inputs_may_be_missing: bool,
     /// Compiles an `output.schema`: patterns and references are looked at only there.
     pub check_schema: Option<&'o CheckSchema>,
+    /// Compiles a glob of `pass`.
+    pub check_glob: Option<&'o CheckGlob>,
     /// Reads the files of sub-plans. Without it a plan has none.
     pub read: Option<&'o ReadPlan<'o>>,
     /// What is around a plan that is itself a sub-plan; only this module makes one.
@@ -55,6 +57,9 @@ pub struct PlanText {
 
 /// Compiles a JSON Schema, or says what is wrong with it.
 pub type CheckSchema = dyn Fn(&Value) -> Result<(), String>;
+
+/// Compiles a glob, or says what is wrong with it.
+pub type CheckGlob = dyn Fn(&str) -> Result<(), String>;
 
 /// A plan that can be run.
 #[derive(Clone, Debug)]
@@ -205,15 +210,32 @@ impl Reading<'_> {
         }
     }
 
+    /// Reports the globs of a task, or of the defaults, that are none.
+    fn compile_globs(&mut self, node: &Node<'_>) {
+        let Some(check) = self.options.check_glob else { return };
+        for glob in node.get("pass").map(Node::items).unwrap_or_default() {
+            let Some(Err(error)) = glob.text().map(check) else { continue };
+            if self.findings.is_full() {
+                return;
+            }
+            let hint = "write a name, or a pattern of names such as `AWS_*`".to_owned();
+            self.findings.error(Code::BadValue, glob.at, format!("`pass`: {error}"), Some(hint));
+        }
+    }
+
     /// What concerns more than one part of a task: schemas, secrets, workspaces.
     fn look_over(&mut self, root: &Node<'_>, entries: &[Entry<'_>], built: &Built) {
         let agents = root.get("agents").map(Node::entries).unwrap_or_default();
         for entry in entries.iter().chain(agents) {
             secrets::warn(entry.value.get("env"), self.findings);
         }
+        for entry in entries {
+            self.compile_globs(&entry.value);
+        }
         if let Some(defaults) = root.get("defaults") {
             secrets::warn(defaults.get("env"), self.findings);
             tasks::check_variables(defaults, self.findings);
+            self.compile_globs(defaults);
             tasks::check_dir(defaults, self.findings);
         }
         self.compile_schemas(entries);

@@ -14,7 +14,7 @@ const COUNT: Kind = Whole(1, LIMIT);
 const TEXTS: Kind = List(&Text);
 /// A command: a list is argv, a text goes through the shell.
 pub(super) const COMMAND: Kind = Either(&[Template, List(&Scalar)]);
-const TIMES: Kind = Either(&[Length(true), Of(&TIMEOUT)]);
+const TIMES: Kind = Either(&[Kind::Limit, Of(&TIMEOUT)]);
 
 /// The adapters that the language knows.
 pub(super) const ADAPTERS: &[&str] =
@@ -275,10 +275,10 @@ pub(super) static TIMEOUT: Shape = Shape {
     name: "timeout", called: "a timeout",
     about: "Limits of time; `none` lifts one.",
     fields: &[
-        key("schedule_to_start", Length(true), "From ready to started."),
-        key("start_to_close", Length(true), "One attempt; 60m for prompts if nothing is said."),
-        key("heartbeat", Length(true), "Silence: no output and no use of the processor; 10m for prompts if nothing is said."),
-        key("schedule_to_close", Length(true), "All attempts together, waits included; 24h if nothing is said."),
+        key("schedule_to_start", Kind::Limit, "From ready to started."),
+        key("start_to_close", Kind::Limit, "One attempt; 60m for prompts if nothing is said."),
+        key("heartbeat", Kind::Limit, "Silence: no output and no use of the processor; 10m for prompts if nothing is said."),
+        key("schedule_to_close", Kind::Limit, "All attempts together, waits included; 24h if nothing is said."),
         key("grace", Length(false), "From the polite stop to the hard one; 10s if nothing is said."),
     ],
 };

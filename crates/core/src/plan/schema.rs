@@ -13,6 +13,10 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// A length of time, as [`crate::time::Span`] reads it.
 const LENGTH: &str = "^\\s*([0-9]+(ms|s|m|h|d|w)\\s*)+$";
 
+/// The same, and one of its numbers is not zero.
+const LENGTH_ABOVE_ZERO: &str =
+    "^\\s*([0-9]+(ms|s|m|h|d|w)\\s*)*[0-9]*[1-9][0-9]*(ms|s|m|h|d|w)\\s*([0-9]+(ms|s|m|h|d|w)\\s*)*$";
+
 /// The schema of a plan's file.
 pub fn plan() -> Value {
     document(&PLAN, "Windlass plan")
@@ -95,6 +99,7 @@ fn value(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         }
         Kind::Length(false) => json!({ "type": "string", "pattern": LENGTH }),
         Kind::Length(true) => json!({ "type": "string", "pattern": format!("{LENGTH}|^none$") }),
+        Kind::Limit => json!({ "type": "string", "pattern": format!("{LENGTH_ABOVE_ZERO}|^none$") }),
         Kind::Bytes => json!({ "type": "string", "pattern": sizes::PATTERN }),
         Kind::Rate => json!({ "type": "string", "pattern": rate::PATTERN }),
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
@@ -184,6 +189,9 @@ mod tests {
                 Kind::Signed(..) => json!(self.pick(&[-101, -100, 0, 100, 101])),
                 Kind::Number(..) => json!(self.pick(&[-1.5, 0.5, 1.5, 99.5, 1e10])),
                 Kind::Length(_) => json!(self.pick(&["30s", "1h30m", "none", "5", "5 m", "", "1d 2h"])),
+                Kind::Limit => {
+                    json!(self.pick(&["30s", "0h30m", "1h 0m", "10ms", "none", "0s", "00m 0s", "5", ""]))
+                }
                 Kind::Bytes => json!(self.pick(&["2GiB", "1.5 MB", "512", "1 GB GB", "GiB"])),
                 Kind::Rate => json!(self.pick(&["30/min", "2/s", "0/s", "5", "1/week"])),
                 Kind::Word(words) => json!(self.pick(&[words[0], words[words.len() - 1], "nonsense"])),

@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Number(f64, f64),
     /// A length of time such as `30s`; with true also `none`.
     Length(bool),
+    /// A limit of time: a length above zero, or `none`.
+    Limit,
     /// A size such as `2GiB`.
     Bytes,
     /// A rate such as `30/min`.
@@ -131,7 +133,7 @@ impl Kind {
             Self::Number(low, high) if high >= f64::MAX => format!("a number, at least {low}"),
             Self::Number(low, high) => format!("a number from {low} to {high}"),
             Self::Length(false) => "a length of time such as `30s` or `1h30m`".into(),
-            Self::Length(true) => "a length of time such as `30s` or `1h30m`, or `none`".into(),
+            Self::Length(true) | Self::Limit => "a length of time such as `30s` or `1h30m`, or `none`".into(),
             Self::Bytes => "a size such as `512MiB` or `2GiB`".into(),
             Self::Rate => "a rate such as `30/min`".into(),
             Self::Word(words) => format!("one of {}", words.join(", ")),

@@ -35,8 +35,20 @@ pub(super) struct Site<'s> {
 }
 
 /// What says something of attempts, which a task that is a plan has none of.
-pub(super) const OF_ATTEMPTS: [&str; 11] =
-    ["priority", "agent", "retry", "timeout", "rerun", "output", "env", "pass", "dir", "memory", "workspace"];
+pub(super) const OF_ATTEMPTS: [&str; 12] = [
+    "priority",
+    "agent",
+    "balance",
+    "retry",
+    "timeout",
+    "rerun",
+    "output",
+    "env",
+    "pass",
+    "dir",
+    "memory",
+    "workspace",
+];
 
 /// What only the run's own plan can say.
 const OF_RUNS: [&str; 5] = ["limits", "concurrency", "weight", "budget", "target"];

@@ -172,6 +172,18 @@ fn refuse_settings(node: &Node<'_>, work: &str, findings: &mut Findings) {
     }
 }
 
+/// Reports who is to work on what nobody is asked to work on.
+pub(super) fn refuse_workers(node: &Node<'_>, findings: &mut Findings) {
+    let works = [("run", "a command is its own program"), ("approval", "a person answers it")];
+    let is_work = |(work, _): &(&str, &str)| node.get(work).is_some() && node.get("prompt").is_none();
+    let Some((work, why)) = works.into_iter().find(is_work) else { return };
+    for entry in node.entries().iter().filter(|entry| ["agent", "balance"].contains(&entry.key.as_ref())) {
+        let message = format!("`{}` says nothing beside `{work}`", entry.key);
+        let hint = format!("leave it out: {why}; an agent works on a `prompt`");
+        findings.error(Code::BadValue, entry.at, message, Some(hint));
+    }
+}
+
 /// Whether a task, or its children, are carried out by attempts.
 pub(super) fn has_attempts(node: &Node<'_>) -> bool {
     ["prompt", "run", "plan"].iter().any(|work| node.get(work).is_some())

@@ -44,7 +44,12 @@ fn load(path: &Path) -> Result<file::Loaded, Vec<Diagnostic>> {
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let options = Options { dir: "/plans", git_repository: true, ..Options::default() };
+    // The real one is the worker's.
+    let check_glob = |glob: &str| {
+        if glob.contains(['[', '{']) { Err(format!("`{glob}` is no glob: it does not end")) } else { Ok(()) }
+    };
+    let options =
+        Options { dir: "/plans", git_repository: true, check_glob: Some(&check_glob), ..Options::default() };
     file::load(&Source { name, text: &text, format: None }, &settings, &given, &options)
 }
 

@@ -202,8 +202,7 @@ fn a_program_that_is_being_written_is_spawn_exhausted() {
 
 #[test]
 fn what_uses_more_memory_than_it_may_is_out_of_memory() {
-    let tasks =
-        "t: { run: \"{ head -c 64M /dev/zero; cat gate; } | tail\", memory: 8MiB, retry: { max_attempts: 1 } }";
+    let tasks = "t: { run: \"{ head -c 64M /dev/zero; cat gate; } | tail\", memory: 8MiB, retry: { max_attempts: 1 } }";
     let desk = with_tasks(tasks);
     desk.gate("gate");
     dies(&desk, "t", "out_of_memory");
