@@ -109,6 +109,11 @@ pub(crate) struct TaskDraft {
     pub(crate) in_folder: bool,
     pub(crate) retry: RetryDraft,
     pub(crate) timeout: TimeoutDraft,
+    /// What it and all below it may use: attempts, and time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) attempts_max: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wall_ms_max: Option<u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) rerun_never: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -196,11 +196,10 @@ impl Oracle {
                 run.succeed(ix, given, &|attempt| AttemptKey { run: id, task: name.clone(), attempt }, seed);
             }
             Event::TaskRequeued { agent, prompt, .. } => {
-                run.begin_anew(ix, agent.as_ref().map(number), prompt.is_some());
+                let otherwise = (agent.as_ref().map(number), prompt.is_some());
+                run.begin_anew(ix, otherwise, (record.seq.0, worked));
             }
-            Event::TaskUnblocked { answer, .. } => {
-                run.tasks[ix].life.settled_as = Some(*answer);
-            }
+            Event::TaskUnblocked { answer, .. } => run.tasks[ix].life.settled_as = Some(*answer),
             Event::ApprovalGiven { answer, .. } => {
                 let question = run.tasks[ix].question.as_mut();
                 question.expect("it was asked").answer = Some(*answer);

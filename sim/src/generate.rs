@@ -4,6 +4,7 @@
 use windlass_core::event::{Settlement, StopWhy};
 use windlass_core::failure::ErrorKind;
 
+use crate::allot;
 use crate::case::{Act, Aim, Case, CrashAt, Fault, Id};
 use crate::converse;
 use crate::mood::{Doing, Harm, Mood};
@@ -33,6 +34,7 @@ pub(crate) fn case(seed: u64) -> Case {
     for (number, run) in case.runs.iter_mut().enumerate() {
         nest::nest(&mut Random::new(keyed(seed, &format!("plans {number}"))), &mood, run);
         nest::read_within(&mut Random::new(keyed(seed, &format!("values {number}"))), run);
+        allot::allot(&mut Random::new(keyed(seed, &format!("budgets {number}"))), &mood, run);
         converse::converse(&mut Random::new(keyed(seed, &format!("talk {number}"))), &mood, run);
     }
     case.acts = acts(&mut random, &mood, runs);

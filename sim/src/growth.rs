@@ -97,12 +97,19 @@ impl ORun {
     }
 
     /// A new incarnation of a task begins.
-    pub(crate) fn begin_anew(&mut self, ix: usize, handed_to: Option<u32>, is_asked_otherwise: bool) {
+    pub(crate) fn begin_anew(
+        &mut self,
+        ix: usize,
+        (handed_to, is_asked_otherwise): (Option<u32>, bool),
+        (from, worked): (u64, u64),
+    ) {
         let task = &mut self.tasks[ix];
         (task.end, task.life, task.deaths_in_row) = (None, Life { handed_to, ..Life::default() }, 0);
         task.is_asked_otherwise = is_asked_otherwise;
         (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
         (task.passed, task.choice) = (None, None);
+        // A parent goes on at once: the time of its budget, too.
+        (task.life.from, task.life.ready_at) = (from, Some(worked).filter(|_| task.is_expanded));
         task.life.began = task.is_expanded;
         self.begin_rounds(ix);
         // Nobody wishes the whole run to end any more: a task of it goes on.

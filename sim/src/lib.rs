@@ -8,6 +8,7 @@
 )]
 
 pub mod accounts;
+mod allot;
 mod broken;
 pub mod case;
 mod check;

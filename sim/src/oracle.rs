@@ -187,6 +187,10 @@ pub(crate) struct Life {
     pub(crate) has_fired: bool,
     /// No attempt follows: the last failure was final.
     pub(crate) gave_up: bool,
+    /// A budget of its own is used up, as that was told.
+    pub(crate) is_used_up: bool,
+    /// The record by which it began anew; 0 for the first time.
+    pub(crate) from: u64,
     /// Its join is met, and what it was met without is known.
     pub(crate) rest_known: bool,
     /// The task that is to have it cancelled, since its join was met.

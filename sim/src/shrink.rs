@@ -275,7 +275,7 @@ impl PlanAt {
     }
 }
 
-const SIMPLER: [fn(&mut TaskDraft); 24] = [
+const SIMPLER: [fn(&mut TaskDraft); 26] = [
     |task| task.work = if task.work.plan().is_some() { Work::Shell } else { task.work.clone() },
     |task| task.priority = 0,
     |task| task.cancel_rest = false,
@@ -290,6 +290,8 @@ const SIMPLER: [fn(&mut TaskDraft); 24] = [
     |task| task.refs.clear(),
     |task| task.retry = RetryDraft::default(),
     |task| task.timeout = TimeoutDraft::default(),
+    |task| task.attempts_max = None,
+    |task| task.wall_ms_max = None,
     |task| task.optional = false,
     |task| task.rerun_never = false,
     |task| task.schema = false,

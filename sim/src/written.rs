@@ -62,6 +62,15 @@ impl TaskDraft {
                 );
             }
         }
+        if has_attempts || self.work.plan().is_some() {
+            if let Some(most) = self.attempts_max {
+                task.insert("budget".into(), json!({ "attempts": most }));
+            }
+            if let Some(most) = self.wall_ms_max {
+                let budget = task.entry("budget").or_insert_with(|| json!({}));
+                budget["wall"] = json!(format!("{most}ms"));
+            }
+        }
         let timeout = self.timeout.written(!has_attempts);
         let is_bound =
             !matches!(self.work, Work::Emit(_) | Work::Wait(Await::After(_) | Await::At(_)) | Work::Plan(_));

@@ -154,8 +154,10 @@ fn death(oracle: &Oracle, event: &Event, kind: ErrorKind, attempt: Option<u32>) 
     let (Some(_), Some(newest)) = (attempt, task.newest()) else { return Ok(()) };
     if !newest.is_reaped || newest.is_judged {
         // Not its attempt, but a bound of time or a person ends it; that it is not too early is for `due.rs` to say.
-        let otherwise =
-            matches!(kind, ErrorKind::Timeout | ErrorKind::OutcomeUnknown | ErrorKind::Expression);
+        let otherwise = matches!(
+            kind,
+            ErrorKind::Timeout | ErrorKind::OutcomeUnknown | ErrorKind::Expression | ErrorKind::Budget
+        );
         return demand(otherwise, NAME, || format!("{} is dead of {kind} between two attempts", task.id));
     }
     let due = due(run, task, newest);

@@ -84,7 +84,8 @@ fn succeeded(run: &ORun, task: &OTask) -> Verdict {
 }
 
 fn dead(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
-    let is_bound = matches!(kind, ErrorKind::Timeout);
+    // That it was used up is for `budgets.rs` to say.
+    let is_bound = matches!(kind, ErrorKind::Timeout | ErrorKind::Budget);
     if !task.is_expanded || is_bound {
         return Ok(());
     }

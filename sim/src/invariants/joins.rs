@@ -144,7 +144,7 @@ fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
         ErrorKind::Children => is_parent && task.is_expanded,
         ErrorKind::Denied => meaning::asks(draft),
         ErrorKind::Expired => meaning::asks(draft) || task.life.listens,
-        ErrorKind::Timeout => true,
+        ErrorKind::Timeout | ErrorKind::Budget => true,
         // Whether nobody can wake it is for `topics.rs` to say. What its join has ruled out is skipped instead, but for
         // what was in a knot with the one that has just ended.
         ErrorKind::Deadlock => {

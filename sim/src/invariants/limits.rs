@@ -7,7 +7,7 @@ use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
 use crate::family;
-use crate::invariants::budget;
+use crate::invariants::{budget, budgets};
 use crate::oracle::{ORun, OTask, Oracle};
 
 const NAME: &str = "11 limits";
@@ -30,6 +30,9 @@ pub(crate) fn has_own_room(
 ) -> Result<(), &'static str> {
     if !budget::has_room(run) {
         return Err("the budget of attempts");
+    }
+    if !budgets::has_room(run, task) {
+        return Err("a budget of tasks");
     }
     let ours = || oracle.live.values().filter(|live| live.run == run_id).map(|live| &run.tasks[live.task]);
     let within = |count: usize, most: Option<u32>| {

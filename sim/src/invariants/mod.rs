@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod approval;
 pub(crate) mod attempts;
 pub(crate) mod budget;
+pub(crate) mod budgets;
 pub(crate) mod cancel;
 pub(crate) mod caps;
 pub(crate) mod children;
@@ -32,12 +33,13 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 20] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 21] = [
     order::of_record,
     commands::of_record,
     winner::of_record,
     fences::of_record,
     budget::of_record,
+    budgets::of_record,
     cancel::of_record,
     rest::of_record,
     attempts::of_record,
@@ -64,6 +66,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
     joins::at_rest(oracle, state)?;
     pause::at_rest(oracle)?;
     budget::at_rest(oracle, state)?;
+    budgets::at_rest(oracle, state)?;
     accounts::at_rest(oracle)?;
     rest::at_rest(oracle)?;
     children::at_rest(oracle)?;
