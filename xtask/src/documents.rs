@@ -20,7 +20,7 @@ pub(crate) fn check_plans() -> Result<(), String> {
         if path.extension().is_some_and(|ending| ending == "md") {
             let text = fs::read_to_string(&path).map_err(|error| format!("{shown}: {error}"))?;
             for (line, plan) in plans(&text) {
-                let copy = desk.join("plan.yaml");
+                let copy = desk.join(name(&plan));
                 fs::write(&copy, plan).map_err(|error| format!("{}: {error}", copy.display()))?;
                 check(&copy, &format!("{shown}, line {line}"))?;
                 checked += 1;
@@ -51,6 +51,12 @@ fn commands(help: &str) -> Vec<&str> {
         .take_while(|line| !line.is_empty())
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
+}
+
+/// What the file of a plan is called in its page: others there may name it.
+fn name(plan: &str) -> &str {
+    let first = plan.lines().next().and_then(|line| line.strip_prefix("# "));
+    first.filter(|name| !name.contains(' ') && name.ends_with("yaml")).unwrap_or("plan.yaml")
 }
 
 fn check(plan: &Path, place: &str) -> Result<(), String> {
