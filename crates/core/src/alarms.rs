@@ -48,7 +48,7 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind, active: Span) -> Vec<Event> {
     let fired = Event::TimerFired { run: id, task: name.clone(), timer };
     let timeout = &run.spec(task).timeout;
     let dead = |error: Failure| {
-        let attempt = task.last_attempt().filter(|_| task.has_begun()).map(|attempt| attempt.number);
+        let attempt = task.newest_number();
         judge::dead(run, task, attempt, error)
     };
     match timer {

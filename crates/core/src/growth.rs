@@ -36,13 +36,11 @@ impl Run {
         let first = self.tasks.len();
         self.topics.listen(plan, first);
         for (number, planned) in (0..).zip(&plan.tasks) {
-            let ix = TaskIx::from_len(self.tasks.len());
             let id =
                 parent.map_or_else(|| planned.id.clone(), |parent| self.task(parent).id.inside(&planned.id));
-            let mut task = Task::new(id.clone(), number, moment);
+            let mut task = Task::new(id, number, moment);
             (task.scope, task.parent) = (scope, parent.map(|parent| (parent, number)));
-            self.names.insert(id, ix);
-            self.tasks.push(task);
+            let ix = self.add(task);
             self.open_purse(ix, parent.and_then(|parent| self.task(parent).limit));
             self.note_emitter(ix);
         }
@@ -117,10 +115,16 @@ impl Run {
         let mut task = Task::new(of.id.child(number), of.spec, moment);
         (task.scope, task.layer, task.limit) = (of.scope, of.layer + 1, of.limit);
         task.parent = Some((parent, number));
+        let ix = self.add(task);
+        self.note_emitter(ix);
+    }
+
+    /// A task comes to the run, behind all others; its place.
+    pub(crate) fn add(&mut self, task: Task) -> TaskIx {
         let ix = TaskIx::from_len(self.tasks.len());
         self.names.insert(task.id.clone(), ix);
         self.tasks.push(task);
-        self.note_emitter(ix);
+        ix
     }
 
     /// One of the replicas is taken, or none can be: the others are to end.

@@ -316,7 +316,7 @@ fn told(run: &Run, payer: TaskIx, UsedUp { kind: budget, spent, limit }: UsedUp)
 pub(crate) fn exhausted(run: &Run, ix: TaskIx) -> Event {
     let (payer, used_up) = run.used_up_around(ix).expect("only such tasks are noted");
     let task = run.task(ix);
-    let attempt = task.last_attempt().filter(|_| task.has_begun()).map(|attempt| attempt.number);
+    let attempt = task.newest_number();
     let mut error = failure(run, payer, &used_up, ix == payer);
     if let Some(before) = &task.error {
         error.message = format!("{}; before that: {}", error.message, before.message);

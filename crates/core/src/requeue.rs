@@ -23,12 +23,16 @@ pub(crate) fn retry(
     otherwise.suits(run, ix)?;
     all(run, ix)?;
     let task = run.task(ix).id.clone();
-    let reopened = (run.phase == run::Phase::Finished).then_some(Event::RunReopened { run: run.id });
     let command = Some(command.clone());
     let Otherwise { agent, prompt } = otherwise.clone();
     let requeued =
         Event::TaskRequeued { run: run.id, task: task.clone(), command, cause: task, agent, prompt };
-    Ok(reopened.into_iter().chain([requeued]).collect())
+    Ok(reopened(run).into_iter().chain([requeued]).collect())
+}
+
+/// What comes first where a run that has ended goes on.
+pub(crate) fn reopened(run: &Run) -> Option<Event> {
+    (run.phase == run::Phase::Finished).then_some(Event::RunReopened { run: run.id })
 }
 
 /// Everything that comes back now that the plan is another: what an earlier one had left out, what was skipped for its own
@@ -38,7 +42,7 @@ pub(crate) fn after_revision(
     back_in: &[TaskIx],
     asked_anew: &[TaskIx],
 ) -> VecDeque<(TaskIx, TaskId)> {
-    let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new(), left: BTreeMap::new() };
+    let mut again = Requeue::of(run);
     for ix in back_in {
         again.task(*ix, &run.task(*ix).id);
     }
@@ -93,7 +97,7 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
     is_ending(run, ix)?;
     is_exhausted(run, ix)?;
     let task = run.task(ix);
-    let mut again = Requeue { run, order: VecDeque::new(), back: BTreeSet::new(), left: BTreeMap::new() };
+    let mut again = Requeue::of(run);
     match task.phase {
         Phase::Dead | Phase::Cancelled if !task.children.is_empty() => again.failed_children(ix)?,
         Phase::Dead | Phase::Cancelled => again.with_parent(ix)?,
@@ -194,6 +198,12 @@ struct Requeue<'a> {
     back: BTreeSet<TaskIx>,
     /// How what tasks need has ended, without what comes back.
     left: BTreeMap<TaskIx, Tally>,
+}
+
+impl<'a> Requeue<'a> {
+    fn of(run: &'a Run) -> Self {
+        Self { run, order: VecDeque::new(), back: BTreeSet::new(), left: BTreeMap::new() }
+    }
 }
 
 impl Requeue<'_> {

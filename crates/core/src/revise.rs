@@ -9,7 +9,6 @@ use crate::event::{Event, Record, RunOutcome, SkipReason, TimerKind};
 use crate::follow;
 use crate::id::{Digest, TaskId};
 use crate::input::{Command, Rejection, Revision};
-use crate::machine::run;
 use crate::machine::task::{Fact, Phase};
 use crate::plan::{self, Plan, Timeout, WaitFor, Work, graph, revision};
 use crate::policy::join::{Standing, Tally};
@@ -26,7 +25,6 @@ pub(crate) fn events(run: &Run, command: &Command, revision: &Revision) -> Resul
     if !reasons.is_empty() {
         return Err(Rejection::CantRevise { run: run.id, reasons: brief(reasons) });
     }
-    let reopened = (run.phase == run::Phase::Finished).then_some(Event::RunReopened { run: run.id });
     let revised = Event::PlanRevised {
         run: run.id,
         command: command.id.clone(),
@@ -36,7 +34,7 @@ pub(crate) fn events(run: &Run, command: &Command, revision: &Revision) -> Resul
         source: revision.source.clone(),
         hydrated: crate::event::Hydrated(Some(Arc::clone(&revision.plan))),
     };
-    Ok(reopened.into_iter().chain([revised]).collect())
+    Ok(requeue::reopened(run).into_iter().chain([revised]).collect())
 }
 
 /// How many reasons are told.
@@ -253,10 +251,11 @@ impl Run {
         let plan = Arc::clone(&self.plan);
         self.roster.enrol_over(Some(&old), &plan);
         self.plant_behind(&plan, old.tasks.len(), moment);
+        self.forget_the_retired();
+        self.rank_anew(&old);
         self.limit_anew(self.active.at(moment.alive));
         self.count_anew();
         self.note_emitters_anew();
-        self.forget_the_retired();
         for ix in (0..self.tasks.len()).map(TaskIx::from_len) {
             self.look_anew(&old, ix, moment, fresh);
         }
@@ -286,9 +285,7 @@ impl Run {
     /// Makes the tasks of a plan that come behind so many.
     fn plant_behind(&mut self, plan: &Plan, known: usize, moment: Moment) {
         for (number, planned) in (0..).zip(&plan.tasks).skip(known) {
-            let ix = TaskIx::from_len(self.tasks.len());
-            self.names.insert(planned.id.clone(), ix);
-            self.tasks.push(Task::new(planned.id.clone(), number, moment));
+            let ix = self.add(Task::new(planned.id.clone(), number, moment));
             self.later.push(ix);
         }
         let added = plan.tasks.len() - known;
@@ -317,18 +314,31 @@ impl Run {
     /// No attempt begins with an agent that the plan has no more, whoever named it.
     fn forget_the_retired(&mut self) {
         for place in 0..self.tasks.len() {
-            let retired = self.plan_of(&self.tasks[place]).retired.clone();
+            let task = &self.tasks[place];
+            let is_retired =
+                task.handed.to.as_ref().is_some_and(|to| self.plan_of(task).retired.contains(to));
             let handed = &mut self.tasks[place].handed;
-            handed.to = handed.to.take().filter(|to| !retired.contains(to));
+            if is_retired {
+                handed.to = None;
+            }
             // It is asked anew, by the text that there is now.
             handed.named = None;
         }
     }
 
-    /// What a task comes to by its new text, if it has one that there was before.
+    /// What is ready has the priority of its new text, and has waited as long as before. It is to be lined up again.
+    fn rank_anew(&mut self, old: &Plan) {
+        for place in 0..self.tasks.len() {
+            let task = &self.tasks[place];
+            let Some(rank) = task.rank else { continue };
+            let (before, now) = (self.spec_under(old, task).priority, self.spec(task).priority);
+            self.tasks[place].rank = Some(rank.with_priority(before, now));
+        }
+    }
+
+    /// What a task comes to by its new text.
     fn look_anew(&mut self, old: &Plan, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
         let task = self.task(ix);
-        let is_new = task.parent.is_none() && task.place_in_plan() >= old.tasks.len();
         match task.phase {
             Phase::Waiting if task.is_node() => {
                 self.to_skip.remove(&ix);
@@ -337,25 +347,18 @@ impl Run {
             Phase::Ready if self.standing(ix) != Standing::Met => {
                 self.take(ix, Fact::JoinUnmet, moment, fresh);
             }
-            Phase::Ready if !is_new => {
-                let before = self.spec_under(old, task);
-                let (before, priority) = (before.timeout.clone(), before.priority);
-                let now = self.spec(task).priority;
-                self.time_anew(ix, &before);
-                let rank = &mut self.tasks[ix.at()].rank;
-                let known = rank.expect("it is ready");
-                let lane = self.tasks[ix.at()].lane;
-                self.queue.leave(lane, known);
-                self.tasks[ix.at()].rank = Some(known.with_priority(priority, now));
-                self.line_up(ix);
-                fresh.push_back(Look::Task(self.id, ix));
-            }
-            Phase::Running | Phase::Stopping | Phase::Gating | Phase::BackingOff | Phase::Parked => {
+            Phase::Ready
+            | Phase::Running
+            | Phase::Stopping
+            | Phase::Gating
+            | Phase::BackingOff
+            | Phase::Parked => {
+                let is_ready = task.phase == Phase::Ready;
                 let before = self.spec_under(old, task).timeout.clone();
                 self.time_anew(ix, &before);
+                fresh.extend(is_ready.then_some(Look::Task(self.id, ix)));
             }
             Phase::Waiting
-            | Phase::Ready
             | Phase::Blocked
             | Phase::Expanded
             | Phase::Succeeded

@@ -512,6 +512,11 @@ impl Task {
         self.deaths_in_row >= 2
     }
 
+    /// The number of the newest attempt of its incarnation.
+    pub(crate) fn newest_number(&self) -> Option<u32> {
+        self.last_attempt().filter(|_| self.has_begun()).map(|attempt| attempt.number)
+    }
+
     /// Its newest attempt.
     pub fn last_attempt(&self) -> Option<&Attempt> {
         self.attempts.last()

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -158,25 +159,30 @@ fn typed(line: &str, code: i32) -> String {
     format!("exec 2>&1\nwindlass() {{ {binary} \"$@\"; }}\n(exit {code})\n{line}\n")
 }
 
+/// What differs each time, and the word in its place.
+static DIFFERENT: LazyLock<[(Regex, &str); 8]> = LazyLock::new(|| {
+    [
+        (r"\b\d\d:\d\d:\d\d(\.\d+)?\b", "[time]"),
+        (r"\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)?", "[span]"),
+        (r"\b(run|in run|resume|approve|show|retry|settle|logs|cancel) [a-z0-9]{6}\b", "$1 [run]"),
+        (r"^[a-z0-9]{6}  ", "[run]  "),
+        (r"--id [0-9a-f]{8}\b", "--id [id]"),
+        (r"\[span\] ago|just now", "[ago]"),
+        (r"(\S) {2,}", "$1  "),
+        (r"[─━█▒▶·]{2,}", "[bar]"),
+    ]
+    .map(|(what, word)| (Regex::new(what).expect("a pattern"), word))
+});
+
+/// A line without what differs each time.
+fn plain(line: &str) -> String {
+    DIFFERENT
+        .iter()
+        .fold(line.trim_end().to_owned(), |line, (what, word)| what.replace_all(&line, *word).into_owned())
+}
+
 /// Whether a text is what a page shows, but for times, lengths, names of runs and questions, and how wide columns are.
 fn shows(shown: &[String], said: &str) -> bool {
-    let plain = |line: &str| {
-        let mut line = line.trim_end().to_owned();
-        for (what, word) in [
-            (r"\b\d\d:\d\d:\d\d(\.\d+)?\b", "[time]"),
-            (r"\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)?", "[span]"),
-            (r"\b(run|in run|resume|approve|show|retry|settle|logs|cancel) [a-z0-9]{6}\b", "$1 [run]"),
-            (r"^[a-z0-9]{6}  ", "[run]  "),
-            (r"--id [0-9a-f]{8}\b", "--id [id]"),
-            (r"\[span\] ago|just now", "[ago]"),
-            (r"(\S) {2,}", "$1  "),
-            (r"[─━█▒▶·]{2,}", "[bar]"),
-        ] {
-            let pattern = Regex::new(what).expect("a pattern");
-            line = pattern.replace_all(&line, word).into_owned();
-        }
-        line
-    };
     let mut pattern = String::from("(?s)^");
     for line in shown {
         if line.trim() == "…" {
