@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use windlass_core::plan::diagnostic::Diagnostic;
 use windlass_core::plan::file::{FILE_BYTES_MAX, Source};
 use windlass_core::plan::settings::Settings;
 use windlass_engine::HomeSettings;
@@ -22,12 +23,15 @@ pub(crate) struct Config {
     pub(crate) home: HomeSettings,
     /// What could not be taken, and was passed over.
     pub(crate) passed_over: Vec<Failed>,
+    /// What is not wrong with the files, and worth a word.
+    remarks: Vec<Diagnostic>,
 }
 
 impl Config {
     /// Reads the files and the environment. What is wrong with a file is an error, as with a plan.
     pub(crate) fn load(desk: &mut Desk) -> Outcome<Self> {
         let mut config = Self::gather(desk);
+        config.say_remarks(desk);
         if config.passed_over.is_empty() { Ok(config) } else { Err(config.passed_over.swap_remove(0)) }
     }
 
@@ -39,28 +43,33 @@ impl Config {
     }
 
     pub(crate) fn say_what_is_passed_over(&self, desk: &mut Desk) {
+        self.say_remarks(desk);
         for (what, hint) in self.passed_over.iter().filter_map(Failed::in_short) {
             desk.warn(&format!("settings are passed over: {what}"), hint.as_deref());
         }
     }
 
-    /// All layers that can be read.
-    pub(crate) fn gather(desk: &mut Desk) -> Self {
-        let (mut settings, mut passed_over) = (Settings::default(), Vec::new());
+    fn say_remarks(&self, desk: &mut Desk) {
+        for remark in &self.remarks {
+            desk.warn(&remark.message, Some(&remark.hint));
+        }
+    }
+
+    /// All layers that can be read. Nothing is said of the others yet.
+    pub(crate) fn gather(desk: &Desk) -> Self {
+        let (mut settings, mut passed_over, mut remarks) = (Settings::default(), Vec::new(), Vec::new());
         for path in files(&desk.place, &desk.surroundings) {
             match read(&path) {
                 Ok(None) => {}
                 Ok(Some((layer, warnings))) => {
-                    for warning in &warnings {
-                        desk.warn(&warning.message, Some(&warning.hint));
-                    }
+                    remarks.extend(warnings);
                     settings = layer.over(&settings);
                 }
                 Err(failed) => passed_over.push(failed),
             }
         }
         let home = home_settings(&settings, &desk.surroundings, &mut passed_over);
-        Self { settings, home, passed_over }
+        Self { settings, home, passed_over, remarks }
     }
 }
 
@@ -72,7 +81,7 @@ pub(crate) fn files(place: &Place, surroundings: &Surroundings) -> Vec<PathBuf> 
     of_user.into_iter().chain([place.root.join(SETTINGS_FILE)]).collect()
 }
 
-type Layer = (Settings, Vec<windlass_core::plan::diagnostic::Diagnostic>);
+type Layer = (Settings, Vec<Diagnostic>);
 
 fn read(path: &Path) -> Outcome<Option<Layer>> {
     let name = path.display().to_string();

@@ -23,6 +23,12 @@ use crate::reaching::{self, Reached};
 use crate::socket::{Reply, Request};
 use crate::{lookup, opening};
 
+/// Begins a command that steers or looks after what steering left: what is wrong with the settings is said first, and
+/// passed over.
+pub(crate) fn begin(desk: &mut Desk) {
+    Config::load_what_can_be(desk);
+}
+
 /// The run and the task that two texts mean.
 pub(crate) fn find_task(desk: &Desk, run: &str, task: &str) -> Outcome<(RunId, TaskId)> {
     let reading = lookup::open(desk)?;
@@ -105,10 +111,10 @@ pub(crate) fn new_id() -> Outcome<CommandId> {
     Ok(CommandId(format!("{:016x}{:016x}", half()?, half()?).into()))
 }
 
-/// Carries a command out. Its id makes trying again harmless.
+/// Carries a command out. Its id makes trying again harmless. What is wrong with the settings was said before.
 pub(crate) fn send(desk: &mut Desk, ask: Ask) -> Outcome<Answer> {
     let command = Command { id: new_id()?, by: "cli".into(), ask };
-    let config = Config::load_what_can_be(desk);
+    let config = Config::gather(desk);
     let options = opening::options(desk, &config, Role::Command, 1);
     let reached =
         reaching::reach(desk, &options, &mut |client| client.ask(&Request::Command(command.clone())))?;

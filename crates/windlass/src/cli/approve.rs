@@ -31,6 +31,7 @@ pub(crate) struct Approve {
 
 impl Approve {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        steer::begin(desk);
         let (run, task) = steer::find_task(desk, &self.run, &self.task)?;
         let (approval, answer) = match self.id {
             Some(id) => (id, if self.deny { ApprovalAnswer::Denied } else { ApprovalAnswer::Approved }),

@@ -18,6 +18,7 @@ pub(crate) struct Cancel {
 
 impl Cancel {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        steer::begin(desk);
         let Some(name) = &self.task else {
             let run = lookup::run(lookup::open(desk)?.state(), &self.run)?.id;
             return steer::carry_out(desk, run, Ask::Cancel { run, task: None }, |now| match now.outcome {

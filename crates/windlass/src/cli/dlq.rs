@@ -68,6 +68,7 @@ impl Dlq {
             What::Show { run, task, json } => show(desk, run, task, json),
             What::Requeue { run, task } => Retry::of(run, task).carry_out(desk),
             What::Drop { run, task } => {
+                steer::begin(desk);
                 let (run, task) = steer::find_task(desk, &run, &task)?;
                 let ask = Ask::DropDeadLetter { run, task: task.clone() };
                 let said = format!("The dead letter of {task} in run {run} is given up.");
@@ -78,6 +79,7 @@ impl Dlq {
 }
 
 fn list(desk: &mut Desk, run: Option<&str>, json: bool) -> Outcome {
+    steer::begin(desk);
     let reading = lookup::open(desk)?;
     let state = reading.state();
     let runs = if let Some(name) = run {
@@ -110,6 +112,7 @@ fn list(desk: &mut Desk, run: Option<&str>, json: bool) -> Outcome {
 }
 
 fn show(desk: &mut Desk, run: String, task: String, json: bool) -> Outcome {
+    steer::begin(desk);
     let reading = lookup::open(desk)?;
     let found = lookup::run(reading.state(), &run)?;
     let letter = found.task(lookup::task(found, &task)?);

@@ -24,6 +24,7 @@ pub(crate) struct Pause {
 
 impl Pause {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        steer::begin(desk);
         let runs: Vec<RunId> = {
             let reading = lookup::open(desk)?;
             let state = reading.state();

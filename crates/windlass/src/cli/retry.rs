@@ -30,6 +30,7 @@ impl Retry {
     }
 
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        steer::begin(desk);
         let (run, task) = steer::find_task(desk, &self.run, &self.task)?;
         let by = self.agent.as_ref().map(|agent| format!(" by {agent}")).unwrap_or_default();
         let agent = self.agent.map(|name| AgentName(name.into()));

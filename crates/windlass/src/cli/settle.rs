@@ -33,6 +33,7 @@ pub(crate) struct Settle {
 
 impl Settle {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        steer::begin(desk);
         let (run, task) = steer::find_task(desk, &self.run, &self.task)?;
         let output = match &self.output {
             Some(path) => output::given(path, &wanted(desk, run, &task)?, &desk.place.home)?,

@@ -38,6 +38,23 @@ fn without_an_engine_too() {
 }
 
 #[test]
+fn what_finds_nothing_to_do_says_it_too_and_what_does_much_says_it_once() {
+    let desk = Desk::with("tasks: { a: { approval: \"Go on?\" } }");
+    let runs = [(); 2].map(|()| desk.windlass(&["run", "plan.yaml"]).run());
+    desk.write("windlass.toml", BROKEN);
+    for arguments in [&["pause"][..], &["dlq", "list"], &["dlq", "drop", &runs[0], "a"], &["cancel", "zzz"]] {
+        let done = desk.windlass(arguments);
+        assert_eq!(done.err.matches("windlass.toml:1:6").count(), 1, "{arguments:?}: {}", done.all());
+    }
+    for run in runs {
+        assert_eq!(desk.windlass(&["cancel", &run]).code, Some(0));
+    }
+    let nothing = desk.windlass(&["pause"]);
+    assert!(nothing.err.contains("windlass.toml:1:6"), "{}", nothing.all());
+    assert!(nothing.err.contains("nothing to pause"), "{}", nothing.all());
+}
+
+#[test]
 fn doctor_names_them_and_looks_at_the_rest() {
     let desk = Desk::with("tasks: { a: { run: \"true\" } }");
     assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(0));
