@@ -128,6 +128,22 @@ impl Ask {
             | Self::Drain { .. } => false,
         }
     }
+
+    /// The run that it is about.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::SubmitPlan(submission) => Some(submission.run),
+            Self::Revise(revision) => Some(revision.run),
+            Self::Resume { run, .. }
+            | Self::Pause { run, .. }
+            | Self::Cancel { run, .. }
+            | Self::Retry { run, .. }
+            | Self::Settle { run, .. }
+            | Self::Approve { run, .. }
+            | Self::DropDeadLetter { run, .. } => Some(*run),
+            Self::Drain { .. } => None,
+        }
+    }
 }
 
 /// A plan on its way to become a run.

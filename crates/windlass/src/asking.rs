@@ -11,7 +11,7 @@ use windlass_core::input::{Answer, Ask};
 use windlass_engine::reading::Reading;
 
 use crate::desk::Desk;
-use crate::error::{Failed, Outcome, engine_failed};
+use crate::error::{Outcome, engine_failed};
 use crate::keyboard::{Keyboard, Line};
 use crate::news::News;
 use crate::question::{self, Question};
@@ -177,9 +177,10 @@ fn approval(run: RunId, asked: &Question, answer: ApprovalAnswer) -> Ask {
 fn say(teller: &mut Teller, answered: Outcome<Answer>) {
     match answered {
         Ok(Answer::Refused(why)) => teller.print(&[format!("The answer was not taken: {why}.")]),
-        Err(Failed::Report(report)) => {
-            teller.print(&[format!("The answer was not taken: {}.", report.message)]);
+        Err(failed) => {
+            let said = failed.in_short().map(|(what, _)| format!("Nothing was heard of the answer: {what}."));
+            teller.print(said.as_slice());
         }
-        Ok(Answer::Accepted | Answer::Already) | Err(Failed::File(_) | Failed::ClosedPipe) => {}
+        Ok(Answer::Accepted | Answer::Already) => {}
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use windlass_engine::engine::{Engine, Options};
 use windlass_engine::{clock, reading};
 
+use crate::calling;
 use crate::desk::Desk;
 use crate::error::{Failed, Outcome, Report, engine_failed};
 use crate::exit::Exit;
@@ -26,29 +27,33 @@ pub(crate) enum Reached {
 }
 
 /// Asks the engine that is alive, or opens one here. What is asked may reach several that are ending, one after the
-/// other: it must be harmless to ask it again.
+/// other: it must be harmless to ask it again. `shows` is the command that shows whether it was carried out.
 pub(crate) fn reach(
     desk: &mut Desk,
     options: &Options,
+    shows: &str,
     ask: &mut dyn FnMut(&mut Client) -> Result<Reply, Lost>,
 ) -> Outcome<Reached> {
     let until = clock::awake() + HELD_WITHIN;
+    let mut was_asked = false;
     loop {
-        let mut is_ending = false;
-        match connect(desk).map(|mut client| ask(&mut client)) {
+        let reached = connect(desk).map(|mut client| ask(&mut client));
+        was_asked |= reached.is_ok();
+        let shows = was_asked.then_some(shows);
+        let is_ending = match reached {
             Ok(Ok(reply)) => return Ok(Reached::There(reply)),
-            Err(Lost::Silent) | Ok(Err(Lost::Silent)) => return Err(silent(desk).into()),
+            Err(Lost::Silent) | Ok(Err(Lost::Silent)) => return Err(silent(desk, shows).into()),
             // It is ending, or has ended: whether it did this first is in the journal.
-            Ok(Err(Lost::Closed)) => is_ending = true,
-            Err(Lost::Closed) => {}
-        }
+            Ok(Err(Lost::Closed)) => true,
+            Err(Lost::Closed) => false,
+        };
         match Engine::open(options.clone(), &mut |what| desk.note(what)) {
             Ok(engine) => return Ok(Reached::Here(Box::new(engine))),
             Err(error) if !error.is_held() => return Err(engine_failed(&error).into()),
             Err(_) => thread::sleep(BETWEEN_TRIES),
         }
         if clock::awake() >= until {
-            return Err(if is_ending { ending(desk) } else { silent(desk) }.into());
+            return Err(if is_ending { ending(desk, shows) } else { silent(desk, shows) }.into());
         }
     }
 }
@@ -65,15 +70,24 @@ pub(crate) fn connect(desk: &Desk) -> Result<Client, Lost> {
 }
 
 /// What is said where the home is in use and nobody answers.
-fn silent(desk: &Desk) -> Report {
-    Report::environment(format!("the engine of this home does not answer: {}", who(desk)))
-        .hint("wait and try again; if it hangs, end it: nothing that it acknowledged is lost".to_owned())
+fn silent(desk: &Desk, shows: Option<&str>) -> Report {
+    let report = Report::environment(format!("the engine of this home does not answer: {}", who(desk)));
+    unanswered(report, "if it hangs, end it: nothing that it acknowledged is lost", shows)
 }
 
 /// What is said where the engine takes on nothing, and has not ended either.
-fn ending(desk: &Desk) -> Report {
-    Report::environment(format!("the engine of this home is still ending: {}", who(desk)))
-        .hint("what it stops has not ended yet: wait until it has, and try again".to_owned())
+fn ending(desk: &Desk, shows: Option<&str>) -> Report {
+    let report = Report::environment(format!("the engine of this home is still ending: {}", who(desk)));
+    unanswered(report, "what it stops has not ended yet: wait until it has", shows)
+}
+
+/// What has reached an engine may be carried out whether or not that says so: nobody is to ask it twice unawares.
+fn unanswered(report: Report, hint: &str, shows: Option<&str>) -> Report {
+    let Some(shows) = shows else { return report.hint(format!("{hint}; then try again")) };
+    let shows = calling::command(shows);
+    report
+        .cause("what was asked has reached it, and may be carried out later")
+        .hint(format!("{hint}; before you ask again, `{shows}` shows whether it was carried out"))
 }
 
 fn who(desk: &Desk) -> String {

@@ -113,17 +113,24 @@ pub(crate) fn new_id() -> Outcome<CommandId> {
 
 /// Carries a command out. Its id makes trying again harmless. What is wrong with the settings was said before.
 pub(crate) fn send(desk: &mut Desk, ask: Ask) -> Outcome<Answer> {
+    let shows = shows(ask.run().as_slice());
     let command = Command { id: new_id()?, by: "cli".into(), ask };
     let config = Config::gather(desk);
     let options = opening::options(desk, &config, Role::Command, 1);
-    let reached =
-        reaching::reach(desk, &options, &mut |client| client.ask(&Request::Command(command.clone())))?;
+    let reached = reaching::reach(desk, &options, &shows, &mut |client| {
+        client.ask(&Request::Command(command.clone()))
+    })?;
     match reached {
         Reached::There(Reply::Answer(answer)) => Ok(answer),
         Reached::There(Reply::Refused(why)) => Err(Report::new(Exit::Failed, why).into()),
         Reached::There(Reply::Started(_)) => Err(reaching::out_of_place()),
         Reached::Here(engine) => ask_here(*engine, command).map_err(|error| engine_failed(&error).into()),
     }
+}
+
+/// The command that shows what was carried out of these runs.
+pub(crate) fn shows(runs: &[RunId]) -> String {
+    if let [run] = runs { format!("events {run}") } else { "ps".into() }
 }
 
 /// Lets an engine turn for one command: what earlier ones left is ended first, nothing is started.

@@ -183,7 +183,7 @@ fn go_on(
         }
         Ok(reply)
     };
-    match reaching::reach(desk, &options, &mut lift)? {
+    match reaching::reach(desk, &options, &steer::shows(meant.runs), &mut lift)? {
         Reached::Here(engine) => {
             let host = Host::start(*engine, options.socket, !hosting.no_host)?;
             lead(desk, &host, meant, hosting, background)

@@ -156,7 +156,7 @@ fn start(
     signals::catch()?;
     let options = opening::options(desk, config, Role::Engine, hosting.slots.unwrap_or_else(default_slots));
     let asked = Request::Start { new: Box::new(new.clone()), yes: hosting.yes };
-    match reaching::reach(desk, &options, &mut |client| client.ask(&asked))? {
+    match reaching::reach(desk, &options, &steer::shows(&[]), &mut |client| client.ask(&asked))? {
         Reached::Here(engine) => {
             name_unfinished(desk, engine.state(), new);
             let host = Host::start(*engine, options.socket, !hosting.no_host)?;

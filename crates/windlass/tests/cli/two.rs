@@ -178,8 +178,27 @@ fn an_engine_that_does_not_answer_is_named_with_its_pid() {
     assert_eq!(cancelled.code, Some(4), "{}", cancelled.all());
     let pid = format!("process {}", host.pid().as_raw_nonzero());
     assert!(cancelled.err.contains(&pid), "{}", cancelled.err);
+    assert!(cancelled.err.contains("may be carried out later"), "{}", cancelled.err);
+    assert!(cancelled.err.contains(&format!("`windlass events {run}` shows whether")), "{}", cancelled.err);
     // The wish may have reached it all the same; said again, it holds in either case, and the run ends.
     desk.windlass(&["cancel", &run]);
+    host.end();
+}
+
+#[test]
+fn a_plan_that_nobody_answers_for_may_be_run_later_which_is_said_to_programs_too() {
+    let desk = two();
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("started   a");
+    host.signal(Signal::STOP);
+    let guest = desk.windlass(&["run", "second.yaml", "--json"]);
+    host.signal(Signal::CONT);
+    assert_eq!(guest.code, Some(4), "{}", guest.all());
+    assert!(guest.out.is_empty(), "no line of a run that may never be: {}", guest.out);
+    assert!(guest.err.contains("may be carried out later"), "{}", guest.err);
+    assert!(guest.err.contains("before you ask again, `windlass ps` shows whether"), "{}", guest.err);
+    desk.open_gate("second");
+    desk.open_gate("gate");
     host.end();
 }
 
@@ -195,6 +214,7 @@ fn an_engine_whose_queue_is_full_is_named_with_its_pid_and_not_waited_for_withou
     drop(queue);
     host.signal(Signal::CONT);
     assert_eq!(cancelled.code, Some(4), "{}", cancelled.all());
+    assert!(!cancelled.err.contains("later"), "it was asked nothing: {}", cancelled.err);
     let pid = format!("process {}", host.pid().as_raw_nonzero());
     assert!(cancelled.err.contains(&pid), "{}", cancelled.err);
     desk.open_gate("gate");
