@@ -1,5 +1,5 @@
 //! What a task costs the core alone: decide, evolve, follow and react from the plan's submission to the run's end, with a
-//! driver that succeeds at once. The cost of a task must not grow with their number.
+//! driver that succeeds at once. The cost of a task must not grow with their number, nor with that of the runs that rest.
 //! Never: a disk, a process or a template, which have costs of their own.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +11,7 @@ use windlass_core::effect::{Assignment, Effect};
 use windlass_core::event::{Exit, Output, RawOutput, Role, RunOutcome, Usage};
 use windlass_core::id::{CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Ask, Command, Ended, Input, Report, Submission};
-use windlass_core::plan::{Jitter, Join, Limits, Plan, Rerun, Retry, Task, Timeout, Work};
+use windlass_core::plan::{Jitter, Join, Limits, Plan, Rerun, Retry, Task, Timeout, WaitFor, Work};
 use windlass_core::react::react;
 use windlass_core::state::State;
 use windlass_core::template::Template;
@@ -34,21 +34,41 @@ pub(crate) fn grow(most: usize) -> Result<(), String> {
             // Small runs are over in milliseconds: their median is taken.
             let rounds = (100_000 / tasks).clamp(1, 21);
             let plan = Arc::new(plan(&graph));
-            let mut costs = Vec::new();
-            let mut records = 0;
-            for _ in 0..rounds {
-                let ran = run(&plan)?;
-                records = ran.records;
-                costs.push(ran.took.as_secs_f64() * 1e6 / tasks_as_float(tasks));
-            }
-            costs.sort_by(f64::total_cmp);
-            let cost = costs[costs.len() / 2];
+            let (records, cost) = cost(&plan, rounds, &Home::empty())?;
             let ratio = cost / *first.get_or_insert(cost);
             println!("| {} | {tasks} | {records} | {cost:.2} µs | {ratio:.2} |", graph.name);
         }
     }
+    beside_resting()?;
     println!("\nload after: {}", disk::load());
     Ok(())
+}
+
+/// Measures the same run in homes with more and more others that rest, and prints the cost of a task in each.
+fn beside_resting() -> Result<(), String> {
+    const TASKS: usize = 1_000;
+    println!("\n| beside resting runs | tasks | records | a task | to none |\n|---:|---:|---:|---:|---:|");
+    let plan = Arc::new(plan(&Graph::layered(TASKS)));
+    let mut first = None;
+    for resting in [0, 100, 10_000] {
+        let (records, cost) = cost(&plan, 21, &Home::with_resting(resting))?;
+        let ratio = cost / *first.get_or_insert(cost);
+        println!("| {resting} | {TASKS} | {records} | {cost:.2} µs | {ratio:.2} |");
+    }
+    Ok(())
+}
+
+/// How many records a run of a plan comes to, and what a task of it costs in µs: the median of so many rounds.
+fn cost(plan: &Arc<Plan>, rounds: usize, home: &Home) -> Result<(usize, f64), String> {
+    let mut costs = Vec::new();
+    let mut records = 0;
+    for _ in 0..rounds {
+        let ran = run(plan, home)?;
+        records = ran.records;
+        costs.push(ran.took.as_secs_f64() * 1e6 / tasks_as_float(plan.tasks.len()));
+    }
+    costs.sort_by(f64::total_cmp);
+    Ok((records, costs[costs.len() / 2]))
 }
 
 fn tasks_as_float(tasks: usize) -> f64 {
@@ -61,12 +81,10 @@ struct Ran {
 }
 
 /// Runs a plan to its end. Giving the state's memory back is not measured: an engine never does.
-fn run(plan: &Arc<Plan>) -> Result<Ran, String> {
+fn run(plan: &Arc<Plan>, home: &Home) -> Result<Ran, String> {
+    let mut core = Core::new(home.state.clone(), SLOTS);
+    let mut world = World { now: home.now, in_flight: VecDeque::new(), records: 0 };
     let began = disk::now();
-    let mut core = Core::new(State::default(), SLOTS);
-    let mut world = World { now: 1_700_000_000_000, in_flight: VecDeque::new(), records: 0 };
-    let start = Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build: "bench".to_owned() };
-    world.turn(&mut core, &Input::Report(start));
     let id = RunId::from_random(7);
     world.turn(&mut core, &Input::Command(submission(id, plan)));
     while let Some(ended) = world.in_flight.pop_front() {
@@ -76,6 +94,44 @@ fn run(plan: &Arc<Plan>) -> Result<Ran, String> {
     match core.state().runs.get(&id).and_then(|run| run.outcome) {
         Some(RunOutcome::Succeeded) => Ok(Ran { records: world.records, took }),
         other => Err(format!("the run ended as {other:?}: what was measured is not a run")),
+    }
+}
+
+/// What there is before the run that is measured.
+struct Home {
+    state: State,
+    now: i64,
+}
+
+impl Home {
+    /// An engine, and no run.
+    fn empty() -> Self {
+        Self::with_resting(0)
+    }
+
+    /// An engine, and so many runs that wait for a person, for a time that is far away, or for somebody to lift their pause.
+    fn with_resting(runs: u64) -> Self {
+        let mut core = Core::new(State::default(), SLOTS);
+        let mut world = World { now: 1_700_000_000_000, in_flight: VecDeque::new(), records: 0 };
+        let start = Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build: "bench".to_owned() };
+        world.turn(&mut core, &Input::Report(start));
+        let question = || Work::Approval { text: Template("go on?".to_owned()), show: Vec::new() };
+        let plan_of = |work| Arc::new(Plan { tasks: vec![Task { work, ..task(0, &[]) }], ..empty_plan() });
+        let asks = plan_of(question());
+        let waits = plan_of(Work::Wait(WaitFor::After(Span::from_secs(365 * 86_400))));
+        for number in 0..runs {
+            let run = RunId::from_random(1_000 + number);
+            let plan = if number % 3 == 1 { &waits } else { &asks };
+            let submission =
+                Command { id: CommandId(format!("submit-{number}").into()), ..submission(run, plan) };
+            world.turn(&mut core, &Input::Command(submission));
+            if number % 3 == 2 {
+                let id = CommandId(format!("pause-{number}").into());
+                let pause = Command { id, by: "bench".to_owned(), ask: Ask::Pause { run, now: false } };
+                world.turn(&mut core, &Input::Command(pause));
+            }
+        }
+        Self { state: core.state().clone(), now: world.now }
     }
 }
 
@@ -131,6 +187,10 @@ pub(crate) fn submission(run: RunId, plan: &Arc<Plan>) -> Command {
 
 fn plan(graph: &Graph) -> Plan {
     let tasks = graph.needs.iter().enumerate().map(|(number, needs)| task(number, needs)).collect();
+    Plan { tasks, ..empty_plan() }
+}
+
+fn empty_plan() -> Plan {
     Plan {
         goal: String::new(),
         agents: BTreeMap::new(),
@@ -141,7 +201,7 @@ fn plan(graph: &Graph) -> Plan {
         concurrency: None,
         inputs: BTreeMap::new(),
         dir: "/".to_owned(),
-        tasks,
+        tasks: Vec::new(),
     }
 }
 

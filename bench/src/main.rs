@@ -25,7 +25,7 @@ windlass-bench balance                        what the ways to balance come to o
 windlass-bench speedup WINDLASS FOLDER        unequal tasks with more and more slots, beside one after the other
 windlass-bench check WINDLASS FOLDER [WORD]   hostile files of 10 MiB, or those in whose names the word stands
 windlass-bench parse FILE                     the other side of that: the parser alone
-windlass-bench core [MOST]                    what a task costs the core, from 1,000 tasks to MOST (1,000,000)
+windlass-bench core [MOST]                    what a task costs the core, from 1,000 tasks to MOST (1,000,000), and beside runs that rest
 ";
 
 fn main() -> ExitCode {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_core::arrows::{self, Taken};
+use windlass_core::due::Due;
 use windlass_core::effect::Effect;
 use windlass_core::event::{Event, Record};
 use windlass_core::evolve::evolve;
@@ -26,6 +27,7 @@ use crate::world::Planned;
 
 const REPLAY: &str = "16 replay";
 const PREFIX: &str = "2 prefix";
+const WAKE: &str = "14 wake";
 
 /// The checker of one world.
 pub(crate) struct Checker {
@@ -94,6 +96,9 @@ impl Checker {
             self.taken = arrows::counted();
             // Nobody looks at what is fresh here: the live state does.
             self.shadow.fresh.clear();
+            demand(self.shadow.due == Due::of(&self.shadow), WAKE, || {
+                format!("after record {seq} what is noted as due is {:?}", self.shadow.due)
+            })?;
             self.turns.note(&self.oracle, &self.shadow);
         }
         if self.changed {

@@ -60,6 +60,7 @@ impl Planted {
             Bug::SuspendCounts              => &["6 not before due"],
             Bug::AloneIgnored               => &["11 limits"],
             Bug::ConsequencesForgotten      => &["7 dependencies", "14 wake"],
+            Bug::RestNotNoted               => &["14 wake"],
             Bug::RetryNotArmed              => &["14 wake"],
             Bug::AnyApprovalId              => &["20 approval"],
             Bug::PauseToldEarly             => &["5.3 pause"],

@@ -3,6 +3,7 @@
 
 use crate::approvals;
 use crate::decide::{Stamp, pause_by, stop};
+use crate::due::Clocks;
 use crate::event::{ApprovalAnswer, Event, PauseReason, StopWhy, TimerKind};
 use crate::failure::{ErrorKind, Failure};
 use crate::fleet;
@@ -18,28 +19,25 @@ pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
     if let Some(event) = fleet::next_timer(state, stamp) {
         return vec![event];
     }
-    let active = state.unfinished.iter().map(|id| &state.runs[id]).filter(|run| state.is_active(run));
-    for run in active {
-        if let Some((due, ix)) = run.retries.first()
-            && *due <= state.steady(stamp.now)
-        {
-            return waits::time_is_up(run, *ix);
-        }
-        if let Some((due, ix)) = run.dates.first()
-            && *due <= stamp.now
-        {
-            return waits::time_is_up(run, *ix);
-        }
-        if let Some((due, ix, timer)) = run.alarms.first()
-            && *due <= run.active.at(state.alive_at(stamp.now))
-        {
-            return alarm(run, *ix, *timer, run.active.at(state.alive_at(stamp.now)));
-        }
-        if let Some(used_up) = run.purse.no_time(&run.plan.budget, run.active.at(state.alive_at(stamp.now))) {
-            return vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")];
-        }
+    let now = Clocks { steady: state.steady(stamp.now), wall: stamp.now, alive: state.alive_at(stamp.now) };
+    state.due.over(&now).map_or_else(Vec::new, |id| of_run(&state.runs[&id], &now))
+}
+
+/// The first wait of a run that is over.
+fn of_run(run: &Run, now: &Clocks) -> Vec<Event> {
+    let retry = run.retries.first().filter(|(due, _)| *due <= now.steady).map(|(_, ix)| *ix);
+    let date = || run.dates.first().filter(|(due, _)| *due <= now.wall).map(|(_, ix)| *ix);
+    if let Some(ix) = retry.or_else(date) {
+        return waits::time_is_up(run, ix);
     }
-    Vec::new()
+    let active = run.active.at(now.alive);
+    if let Some((_, ix, timer)) = run.alarms.first().filter(|(due, ..)| *due <= active) {
+        return alarm(run, *ix, *timer, active);
+    }
+    match run.purse.no_time(&run.plan.budget, active) {
+        Some(used_up) => vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")],
+        None => Vec::new(),
+    }
 }
 
 fn alarm(run: &Run, ix: TaskIx, timer: TimerKind, active: Span) -> Vec<Event> {

@@ -6,6 +6,7 @@ use crate::agenda::Share;
 use crate::budget::Purse;
 use crate::clocks::Active;
 use crate::crew::Handed;
+use crate::due::Noted;
 use crate::event::{Event, Output, Record, Usage};
 use crate::id::{AgentName, Epoch, Seq, TaskId};
 use crate::machine::{attempt, run, task};
@@ -49,6 +50,7 @@ impl Run {
             names: BTreeMap::new(),
             queue: Queue::default(),
             share: Share::default(),
+            noted: Noted::default(),
             purse: Purse::default(),
             purses: BTreeMap::new(),
             count: BTreeMap::new(),

@@ -40,23 +40,15 @@ impl State {
     /// The earliest moment at which a wait ends, on the wall clock as it goes now; what starts wait for by the clock alone
     /// counts after `looked_at`, when it was last looked at.
     pub fn next_due(&self, looked_at: Time) -> Option<Time> {
-        let runs =
-            self.unfinished.iter().filter_map(|id| self.runs.get(id)).filter(|run| self.is_active(run));
-        let waits = runs.filter_map(|run| {
-            let retry = run
-                .retries
-                .first()
-                .filter(|_| !is_planted(Bug::RetryNotArmed))
-                .map(|(due, _)| Time::from_ms(due + self.clock.steps_ms));
-            let alarm = run.alarms.first().map(|(due, ..)| self.wall_of(run, *due));
-            let date = run.dates.first().map(|(due, _)| *due);
-            let budget = run.purse.wall_max(&run.plan.budget).map(|most| self.wall_of(run, most));
-            let let_through = self.next_let_through(run, self.steady(looked_at));
-            let let_through = let_through.map(|due| Time::from_ms(due + self.clock.steps_ms));
-            retry.into_iter().chain(alarm).chain(date).chain(budget).chain(let_through).min()
-        });
-        let breaker = self.fleet.next_due().map(|due| Time::from_ms(due + self.clock.steps_ms));
-        waits.chain(breaker).min()
+        let on_wall = |steady: i64| Time::from_ms(steady + self.clock.steps_ms);
+        let (steady, date, alive) = self.due.next();
+        let retry = steady.filter(|_| !is_planted(Bug::RetryNotArmed)).map(on_wall);
+        let bound = alive.map(|due| self.now.after(due.minus(self.clock.alive)));
+        let looked_at = self.steady(looked_at);
+        let could_start = self.agenda.ready().chain(self.agenda.suspects()).map(|id| &self.runs[&id]);
+        let let_through = could_start.filter_map(|run| self.next_let_through(run, looked_at)).min();
+        let account = let_through.into_iter().chain(self.fleet.next_due()).min().map(on_wall);
+        [retry, date, bound, account].into_iter().flatten().min()
     }
 
     /// When a bound of a run will be reached if nothing stops its clock.
@@ -69,6 +61,11 @@ impl Active {
     /// What the clock shows when [`Clock::alive`] shows this.
     pub fn at(&self, alive: Span) -> Span {
         self.from.map_or(self.spent, |from| self.spent.plus(alive.minus(from)))
+    }
+
+    /// What [`Clock::alive`] shows when this one shows this; none while it stands.
+    pub fn alive_when(&self, shown: Span) -> Option<Span> {
+        self.from.map(|from| from.plus(shown).minus(self.spent))
     }
 
     pub(crate) fn start(&mut self, alive: Span) {

@@ -25,7 +25,10 @@ pub fn evolve(state: &mut State, record: &Record) {
         return;
     }
     match &record.event {
-        Event::EngineStarted { epoch, role, .. } => start_engine(state, *epoch, *role, moment),
+        Event::EngineStarted { epoch, role, .. } => {
+            start_engine(state, *epoch, *role, moment);
+            attend_all(state);
+        }
         Event::ClockJumped { by_ms, .. } => state.clock.steps_ms += by_ms,
         Event::JournalRepaired { .. } => {}
         Event::RunCreated { run, command, .. } => {
@@ -73,9 +76,8 @@ pub fn evolve(state: &mut State, record: &Record) {
             evolve_run(state, run, record, moment);
         }
     }
-    match record.event.run() {
-        Some(run) => state.attend(run),
-        None => attend_all(state),
+    if let Some(run) = record.event.run() {
+        state.attend(run);
     }
     note_command(state, record);
 }
@@ -118,6 +120,7 @@ fn lose_run(state: &mut State, id: RunId, seq: Seq, moment: Moment) {
     }
     let mut run = state.runs.remove(&id).expect("it is there");
     state.agenda.attend(&mut run, false);
+    state.due.forget(&run);
     state.unfinished.remove(&id);
     state.fresh.retain(|look| look.run() != id);
     state.lost.insert(id, seq);

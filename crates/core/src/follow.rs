@@ -2,6 +2,8 @@
 //! their tasks, wishes to end are acted on, parents close, waits end, ready tasks are looked at and started, runs
 //! finish. Never: input from outside; all of it is derived, so a restart comes to the same.
 
+use std::collections::BTreeSet;
+
 use crate::approvals;
 use crate::children;
 use crate::decide::{Stamp, pause_by, stop};
@@ -30,10 +32,9 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
     if let Some(event) = fleet::next(state, stamp) {
         return vec![event];
     }
-    for run in state.unfinished.iter().map(|id| &state.runs[id]) {
-        if let Some(event) = of_run(state, run, stamp) {
-            return event;
-        }
+    let mut due = state.due.follow().map(|id| &state.runs[&id]);
+    if let Some(events) = due.find_map(|run| Some(of_step(state, run, &Step::first(run)?, stamp))) {
+        return events;
     }
     while let Some(look) = fresh.pop_front() {
         let events = match look {
@@ -56,12 +57,9 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
             return events;
         }
     }
-    for run in state.unfinished.iter().map(|id| &state.runs[id]) {
-        let ended = rest::finish(run).or_else(|| rest::deadlock(state, run)).map(|event| vec![event]);
-        let rests = || rest::come_to_rest(run).map(|event| vec![event]);
-        if let Some(events) = ended.or_else(|| rest::exhaust(state, run)).or_else(rests) {
-            return events;
-        }
+    let mut due = state.due.rest().map(|id| &state.runs[&id]);
+    if let Some(events) = due.find_map(|run| rest::next(run, state.is_active(run))) {
+        return events;
     }
     placement::next(state, slots, stamp).map_or_else(Vec::new, |start| vec![begin(&start)])
 }
@@ -76,33 +74,53 @@ fn look_at(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     }
 }
 
-fn of_run(state: &State, run: &Run, stamp: Stamp) -> Option<Vec<Event>> {
-    // First of all: until a retry is complete joins and parents don't stand as they will.
-    if let Some(back) = requeue::next(run) {
-        return Some(vec![back]);
+/// What is to be done for tasks of a run, and for which.
+enum Step {
+    Return,
+    Judge(TaskIx),
+    /// The first is not needed any more, by the second.
+    Spare(TaskIx, TaskIx),
+    Cancel(TaskIx),
+    Skip(TaskIx),
+    Select(TaskIx),
+    Tell(TaskIx),
+    Exhaust(TaskIx),
+    Close(TaskIx),
+}
+
+impl Step {
+    fn first(run: &Run) -> Option<Self> {
+        let first = |tasks: &BTreeSet<TaskIx>| tasks.first().copied();
+        // First of all: until a retry is complete joins and parents don't stand as they will.
+        let back = (!run.returning.is_empty()).then_some(Self::Return);
+        back.or_else(|| first(&run.to_judge).map(Self::Judge))
+            .or_else(|| run.to_spare.first_key_value().map(|(ix, cause)| Self::Spare(*ix, *cause)))
+            .or_else(|| first(&run.to_cancel).map(Self::Cancel))
+            .or_else(|| first(&run.to_skip).map(Self::Skip))
+            .or_else(|| first(&run.to_select).map(Self::Select))
+            .or_else(|| first(&run.to_tell).map(Self::Tell))
+            .or_else(|| first(&run.to_exhaust).map(Self::Exhaust))
+            .or_else(|| first(&run.to_close).map(Self::Close))
     }
-    if let Some(ix) = run.to_judge.first() {
-        return Some(judged(state, run, *ix, stamp));
+}
+
+/// Whether something follows from tasks of a run.
+pub(crate) fn has_next(run: &Run) -> bool {
+    Step::first(run).is_some()
+}
+
+fn of_step(state: &State, run: &Run, step: &Step, stamp: Stamp) -> Vec<Event> {
+    match *step {
+        Step::Return => requeue::next(run).into_iter().collect(),
+        Step::Judge(ix) => judged(state, run, ix, stamp),
+        Step::Spare(ix, cause) => vec![spare(run, run.task(ix), run.task(cause))],
+        Step::Cancel(ix) => vec![cancel(run, run.task(ix))],
+        Step::Skip(ix) => vec![skip(run, ix)],
+        Step::Select(ix) => children::choose(run, run.task(ix)),
+        Step::Tell(ix) => vec![purses::no_attempts(run, ix)],
+        Step::Exhaust(ix) => vec![purses::exhausted(run, ix)],
+        Step::Close(ix) => vec![children::close(run, ix)],
     }
-    if let Some((ix, cause)) = run.to_spare.first_key_value() {
-        return Some(vec![spare(run, run.task(*ix), run.task(*cause))]);
-    }
-    if let Some(ix) = run.to_cancel.first() {
-        return Some(vec![cancel(run, run.task(*ix))]);
-    }
-    if let Some(ix) = run.to_skip.first() {
-        return Some(vec![skip(run, *ix)]);
-    }
-    if let Some(ix) = run.to_select.first() {
-        return Some(children::choose(run, run.task(*ix)));
-    }
-    if let Some(ix) = run.to_tell.first() {
-        return Some(vec![purses::no_attempts(run, *ix)]);
-    }
-    if let Some(ix) = run.to_exhaust.first() {
-        return Some(vec![purses::exhausted(run, *ix)]);
-    }
-    run.to_close.first().map(|ix| vec![children::close(run, *ix)])
 }
 
 /// What becomes of a task whose attempt is over. A full disk pauses the run that met it, besides.

@@ -23,6 +23,7 @@ pub mod clocks;
 pub mod crew;
 pub mod critical;
 pub mod decide;
+pub mod due;
 pub mod effect;
 pub mod event;
 mod event_kinds;

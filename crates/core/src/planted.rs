@@ -61,6 +61,8 @@ bugs! {
     AloneIgnored = "alone-ignored",
     /// A turn that was cut short forgets what follows from its state.
     ConsequencesForgotten = "consequences-forgotten",
+    /// What is to be said of a run once nothing follows from its tasks is not noted.
+    RestNotNoted = "rest-not-noted",
     /// Nobody is told when the next retry is due.
     RetryNotArmed = "retry-not-armed",
     /// An approval is given whatever id it names.

@@ -8,10 +8,17 @@ use crate::judge;
 use crate::machine::run;
 use crate::machine::task::Phase;
 use crate::planted::{Bug, is_planted};
-use crate::state::{Run, State};
+use crate::state::Run;
+
+/// What is to be said of a run once nothing follows from its tasks any more. `is_active` is whether it may go on.
+pub(crate) fn next(run: &Run, is_active: bool) -> Option<Vec<Event>> {
+    let ended = finish(run).or_else(|| deadlock(run, is_active)).map(|event| vec![event]);
+    let rests = || come_to_rest(run).map(|event| vec![event]);
+    ended.or_else(|| exhaust(run, is_active)).or_else(rests)
+}
 
 /// Its end, once all its tasks are final.
-pub(crate) fn finish(run: &Run) -> Option<Event> {
+fn finish(run: &Run) -> Option<Event> {
     let over = run.phase != run::Phase::Finished && run.open() == 0;
     over.then(|| {
         let outcome = if run.cancelled && run.in_phase(Phase::Cancelled) > 0 {
@@ -26,22 +33,22 @@ pub(crate) fn finish(run: &Run) -> Option<Event> {
 }
 
 /// Its tasks want more attempts than its budget has.
-pub(crate) fn exhaust(state: &State, run: &Run) -> Option<Vec<Event>> {
-    let used_up = run.wants_attempts().filter(|_| state.is_active(run))?;
+fn exhaust(run: &Run, is_active: bool) -> Option<Vec<Event>> {
+    let used_up = run.wants_attempts().filter(|_| is_active)?;
     Some(vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")])
 }
 
 /// A pause is told once what was in flight at its request is over.
-pub(crate) fn come_to_rest(run: &Run) -> Option<Event> {
+fn come_to_rest(run: &Run) -> Option<Event> {
     let (reason, _) = run.pauses.iter().find(|(_, pause)| !pause.told)?;
     let is_over = run.in_flight() == 0 && run.in_phase(Phase::Gating) == 0;
     (is_over || is_planted(Bug::PauseToldEarly)).then_some(Event::RunPaused { run: run.id, reason: *reason })
 }
 
 /// Nothing is left but tasks that wait for each other. A valid plan never comes to this.
-pub(crate) fn deadlock(state: &State, run: &Run) -> Option<Event> {
+fn deadlock(run: &Run, is_active: bool) -> Option<Event> {
     let open = run.open();
-    if !state.is_active(run) || open == 0 || run.in_phase(Phase::Waiting) < open {
+    if !is_active || open == 0 || run.in_phase(Phase::Waiting) < open {
         return None;
     }
     let task = run.tasks.iter().find(|task| task.phase == Phase::Waiting)?;

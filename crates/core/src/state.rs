@@ -10,6 +10,7 @@ use crate::agenda::{Agenda, Share};
 use crate::budget::Purse;
 use crate::clocks::{Active, Clock};
 use crate::crew::Handed;
+use crate::due::{Due, Noted};
 use crate::event::{
     BlockedOn, Exit, LossReason, Output, PauseReason, RawOutput, Role, RunOutcome, SkipReason, StopWhy,
     TimerKind, Usage,
@@ -77,6 +78,8 @@ pub struct State {
     pub alone: Option<Fence>,
     /// Which run's turn it is.
     pub agenda: Agenda,
+    /// Which runs have something to be done.
+    pub due: Due,
     /// The commands that were carried out, so that asking twice is asking once.
     pub commands: BTreeMap<CommandId, Seq>,
     /// What is to be looked at since the last look.
@@ -186,6 +189,8 @@ pub struct Run {
     pub queue: Queue,
     /// Its share of what was started.
     pub share: Share,
+    /// What is noted of it, of what is to be done.
+    pub noted: Noted,
     /// What it has used of its budget.
     #[serde(default)]
     pub purse: Purse,
@@ -432,12 +437,13 @@ impl State {
         self.role == Some(Role::Engine) && run.host == self.epoch && run.phase == run::Phase::Running
     }
 
-    /// A run has changed: it may have tasks to start, or none any more.
+    /// A run has changed: it may have tasks to start or something else to be done, or no more.
     pub(crate) fn attend(&mut self, id: RunId) {
         let Some(run) = self.runs.get(&id) else { return };
         let is_active = self.is_active(run);
         let run = self.runs.get_mut(&id).expect("it was there");
         self.agenda.attend(run, is_active);
+        self.due.attend(run, is_active);
     }
 }
 
