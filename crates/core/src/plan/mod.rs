@@ -20,7 +20,7 @@ mod pools;
 pub mod rate;
 pub mod revision;
 pub mod schema;
-mod secrets;
+pub mod secrets;
 pub mod settings;
 mod shape;
 mod sizes;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use windlass_core::plan::diagnostic::{Diagnostic, Severity};
+use windlass_core::plan::diagnostic::{Code, Diagnostic, Severity};
 
 use crate::calling::here;
 use crate::error::{FileErrors, Report};
@@ -33,6 +33,7 @@ pub(crate) fn print_diagnostics(
     diagnostics: &[Diagnostic],
     text: &str,
 ) -> io::Result<()> {
+    let text = &without_secrets(text, diagnostics);
     for (index, diagnostic) in diagnostics.iter().enumerate() {
         if index > 0 {
             writeln!(to)?;
@@ -53,6 +54,19 @@ pub(crate) fn print_diagnostics(
         writeln!(to, "{} {}", paint(HINT, "hint:"), lines_of(&here(&diagnostic.hint)))?;
     }
     Ok(())
+}
+
+/// The text of a file without the secrets that were found in it, each place where it was.
+fn without_secrets(text: &str, diagnostics: &[Diagnostic]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let secrets = diagnostics.iter().filter(|found| found.code == Code::ClearSecret);
+    for at in secrets.filter_map(|found| found.at) {
+        // A place of another file, that of a sub-plan, may be none of this one.
+        if let Some(secret) = bytes.get_mut(at.offset..at.offset.saturating_add(at.len)) {
+            secret.iter_mut().filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'*');
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A text whose lines stay lines, but for what would steer the terminal.

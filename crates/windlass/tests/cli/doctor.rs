@@ -8,6 +8,35 @@ use crate::assert_shows;
 use crate::desk::Desk;
 
 #[test]
+fn values_of_secrets_are_shown_nowhere() {
+    let desk = Desk::with(
+        "agents: { w: { adapter: command, program: cat, env: { API_TOKEN: hunter2-of-the-plan } } }\n\
+         tasks: { a: { agent: w, prompt: hi }, b: { run: [curl, --header, 'X-Key: ghp_0123456789abcdef'] } }",
+    );
+    desk.write(
+        "windlass.toml",
+        "[agents.z]\nadapter = 'command'\nprogram = 'cat'\nargs = ['--key=ghp_0123456789abcdef']\n\
+         [agents.z.env]\nMY_KEY = 'hunter2'\nMODE = 'fast'\n[defaults.env]\nDB_PASSWORD = 'hunter2-too'\n",
+    );
+    for arguments in [
+        &["doctor", "--config"][..],
+        &["doctor", "--config", "--json"],
+        &["check", "plan.yaml"],
+        &["check", "plan.yaml", "--json"],
+        &["graph", "plan.yaml"],
+        &["graph", "plan.yaml", "--json"],
+    ] {
+        let said = desk.windlass(arguments).all();
+        assert!(!said.contains("hunter2") && !said.contains("ghp_"), "{arguments:?}: {said}");
+    }
+    let config = desk.json(&["doctor", "--config", "--json"]);
+    let value = |key: &str| config["settings"][key]["value"].clone();
+    assert_eq!(value("agents.z.env.MY_KEY"), "•••");
+    assert_eq!(value("agents.z.args"), serde_json::json!(["--key=•••"]));
+    assert_eq!(value("agents.z.env.MODE"), "fast");
+}
+
+#[test]
 fn a_home_that_is_well_gets_code_0() {
     let desk = Desk::with("tasks: { a: { run: \"true\" } }");
     assert_eq!(desk.windlass(&["doctor"]).code, Some(0), "before there is one");

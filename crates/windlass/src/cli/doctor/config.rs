@@ -1,12 +1,12 @@
 //! `windlass doctor --config`: every setting, its value, and the layer that it came from. Never: a layer of its own; it
-//! lays what the others read over one another in their order.
+//! lays what the others read over one another in their order. Nor a secret: those are masked.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use windlass_core::plan::built_in;
+use windlass_core::plan::{built_in, secrets};
 use windlass_engine::HomeSettings;
 
 use crate::config::{Config, files};
@@ -87,7 +87,7 @@ fn settings(desk: &Desk, config: &Config) -> Settings {
         files(&desk.place, &desk.surroundings).pop().map(|path: PathBuf| path.display().to_string());
     for (key, setting) in &config.settings.origins {
         let layer = if project.as_ref() == Some(&setting.origin) { Layer::Project } else { Layer::User };
-        lay(key, setting.value.clone(), layer, &setting.origin);
+        lay(key, secrets::shown(key, &setting.value), layer, &setting.origin);
     }
     // A word that could not be taken has not become a setting, and stands among what is passed over.
     for (key, variable, holds) in [
