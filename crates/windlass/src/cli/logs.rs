@@ -19,7 +19,7 @@ use crate::error::{Failed, Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::render::log::Before;
 use crate::render::style::{DIM, paint};
-use crate::render::text;
+use crate::render::{self, text};
 use crate::{lookup, nested};
 
 /// How long a log is watched before the journal is looked at again.
@@ -73,7 +73,7 @@ impl Logs {
             nested::refuse_to_follow(desk, &reading)?;
         }
         let mut printer =
-            Printer { desk, raw: self.raw, json: self.json, before: Before::default(), at: None };
+            Printer { desk, raw: self.raw, json: self.json, before: Before::default(), at: None, open: None };
         if self.follow {
             follow(&mut reading, &subject, &mut printer)?;
         } else {
@@ -92,6 +92,7 @@ impl Logs {
                 for line in log::read(&subject.path(number)) {
                     printer.print(number, &line.map_err(|error| unreadable(&error))?)?;
                 }
+                printer.end_line()?;
             }
         }
         Ok(Exit::Done)
@@ -180,7 +181,7 @@ fn follow_one(
         }
         printer.desk.flush()?;
         if is_over {
-            return Ok(());
+            return printer.end_line();
         }
         follower.wait(Some(LOOK_EVERY)).map_err(|error| unreadable(&error))?;
         reading.catch_up(&mut |_, _| {}).map_err(|error| engine_failed(&error))?;
@@ -198,6 +199,8 @@ struct Printer<'d> {
     before: Before,
     /// The moment of the last line as text: those of one moment share it.
     at: Option<(Time, String)>,
+    /// The stream whose line has not ended where the next one is printed.
+    open: Option<Stream>,
 }
 
 /// A line of `logs --json`.
@@ -207,6 +210,9 @@ struct LineDocument<'l> {
     attempt: u32,
     stream: &'static str,
     text: &'l str,
+    /// Whether it goes on with the line before of its stream.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    continues: bool,
 }
 
 impl Printer<'_> {
@@ -233,12 +239,29 @@ impl Printer<'_> {
                 self.at = Some((at, at.to_string()));
             }
             let at = self.at.as_ref().map_or("", |(_, text)| text);
-            return self.desk.json(&LineDocument { at, attempt, stream, text: &text });
+            return self.desk.json(&LineDocument {
+                at,
+                attempt,
+                stream,
+                text: &text,
+                continues: line.continues,
+            });
         }
-        // Without colours to take out again: what was printed has none that a terminal would obey.
-        let before = self.before.line(line, self.desk.is_coloured());
-        self.desk.bytes(before.as_bytes())?;
+        // A long line comes in pieces, and is one line all the same where nothing else came between.
+        if !line.continues || self.open != Some(line.stream) {
+            self.end_line()?;
+            // Without colours to take out again: what was printed has none that a terminal would obey.
+            let before = self.before.line(line, self.desk.is_coloured());
+            self.desk.bytes(before.as_bytes())?;
+            self.desk.bytes(render::log::begin(line).as_bytes())?;
+        }
         self.desk.bytes(text::plain(&text).as_bytes())?;
-        self.desk.bytes(b"\n")
+        self.open = Some(line.stream);
+        if line.ended { self.end_line() } else { Ok(()) }
+    }
+
+    /// Ends the line that is open, if one is.
+    fn end_line(&mut self) -> Outcome<()> {
+        if self.open.take().is_some() { self.desk.bytes(b"\n") } else { Ok(()) }
     }
 }

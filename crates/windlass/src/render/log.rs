@@ -30,10 +30,16 @@ impl Before {
     }
 }
 
+/// What is printed before a piece of a line: that it goes on, where something else came between.
+pub(crate) const fn begin(line: &LogLine) -> &'static str {
+    if line.continues { "…" } else { "" }
+}
+
 /// The line, cut to so many columns.
 pub(crate) fn line_within(line: &LogLine, columns: usize) -> String {
     let before = time::clock_ms(line.at).len() + " out ".len();
-    let said = text::fit(&text::plain(&line.text()), columns.saturating_sub(before));
+    let said = format!("{}{}", begin(line), text::plain(&line.text()));
+    let said = text::fit(&said, columns.saturating_sub(before));
     format!("{}{said}", Before::default().line(line, true))
 }
 

@@ -259,6 +259,28 @@ fn logs_keep_their_time_and_where_they_came_from() {
 }
 
 #[test]
+fn a_long_line_is_one_line_and_says_where_it_goes_on_after_another() {
+    let desk = Desk::with("tasks: { a: { run: \"head -c 40000 /dev/zero | tr '\\\\0' x; echo end\" } }");
+    desk.windlass(&["run", "plan.yaml"]);
+    let printed = desk.windlass(&["logs", "last", "a", "--attempt", "1"]).out;
+    assert_eq!(printed.lines().count(), 1, "{} letters", printed.len());
+    assert!(printed.ends_with("xend\n"));
+    let pieces = desk.windlass(&["logs", "last", "a", "--json"]).lines();
+    let continues: Vec<bool> = pieces.iter().map(|piece| piece["continues"] == true).collect();
+    assert_eq!(continues, [false, true, true]);
+    let whole: String = pieces.iter().filter_map(|piece| piece["text"].as_str()).collect();
+    assert_eq!(whole, format!("{}end", "x".repeat(40_000)));
+
+    let key = format!("{}/a/1", desk.json(&["ps", "--json"])["runs"][0]["id"].as_str().expect("a run"));
+    let path = windlass_worker::log::path(&desk.home(), &key.parse().expect("a key"));
+    std::fs::write(path, "1000 o+one\ne between\no two\n three\n").expect("a log");
+    let printed = desk.windlass(&["logs", "last", "a", "--attempt", "1"]).out;
+    let said: Vec<&str> =
+        printed.lines().filter_map(|line| line.split_once(' ')).map(|(_, said)| said).collect();
+    assert_eq!(said, ["out one", "err between", "out …two", "out three"]);
+}
+
+#[test]
 fn raw_logs_are_the_bytes_that_were_printed() {
     let desk =
         Desk::with(r#"tasks: { a: { run: "printf '\\377\\376 \\000 \\033[31m \\302\\r\\n\\n\\200'" } }"#);

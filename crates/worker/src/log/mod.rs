@@ -67,6 +67,8 @@ pub struct LogLine {
     pub bytes: Vec<u8>,
     /// Whether the line ends here; long lines, and a last one without an end, come in pieces.
     pub ended: bool,
+    /// Whether it goes on with the line that was begun before on the same stream.
+    pub continues: bool,
 }
 
 impl LogLine {
@@ -74,6 +76,16 @@ impl LogLine {
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
     }
+
+    /// Whether it is the next piece of the same line.
+    pub fn follows(&self, before: &Self) -> bool {
+        self.continues && self.stream == before.stream && !before.ended
+    }
+}
+
+/// The place of output or of error in a pair of both.
+fn slot(stream: Stream) -> usize {
+    usize::from(stream == Stream::Stderr)
 }
 
 /// Where the log of an attempt lies. An attempt that printed nothing has none.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::time::Time;
 
-use super::{LogLine, Stream, part_path};
+use super::{LogLine, Stream, part_path, slot};
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -17,11 +17,21 @@ pub fn read(path: &Path) -> LogLines {
     LogLines::new(path, true)
 }
 
+/// How much of a line is read of the last ones; the rest of it is passed over.
+const LAST_BYTES_MAX: usize = 16 * 1024;
+
 /// The last lines of a log, at most this many.
 pub fn last_lines(path: &Path, count: usize) -> io::Result<Vec<LogLine>> {
     let mut last = VecDeque::with_capacity(count.min(1024) + 1);
     for line in read(path) {
-        last.push_back(line?);
+        let mut line: LogLine = line?;
+        if let Some(begun) = last.back_mut().filter(|begun: &&mut LogLine| line.follows(begun)) {
+            line.bytes.truncate(LAST_BYTES_MAX.saturating_sub(begun.bytes.len()));
+            begun.bytes.append(&mut line.bytes);
+            begun.ended = line.ended;
+            continue;
+        }
+        last.push_back(line);
         if last.len() > count {
             last.pop_front();
         }
@@ -69,6 +79,8 @@ pub struct LogLines {
     text_bytes: u64,
     /// When the last line was read from the attempt, and where it came from: what the next one does not say again.
     last: (Time, Stream),
+    /// Whether output and error are in the middle of a line.
+    is_open: [bool; 2],
     /// Whether the log is taken to be complete: a torn record at its end is shown, and said to be torn.
     complete: bool,
     /// The last record was torn, which is still to be said.
@@ -85,6 +97,7 @@ impl LogLines {
             head_ended: false,
             text_bytes: 0,
             last: (Time::default(), Stream::Windlass),
+            is_open: [false; 2],
             complete,
             is_torn: false,
         }
@@ -167,6 +180,7 @@ impl LogLines {
                 return None;
             }
             let cut = bytes.saturating_sub(std::mem::replace(&mut self.text_bytes, bytes));
+            self.forget_open_lines(cut > 0);
             return (cut > 0).then(|| self.notice(cut_notice(cut)));
         }
         let (mut at, mut stream) = self.last;
@@ -183,11 +197,26 @@ impl LogLines {
         let (mark, text) = rest.split_first()?;
         let ended = *mark == b' ';
         self.last = (at, stream);
-        self.text_bytes += match stream {
-            Stream::Windlass => bytes_of_cut_notice(text).unwrap_or(0),
-            Stream::Stdout | Stream::Stderr => text.len() as u64 + u64::from(ended),
+        let continues = match stream {
+            Stream::Windlass => {
+                let cut = bytes_of_cut_notice(text);
+                self.text_bytes += cut.unwrap_or(0);
+                self.forget_open_lines(cut.is_some());
+                false
+            }
+            Stream::Stdout | Stream::Stderr => {
+                self.text_bytes += text.len() as u64 + u64::from(ended);
+                std::mem::replace(&mut self.is_open[slot(stream)], !ended)
+            }
         };
-        Some(LogLine { at, stream, bytes: text.to_vec(), ended })
+        Some(LogLine { at, stream, bytes: text.to_vec(), ended, continues })
+    }
+
+    /// What stands behind a cut goes on with nothing that is there.
+    fn forget_open_lines(&mut self, is_cut: bool) {
+        if is_cut {
+            self.is_open = [false; 2];
+        }
     }
 
     fn torn_notice(&self) -> LogLine {
@@ -195,7 +224,8 @@ impl LogLines {
     }
 
     fn notice(&self, text: String) -> LogLine {
-        LogLine { at: self.last.0, stream: Stream::Windlass, bytes: text.into_bytes(), ended: true }
+        let bytes = text.into_bytes();
+        LogLine { at: self.last.0, stream: Stream::Windlass, bytes, ended: true, continues: false }
     }
 }
 

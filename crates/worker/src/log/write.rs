@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use windlass_core::time::Time;
 
 use super::read::cut_notice;
-use super::{Stream, part_path};
+use super::{Stream, part_path, slot};
 use crate::private;
 
 /// How much of a log is kept, in bytes of what was printed.
@@ -211,8 +211,9 @@ impl LogWriter {
                 None => {
                     open.extend_from_slice(piece);
                     if open.len() == PIECE_BYTES_MAX {
-                        self.record(stream, &open, at, false);
-                        open.clear();
+                        let whole = whole_letters(&open);
+                        self.record(stream, &open[..whole], at, false);
+                        open.drain(..whole);
                     }
                 }
             }
@@ -286,14 +287,17 @@ impl LogWriter {
     }
 }
 
-fn slot(stream: Stream) -> usize {
-    usize::from(stream == Stream::Stderr)
+/// How much of these bytes is there without a letter that has only begun.
+fn whole_letters(bytes: &[u8]) -> usize {
+    let begun = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let is_begun = str::from_utf8(begun).is_err_and(|error| error.error_len().is_none());
+    if is_begun { bytes.len() - begun.len() } else { bytes.len() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::read;
+    use crate::log::{LogLine, last_lines, read};
 
     const LIMITS: LogLimits = LogLimits { head: 200, tail: 100, per_second: 60 };
 
@@ -321,6 +325,29 @@ mod tests {
         let cut: Vec<&String> = texts.iter().filter(|text| text.starts_with('[')).collect();
         assert_eq!(cut, [&format!("[{} bytes cut]", 8 * (80 - (texts.len() - 1)))]);
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 3);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_for_one_piece_is_known_as_one_line_and_its_letters_stay_whole() {
+        let (_folder, path) = log();
+        let limits = LogLimits { head: 1 << 20, tail: 1, per_second: 1 };
+        let mut writer = LogWriter::new(path.clone(), limits);
+        let line = format!("a{}", "é".repeat(PIECE_BYTES_MAX));
+        writer.add(Stream::Stdout, line.as_bytes(), Time::default());
+        writer.add(Stream::Stderr, b"between\n", Time::default());
+        writer.add(Stream::Stdout, b" end\nnext\n", Time::default());
+        writer.finish(Time::default());
+        let lines: Vec<_> = read(&path).map(|line| line.expect("a line")).collect();
+        let said: Vec<_> =
+            lines.iter().map(|line| (line.stream.letter(), line.continues, line.ended)).collect();
+        let out = |continues, ended| (b'o', continues, ended);
+        let between = (b'e', false, true);
+        assert_eq!(said, [out(false, false), out(true, false), between, out(true, true), out(false, true)]);
+        let whole: String =
+            lines.iter().filter(|line| line.stream == Stream::Stdout).map(LogLine::text).collect();
+        assert_eq!(whole, format!("{line} endnext"));
+        let last = last_lines(&path, 10).expect("a log");
+        assert_eq!(last.iter().map(|line| line.bytes.len()).collect::<Vec<_>>(), [PIECE_BYTES_MAX, 7, 6, 4]);
     }
 
     #[test]
