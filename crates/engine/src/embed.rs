@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
 use windlass_core::event::{Event, Role, RunOutcome};
-use windlass_core::id::{CommandId, RunId, TaskId};
+use windlass_core::id::{RunId, TaskId};
 use windlass_core::input::{Answer, Ask, Command};
 use windlass_core::plan::Plan;
 use windlass_core::plan::diagnostic::{Diagnostic, Severity};
@@ -24,7 +24,7 @@ use windlass_worker::environment;
 
 use crate::engine::{Engine, Options};
 use crate::error::{EngineError, Gone};
-use crate::handle::{Handle, NewRun, random};
+use crate::handle::{Handle, NewRun, new_id};
 
 /// Becomes the keeper, or the scripted agent, where this process was started as one. It must be the first thing in `main`,
 /// before any thread: the keeper is this same program, started anew.
@@ -192,8 +192,4 @@ pub enum EmbedError {
     /// Something failed.
     #[error(transparent)]
     Failed(#[from] EngineError),
-}
-
-fn new_id() -> Result<CommandId, EngineError> {
-    Ok(CommandId(format!("{:016x}{:016x}", random()?, random()?).into()))
 }

@@ -133,12 +133,17 @@ impl Handle {
 }
 
 /// A random number from the operating system.
-pub fn random() -> Result<u64, EngineError> {
-    let mut bytes = [0; 8];
-    let failed =
-        |errno: rustix::io::Errno| EngineError::System { doing: "get random numbers", source: errno.into() };
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).map_err(failed)?;
-    Ok(u64::from_ne_bytes(bytes))
+pub(crate) fn random() -> Result<u64, EngineError> {
+    let failed = |source| EngineError::System { doing: "get random numbers", source };
+    Ok(u64::from_ne_bytes(windlass_journal::random().map_err(failed)?))
+}
+
+/// A name for a command that nobody else gives.
+///
+/// # Errors
+/// Where the operating system gives no random numbers.
+pub fn new_id() -> Result<CommandId, EngineError> {
+    Ok(CommandId(format!("{:016x}{:016x}", random()?, random()?).into()))
 }
 
 #[cfg(test)]

@@ -37,3 +37,4 @@ mod unfinished;
 
 pub use chain::Head;
 pub use journal::Journal;
+pub use os::random;

@@ -14,11 +14,11 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 
-/// Fills an array from the system's source of randomness.
-pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
+/// Random bytes from the operating system, a few: up to 256 come in one piece.
+pub fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
+    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    if filled == N { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 /// The file systems on which locks and syncs can't be trusted, by the numbers of statfs(2).

@@ -13,7 +13,7 @@ use windlass_core::machine::task;
 use windlass_core::state::Run;
 use windlass_engine::engine::Engine;
 use windlass_engine::error::EngineError;
-use windlass_engine::handle::random;
+use windlass_engine::handle;
 
 use crate::config::Config;
 use crate::desk::Desk;
@@ -107,8 +107,7 @@ pub(crate) fn standing(run: &Run, task: &TaskId) -> String {
 
 /// A name for a command that nobody else gives.
 pub(crate) fn new_id() -> Outcome<CommandId> {
-    let half = || random().map_err(|error| engine_failed(&error));
-    Ok(CommandId(format!("{:016x}{:016x}", half()?, half()?).into()))
+    handle::new_id().map_err(|error| engine_failed(&error).into())
 }
 
 /// Carries a command out. Its id makes trying again harmless. What is wrong with the settings was said before.
