@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, SyncSender};
 use std::time::Duration;
 
 use windlass_core::decide::Stamp;
@@ -24,7 +24,7 @@ use crate::clock::{self, Clock};
 use crate::error::EngineError;
 use crate::handle::{COMMANDS_MAX, Handle, random};
 use crate::hands::Hands;
-use crate::inbox::{Asked, Message, Question};
+use crate::inbox::{Asked, Inbox, Message, Question};
 use crate::lists::Lists;
 use crate::recover::{self, Opening};
 use crate::room::Room;
@@ -78,7 +78,7 @@ pub struct Engine {
     core: Core,
     hands: Hands,
     handle: Handle,
-    inbox: Receiver<Message>,
+    inbox: Inbox,
     /// Commands that wait while reports are taken in.
     asked: VecDeque<Asked>,
     clock: Clock,
@@ -133,7 +133,7 @@ impl Engine {
             home,
             lock,
             journal,
-            inbox,
+            inbox: Inbox::of(inbox),
             asked: VecDeque::new(),
         })
     }
@@ -235,17 +235,7 @@ impl Engine {
     }
 
     fn inbox_is_quiet(&mut self) -> bool {
-        if !self.asked.is_empty() {
-            return false;
-        }
-        match self.inbox.try_recv() {
-            Err(_) => true,
-            Ok(message) => {
-                // The handle that the engine itself holds keeps the channel open: this goes to its end.
-                self.handle.inbox.send(message).unwrap_or_default();
-                false
-            }
-        }
+        self.asked.is_empty() && self.inbox.is_empty()
     }
 
     /// Waits for something to happen, and takes in all that has, within bounds: reports first, whatever else is asked.
@@ -257,7 +247,7 @@ impl Engine {
             mail.letters.push(self.letter(Input::Report(jumped.into()))?);
         }
         self.look_at_disk(&mut mail.letters)?;
-        while let Some(message) = next.take().or_else(|| self.inbox.try_recv().ok()) {
+        while let Some(message) = next.take().or_else(|| self.inbox.take()) {
             match message {
                 Message::Command(asked) => self.asked.push_back(asked),
                 Message::Report(report) => {
@@ -306,8 +296,7 @@ impl Engine {
             None if state.live.is_empty() => LOOK_EVERY,
             None => CLOCKS_EVERY,
         };
-        // A timeout is no failure, and the engine's own handle keeps the channel open.
-        self.inbox.recv_timeout(longest).ok()
+        self.inbox.wait(longest)
     }
 
     /// Sees at each turn that the disk has little room left, before anything of the turn can start: what runs may fill it
@@ -393,9 +382,8 @@ fn carried(report: &Report) -> usize {
 #[cfg(test)]
 mod tests {
     use windlass_core::event::LossReason;
-    use windlass_core::id::{CommandId, RunId};
-
-    use windlass_core::input::{Ask, Command};
+    use windlass_core::id::{CommandId, Fence, RunId};
+    use windlass_core::input::{Command, LostAttempt};
 
     use super::*;
 
@@ -411,6 +399,29 @@ mod tests {
             subreaper: false,
         };
         Engine::open(options, &mut |_| ()).expect("nobody has it")
+    }
+
+    #[test]
+    fn to_look_whether_anything_has_come_leaves_it_in_its_place() {
+        let home = tempfile::TempDir::new().expect("a folder");
+        let mut engine = engine(home.path());
+        let fences = [Fence(1), Fence(2)];
+        for fence in fences {
+            let key = "abcdef/task/1".parse().expect("a key");
+            let attempts = vec![LostAttempt { key, fence, leftovers: 0 }];
+            let report = Report::Lost { attempts, reason: LossReason::ReportLost };
+            engine.handle.inbox.send(Message::Report(report)).expect("it listens");
+        }
+        for _ in 0..3 {
+            assert!(!engine.inbox_is_quiet());
+        }
+        let mail = engine.receive(false).expect("nothing fails");
+        let lost = mail.letters.iter().filter_map(|letter| {
+            let Input::Report(Report::Lost { attempts, .. }) = &letter.input else { return None };
+            Some(attempts[0].fence)
+        });
+        assert_eq!(lost.collect::<Vec<_>>(), fences);
+        assert!(engine.inbox_is_quiet());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What reaches the engine's thread. Never: an order among those who send; what arrives first is taken first, reports
 //! before what is asked.
 
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
 
 use windlass_core::input::{Answer, Command, Report};
 use windlass_core::state::State;
@@ -34,4 +35,33 @@ pub(crate) enum Message {
     Subscribe(Feeder),
     /// A driver met a failure after which nobody may go on.
     Fatal(EngineError),
+}
+
+/// The engine's end of it. The engine holds a handle of its own, so that the other end is always there.
+pub(crate) struct Inbox {
+    messages: Receiver<Message>,
+    /// What came first, where it was only looked whether anything has come.
+    first: Option<Message>,
+}
+
+impl Inbox {
+    pub(crate) const fn of(messages: Receiver<Message>) -> Self {
+        Self { messages, first: None }
+    }
+
+    /// Whether nothing has come.
+    pub(crate) fn is_empty(&mut self) -> bool {
+        self.first = self.take();
+        self.first.is_none()
+    }
+
+    /// What came first, if anything has.
+    pub(crate) fn take(&mut self) -> Option<Message> {
+        self.first.take().or_else(|| self.messages.try_recv().ok())
+    }
+
+    /// What comes first, within this time.
+    pub(crate) fn wait(&mut self, longest: Duration) -> Option<Message> {
+        self.first.take().or_else(|| self.messages.recv_timeout(longest).ok())
+    }
 }
