@@ -50,7 +50,7 @@ impl World {
         // Each start may give another number of slots.
         let slots = if self.random.chance(800) { self.case.slots } else { self.random.within(1, 8) };
         let opened = recover::open(&mut journal, role, BUILD, slots, self.clocks.shown());
-        let Opening { mut core, clock, first } = opened.map_err(refused)?;
+        let Opening { mut core, clock, first, .. } = opened.map_err(refused)?;
         core.bound_turns(self.turns_most());
         self.checker.recovered(core.state())?;
         self.checker.slept(&self.clocks);

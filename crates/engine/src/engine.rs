@@ -105,14 +105,14 @@ impl Engine {
         windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, &mut *says)?;
         let mut journal = SqliteJournal::open(&home, &lock, BUILD)?;
         let swept = windlass_worker::sweep(&journal.home_id().to_string(), LEFT_AT_MOST, says, |_| false)?;
-        let Opening { core, clock, first } =
+        let Opening { core, kept, clock, first } =
             recover::open(&mut journal, options.role, BUILD, options.slots, clock::shown())?;
         for run in core.state().runs.values() {
             journal.hold(run.written(), run.env);
         }
         let (sender, inbox) = mpsc::channel();
         let blobs = home.blobs();
-        let snapshots = Snapshots::from(core.state().head);
+        let snapshots = Snapshots::from(kept);
         Ok(Self {
             hands: Hands::new(sender.clone(), Arc::clone(&blobs), swept),
             handle: Handle {

@@ -19,6 +19,8 @@ use crate::clock::{Clock, Shown};
 pub struct Opening {
     /// The state that the journal gave, with its one writer.
     pub core: Core,
+    /// How far the snapshot went that it began with: what lies behind that was replayed.
+    pub kept: Seq,
     /// The clock that it goes by.
     pub clock: Clock,
     /// What is reported first: that it begins, and by how much the wall clock was set back while no engine was alive, so
@@ -34,24 +36,24 @@ pub fn open(
     slots: u32,
     shown: Shown,
 ) -> Result<Opening, JournalError> {
-    let state = replay(journal)?;
+    let (state, kept) = replay(journal)?;
     let epoch = Epoch(journal.head().epoch.0 + 1);
     let (clock, set_back) = Clock::start(state.now, shown);
     let began = Report::EngineStarted { epoch, role, build: build.to_owned() };
     let first = [began].into_iter().chain(set_back.map(Report::from)).collect();
-    Ok(Opening { core: Core::new(state, slots), clock, first })
+    Ok(Opening { core: Core::new(state, slots), kept, clock, first })
 }
 
-/// The state that a journal gives.
-fn replay(journal: &mut dyn Journal) -> Result<State, JournalError> {
-    let (mut state, after) = journal.newest_snapshot().and_then(read).unwrap_or_default();
-    journal.replay(after, &mut |record| {
+/// The state that a journal gives, and how far the snapshot went that it comes from.
+fn replay(journal: &mut dyn Journal) -> Result<(State, Seq), JournalError> {
+    let (mut state, kept) = journal.newest_snapshot().and_then(read).unwrap_or_default();
+    journal.replay(kept, &mut |record| {
         evolve(&mut state, &record);
         ControlFlow::Continue(())
     })?;
     // What became ready is looked at when its run is resumed.
     state.fresh.clear();
-    Ok(state)
+    Ok((state, kept))
 }
 
 /// A state as its snapshot keeps it.
