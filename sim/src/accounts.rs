@@ -287,9 +287,10 @@ impl ORun {
             (None, Some(Who::InTurn(agents))) => vec![agents[task.attempts.len() % agents.len()]],
             (None, None) => Vec::new(),
         };
-        let others =
-            self.behind(task, &pool).into_iter().filter(|agent| !pool.contains(agent) && left(agent));
-        let others = others.collect();
+        let mut roots = pool.clone();
+        roots.extend(life.handed_from.iter().rev());
+        let others = self.behind(task, &roots).into_iter();
+        let others = others.filter(|agent| !pool.contains(agent) && left(agent)).collect();
         (pool, others)
     }
 

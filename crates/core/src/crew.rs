@@ -75,26 +75,22 @@ impl Run {
                 Some(_) | None => Vec::new(),
             },
         };
-        let all = self.with_those_behind(task, pool.iter().collect(), |other| !handed.from.contains(other));
-        let mut numbers: Vec<AgentIx> = all.into_iter().map(|agent| self.number(task, agent)).collect();
-        let substitutes = numbers.split_off(pool.len());
-        Some(Crew { pool: numbers, substitutes })
+        // The same order as that of those who would take over from them.
+        let first = pool.iter().chain(handed.from.iter().rev()).collect();
+        let behind = self.with_those_behind(task, first).into_iter();
+        let is_left = |agent: &&AgentName| !pool.contains(*agent) && !handed.from.contains(*agent);
+        let numbers = |agents: Vec<&AgentName>| agents.into_iter().map(|agent| self.number(task, agent)).collect();
+        Some(Crew { substitutes: numbers(behind.filter(is_left).collect()), pool: numbers(pool.iter().collect()) })
     }
 
-    /// These agents, those that they name under `fallback`, and those that these name in turn, the nearest first. What is
-    /// passed over leads to nobody.
-    fn with_those_behind<'a>(
-        &'a self,
-        task: &'a Task,
-        first: Vec<&'a AgentName>,
-        counts: impl Fn(&AgentName) -> bool,
-    ) -> Vec<&'a AgentName> {
+    /// These agents, those that they name under `fallback`, and those that these name in turn, the nearest first.
+    fn with_those_behind<'a>(&'a self, task: &'a Task, first: Vec<&'a AgentName>) -> Vec<&'a AgentName> {
         let mut found = first;
         let mut look = 0;
         while let Some(agent) = found.get(look).copied() {
             look += 1;
             for other in &self.agent(task, agent).fallback {
-                if counts(other) && !found.contains(&other) {
+                if !found.contains(&other) {
                     found.push(other);
                 }
             }
@@ -107,7 +103,7 @@ impl Run {
         let is_left = |agent: &&AgentName| *agent != failed && !task.handed.from.contains(*agent);
         // Its own list comes first, then what is left of those from which it took over.
         let from = std::iter::once(failed).chain(task.handed.from.iter().rev()).collect();
-        let named = self.with_those_behind(task, from, |_| true).into_iter().find(is_left);
+        let named = self.with_those_behind(task, from).into_iter().find(is_left);
         let beside = || match self.by(task) {
             Some(By::Pool(pool)) if task.handed.to.is_none() => pool.agents.iter().find(is_left),
             // Another has stood in for it.
