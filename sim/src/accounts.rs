@@ -67,6 +67,13 @@ impl Default for OAccount {
     }
 }
 
+/// A run names rates for these accounts.
+pub(crate) fn hold_to(accounts: &mut BTreeMap<String, OAccount>, rated: BTreeSet<String>) {
+    for name in rated {
+        accounts.entry(name).or_default().is_rated = true;
+    }
+}
+
 /// An attempt of an agent has started, at this steady time.
 pub(crate) fn call(
     accounts: &mut BTreeMap<String, OAccount>,
@@ -77,8 +84,7 @@ pub(crate) fn call(
     let Some(agent) = agent else { return };
     let task = &run.tasks[ix];
     let name = run.account(task, agent);
-    let is_rated = run.rated.contains(&name);
-    accounts.entry(name).or_default().start(fence, at, is_rated);
+    accounts.entry(name).or_default().start(fence, at);
     if matches!(run.who(task), Some(Who::Several(pool, _)) if pool.contains(&agent)) {
         run.last_turns.insert(run.node(task), agent);
     }
@@ -127,9 +133,8 @@ fn said(failure: Option<ErrorKind>) -> Said {
 }
 
 impl OAccount {
-    pub(crate) fn start(&mut self, fence: Fence, at: i64, is_rated: bool) {
+    pub(crate) fn start(&mut self, fence: Fence, at: i64) {
         self.live.insert(fence);
-        self.is_rated |= is_rated;
         if self.is_rated {
             self.starts.push(at);
         }

@@ -7,7 +7,7 @@ use windlass_core::event::{BlockedOn, Event, Record, Role};
 use windlass_core::failure::ErrorKind;
 use windlass_core::id::{AttemptKey, Fence, RunId, TaskId};
 
-use crate::accounts;
+use crate::accounts::{self, hold_to};
 use crate::invariants::accounts::number;
 use crate::invariants::attempts::failure;
 use crate::invariants::commands::command_of;
@@ -68,8 +68,8 @@ impl Oracle {
     fn create(&mut self, id: RunId) {
         let (plan, draft) = self.drafts[&id].clone();
         let works_since = (self.role == Some(Role::Engine)).then_some(self.worked);
+        hold_to(&mut self.accounts, scope::rated(&plan, &draft, &[]));
         let mut run = ORun {
-            rated: scope::rated(&plan, &draft, &[]),
             scopes: Vec::new(),
             tasks: Vec::new(),
             names: BTreeMap::new(),
@@ -101,6 +101,7 @@ impl Oracle {
         match &record.event {
             Event::PlanRevised { plan, .. } => {
                 let (plan, draft) = self.revisions[plan].clone();
+                hold_to(&mut self.accounts, scope::rated(&plan, &draft, &[]));
                 (run.plan, run.draft) = (plan, draft);
                 run.revise(OScope::of_run(&run.plan, &run.draft));
             }

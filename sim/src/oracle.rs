@@ -85,8 +85,6 @@ pub(crate) struct Truth {
 pub(crate) struct ORun {
     pub(crate) plan: Arc<Plan>,
     pub(crate) draft: Arc<PlanDraft>,
-    /// The accounts for which it names a rate.
-    pub(crate) rated: BTreeSet<String>,
     /// Its own plan, and those of tasks as they came.
     pub(crate) scopes: Vec<OScope>,
     pub(crate) tasks: Vec<OTask>,

@@ -79,8 +79,12 @@ impl Run {
         let first = pool.iter().chain(handed.from.iter().rev()).collect();
         let behind = self.with_those_behind(task, first).into_iter();
         let is_left = |agent: &&AgentName| !pool.contains(*agent) && !handed.from.contains(*agent);
-        let numbers = |agents: Vec<&AgentName>| agents.into_iter().map(|agent| self.number(task, agent)).collect();
-        Some(Crew { substitutes: numbers(behind.filter(is_left).collect()), pool: numbers(pool.iter().collect()) })
+        let numbers =
+            |agents: Vec<&AgentName>| agents.into_iter().map(|agent| self.number(task, agent)).collect();
+        Some(Crew {
+            substitutes: numbers(behind.filter(is_left).collect()),
+            pool: numbers(pool.iter().collect()),
+        })
     }
 
     /// These agents, those that they name under `fallback`, and those that these name in turn, the nearest first.
@@ -175,8 +179,16 @@ pub(crate) fn call(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence), 
     let Some(member) = task.last_attempt().and_then(|attempt| attempt.member) else { return };
     let account = &run.roster.member(member).account();
     let call = Call { account, fence, at: moment.at.ms - moment.steps_ms };
-    let rates = run.roster.of_account(account).filter_map(|member| Some(member.agent.rate?.starts));
-    fleet.start(call, rates.max().unwrap_or(0));
+    fleet.start(call);
+}
+
+/// The rates that a run names count from here on.
+pub(crate) fn hold_to_rates(fleet: &mut Fleet, run: &Run) {
+    for member in run.roster.members() {
+        if let Some(rate) = member.agent.rate {
+            fleet.hold_to(member.account(), rate);
+        }
+    }
 }
 
 /// An attempt is over.

@@ -2,7 +2,7 @@
 
 use crate::arrows;
 use crate::budget::UsedUp;
-use crate::crew::{call, hang_up};
+use crate::crew::{call, hang_up, hold_to_rates};
 use crate::event::{Event, Hydrated, PauseReason, Record, Role};
 use crate::failure::Retried;
 use crate::id::{Fence, RunId, Seq, TaskId};
@@ -39,6 +39,7 @@ pub fn evolve(state: &mut State, record: &Record) {
             state.commands.insert(command.clone(), record.seq);
             let revised = state.runs.get_mut(run).expect("the run was created before");
             revised.revise(record, moment, &mut state.fresh);
+            hold_to_rates(&mut state.fleet, revised);
         }
         Event::RunFinished { run, .. } => {
             state.unfinished.remove(run);
@@ -186,6 +187,7 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
         run.attended.start(moment.alive);
     }
     run.begin(moment, &mut state.fresh);
+    hold_to_rates(&mut state.fleet, &run);
     state.unfinished.insert(id);
     state.runs.insert(id, run);
 }

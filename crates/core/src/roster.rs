@@ -105,9 +105,9 @@ impl Roster {
         &self.members[number.at()]
     }
 
-    /// The agents of an account.
-    pub(crate) fn of_account(&self, account: &AccountName) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(move |member| member.account() == *account)
+    /// All of them.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
     }
 
     /// An attempt of an agent has started.

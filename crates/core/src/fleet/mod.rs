@@ -20,7 +20,7 @@ use crate::planted::{Bug, is_planted};
 use crate::policy::breaker as policy;
 use crate::state::State;
 
-/// The accounts by name, each from its first attempt on.
+/// The accounts by name, each from its first attempt on, or from the first run that names a rate for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fleet {
     /// They.
@@ -105,12 +105,17 @@ impl Fleet {
         self.accounts.get(name)
     }
 
-    /// An attempt started; the rates of the account's agents look at so many starts.
-    pub(crate) fn start(&mut self, call: Call<'_>, kept: u32) {
+    /// A run names this rate for an account.
+    pub(crate) fn hold_to(&mut self, name: AccountName, rate: Rate) {
+        self.accounts.entry(name).or_default().pace.keep(rate.starts);
+    }
+
+    /// An attempt started.
+    pub(crate) fn start(&mut self, call: Call<'_>) {
         let account = self.accounts.entry(call.account.clone()).or_default();
         account.in_flight += 1;
         account.breaker.start(call.fence);
-        account.pace.start(kept, call.at);
+        account.pace.start(call.at);
     }
 
     /// An attempt is over, with this failure if any.

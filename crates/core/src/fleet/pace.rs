@@ -19,7 +19,7 @@ pub struct Pace {
     pub cap: Option<Cap>,
     /// Until when its provider wants no more, by steady time in milliseconds.
     pub paused_until: Option<i64>,
-    /// When the newest attempts started, as many as the rates of its agents look at.
+    /// When the newest attempts started, as many as the rates of its agents look at, whatever run they are of.
     starts: VecDeque<i64>,
     /// How many that are.
     kept: u32,
@@ -53,9 +53,13 @@ impl Pace {
         rate::next_start(rate?, &self.starts, now)
     }
 
-    /// An attempt started; the rates of the account's agents look at so many.
-    pub(super) fn start(&mut self, kept: u32, at: i64) {
-        self.kept = self.kept.max(kept);
+    /// A rate that looks at so many starts counts from here on.
+    pub(super) fn keep(&mut self, starts: u32) {
+        self.kept = self.kept.max(starts);
+    }
+
+    /// An attempt started.
+    pub(super) fn start(&mut self, at: i64) {
         self.starts.push_back(at);
         while self.starts.len() > usize::try_from(self.kept).expect("32 bits fit") {
             self.starts.pop_front();
