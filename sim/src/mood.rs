@@ -109,8 +109,7 @@ const PLAIN: Mood = Mood {
     plans: 120,
     talks: 500,
     revisions: 250,
-    // Until 2,000 seeds hold with them: docs/plan.md.
-    allots: 0,
+    allots: 250,
     prompts: 300,
     quotas: 0,
     outages: 0,
