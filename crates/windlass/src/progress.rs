@@ -14,7 +14,7 @@ use windlass_core::time::{Span, Time};
 use windlass_core::tree::Form;
 
 use crate::live::estimate::Usual;
-use crate::live::tree::Tree;
+use crate::live::tree::{self, Tree};
 
 /// How often it is looked how much longer a run takes.
 const LEFT_EVERY: Span = Span::from_secs(1);
@@ -40,6 +40,8 @@ pub(crate) struct Progress {
     skipped: BTreeSet<TaskId>,
     /// The tasks that are cancelled since they are not needed any more.
     spared: BTreeSet<TaskId>,
+    /// The tasks that the plan has left out.
+    left_out: BTreeSet<TaskId>,
     /// The tasks, each with its state.
     pub(crate) tree: Tree,
     /// How long tasks took in earlier runs.
@@ -69,6 +71,7 @@ impl Progress {
             blocked: BTreeSet::new(),
             skipped: BTreeSet::new(),
             spared: BTreeSet::new(),
+            left_out: left_out(&run.plan),
             tree: Tree::of(run),
             usual: Usual::of(state, run),
             left: None,
@@ -81,7 +84,7 @@ impl Progress {
             if matches!(task.skipped, Some((SkipReason::When, _))) {
                 progress.skipped.insert(task.id.clone());
             }
-            if task.spared_by.is_some() || run.spec(task).removed {
+            if task.spared_by.is_some() {
                 progress.spared.insert(task.id.clone());
             }
             if task.phase.is_final() {
@@ -213,25 +216,39 @@ impl Progress {
         }
     }
 
-    /// The run goes on by another plan. What it leaves out is excused.
+    /// The run goes on by another plan. What it leaves out is excused as long as that holds.
     fn go_by(&mut self, plan: &Plan) {
         let revised = revision::over(&self.plan, plan);
         self.tasks += revised.tasks.len() - self.plan.tasks.len();
-        for task in &revised.tasks {
-            if task.removed {
-                self.spared.insert(task.id.clone());
-                self.finals.entry(task.id.clone()).and_modify(|failed| *failed = false);
-            }
-        }
+        let order = revision::order(&revised, plan);
+        self.tree.arrange(order.into_iter().map(|place| &revised.tasks[place].id));
+        self.left_out = left_out(&revised);
         self.places = places(&revised);
         self.plan = Arc::new(revised);
+        let failed = |task| self.tree.row(task).is_some_and(|row| is_failure(row.phase));
+        let finals = self.finals.keys().map(|task| (task.clone(), failed(task) && !self.is_excused(task)));
+        self.finals = finals.collect();
+    }
+
+    /// Whether a run does not fail of a task.
+    fn is_excused(&self, task: &TaskId) -> bool {
+        let is_left_out = || {
+            let mut up = std::iter::successors(Some(task.clone()), tree::around);
+            !self.left_out.is_empty() && up.any(|task| self.left_out.contains(&task))
+        };
+        self.spared.contains(task) || is_left_out()
     }
 
     fn end(&mut self, task: &TaskId, failed: bool) {
         self.backing_off.remove(task);
         self.blocked.remove(task);
-        self.finals.insert(task.clone(), failed && !self.spared.contains(task));
+        let failed = failed && !self.is_excused(task);
+        self.finals.insert(task.clone(), failed);
     }
+}
+
+fn left_out(plan: &Plan) -> BTreeSet<TaskId> {
+    plan.tasks.iter().filter(|task| task.removed).map(|task| task.id.clone()).collect()
 }
 
 fn places(plan: &Plan) -> BTreeMap<TaskId, usize> {

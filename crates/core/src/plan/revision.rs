@@ -28,6 +28,20 @@ pub fn over(old: &Plan, new: &Plan) -> Plan {
     Plan { agents, retired, tasks, ..new.clone() }
 }
 
+/// The places of a plan that was laid over others, in the order in which the newest of them was written. What is left
+/// out stays behind what it stood behind.
+pub fn order(laid: &Plan, written: &Plan) -> Vec<usize> {
+    let at = places(written);
+    let mut behind = None;
+    let mut order: Vec<(Option<usize>, usize)> = Vec::with_capacity(laid.tasks.len());
+    for (place, task) in laid.tasks.iter().enumerate() {
+        behind = at.get(&task.id).copied().or(behind);
+        order.push((behind, place));
+    }
+    order.sort_by_key(|(behind, _)| *behind);
+    order.into_iter().map(|(_, place)| place).collect()
+}
+
 fn places(plan: &Plan) -> BTreeMap<&TaskId, usize> {
     plan.tasks.iter().enumerate().map(|(place, task)| (&task.id, place)).collect()
 }
@@ -95,6 +109,10 @@ mod tests {
         let new = plan("tasks: { n: { needs: [c], run: y }, c: { needs: [a], run: y }, a: { run: x } }");
         let laid = over(&old, &new);
         assert_eq!(shown(&laid), ["a after []", "b after [a] gone", "c after [a]", "n after [c]"]);
+        let in_order = |laid: &Plan, new: &Plan| {
+            order(laid, new).iter().map(|place| laid.tasks[*place].id.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(in_order(&laid, &new), ["n", "c", "a", "b"], "as it is written; b is left out");
         let again = over(&laid, &plan("tasks: { b: { run: z }, n: { needs: [b], run: y } }"));
         assert_eq!(shown(&again), ["a after [] gone", "b after []", "c after [a] gone", "n after [b]"]);
     }

@@ -124,7 +124,11 @@ fn line(row: &Row, tail: &str, layout: Layout) -> String {
         _ => row.took.filter(|_| row.phase.is_final()),
     };
     let again = row.attempt.filter(|(number, _)| *number > 1 && !row.phase.is_final());
-    let state = if is_wide { format!("{:<9}", row.phase.name()) } else { String::new() };
+    let state = match is_wide {
+        false => String::new(),
+        true if row.phase == Phase::Expanded => row.of_children(),
+        true => format!("{:<9}", row.phase.name()),
+    };
     let parts = [
         state,
         elapsed.map(time::length).unwrap_or_default(),
@@ -187,7 +191,7 @@ mod tests {
             block(&stage, 60, 16),
             [
                 "  ✓ list     succeeded 1.0 s",
-                "  ▼ fix      expanded",
+                "  ▼ fix      1 of 2",
                 "    ✓ fix.0  succeeded 2.0 s",
                 "    ▶ fix.1  running   3.0 s",
                 "  · end      waiting",

@@ -40,6 +40,8 @@ pub(crate) struct Row {
     pub(crate) took: Option<Span>,
     /// How many children it has.
     children: u32,
+    /// How many of them have come to an end.
+    ended: u32,
     /// How many it will have; none where nobody knows.
     to_come: Option<u32>,
     /// How long those took that have succeeded, in all, and how many these are.
@@ -50,6 +52,14 @@ impl Row {
     /// Whether it stands for its children.
     pub(crate) fn is_parent(&self) -> bool {
         self.children > 0
+    }
+
+    /// How far its children are: how many of them are over, or which round it is in.
+    pub(crate) fn of_children(&self) -> String {
+        match self.to_come {
+            Some(to_come) => format!("{} of {}", self.ended, self.children.max(to_come)),
+            None => format!("round {}", self.children),
+        }
     }
 
     /// Whether all the children that it will have are known by name.
@@ -190,12 +200,31 @@ impl Tree {
             attempt: None,
             took: None,
             children: 0,
+            ended: 0,
             to_come: Some(0),
             succeeded: (Span::default(), 0),
         };
         *self.counts.entry(Phase::Waiting).or_default() += 1;
         self.places.insert(task.clone(), place.clone());
         self.rows.insert(place, row);
+    }
+
+    /// The tasks of the plan itself stand in this order from here on. Those that are new come to it.
+    pub(crate) fn arrange<'t>(&mut self, order: impl Iterator<Item = &'t TaskId>) {
+        let mut numbers = BTreeMap::new();
+        for (number, task) in (0..).zip(order) {
+            self.plant(task);
+            numbers.insert(self.places[task][0], number);
+        }
+        let moved = |mut place: Place| {
+            place[0] = numbers.get(&place[0]).copied().unwrap_or(place[0]);
+            place
+        };
+        let rows = std::mem::take(&mut self.rows).into_iter();
+        self.rows = rows.map(|(place, row)| (moved(place), row)).collect();
+        let notable = std::mem::take(&mut self.notable).into_iter();
+        self.notable = notable.map(moved).collect();
+        self.places.values_mut().for_each(|place| *place = moved(std::mem::take(place)));
     }
 
     fn change(&mut self, task: &TaskId, change: impl FnOnce(&mut Row)) {
@@ -209,6 +238,12 @@ impl Tree {
         self.change(task, |row| before = std::mem::replace(&mut row.phase, phase));
         *self.counts.entry(before).or_default() -= 1;
         *self.counts.entry(phase).or_default() += 1;
+        if before.is_final() != phase.is_final()
+            && let Some((parent, _)) = parent(task)
+        {
+            let ends = phase.is_final();
+            self.change(&parent, |row| row.ended = if ends { row.ended + 1 } else { row.ended - 1 });
+        }
         let place = &self.places[task];
         if is_notable(phase) {
             self.notable.insert(place.clone());
@@ -235,6 +270,11 @@ impl Tree {
             self.change(&parent, |row| row.succeeded = (row.succeeded.0.plus(took), row.succeeded.1 + 1));
         }
     }
+}
+
+/// The task around another.
+pub(crate) fn around(task: &TaskId) -> Option<TaskId> {
+    parent(task).map(|(parent, _)| parent)
 }
 
 /// The task around another, and its number among the children where it has one.

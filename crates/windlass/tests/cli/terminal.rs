@@ -259,6 +259,36 @@ fn the_live_display_shows_each_task_and_what_runs_says_last() {
 }
 
 #[test]
+fn the_live_display_goes_by_the_plan_that_the_run_goes_by() {
+    let desk = Desk::with("tasks: { bad: { run: exit 1 }, hold: { run: cat gate } }");
+    for gate in ["gate", "gate2", "gate3"] {
+        desk.gate(gate);
+    }
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
+    seat.wait_for("1 failed");
+    desk.write("without.yaml", "tasks: { hold: { run: cat gate } }");
+    assert_eq!(desk.windlass(&["revise", "last", "without.yaml"]).code, Some(0));
+    seat.wait_for("plan 2");
+    seat.wait_for("1 of 2 tasks done, 1 running, ");
+    let again = "tasks: { many: { for_each: [1, 2, 3], run: 'test {{ item }} = 1 || cat gate{{ item }}' }, bad: { run: exit 0 }, hold: { run: cat gate } }";
+    desk.write("again.yaml", again);
+    assert_eq!(desk.windlass(&["revise", "last", "again.yaml"]).code, Some(0));
+    seat.wait_for("plan 3");
+    seat.wait_for("many");
+    seat.wait_for("1 of 3");
+    seat.wait_for("bad");
+    seat.wait_for("1 failed");
+    let shown = desk.json(&["show", "last", "--json"]);
+    let tasks = shown["tasks"].as_array().expect("a list").iter();
+    let ids: Vec<&str> = tasks.filter_map(|task| task["id"].as_str()).collect();
+    assert_eq!(ids, ["many", "many.0", "many.1", "many.2", "bad", "hold"]);
+    for gate in ["gate", "gate2", "gate3"] {
+        desk.open_gate(gate);
+    }
+    assert_eq!(seat.end().0, Some(1), "bad is dead still, and needed again");
+}
+
+#[test]
 fn no_color_leaves_the_display_and_takes_the_colours() {
     let desk = Desk::with("tasks: { a: { run: exit 1 } }");
     let (code, seen) = Seat::new(&desk, &["run", "plan.yaml"], &[("NO_COLOR", "1")]).end();
