@@ -75,9 +75,12 @@ pub(crate) fn lines(run: &Run, home: &Path) -> Vec<String> {
         .collect();
     let shown = Shown::of(&failed, &again);
     let columns = screen::columns();
-    let mut lines = Vec::new();
+    let (mut lines, mut kinds) = (Vec::new(), BTreeSet::new());
     for task in dead.iter().take(TASKS_MAX) {
         lines.extend(head(run, task));
+        // The page of a kind is named once. That of children says what stands beside them.
+        let error = task.error.as_ref().filter(|_| !is_because_of_children(task));
+        lines.extend(error.filter(|error| kinds.insert(error.kind)).map(|error| hint::more(error.kind)));
         for failed in failed.iter().filter(|failed| failed.task.id == task.id && shown.has(failed)) {
             let log = failed.log(run, home, columns);
             if task.attempts.len() > 1 && !log.is_empty() {

@@ -1,8 +1,10 @@
 //! What to do about a failure, with the names that are meant: a command in it can be pasted. Never: a hint of its own.
 
+use windlass_core::failure::ErrorKind;
 use windlass_core::id::{RunId, TaskId};
 
 use crate::calling;
+use crate::render::style::{DIM, paint};
 use crate::render::text;
 
 /// The verbs that want a task, and those that want a run.
@@ -19,6 +21,16 @@ pub(crate) fn filled(hint: &str, run: RunId, task: &TaskId) -> String {
         }
     }
     calling::here(&hint)
+}
+
+/// The command that prints the page of a kind of error.
+pub(crate) fn page(kind: ErrorKind) -> String {
+    format!("windlass guide errors {kind}")
+}
+
+/// Where there is more to read about a kind of error, as the last line of one.
+pub(crate) fn more(kind: ErrorKind) -> String {
+    paint(DIM, &format!("  more: {}", page(kind)))
 }
 
 #[cfg(test)]

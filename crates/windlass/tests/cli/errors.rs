@@ -114,6 +114,26 @@ fn what_an_agent_says_of_itself_is_told_by_its_kind() {
 }
 
 #[test]
+fn the_page_of_a_kind_is_named_once_behind_the_first_error_of_that_kind() {
+    let desk = with_tasks("a: { run: exit 1 }, b: { run: exit 2 }, c: { prompt: fail refused }");
+    let done = desk.windlass(&["run", "plan.yaml", "--home", "../elsewhere"]);
+    let more: Vec<&str> = done.out.lines().filter(|line| line.contains("more: ")).collect();
+    assert_eq!(more, ["  more: windlass guide errors exit", "  more: windlass guide errors refused"]);
+    let shown = desk.windlass(&["show", "last", "a", "--home", "../elsewhere"]).out;
+    assert!(shown.contains("  more   windlass guide errors exit\n"), "{shown}");
+    let page = desk.windlass(&["guide", "errors", "exit"]);
+    assert_eq!(page.code, Some(0));
+
+    let desk = with_tasks("t: { prompt: \"fail rate_limited retry_after 5h\" }, u: { needs: [t], run: x }");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("parked    t");
+    let why = desk.windlass(&["show", "last", "--why"]).out;
+    assert!(why.ends_with("\n  more: windlass guide errors rate_limited\n"), "{why}");
+    desk.windlass(&["cancel", "last"]);
+    running.end();
+}
+
+#[test]
 fn a_quota_that_is_used_up_is_rate_limited() {
     let desk = with_tasks("t: { prompt: \"fail rate_limited retry_after 5h\" }");
     let mut running = desk.start(&["run", "plan.yaml"]);

@@ -2,10 +2,13 @@
 
 mod task;
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use windlass_core::critical;
+use windlass_core::failure::ErrorKind;
 use windlass_core::id::{Digest, TaskId};
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::state::{Run, State, TaskIx};
@@ -21,7 +24,7 @@ use crate::exit::Exit;
 use crate::render::plural::{self, count};
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::table::{Cell, Table};
-use crate::render::{story, text, time, timeline};
+use crate::render::{hint, story, text, time, timeline};
 use crate::{calling, lookup, output, screen};
 
 /// The place of what there is to say of a task among the columns.
@@ -202,6 +205,10 @@ fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>
     if let Some(waits) = &document.waits {
         lines.push(String::new());
         lines.extend(why_lines(waits, run, screen::width_of_lists()));
+        let waiting: BTreeSet<&TaskId> = waits.iter().map(|told| &told.wait.task).collect();
+        let views = document.tasks.iter().map(|task| &task.view).filter(|view| waiting.contains(&view.id));
+        let kinds: BTreeSet<ErrorKind> = views.filter_map(|view| Some(view.error.as_ref()?.kind)).collect();
+        lines.extend(kinds.into_iter().map(hint::more));
     }
     lines
 }

@@ -40,6 +40,7 @@ pub(super) fn in_full(
             if let Some(hint) = &error.hint {
                 table.row(["  hint".into(), Cell::styled(HINT, hint::filled(hint, run.id, &view.id))]);
             }
+            table.row(["  more".into(), Cell::styled(DIM, hint::page(error.kind))]);
         }
         if let Some(skipped) = &view.skipped {
             let why = story::skipped(skipped.cause.as_ref(), skipped.with_its_needs);
