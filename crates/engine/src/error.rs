@@ -59,7 +59,7 @@ impl EngineError {
                 Some("wait until it is done, or use another home with --home".into())
             }
             Self::Lock(LockError::Io { .. }) => Some(ANOTHER_HOME.into()),
-            Self::Blob(BlobError::NotSynced(_)) => Some(NotSynced::HINT.into()),
+            Self::Blob(fatal) if fatal.is_fatal() => Some(NotSynced::HINT.into()),
             Self::Blob(full) if full.is_disk_full() => {
                 Some("make room on its disk, or choose another home with --home".into())
             }

@@ -72,7 +72,8 @@ impl Handle {
     pub fn start(&self, new: &NewRun, named: &dyn Fn(RunId)) -> Result<Result<RunId, Gone>, EngineError> {
         let plan = serde_json::to_vec(&*new.plan).expect("a plan is plain data");
         let env = serde_json::to_vec(&new.env).expect("variables are plain data");
-        let (plan_digest, env_digest) = (self.blobs.put(&plan)?, self.blobs.put(&env)?);
+        let Ok(plan_digest) = self.keep(&plan)? else { return Ok(Err(Gone)) };
+        let Ok(env_digest) = self.keep(&env)? else { return Ok(Err(Gone)) };
         loop {
             let run = RunId::from_random(random()?);
             named(run);
@@ -92,6 +93,19 @@ impl Handle {
                 Ok(Answer::Refused(why)) => return Err(EngineError::Refused(why)),
                 Ok(Answer::Accepted | Answer::Already) => return Ok(self.run_of(new.command.clone(), run)),
             }
+        }
+    }
+
+    /// Keeps a body among the blobs. Where the disk can't be believed any more the engine ends: nobody may try again.
+    fn keep(&self, body: &[u8]) -> Result<Result<Digest, Gone>, EngineError> {
+        match self.blobs.put(body) {
+            Ok(digest) => Ok(Ok(digest)),
+            Err(fatal) if fatal.is_fatal() => {
+                // Where it has ended already it needs no telling.
+                self.inbox.send(Message::Fatal(fatal.into())).unwrap_or_default();
+                Ok(Err(Gone))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -12,7 +12,6 @@ use tempfile::NamedTempFile;
 use windlass_core::id::Digest;
 
 use crate::error::{NotSynced, Unsynced, is_storage_full, is_too_large};
-use crate::home::sync_folder;
 use crate::planted::{Bug, is_planted};
 use crate::unfinished;
 
@@ -23,7 +22,7 @@ const PREFIX: &str = ".blob-";
 /// How many digests are remembered as durable before the memory starts anew.
 const REMEMBERED_MAX: usize = 1 << 16;
 
-/// A store of blobs.
+/// A store of blobs. After a sync that has failed ([`BlobError::is_fatal`]) nothing more is put into it.
 pub trait Blobs: Send + Sync {
     /// Keeps these bytes, durable when this returns.
     fn put(&self, bytes: &[u8]) -> Result<Digest, BlobError>;
@@ -38,6 +37,17 @@ pub trait Blobs: Send + Sync {
 pub struct FolderBlobs {
     folder: PathBuf,
     durable: Mutex<Durable>,
+    /// Held while anything is synced, so that nothing is after a sync that has failed.
+    syncs: Mutex<Syncs>,
+}
+
+/// Whether syncs can still be believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Syncs {
+    #[default]
+    Work,
+    /// One has failed: what the next one says proves nothing.
+    Failed,
 }
 
 /// What this process itself has made durable, so that doing it again costs nothing. What it merely finds may have been
@@ -51,7 +61,7 @@ struct Durable {
 impl FolderBlobs {
     /// The store in this folder, which is made with the first blob.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), durable: Mutex::default() }
+        Self { folder: folder.to_owned(), durable: Mutex::default(), syncs: Mutex::default() }
     }
 
     /// Where a blob lies.
@@ -62,6 +72,7 @@ impl FolderBlobs {
 
     /// Begins a blob whose content comes bit by bit.
     pub fn writer(&self) -> Result<BlobWriter<'_>, BlobError> {
+        drop(self.sound_syncs()?);
         let folder = self.folder.join(UNFINISHED);
         self.make_folder(&folder)?;
         let file = unfinished::begin(&folder, PREFIX).map_err(BlobError::io("write to", &folder))?;
@@ -119,14 +130,34 @@ impl FolderBlobs {
         let shard = path.parent().expect("a blob lies in a shard").to_owned();
         self.make_folder(&shard)?;
         if !is_planted(Bug::BlobNotSynced) {
-            file.as_file().sync_all().map_err(NotSynced::of(Unsynced::Blob, file.path()))?;
+            self.sync(file.as_file(), Unsynced::Blob, file.path())?;
         }
         file.persist(&path).map_err(|error| BlobError::io("name", &path)(error.error))?;
         if !is_planted(Bug::FolderNotSynced) {
-            sync_folder(&shard).map_err(NotSynced::of(Unsynced::Names, &shard))?;
+            self.sync_names(&shard)?;
         }
         self.remember(digest);
         Ok(())
+    }
+
+    fn sync_names(&self, folder: &Path) -> Result<(), BlobError> {
+        // Where it can't be opened nothing was synced, and nothing has failed that can't be tried again.
+        let names = File::open(folder).map_err(BlobError::io("open", folder))?;
+        self.sync(&names, Unsynced::Names, folder)
+    }
+
+    fn sync(&self, file: &File, what: Unsynced, path: &Path) -> Result<(), BlobError> {
+        let mut syncs = self.sound_syncs()?;
+        let synced = file.sync_all();
+        if synced.is_err() {
+            *syncs = Syncs::Failed;
+        }
+        Ok(synced.map_err(NotSynced::of(what, path))?)
+    }
+
+    fn sound_syncs(&self) -> Result<MutexGuard<'_, Syncs>, BlobError> {
+        let syncs = self.syncs.lock().unwrap_or_else(PoisonError::into_inner);
+        if *syncs == Syncs::Failed { Err(BlobError::Poisoned) } else { Ok(syncs) }
     }
 
     fn is_remembered(&self, digest: Digest) -> bool {
@@ -158,7 +189,7 @@ impl FolderBlobs {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(BlobError::io("make", folder)(error));
             }
-            _ => sync_folder(above).map_err(NotSynced::of(Unsynced::Names, above))?,
+            _ => self.sync_names(above)?,
         }
         self.durable().folders.insert(folder.to_owned());
         Ok(())
@@ -167,6 +198,7 @@ impl FolderBlobs {
 
 impl Blobs for FolderBlobs {
     fn put(&self, bytes: &[u8]) -> Result<Digest, BlobError> {
+        drop(self.sound_syncs()?);
         let digest = Digest::of(bytes);
         if self.is_remembered(digest) {
             return Ok(digest);
@@ -306,6 +338,11 @@ pub enum BlobError {
     /// The disk did not make durable what was written.
     #[error(transparent)]
     NotSynced(#[from] NotSynced),
+    /// An earlier sync failed.
+    #[error(
+        "an earlier output or plan could not be made durable; only a fresh start can say what is on the disk"
+    )]
+    Poisoned,
 }
 
 impl BlobError {
@@ -317,6 +354,11 @@ impl BlobError {
     /// Whether it is for lack of space. A sync that says so has failed like any other.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_storage_full(source))
+    }
+
+    /// Whether nobody may go on after it: a sync has failed, and what the next one says proves nothing.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::NotSynced(_) | Self::Poisoned)
     }
 
     /// Whether it is for a limit on the size of files.

@@ -193,7 +193,9 @@ impl JournalError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Damaged(damage) => damage.hint(),
-            Self::NotSynced(_) | Self::Blob(BlobError::NotSynced(_)) => NotSynced::HINT.into(),
+            Self::NotSynced(_) | Self::Blob(BlobError::NotSynced(_) | BlobError::Poisoned) => {
+                NotSynced::HINT.into()
+            }
             Self::Foreign { build, .. } => format!("use Windlass {build} or newer for this home"),
             Self::Layout { .. } => "use the newer Windlass that made it".into(),
             Self::Superseded { .. } => {

@@ -42,9 +42,12 @@ impl Plans {
         let bytes = match blobs.get(*plan) {
             Ok(bytes) => bytes,
             Err(BlobError::Missing(_) | BlobError::Damaged(_)) => return Ok(()),
-            Err(error @ (BlobError::Io { .. } | BlobError::Unread(_) | BlobError::NotSynced(_))) => {
-                return Err(PlanFault::Blob(error));
-            }
+            Err(
+                error @ (BlobError::Io { .. }
+                | BlobError::Unread(_)
+                | BlobError::NotSynced(_)
+                | BlobError::Poisoned),
+            ) => return Err(PlanFault::Blob(error)),
         };
         let read = Arc::new(serde_json::from_slice::<Plan>(&bytes).map_err(PlanFault::Foreign)?);
         hydrated.0 = Some(Arc::clone(&read));

@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use windlass_core::id::Digest;
 use windlass_journal::blob::{BlobError, Blobs, FolderBlobs, MemoryBlobs};
 
-use crate::place::Place;
+use crate::place::{Place, can_trace, program};
+
+/// Names the home for the process that a test here starts from its own program.
+const HOME: &str = "WINDLASS_JOURNAL_TEST_BLOBS";
 
 fn subjects(place: &Place) -> [Arc<dyn Blobs>; 2] {
     [place.home().blobs(), Arc::new(MemoryBlobs::default())]
@@ -116,4 +121,49 @@ fn a_branch_of_blobs_in_memory_goes_its_own_way() {
     blobs.lose(digest);
     assert_eq!(branch.digests(), [digest]);
     assert_eq!(blobs.digests(), []);
+}
+
+/// The process whose syncs fail. By itself it does nothing.
+#[test]
+fn a_writer_of_blobs() {
+    let Some(home) = std::env::var_os(HOME) else { return };
+    let blobs = FolderBlobs::new(&Path::new(&home).join("blobs"));
+    let Err(failed) = blobs.put(b"body") else { return };
+    assert!(matches!(failed, BlobError::NotSynced(_)), "{failed:?}");
+    assert!(failed.is_fatal() && !failed.is_disk_full(), "{failed:?}");
+    for body in [&b"body"[..], b"another"] {
+        let again = [blobs.put(body), blobs.put_all(&mut &body[..]).map(|(digest, _)| digest)];
+        assert!(again.iter().all(|put| matches!(put, Err(BlobError::Poisoned))), "{again:?}");
+    }
+    println!("refused for good");
+}
+
+/// Lets one sync of such a process fail. Says whether there was such a one.
+fn fail_a_sync(error: &str, nth: usize) -> bool {
+    let place = Place::new();
+    fs::create_dir(place.path()).unwrap();
+    let log = place.path().with_extension("log");
+    let mut strace = program("strace");
+    strace.args(["-f", "-y", "-qq", "-e", "trace=fsync,fdatasync", "-e"]);
+    strace.arg(format!("inject=fsync:error={error}:when={nth}")).arg("-o").arg(&log);
+    strace.arg(std::env::current_exe().unwrap()).args(["--exact", "blobs::a_writer_of_blobs", "--nocapture"]);
+    let done = strace.env(HOME, place.path()).stderr(Stdio::inherit()).output().unwrap();
+    assert!(done.status.success(), "{error} {nth}");
+    let log = fs::read_to_string(log).unwrap();
+    let Some((_, after)) = log.split_once("(INJECTED)") else { return false };
+    assert!(!after.contains("sync("), "nothing is synced after that: {log}");
+    assert!(String::from_utf8_lossy(&done.stdout).contains("refused for good"));
+    true
+}
+
+#[test]
+fn when_a_sync_fails_no_blob_is_put_any_more_and_nothing_is_synced_again() {
+    if !can_trace() {
+        return;
+    }
+    // From a sync a full disk is a failure like any other: what was written may be gone.
+    for error in ["EIO", "ENOSPC"] {
+        let failed = (1..=9).take_while(|nth| fail_a_sync(error, *nth)).count();
+        assert_eq!(failed, 5, "three folders that get a name, the body, and its own name");
+    }
 }

@@ -11,6 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::needs::is_there;
+
 /// A sealed place.
 pub(crate) struct Desk {
     folder: TempDir,
@@ -153,6 +155,17 @@ impl Desk {
         Running::of(&mut self.command(arguments))
     }
 
+    /// Starts the binary with its system calls traced, or made to fail, as these options of strace say.
+    #[expect(clippy::disallowed_methods, reason = "tests start the built binary, here under strace")]
+    pub(crate) fn start_traced(&self, options: &[&str], arguments: &[&str]) -> Running {
+        let sealed = self.command(arguments);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-y", "-qq"]).args(options).arg(sealed.get_program()).args(arguments);
+        strace.current_dir(self.work()).env_clear().stdin(Stdio::null());
+        strace.envs(sealed.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Running::of(&mut strace)
+    }
+
     /// Starts a line of a shell and reads what it prints line by line.
     #[expect(
         clippy::disallowed_methods,
@@ -258,6 +271,14 @@ impl Running {
         let status = self.child.wait().expect("it ends");
         Done { code: status.code(), out: self.told, err }
     }
+}
+
+/// Whether system calls can be traced and made to fail. Where they can't be, the test that asks fails, unless a person
+/// has left it out.
+#[expect(clippy::disallowed_methods, reason = "tests start what they need")]
+pub(crate) fn can_trace() -> bool {
+    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    is_there("strace", traced.is_ok_and(|status| status.success()))
 }
 
 /// Whether a process is there and no zombie.

@@ -13,6 +13,7 @@ mod desk;
 mod detach;
 mod doctor;
 mod errors;
+mod failing_disk;
 mod full_disk;
 mod graph;
 mod guide;

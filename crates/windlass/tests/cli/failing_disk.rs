@@ -1,0 +1,65 @@
+//! A disk that fails a sync under a live engine: it ends at once, and nothing is synced a second time.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::desk::{Desk, can_trace};
+
+/// The folders that the blobs of the newest run in a home lie in, within that of all blobs; that of its plan first.
+fn shards(desk: &Desk, home: &str) -> [String; 2] {
+    let events = desk.windlass(&["events", "last", "--json", "--home", home]);
+    let lines: Vec<Value> = events.lines();
+    let created = lines.iter().find(|line| line["type"] == "run_created").expect("it was made");
+    ["plan", "env"].map(|key| created[key].as_str().expect("a digest")[..2].to_owned())
+}
+
+/// A desk with a plan `plan.yaml` that stays at a gate, and `second.yaml`. Gives the folder, within that of all blobs,
+/// in which only the second one's plan will lie.
+fn two() -> (Desk, String) {
+    let desk = Desk::with("tasks: { a: { run: cat gate } }");
+    let other = desk.work().with_file_name("other").display().to_string();
+    desk.gate("gate");
+    desk.windlass(&["run", "plan.yaml", "--detach", "--home", &other]);
+    desk.open_gate("gate");
+    let others = BTreeSet::from(shards(&desk, &other));
+    let shard = (0..100).find_map(|number| {
+        desk.write("second.yaml", &format!("tasks: {{ b: {{ run: echo {number} > got }} }}"));
+        desk.windlass(&["run", "second.yaml", "--home", &other]);
+        let [plan, _] = shards(&desk, &other);
+        Some(plan).filter(|plan| !others.contains(plan))
+    });
+    fs::remove_file(desk.work().join("got")).expect("it ran");
+    (desk, shard.expect("not all plans lie in the same folder"))
+}
+
+#[test]
+fn a_folder_of_blobs_that_was_not_synced_ends_the_engine_that_was_asked_and_is_not_synced_again() {
+    if !can_trace() {
+        return;
+    }
+    for error in ["EIO", "ENOSPC"] {
+        let (desk, shard) = two();
+        let log = desk.work().join("log");
+        let home = desk.work().with_file_name("traced");
+        let names = home.join("blobs").join(shard);
+        let [log, home, names] = [log, home, names].map(|path: PathBuf| path.display().to_string());
+        let inject = format!("inject=fsync:error={error}:when=1");
+        let options = ["-e", "trace=fsync", "-e", &inject, "-P", &names, "-o", &log];
+        let mut host = desk.start_traced(&options, &["run", "plan.yaml", "--home", &home]);
+        host.wait_for("started   a");
+        let guest = desk.windlass(&["run", "second.yaml", "--home", &home]);
+        // Nobody took it: the one that asked opens the home itself, which is a fresh start.
+        assert_eq!(guest.code, Some(0), "{}", guest.all());
+        assert!(desk.work().join("got").exists());
+        let host = host.end();
+        assert_eq!(host.code, Some(4), "{}", host.all());
+        assert!(host.err.contains("the names of files could not be made durable"), "{}", host.all());
+        assert!(host.err.contains("hint: the disk may be failing, or full"), "{}", host.all());
+        let log = desk.read("log");
+        assert_eq!(log.matches("sync(").count(), 1, "{log}");
+        assert!(log.contains("(INJECTED)"), "{log}");
+    }
+}
