@@ -29,7 +29,7 @@ pub fn look(home: &Path) -> Result<Inspection, EngineError> {
 
 /// Ends what an earlier engine left behind, where no engine is alive. Says how many attempts it was of.
 pub fn sweep(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) -> Result<usize, EngineError> {
-    let home = Home::open_as_it_is(home, settings)?;
+    let home = Home::open(home, settings)?;
     let _lock = Lock::take(home.path(), None)?;
     windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, &mut *says)?;
     let id = windlass_journal::head::home_id(home.path());
@@ -69,8 +69,9 @@ pub struct Loss {
 
 /// Goes on with what is left: cuts a damaged journal, and gives up the blobs that are gone.
 pub fn accept(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) -> Result<Loss, EngineError> {
-    let home = Home::open_or_create(home, settings)?;
+    let home = Home::open(home, settings)?;
     let lock = Lock::take(home.path(), None)?;
+    home.make_room(&lock)?;
     windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, says)?;
     let at = clock::now();
     // A folder's name without colons: it is copied to places that don't take them.

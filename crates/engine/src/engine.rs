@@ -17,7 +17,7 @@ use windlass_core::turn::Core;
 use windlass_journal::Journal as _;
 use windlass_journal::error::HomeError;
 use windlass_journal::home::{Home, HomeSettings};
-use windlass_journal::lock::Lock;
+use windlass_journal::lock::{Lock, Owner};
 use windlass_journal::sqlite::SqliteJournal;
 
 use crate::clock::{self, Clock};
@@ -95,8 +95,10 @@ impl Engine {
     /// Opens a home: takes its lock, waits for the keeper of the engine before, ends what that left behind, and
     /// replays the journal. `says` is told in words what is waited for.
     pub fn open(options: Options, says: &mut dyn FnMut(&str)) -> Result<Self, EngineError> {
-        let home = open_home(&options)?;
-        let lock = Lock::take(home.path(), options.socket.clone())?;
+        let home = Home::open(&options.home, options.home_settings)?;
+        let lock = Lock::hold(home.path())?;
+        make_room(&home, &lock, options.role)?;
+        lock.tell(&Owner::this_process(options.socket.clone()))?;
         if options.subreaper {
             let failed =
                 |source| EngineError::System { doing: "become the one that orphans fall to", source };
@@ -329,25 +331,23 @@ impl Engine {
     }
 }
 
-/// Opens the home. Where the disk has no room for it, what an engine that died left half-captured goes first. A command
-/// is carried out all the same.
-fn open_home(options: &Options) -> Result<Home, EngineError> {
-    if options.role == Role::Command {
-        let home = Home::open_as_it_is(&options.home, options.home_settings)?;
+/// Makes room in a home whose lock is held. Where the disk has none for an engine, what one that died left half-captured
+/// goes first. A command is carried out all the same.
+fn make_room(home: &Home, lock: &Lock, role: Role) -> Result<(), EngineError> {
+    if role == Role::Command {
         if home.free().is_ok_and(|free| free < COMMAND_BYTES) {
             // The command it was kept for. Where it can't be given up the journal will say what is missing.
             home.release_reserve().unwrap_or_default();
         }
-        return Ok(home);
+        return Ok(());
     }
-    match Home::open_or_create(&options.home, options.home_settings) {
+    match home.make_room(lock) {
         Err(HomeError::NoSpace { .. }) => {
-            let _lock = Lock::take(&options.home, None)?;
-            std::fs::remove_dir_all(options.home.join("spool")).unwrap_or_default();
+            std::fs::remove_dir_all(home.path().join("spool")).unwrap_or_default();
+            Ok(home.make_room(lock)?)
         }
-        opened => return Ok(opened?),
+        made => Ok(made?),
     }
-    Ok(Home::open_or_create(&options.home, options.home_settings)?)
 }
 
 /// What has arrived.
@@ -381,24 +381,47 @@ fn carried(report: &Report) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use windlass_core::event::LossReason;
     use windlass_core::id::{CommandId, Fence, RunId};
     use windlass_core::input::{Command, LostAttempt};
 
     use super::*;
 
-    fn engine(home: &std::path::Path) -> Engine {
-        let options = Options {
+    fn options(home: &std::path::Path, role: Role, reserve: u64) -> Options {
+        Options {
             home: home.to_owned(),
-            home_settings: HomeSettings { reserve: 0, min_free: 0, force: true },
+            home_settings: HomeSettings { reserve, min_free: 0, force: true },
             slots: 1,
-            role: Role::Command,
+            role,
             socket: None,
             owners: None,
             keeper: None,
             subreaper: false,
-        };
-        Engine::open(options, &mut |_| ()).expect("nobody has it")
+        }
+    }
+
+    fn engine(home: &std::path::Path) -> Engine {
+        Engine::open(options(home, Role::Command, 0), &mut |_| ()).expect("nobody has it")
+    }
+
+    #[test]
+    fn a_home_that_another_engine_has_stays_as_it_is() {
+        let home = tempfile::TempDir::new().expect("a folder");
+        let first = Engine::open(options(home.path(), Role::Engine, 1 << 16), &mut |_| ());
+        let reserve = home.path().join("reserve");
+        let looked = || reserve.metadata().map(|found| (found.ino(), found.len())).expect("it is there");
+        let before = looked();
+        assert_eq!(before.1, 1 << 16);
+        for reserve in [0, 1 << 17] {
+            let second = Engine::open(options(home.path(), Role::Engine, reserve), &mut |_| ());
+            assert!(second.is_err_and(|refused| refused.is_held()));
+            assert_eq!(looked(), before);
+        }
+        drop(first);
+        drop(Engine::open(options(home.path(), Role::Engine, 1 << 17), &mut |_| ()));
+        assert_eq!(looked().1, 1 << 17);
     }
 
     #[test]

@@ -199,7 +199,7 @@ mod tests {
     impl Writer {
         fn new(folder: &Path, bytes_max: usize) -> (Self, Feed) {
             let settings = HomeSettings { reserve: 0, min_free: 0, force: true };
-            let home = Home::open_or_create(folder, settings).expect("a home");
+            let home = Home::open(folder, settings).expect("a home");
             let lock = Lock::take(home.path(), None).expect("it is free");
             let journal = SqliteJournal::open(&home, &lock, BUILD).expect("a journal");
             let (feeder, feed) = bounded(folder.into(), bytes_max);

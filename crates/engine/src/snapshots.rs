@@ -103,7 +103,7 @@ mod tests {
 
     /// How many records there are, and how many of them an opening replays.
     fn replayed(home: &Path) -> (u64, u64) {
-        let home = Home::open_or_create(home, SETTINGS).expect("a home");
+        let home = Home::open(home, SETTINGS).expect("a home");
         let lock = Lock::take(home.path(), None).expect("nobody has it");
         let mut journal = SqliteJournal::open(&home, &lock, BUILD).expect("it is sound");
         let opened =

@@ -43,7 +43,7 @@ fn main() {
 /// A new home without its usual demands.
 fn open(path: &Path) -> SqliteJournal {
     let settings = HomeSettings { reserve: 0, min_free: 0, force: true };
-    let home = Home::open_or_create(path, settings).unwrap();
+    let home = Home::open(path, settings).unwrap();
     let _ = std::fs::remove_file(path.join("lock")).is_ok();
     let lock = Lock::take(path, None).unwrap();
     SqliteJournal::open(&home, &lock, BUILD).unwrap()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::blob::FolderBlobs;
 use crate::error::{ANOTHER_HOME, LARGER_FILES, NotSynced, Unsynced, is_storage_full, is_too_large};
+use crate::lock::Lock;
 use crate::{head, os, snapshot, store};
 
 /// The file that takes up the reserve.
@@ -40,17 +41,8 @@ pub struct Home {
 }
 
 impl Home {
-    /// Opens a home for an engine, or makes an empty one. Nothing of a journal is touched.
-    pub fn open_or_create(path: &Path, settings: HomeSettings) -> Result<Self, HomeError> {
-        let home = Self::open_as_it_is(path, settings)?;
-        home.demand_free()?;
-        home.make_reserve()?;
-        Ok(home)
-    }
-
-    /// The same for somebody who starts nothing and writes little, which may be just what a full disk needs: no room is
-    /// demanded, and the reserve stays as it is.
-    pub fn open_as_it_is(path: &Path, settings: HomeSettings) -> Result<Self, HomeError> {
+    /// Opens a home as it is, or makes an empty one. What lies in it may be another's: it is not touched.
+    pub fn open(path: &Path, settings: HomeSettings) -> Result<Self, HomeError> {
         let nearest = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
         let kind = os::unsafe_file_system(nearest).map_err(HomeError::io("look at the disk of", nearest))?;
         if let Some(kind) = kind.filter(|_| !settings.force) {
@@ -58,6 +50,13 @@ impl Home {
         }
         let path = make_private(path)?;
         Ok(Self { blobs: Arc::new(FolderBlobs::new(&path.join("blobs"))), path, settings })
+    }
+
+    /// Demands the room that an engine needs, and makes the reserve. Whoever starts nothing and writes little goes without:
+    /// that may be just what a full disk needs.
+    pub fn make_room(&self, _lock: &Lock) -> Result<(), HomeError> {
+        self.demand_free()?;
+        self.make_reserve()
     }
 
     /// Where it is: absolute, without links.

@@ -45,8 +45,15 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, or says who has it. `socket` is where commands are taken; it can be told later.
+    /// Takes the lock and writes who has it, or says who has it. `socket` is where commands are taken.
     pub fn take(home: &Path, socket: Option<PathBuf>) -> Result<Self, LockError> {
+        let lock = Self::hold(home)?;
+        lock.tell(&Owner::this_process(socket))?;
+        Ok(lock)
+    }
+
+    /// Takes the lock, or says who has it. [`Lock::tell`] is to follow: it needs room on the disk.
+    pub fn hold(home: &Path) -> Result<Self, LockError> {
         let path = home.join(NAME);
         let file = File::options()
             .read(true)
@@ -65,9 +72,7 @@ impl Lock {
             rustix::io::fcntl_setfd(&file, inherited)
                 .map_err(|error| LockError::io("share", &path)(error.into()))?;
         }
-        let lock = Self { file, path };
-        lock.tell(&Owner::this_process(socket))?;
-        Ok(lock)
+        Ok(Self { file, path })
     }
 
     /// Writes who has the lock, for others to read.

@@ -318,7 +318,7 @@ mod tests {
         for step in 0..7 {
             let folder = tempfile::TempDir::new().unwrap();
             let settings = HomeSettings { reserve: 0, min_free: 0, force: false };
-            let home = Home::open_or_create(&folder.path().join("home"), settings).unwrap();
+            let home = Home::open(&folder.path().join("home"), settings).unwrap();
             let path = home.path().to_owned();
             let lock = Lock::take(&path, None).unwrap();
             let mut journal = SqliteJournal::open(&home, &lock, BUILD).unwrap();

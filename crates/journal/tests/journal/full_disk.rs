@@ -58,9 +58,10 @@ impl Drop for SmallDisk {
 
 fn open(disk: &SmallDisk, reserve: u64) -> (Home, SqliteJournal) {
     let settings = HomeSettings { reserve, min_free: 0, force: false };
-    let home = Home::open_or_create(&disk.path().join("home"), settings).unwrap();
+    let home = Home::open(&disk.path().join("home"), settings).unwrap();
     drop(fs::remove_file(home.path().join("lock")));
     let lock = Lock::take(home.path(), None).unwrap();
+    home.make_room(&lock).unwrap();
     let journal = SqliteJournal::open(&home, &lock, BUILD).unwrap();
     (home, journal)
 }

@@ -7,11 +7,19 @@ use windlass_core::id::{Epoch, Seq};
 use windlass_journal::Journal;
 use windlass_journal::blob::Blobs;
 use windlass_journal::home::{Home, HomeError, HomeSettings};
+use windlass_journal::lock::Lock;
 use windlass_journal::suite::started;
 
 use crate::place::Place;
 
 const SMALL: HomeSettings = HomeSettings { reserve: 1 << 20, min_free: 0, force: false };
+
+/// Opens a home as an engine does.
+fn opened(place: &Place, settings: HomeSettings) -> Result<Home, HomeError> {
+    let home = Home::open(&place.path(), settings)?;
+    let lock = Lock::take(home.path(), None).unwrap();
+    home.make_room(&lock).map(|()| home)
+}
 
 #[test]
 fn a_home_and_all_in_it_is_private() {
@@ -59,16 +67,17 @@ fn a_folder_with_other_things_in_it_keeps_its_mode() {
 fn too_little_space_is_refused_and_nothing_is_begun() {
     let place = Place::new();
     let settings = HomeSettings { min_free: u64::MAX, ..SMALL };
-    let refused = Home::open_or_create(&place.path(), settings).unwrap_err();
+    let refused = opened(&place, settings).unwrap_err();
     assert!(matches!(refused, HomeError::NoSpace { needed: u64::MAX, .. }), "{refused}");
     assert!(refused.hint().is_some());
-    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+    let begun = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(begun.collect::<Vec<_>>(), ["lock"]);
 }
 
 #[test]
 fn the_reserve_takes_up_space_until_it_is_released() {
     let place = Place::new();
-    let home = Home::open_or_create(&place.path(), SMALL).unwrap();
+    let home = opened(&place, SMALL).unwrap();
     let reserve = place.path().join("reserve");
     assert_eq!(fs::metadata(&reserve).unwrap().len(), 1 << 20);
     assert!(fs::metadata(&reserve).unwrap().blocks() * 512 >= 1 << 20, "it is no hole");
@@ -78,9 +87,9 @@ fn the_reserve_takes_up_space_until_it_is_released() {
     home.restore_reserve().unwrap();
     assert_eq!(fs::metadata(&reserve).unwrap().len(), 1 << 20);
     home.release_reserve().unwrap();
-    Home::open_or_create(&place.path(), SMALL).unwrap();
+    opened(&place, SMALL).unwrap();
     assert!(reserve.exists(), "the next opening makes it anew");
-    Home::open_or_create(&place.path(), HomeSettings { reserve: 0, ..SMALL }).unwrap();
+    opened(&place, HomeSettings { reserve: 0, ..SMALL }).unwrap();
     assert!(!reserve.exists(), "it follows the settings");
 }
 

@@ -37,13 +37,14 @@ impl Place {
 
 pub(crate) fn home_at(path: &Path) -> Home {
     let settings = HomeSettings { reserve: 64 << 10, min_free: 0, force: false };
-    Home::open_or_create(path, settings).unwrap_or_else(|failed| panic!("{failed}"))
+    Home::open(path, settings).unwrap_or_else(|failed| panic!("{failed}"))
 }
 
 pub(crate) fn open_at(path: &Path, build: &str) -> Result<SqliteJournal, JournalError> {
     let home = home_at(path);
     drop(std::fs::remove_file(path.join(lock::NAME)));
     let lock = Lock::take(path, None).unwrap();
+    home.make_room(&lock).unwrap();
     SqliteJournal::open(&home, &lock, build)
 }
 
