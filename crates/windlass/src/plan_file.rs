@@ -24,6 +24,29 @@ pub(crate) struct PlanFile {
     dir: PathBuf,
 }
 
+/// The inputs that a plan is read with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inputs<'a> {
+    /// Those that were given.
+    pub(crate) given: &'a BTreeMap<String, String>,
+    /// Those that its run has.
+    pub(crate) kept: Option<&'a BTreeMap<String, String>>,
+    /// Whether others may be without a value.
+    pub(crate) may_be_missing: bool,
+}
+
+impl<'a> Inputs<'a> {
+    /// Of a plan that is to be run with these.
+    pub(crate) fn given(given: &'a BTreeMap<String, String>) -> Self {
+        Self { given, kept: None, may_be_missing: false }
+    }
+
+    /// Of a plan that is only looked at.
+    pub(crate) fn some(given: &'a BTreeMap<String, String>) -> Self {
+        Self { may_be_missing: true, ..Self::given(given) }
+    }
+}
+
 impl PlanFile {
     /// Reads a file, or standard input for `-`. What is longer than plans may be is cut: it is refused later.
     pub(crate) fn read(path: &Path, desk: &Desk) -> Outcome<Self> {
@@ -55,13 +78,7 @@ impl PlanFile {
     }
 
     /// Makes a plan of it.
-    pub(crate) fn load(
-        &self,
-        config: &Config,
-        inputs: &BTreeMap<String, String>,
-        inputs_may_be_missing: bool,
-        desk: &Desk,
-    ) -> Outcome<Loaded> {
+    pub(crate) fn load(&self, config: &Config, inputs: &Inputs<'_>, desk: &Desk) -> Outcome<Loaded> {
         let dir = self.dir.to_str().ok_or_else(|| {
             Report::usage(format!("the folder of the plan, {}, is not UTF-8", self.dir.display()))
         })?;
@@ -69,14 +86,15 @@ impl PlanFile {
             file: &self.name,
             dir,
             git_repository: desk.place.folder.ancestors().any(|folder| folder.join(".git").exists()),
-            inputs_may_be_missing,
+            kept: inputs.kept,
+            inputs_may_be_missing: inputs.may_be_missing,
             check_schema: Some(&windlass_worker::check_schema),
             check_glob: Some(&windlass_worker::environment::check_glob),
             read: Some(&read_sub_plan),
             ..Options::default()
         };
         let source = Source { name: &self.shown, text: &self.bytes, format: None };
-        load(&source, &config.settings, inputs, &options)
+        load(&source, &config.settings, inputs.given, &options)
             .map_err(|diagnostics| FileErrors::of(&self.bytes, diagnostics).into())
     }
 
@@ -100,10 +118,14 @@ fn read_sub_plan(dir: &str, file: &str) -> Result<PlanText, String> {
     Ok(PlanText { name: text(&whole)?, bytes, dir })
 }
 
-/// The values of inputs as they would be given.
+/// The values of inputs as they would be given; those without one would not be.
 pub(crate) fn as_given(inputs: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    inputs.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+    inputs
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
 }
 
 /// The inputs that were given as `name=value`.

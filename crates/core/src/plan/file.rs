@@ -29,6 +29,8 @@ pub struct Options<'o> {
     pub dir: &'o str,
     /// Whether the run's folder is a git repository; then prompts that say nothing of their workspace are warned of.
     pub git_repository: bool,
+    /// The inputs that a run has, for those that are not given. What the plan does not know of them is left out.
+    pub kept: Option<&'o BTreeMap<String, String>>,
     /// Whether inputs without a value are no error: for `check`.
     pub inputs_may_be_missing: bool,
     /// Compiles an `output.schema`: patterns and references are looked at only there.
@@ -39,6 +41,13 @@ pub struct Options<'o> {
     pub read: Option<&'o ReadPlan<'o>>,
     /// What is around a plan that is itself a sub-plan; only this module makes one.
     pub around: Option<&'o Around<'o>>,
+}
+
+impl<'o> Options<'o> {
+    /// The same for a sub-plan, whose inputs are its own.
+    pub(super) fn below(self, dir: &'o str, around: &'o Around<'o>) -> Self {
+        Self { dir, kept: None, inputs_may_be_missing: true, around: Some(around), ..self }
+    }
 }
 
 /// Reads the file of a sub-plan, by the folder of the plan that names it and the name; or says why it can't.
@@ -122,8 +131,7 @@ impl Reading<'_> {
             return None;
         }
         let mut missing = conform(root, &PLAN, self.findings);
-        let values =
-            inputs::read(root.get("inputs"), self.given, self.options.inputs_may_be_missing, self.findings);
+        let values = inputs::read(root.get("inputs"), self.given, self.options, self.findings);
         let defaults = root.get("defaults").map(|node| Defaults::read(node, self.text)).unwrap_or_default();
         let ground = Ground {
             text: self.text,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::diagnostic::{Code, Findings};
+use super::file::Options;
 use super::node::Node;
 use crate::template::nearest;
 
@@ -38,11 +39,11 @@ pub(super) fn declared(node: Option<&Node<'_>>) -> BTreeMap<String, Declared> {
     declared.collect()
 }
 
-/// The values of all inputs: those given, by the declared type, and the defaults of the others.
+/// The values of all inputs: those given or kept, by the declared type, and the defaults of the others.
 pub(super) fn read(
     declared: Option<&Node<'_>>,
     given: &BTreeMap<String, String>,
-    may_be_missing: bool,
+    options: &Options<'_>,
     findings: &mut Findings,
 ) -> BTreeMap<String, Value> {
     let entries = declared.map(Node::entries).unwrap_or_default();
@@ -64,7 +65,8 @@ pub(super) fn read(
             values.insert(name.to_owned(), Value::Null);
             continue;
         };
-        let value = match (given.get(name), entry.value.get("default")) {
+        let kept = || options.kept.and_then(|kept| kept.get(name));
+        let value = match (given.get(name).or_else(kept), entry.value.get("default")) {
             (Some(text), _) => parse(text, kind).unwrap_or_else(|| {
                 let message = format!("`--input {name}={}` is no {kind}", brief(text));
                 findings.of_file(Code::BadInput, message, Some(example(name, kind)));
@@ -81,7 +83,7 @@ pub(super) fn read(
                 value
             }
             (None, None) => {
-                if !may_be_missing {
+                if !options.inputs_may_be_missing {
                     let message = format!("the input `{name}` has no value");
                     findings.error(
                         Code::BadInput,

@@ -100,8 +100,7 @@ pub(super) fn read(site: &Site<'_>, ground: &Ground<'_>, findings: &mut Findings
     }
     files.push(&text.name);
     let around = Around { limits: ground.limits, level: site.level, files };
-    let options =
-        Options { dir: &text.dir, inputs_may_be_missing: true, around: Some(&around), ..*ground.options };
+    let options = ground.options.below(&text.dir, &around);
     let source = Source { name: &text.name, text: &text.bytes, format: None };
     let agents = ground.agents.iter().map(|(name, (layer, _))| (name.clone(), layer.clone())).collect();
     let settings = Settings { agents, ..ground.settings.clone() };

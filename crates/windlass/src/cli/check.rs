@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::error::{Failed, Outcome};
 use crate::exit::Exit;
-use crate::plan_file::{PlanFile, inputs};
+use crate::plan_file::{Inputs, PlanFile, inputs};
 use crate::render::plural::count;
 use crate::render::style::{DIM, OK, paint};
 use crate::render::table::Table;
@@ -34,7 +34,7 @@ impl Check {
         let config = Config::load(desk)?;
         let given = inputs(&self.inputs)?;
         let file = PlanFile::read(&self.plan, desk)?;
-        let loaded = match file.load(&config, &given, true, desk) {
+        let loaded = match file.load(&config, &Inputs::some(&given), desk) {
             Ok(loaded) => loaded,
             Err(Failed::File(errors)) if self.json => {
                 desk.json(&json!({ "ok": false, "diagnostics": errors.diagnostics, "tasks": [] }))?;

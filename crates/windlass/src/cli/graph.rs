@@ -14,7 +14,7 @@ use crate::error::{Failed, Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::graph::model::Graph as Shown;
 use crate::graph::{dot, fold, json, mermaid, svg, text};
-use crate::plan_file::PlanFile;
+use crate::plan_file::{Inputs, PlanFile};
 use crate::{lookup, screen};
 
 /// How many boxes a picture has at most; what has more is folded by steps.
@@ -85,7 +85,7 @@ impl Graph {
         let path = Path::new(&self.what);
         if self.what == "-" || self.what.contains(['/', '.']) || path.is_file() {
             let config = Config::load(desk)?;
-            let loaded = PlanFile::read(path, desk)?.load(&config, &BTreeMap::new(), true, desk)?;
+            let loaded = PlanFile::read(path, desk)?.load(&config, &Inputs::some(&BTreeMap::new()), desk)?;
             return Ok(Shown::of_plan(&loaded.plan, &self.what));
         }
         let reading = lookup::open(desk)?;

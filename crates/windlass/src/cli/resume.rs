@@ -23,7 +23,7 @@ use crate::exit::Exit;
 use crate::following::Following;
 use crate::host::Host;
 use crate::opening::default_slots;
-use crate::plan_file::{PlanFile, as_given};
+use crate::plan_file::{Inputs, PlanFile, as_given};
 use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Client, Reply, Request};
@@ -254,7 +254,7 @@ fn say_if_the_plan_differs(desk: &mut Desk, config: &Config, run: &Run) {
         return;
     }
     let now = PlanFile::read(std::path::Path::new(&run.source), desk)
-        .and_then(|file| file.load(config, &as_given(&run.plan.inputs), false, desk));
+        .and_then(|file| file.load(config, &Inputs::given(&as_given(&run.plan.inputs)), desk));
     let id = run.id;
     let now = match now {
         Ok(loaded) => loaded.plan,

@@ -1,11 +1,9 @@
 //! `windlass revise`: a run goes on by another plan. Never: deciding what of it may change (the core does).
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::Value;
 use windlass_core::input::{Answer, Ask, Rejection, Revision};
 use windlass_core::plan::{Plan, revision};
 use windlass_core::state::Run;
@@ -15,7 +13,7 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
-use crate::plan_file::{PlanFile, as_given, inputs};
+use crate::plan_file::{Inputs, PlanFile, as_given, inputs};
 use crate::render::plural::{count, list};
 use crate::{lookup, steer};
 
@@ -36,14 +34,13 @@ impl Revise {
         let (run, before, kept) = {
             let reading = lookup::open(desk)?;
             let run = lookup::run(reading.state(), &self.run)?;
-            (run.id, Arc::clone(&run.plan), run.plan.inputs.clone())
+            (run.id, Arc::clone(&run.plan), as_given(&run.plan.inputs))
         };
         let config = Config::load(desk)?;
         let given = inputs(&self.inputs)?;
         let file = PlanFile::read(&self.plan, desk)?;
-        // First without the values that are kept: not all of them may be inputs of this plan.
-        let declared = file.load(&config, &given, true, desk)?.plan.inputs;
-        let loaded = file.load(&config, &with_kept(given, &kept, &declared), false, desk)?;
+        // Once: another look at the files of its sub-plans might find others than those that were checked.
+        let loaded = file.load(&config, &Inputs { kept: Some(&kept), ..Inputs::given(&given) }, desk)?;
         file.warn(&loaded);
         let plan = Arc::new(loaded.plan);
         let bytes = serde_json::to_vec(&*plan).expect("a plan is plain data");
@@ -57,18 +54,6 @@ impl Revise {
         steer::say_how_to_go_on(desk, run)?;
         Ok(Exit::Done)
     }
-}
-
-/// The inputs that were given, and those that the run has and the plan knows.
-fn with_kept(
-    given: BTreeMap<String, String>,
-    kept: &BTreeMap<String, Value>,
-    declared: &BTreeMap<String, Value>,
-) -> BTreeMap<String, String> {
-    let mut all = as_given(kept);
-    all.retain(|name, _| declared.contains_key(name) && !kept[name].is_null());
-    all.extend(given);
-    all
 }
 
 fn refused(run: windlass_core::id::RunId, reasons: &[String]) -> Report {

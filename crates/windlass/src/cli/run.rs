@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::following::Following;
 use crate::host::Host;
 use crate::opening::default_slots;
-use crate::plan_file::{PlanFile, inputs};
+use crate::plan_file::{Inputs, PlanFile, inputs};
 use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Reply, Request};
@@ -87,7 +87,7 @@ impl Run {
         refuse_home_inside(desk, &config)?;
         let given = inputs(&self.inputs)?;
         let file = PlanFile::read(path, desk)?;
-        let loaded = file.load(&config, &given, false, desk)?;
+        let loaded = file.load(&config, &Inputs::given(&given), desk)?;
         file.warn(&loaded);
         let new = new_run(desk, loaded.plan, file.name.clone())?;
         match self.hosting.detach.then(|| Background::enter(&desk.place.home)).transpose()? {
