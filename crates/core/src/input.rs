@@ -116,6 +116,22 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// The plan that it brings.
+    pub fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::SubmitPlan(submission) => Some(&submission.plan),
+            Self::Revise(revision) => Some(&revision.plan),
+            Self::Resume { .. }
+            | Self::Pause { .. }
+            | Self::Cancel { .. }
+            | Self::Retry { .. }
+            | Self::Settle { .. }
+            | Self::Approve { .. }
+            | Self::DropDeadLetter { .. }
+            | Self::Drain { .. } => None,
+        }
+    }
+
     /// Whether it gives an engine more to do, so that one that is ending takes it no more.
     pub fn takes_on(&self) -> bool {
         match self {
@@ -287,8 +303,8 @@ pub enum Rejection {
     /// No such run.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
-    /// The run's plan is gone.
-    #[error("run {0} can't be read: its plan is gone")]
+    /// The run's plan is gone, or is none that can be carried out.
+    #[error("run {0} can't be read: its plan is gone or damaged")]
     RunLost(RunId),
     /// No such task.
     #[error("run {0} has no task {1}")]

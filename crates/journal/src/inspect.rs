@@ -9,6 +9,7 @@ use std::path::Path;
 
 use windlass_core::event::{Event, Output, RawOutput};
 use windlass_core::id::{Digest, Epoch, RunId, Seq};
+use windlass_core::plan::Plan;
 
 use crate::blob::{BlobError, Blobs, FolderBlobs};
 use crate::chain::{Follower, Head};
@@ -220,6 +221,7 @@ impl Inspection {
                 self.dangling.push(blob);
             } else if closeness == Closeness::Sound {
                 match blobs.get(blob.digest) {
+                    Ok(bytes) if blob.is_plan && is_unsound_plan(&bytes) => self.unsound.push(blob),
                     Ok(_) => {}
                     Err(BlobError::Damaged(_)) => self.unsound.push(blob),
                     Err(BlobError::Missing(_)) => self.dangling.push(blob),
@@ -229,6 +231,11 @@ impl Inspection {
         }
         Ok(())
     }
+}
+
+/// Whether a plan is one that no run can go by. What can't be read at all is told as a foreign record.
+fn is_unsound_plan(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Plan>(bytes).is_ok_and(|plan| plan.validate().is_err())
 }
 
 /// Every blob that an event names. The digests of prompts and of what approvals show name no blob.

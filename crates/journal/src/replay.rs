@@ -24,8 +24,8 @@ pub(crate) struct Plans {
 }
 
 impl Plans {
-    /// Hands a record the plan that it names. One that is gone, or is not what was written, is not handed over: that is
-    /// the end of its run, and of nothing else.
+    /// Hands a record the plan that it names. One that is gone, is not what was written, or can't be carried out is not
+    /// handed over: that is the end of its run, and of nothing else.
     fn hydrate(&mut self, record: &mut Record, blobs: &dyn Blobs) -> Result<(), PlanFault> {
         if let Event::RunCreated { env, .. } = &record.event {
             self.hold_variables(*env, blobs);
@@ -50,6 +50,9 @@ impl Plans {
             ) => return Err(PlanFault::Blob(error)),
         };
         let read = Arc::new(serde_json::from_slice::<Plan>(&bytes).map_err(PlanFault::Foreign)?);
+        if read.validate().is_err() {
+            return Ok(());
+        }
         hydrated.0 = Some(Arc::clone(&read));
         self.plans.insert(*plan, read);
         Ok(())

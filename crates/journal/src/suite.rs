@@ -1,13 +1,16 @@
 //! What every journal must do, whatever it is made of: one suite, run by the tests of each backend. Never: part of a
 //! running Windlass.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use windlass_core::event::{Event, Hydrated, Output, Record, Role};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{CommandId, Digest, Epoch, RunId, Seq, TaskId};
-use windlass_core::plan::{Limits, Plan};
+use windlass_core::plan::Plan;
+use windlass_core::plan::file::{Options, Source, load};
+use windlass_core::plan::settings::Settings;
 use windlass_core::time::Time;
 
 use crate::blob::Blobs;
@@ -28,7 +31,7 @@ pub trait Subject {
 pub type Check = (&'static str, fn(&dyn Subject));
 
 /// The suite.
-pub const ALL: [Check; 13] = [
+pub const ALL: [Check; 14] = [
     ("a new journal is empty", a_new_journal_is_empty),
     ("what was appended is replayed, also after a new opening", what_was_appended_is_replayed),
     ("a replay begins where it is asked to and ends when told to", a_replay_begins_and_ends_where_asked),
@@ -43,6 +46,10 @@ pub const ALL: [Check; 13] = [
     (
         "a run whose plan is gone comes back without it, and nothing else is lost",
         a_run_whose_plan_is_gone_comes_back_without_it,
+    ),
+    (
+        "a run whose plan nothing could go by comes back without it",
+        a_run_does_not_come_back_with_an_unsound_plan,
     ),
     ("only this build's snapshots count, the newest first", only_this_builds_snapshots_count),
 ];
@@ -77,7 +84,10 @@ pub fn succeeded(seq: u64, value: serde_json::Value) -> Record {
 
 /// A record that carries a plan, which is put among the blobs.
 pub fn created(seq: u64, blobs: &dyn Blobs) -> Record {
-    let plan = plan();
+    created_by(plan(), seq, blobs)
+}
+
+fn created_by(plan: Plan, seq: u64, blobs: &dyn Blobs) -> Record {
     let bytes = serde_json::to_vec(&plan).expect("a plan is plain data");
     let event = Event::RunCreated {
         run: run(),
@@ -103,18 +113,11 @@ pub fn all_after(journal: &mut dyn Journal, after: u64) -> Result<Vec<Record>, J
 }
 
 fn plan() -> Plan {
-    Plan {
-        goal: "Show what holds".into(),
-        agents: [].into(),
-        retired: std::collections::BTreeSet::new(),
-        limits: Limits::default(),
-        budget: windlass_core::plan::Budget::default(),
-        weight: 1,
-        concurrency: Some(3),
-        inputs: [].into(),
-        dir: "/".into(),
-        tasks: Vec::new(),
-    }
+    let text =
+        b"{ goal: Show what holds, concurrency: 3, tasks: { a: { run: one }, b: { needs: [a], run: two } } }";
+    let source = Source { name: "plan.yaml", text, format: None };
+    let loaded = load(&source, &Settings::default(), &BTreeMap::new(), &Options::default());
+    loaded.expect("a valid plan").plan
 }
 
 fn run() -> RunId {
@@ -294,6 +297,16 @@ fn a_run_whose_plan_is_gone_comes_back_without_it(subject: &dyn Subject) {
     assert_eq!(replayed, batch);
     let Event::RunCreated { hydrated, .. } = &replayed[1].event else { unreachable!("it is a run") };
     assert_eq!(hydrated.0, None);
+}
+
+fn a_run_does_not_come_back_with_an_unsound_plan(subject: &dyn Subject) {
+    let mut unsound = plan();
+    unsound.tasks[1].needs = vec![7];
+    let batch = [started(1, 1), created_by(unsound, 2, &*subject.blobs()), reaped(3)];
+    open(subject).append(Epoch(1), Seq(0), &batch).expect("a good batch is taken");
+    let replayed = all_after(&mut *open(subject), 0).expect("only the run is lost");
+    let Event::RunCreated { hydrated, .. } = &replayed[1].event else { unreachable!("it is a run") };
+    assert_eq!((replayed.len(), &hydrated.0), (3, &None));
 }
 
 fn only_this_builds_snapshots_count(subject: &dyn Subject) {

@@ -28,6 +28,7 @@ mod source;
 mod subplans;
 mod tasks;
 mod toml;
+pub mod validate;
 mod waits;
 mod yaml;
 

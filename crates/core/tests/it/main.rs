@@ -1,5 +1,6 @@
 //! The tests of the core from outside. Never: files but goldens, clocks, or randomness that is not seeded.
 
+mod foreign_plans;
 mod kept_inputs;
 mod keys;
 mod machines;

@@ -29,11 +29,12 @@ enum Wrong {
     ChangesTimes,
     LosesPlans,
     StopsWherePlansAreGone,
+    TakesAnyPlan,
     TrustsOtherBuilds,
 }
 
 /// For each check of the suite, in its order, a journal that it must refuse.
-const WRONGS: [Wrong; 13] = [
+const WRONGS: [Wrong; 14] = [
     Wrong::FindsAnOldSnapshot,
     Wrong::ForgetsSmallBatches,
     Wrong::GoesOnWhenStopped,
@@ -46,6 +47,7 @@ const WRONGS: [Wrong; 13] = [
     Wrong::ChangesTimes,
     Wrong::LosesPlans,
     Wrong::StopsWherePlansAreGone,
+    Wrong::TakesAnyPlan,
     Wrong::TrustsOtherBuilds,
 ];
 
@@ -57,13 +59,15 @@ struct Place {
 
 struct Faulty {
     inner: MemoryJournal,
+    blobs: Arc<dyn Blobs>,
     wrong: Wrong,
 }
 
 impl Subject for Place {
     fn open(&self, build: &str) -> Result<Box<dyn Journal>, JournalError> {
         let build = if self.wrong == Wrong::TrustsOtherBuilds { "any" } else { build };
-        Ok(Box::new(Faulty { inner: MemoryJournal::open(&self.store, build, 1)?, wrong: self.wrong }))
+        let inner = MemoryJournal::open(&self.store, build, 1)?;
+        Ok(Box::new(Faulty { inner, blobs: self.blobs(), wrong: self.wrong }))
     }
 
     fn blobs(&self) -> Arc<dyn Blobs> {
@@ -121,12 +125,17 @@ impl Journal for Faulty {
         each: &mut dyn FnMut(Record) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
         let wrong = self.wrong;
+        let blobs = self.blobs.clone();
         let mut is_gone = false;
         self.inner.replay(after, &mut |mut record| {
             if wrong == Wrong::ChangesTimes {
                 record.at = record.at.max(Time::default());
             }
-            if let Event::RunCreated { hydrated, .. } = &mut record.event {
+            if let Event::RunCreated { plan, hydrated, .. } = &mut record.event {
+                if wrong == Wrong::TakesAnyPlan {
+                    let bytes = blobs.get(*plan).expect("it is there");
+                    *hydrated = Hydrated(serde_json::from_slice(&bytes).ok());
+                }
                 is_gone |= hydrated.0.is_none();
                 if wrong == Wrong::LosesPlans {
                     *hydrated = Hydrated(None);

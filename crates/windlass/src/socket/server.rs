@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use windlass_core::id::{Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Revision};
+use windlass_core::plan::Plan;
 use windlass_engine::handle::Handle;
 use windlass_engine::room::{Place, Room};
 
@@ -201,6 +202,9 @@ fn prepared(stream: &UnixStream) -> io::Result<UnixStream> {
 fn answer(request: Request, host: &Hosting) -> Option<Reply> {
     if let Some(why) = request.refusal() {
         return Some(Reply::Refused(why));
+    }
+    if let Err(unsound) = request.plan().map_or(Ok(()), Plan::validate) {
+        return Some(Reply::Refused(format!("the plan can't be carried out: {unsound}")));
     }
     match request {
         // Its digests and blobs are the engine's to make: whoever reads them must find what was submitted.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Command};
+use windlass_core::plan::Plan;
 use windlass_engine::handle::NewRun;
 
 /// The longest id of a command, and the longest name of who asks, in bytes: both go into the journal as they come, and
@@ -32,6 +33,15 @@ pub(crate) enum Request {
 }
 
 impl Request {
+    /// The plan that it brings. Nobody has read it from a file here: it may be anything.
+    pub(crate) fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Start { new, .. } => Some(&new.plan),
+            Self::Command(command) => command.ask.plan(),
+            Self::Yes(_) => None,
+        }
+    }
+
     /// What is wrong with the names in it.
     pub(crate) fn refusal(&self) -> Option<String> {
         let (id, by) = match self {

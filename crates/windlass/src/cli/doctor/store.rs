@@ -78,7 +78,7 @@ fn can_be_made(home: &Path) -> bool {
 /// The blobs that records name: each that is gone, with what can't be read for it.
 fn blobs(found: &Inspection) -> Vec<Finding> {
     let missing = found.dangling.iter().map(|blob| (blob, "is missing"));
-    let unsound = found.unsound.iter().map(|blob| (blob, "is not what was written"));
+    let unsound = found.unsound.iter().map(|blob| (blob, "is damaged"));
     let mut gone: Vec<(&Named, &str)> = missing.chain(unsound).collect();
     if gone.is_empty() {
         let only = if found.damage.is_some() { " that the readable records name" } else { "" };
