@@ -24,13 +24,15 @@ pub(crate) struct PlanFile {
     dir: PathBuf,
 }
 
-/// The inputs that a plan is read with.
+/// What a plan is read with, and for which run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inputs<'a> {
     /// Those that were given.
     pub(crate) given: &'a BTreeMap<String, String>,
     /// Those that its run has.
     pub(crate) kept: Option<&'a BTreeMap<String, String>>,
+    /// The folder of that run; without one it is this one.
+    pub(crate) folder: Option<&'a str>,
     /// Whether others may be without a value.
     pub(crate) may_be_missing: bool,
 }
@@ -38,7 +40,7 @@ pub(crate) struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     /// Of a plan that is to be run with these.
     pub(crate) fn given(given: &'a BTreeMap<String, String>) -> Self {
-        Self { given, kept: None, may_be_missing: false }
+        Self { given, kept: None, folder: None, may_be_missing: false }
     }
 
     /// Of a plan that is only looked at.
@@ -82,14 +84,16 @@ impl PlanFile {
         let dir = self.dir.to_str().ok_or_else(|| {
             Report::usage(format!("the folder of the plan, {}, is not UTF-8", self.dir.display()))
         })?;
+        let folder = inputs.folder.map_or(desk.place.folder.as_path(), Path::new);
         let options = Options {
             file: &self.name,
             dir,
-            git_repository: desk.place.folder.ancestors().any(|folder| folder.join(".git").exists()),
+            git_repository: folder.ancestors().any(|folder| folder.join(".git").exists()),
             kept: inputs.kept,
             inputs_may_be_missing: inputs.may_be_missing,
             check_schema: Some(&windlass_worker::check_schema),
             check_glob: Some(&windlass_worker::environment::check_glob),
+            check_dir: Some(&|dir| windlass_worker::folder::check_dir(folder, dir)),
             read: Some(&read_sub_plan),
             ..Options::default()
         };

@@ -16,6 +16,7 @@ mod clock;
 mod ending;
 pub mod environment;
 mod fault;
+pub mod folder;
 mod keeper;
 mod link;
 pub mod log;

@@ -135,7 +135,7 @@ impl Builder<'_, '_> {
         let join = tasks::join(node, &needs, self.findings);
         let cancel_rest = tasks::cancel_rest(node, join, self.findings);
         let when = tasks::condition("when", node.get("when"), self.findings);
-        tasks::check_dir(node, self.findings);
+        tasks::check_dir(node, self.ground.options.check_dir, self.findings);
         waits::refuse_limits(node, self.findings);
         waits::refuse_workers(node, self.findings);
         tasks::check_variables(node, self.findings);

@@ -37,6 +37,8 @@ pub struct Options<'o> {
     pub check_schema: Option<&'o CheckSchema>,
     /// Compiles a glob of `pass`.
     pub check_glob: Option<&'o CheckGlob>,
+    /// Looks where a `dir` leads.
+    pub check_dir: Option<&'o CheckDir<'o>>,
     /// Reads the files of sub-plans. Without it a plan has none.
     pub read: Option<&'o ReadPlan<'o>>,
     /// What is around a plan that is itself a sub-plan; only this module makes one.
@@ -66,6 +68,9 @@ pub struct PlanText {
 
 /// Compiles a JSON Schema, or says what is wrong with it.
 pub type CheckSchema = dyn Fn(&Value) -> Result<(), String>;
+
+/// Says where the `dir` of a task leads, if that is out of the run's folder.
+pub type CheckDir<'d> = dyn Fn(&str) -> Result<(), String> + 'd;
 
 /// Compiles a glob, or says what is wrong with it.
 pub type CheckGlob = dyn Fn(&str) -> Result<(), String>;
@@ -244,7 +249,7 @@ impl Reading<'_> {
             secrets::warn(defaults.get("env"), self.findings);
             tasks::check_variables(defaults, self.findings);
             self.compile_globs(defaults);
-            tasks::check_dir(defaults, self.findings);
+            tasks::check_dir(defaults, self.options.check_dir, self.findings);
         }
         self.compile_schemas(entries);
         if let (true, Some((_, at))) = (self.options.git_repository, built.anywhere.first()) {

@@ -124,7 +124,7 @@ impl Settings {
         }
         if let Some(defaults) = root.get("defaults") {
             tasks::check_variables(defaults, findings);
-            tasks::check_dir(defaults, findings);
+            tasks::check_dir(defaults, None, findings);
             secrets::warn(defaults.get("env"), findings);
         }
         note(root, "", origin, &mut settings.origins);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Join;
 use super::diagnostic::{Code, Findings, Mark};
+use super::file::CheckDir;
 use super::graph;
 use super::node::{Entry, Node, Tree};
 use crate::id::TaskId;
@@ -166,16 +167,20 @@ pub(super) fn condition(key: &str, node: Option<&Node<'_>>, findings: &mut Findi
 }
 
 /// Reports a folder outside the run's.
-pub(super) fn check_dir(node: &Node<'_>, findings: &mut Findings) {
+pub(super) fn check_dir(node: &Node<'_>, look: Option<&CheckDir<'_>>, findings: &mut Findings) {
     let Some((dir, text)) = node.get("dir").and_then(|dir| Some((dir, dir.text()?))) else { return };
     let why = if text.starts_with('/') {
-        "is an absolute path"
+        "is an absolute path".to_owned()
     } else if text.starts_with('~') {
-        "begins with `~`, which only a shell knows"
+        "begins with `~`, which only a shell knows".to_owned()
     } else if text.split('/').any(|part| part == "..") {
-        "leads out of it"
+        "leads out of it".to_owned()
     } else if text.is_empty() {
-        "is empty"
+        "is empty".to_owned()
+    } else if let Some(Err(why)) =
+        look.filter(|_| Template(text.to_owned()).is_plain()).map(|look| look(text))
+    {
+        why
     } else {
         return;
     };

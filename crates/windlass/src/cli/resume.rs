@@ -253,8 +253,10 @@ fn say_if_the_plan_differs(desk: &mut Desk, config: &Config, run: &Run) {
     if run.source == "-" || !config.passed_over.is_empty() {
         return;
     }
+    let given = as_given(&run.plan.inputs);
+    let inputs = Inputs { folder: Some(&run.folder), ..Inputs::given(&given) };
     let now = PlanFile::read(std::path::Path::new(&run.source), desk)
-        .and_then(|file| file.load(config, &Inputs::given(&as_given(&run.plan.inputs)), desk));
+        .and_then(|file| file.load(config, &inputs, desk));
     let id = run.id;
     let now = match now {
         Ok(loaded) => loaded.plan,

@@ -31,16 +31,17 @@ pub(crate) struct Revise {
 
 impl Revise {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
-        let (run, before, kept) = {
+        let (run, before, kept, folder) = {
             let reading = lookup::open(desk)?;
             let run = lookup::run(reading.state(), &self.run)?;
-            (run.id, Arc::clone(&run.plan), as_given(&run.plan.inputs))
+            (run.id, Arc::clone(&run.plan), as_given(&run.plan.inputs), run.folder.clone())
         };
         let config = Config::load(desk)?;
         let given = inputs(&self.inputs)?;
         let file = PlanFile::read(&self.plan, desk)?;
         // Once: another look at the files of its sub-plans might find others than those that were checked.
-        let loaded = file.load(&config, &Inputs { kept: Some(&kept), ..Inputs::given(&given) }, desk)?;
+        let inputs = Inputs { kept: Some(&kept), folder: Some(&folder), ..Inputs::given(&given) };
+        let loaded = file.load(&config, &inputs, desk)?;
         file.warn(&loaded);
         let plan = Arc::new(loaded.plan);
         let bytes = serde_json::to_vec(&*plan).expect("a plan is plain data");

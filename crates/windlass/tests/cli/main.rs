@@ -14,6 +14,7 @@ mod detach;
 mod doctor;
 mod errors;
 mod failing_disk;
+mod folders;
 mod foreign;
 mod full_disk;
 mod graph;

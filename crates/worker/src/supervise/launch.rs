@@ -19,7 +19,7 @@ use crate::link::MESSAGE_BYTES_MAX;
 use crate::os::{Host, Os as _};
 use crate::settings::Settings;
 use crate::wire::{StartBytes, start_in_file};
-use crate::{fault, private, program};
+use crate::{fault, folder, private, program};
 
 /// A prompt up to this size lies in memory, a longer one in a file without a name.
 const PROMPT_BYTES_IN_MEMORY: u64 = 1 << 20;
@@ -96,12 +96,14 @@ fn lay_out(
         env.insert("WINDLASS_FEEDBACK".to_owned(), path.display().to_string());
     }
     env.extend(recipe.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    let folder = Path::new(&assignment.folder);
+    let (folder, workspace) = (Path::new(&assignment.folder), Path::new(&assignment.workspace));
+    // By its real path, so that no link can be made another between this look and the start.
+    let real = if folder == workspace { folder.to_owned() } else { folder::to_work_in(folder, workspace)? };
     let program = program::find(&recipe.program, env.get("PATH").map(String::as_str), folder)?;
 
     let mut start = StartBytes::new(assignment.fence.0, recipe.argv.len(), env.len());
-    let mut sound =
-        start.push(&[program.as_os_str().as_encoded_bytes()]) && start.push(&[assignment.folder.as_bytes()]);
+    let mut sound = start.push(&[program.as_os_str().as_encoded_bytes()])
+        && start.push(&[real.as_os_str().as_encoded_bytes()]);
     for word in &recipe.argv {
         sound &= start.push(&[word.as_bytes()]);
     }
