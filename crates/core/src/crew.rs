@@ -1,6 +1,8 @@
 //! Who may work on the next attempt of a task, and who of them does. Never: whether it is the task's turn
 //! (`placement.rs`).
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{ErrorKind, Failure};
@@ -117,6 +119,17 @@ impl Run {
             Some(By::Pool(_) | By::Expression(_)) | None => None,
         };
         named.or_else(beside).cloned()
+    }
+
+    /// The agents of whom one is chosen for a task, at the places that turns are counted by: those of the whole pool, also
+    /// where some of it handed the task over.
+    fn places<'a>(&self, task: &Task, crew: &'a Crew) -> Cow<'a, [AgentIx]> {
+        match self.by(task) {
+            Some(By::Pool(whole)) if task.handed.to.is_none() && crew.pool.len() < whole.agents.len() => {
+                whole.agents.iter().map(|agent| self.number(task, agent)).collect()
+            }
+            Some(By::Pool(_) | By::Expression(_)) | None => Cow::Borrowed(&crew.pool),
+        }
     }
 
     /// Whether the expression of a ready task is to be asked who works on its next attempt.
@@ -237,25 +250,26 @@ impl State {
     pub(crate) fn choose_agent(&self, run: &Run, task: &Task, now: i64) -> Option<AgentName> {
         let crew = run.queue.crew(task.lane)?;
         let member = |agent: &AgentIx| run.roster.member(*agent);
-        let pool: Vec<(&Member, Option<AgentBar>)> =
-            crew.pool.iter().map(member).map(|agent| (agent, self.agent_bar(agent, now))).collect();
-        let candidate = |(agent, bar): &(&Member, Option<AgentBar>)| Candidate {
-            is_free: bar.is_none(),
-            in_flight: agent.in_flight,
-            weight: agent.agent.weight,
+        let bars: Vec<Option<AgentBar>> =
+            crew.pool.iter().map(|agent| self.agent_bar(member(agent), now)).collect();
+        let places = run.places(task, crew);
+        let candidate = |agent: &AgentIx| Candidate {
+            is_free: crew.pool.iter().zip(&bars).any(|(left, bar)| left == agent && bar.is_none()),
+            in_flight: member(agent).in_flight,
+            weight: member(agent).agent.weight,
         };
-        let candidates: Vec<Candidate> = pool.iter().map(candidate).collect();
+        let candidates: Vec<Candidate> = places.iter().map(candidate).collect();
         let balance = match run.by(task) {
             Some(By::Pool(pool)) => pool.balance,
             Some(By::Expression(_)) | None => Balance::default(),
         };
         let turns = &run.task(run.beside(task, task.place_in_plan())).turns;
         if let Some(place) = balance::choose(balance, turns, &candidates) {
-            return Some(pool[place].0.name.clone());
+            return Some(member(&places[place]).name.clone());
         }
         let is_broken =
             |bar: &Option<AgentBar>| matches!(bar, Some(AgentBar::Account(_, why)) if why.is_broken());
-        let all_broken = !pool.is_empty() && pool.iter().all(|(_, bar)| is_broken(bar));
+        let all_broken = !bars.is_empty() && bars.iter().all(is_broken);
         let mut substitutes = crew.substitutes.iter().map(member).filter(|_| all_broken);
         substitutes.find(|agent| self.agent_bar(agent, now).is_none()).map(|agent| agent.name.clone())
     }
