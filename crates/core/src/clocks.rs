@@ -45,8 +45,10 @@ impl State {
         let retry = steady.filter(|_| !is_planted(Bug::RetryNotArmed)).map(on_wall);
         let bound = alive.map(|due| self.now.after(due.minus(self.clock.alive)));
         let looked_at = self.steady(looked_at);
-        let could_start = self.agenda.ready().chain(self.agenda.suspects()).map(|id| &self.runs[&id]);
-        let let_through = could_start.filter_map(|run| self.next_let_through(run, looked_at)).min();
+        let is_held_back = self.fleet.is_held_back(looked_at);
+        let could_start = self.agenda.ready().chain(self.agenda.suspects()).take_while(|_| is_held_back);
+        let let_through =
+            could_start.filter_map(|id| self.next_let_through(&self.runs[&id], looked_at)).min();
         let account = let_through.into_iter().chain(self.fleet.next_due()).min().map(on_wall);
         [retry, date, bound, account].into_iter().flatten().min()
     }

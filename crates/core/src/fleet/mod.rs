@@ -138,6 +138,12 @@ impl Fleet {
         self.accounts.get_mut(name).expect("only what was called is limited").pace.change(to, seq);
     }
 
+    /// Whether the clock alone may let more through of some account than now.
+    pub(crate) fn is_held_back(&self, now: i64) -> bool {
+        let waits = |account: &Account| account.breaker.until.is_some() || account.pace.may_be_held_back(now);
+        self.accounts.values().any(waits)
+    }
+
     /// The earliest moment after `now` at which an account lets more through, by steady time in milliseconds.
     pub fn next_due(&self) -> Option<i64> {
         self.accounts.values().filter_map(|account| account.breaker.until).min()

@@ -48,6 +48,11 @@ impl Pace {
         self.due
     }
 
+    /// Whether another attempt may have to wait for the clock: its provider's pause, or a rate of one of its agents.
+    pub(super) fn may_be_held_back(&self, now: i64) -> bool {
+        !self.starts.is_empty() || self.paused_until.is_some_and(|until| until > now)
+    }
+
     /// When another attempt may start by this rate; none where it may now.
     pub fn next_start(&self, rate: Option<Rate>, now: i64) -> Option<i64> {
         rate::next_start(rate?, &self.starts, now)
