@@ -32,6 +32,8 @@ impl Run {
             plan_digest: *plan,
             version: 1,
             written: Vec::new(),
+            order: Vec::new(),
+            earlier: BTreeMap::new(),
             folder: folder.clone(),
             env: *env,
             source: source.clone(),

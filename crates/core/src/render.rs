@@ -214,7 +214,7 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
 impl Run {
     /// What is to be done with the output of an attempt, by the plan that it went by.
     pub(crate) fn settle(&self, task: &Task, plan_version: u32) -> Settle {
-        settle(self.as_of(plan_version).spec(task))
+        settle(self.spec_as_of(task, plan_version))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::machine::task::{Fact, Phase};
 use crate::plan::{self, Plan, Timeout, WaitFor, Work, graph, revision};
 use crate::policy::join::{Standing, Tally};
 use crate::requeue;
-use crate::state::{Look, Run, Task, TaskIx};
+use crate::state::{Earlier, Look, Run, Task, TaskIx};
 use crate::time::Span;
 use crate::transition::{Fresh, Moment};
 use crate::tree::Form;
@@ -210,28 +210,61 @@ fn kind(work: &Work) -> Kind {
 }
 
 impl Run {
-    /// Its plans as they were written, with their digests: the first, and each revision.
-    pub fn written(&self) -> Vec<(Digest, Arc<Plan>)> {
+    /// Its plans as they were written, by their digests: the first, and each revision. With what each says where that is at
+    /// hand: of a run that was revised it is not.
+    pub fn written(&self) -> Vec<(Digest, Option<Arc<Plan>>)> {
         match self.written.as_slice() {
-            [] => vec![(self.plan_digest, Arc::clone(&self.plan))],
-            written => written.to_vec(),
+            [] => vec![(self.plan_digest, Some(Arc::clone(&self.plan)))],
+            written => written.iter().map(|digest| (*digest, None)).collect(),
         }
     }
 
-    /// The run as it was when its plan had this number, as far as that is what attempts go by.
+    /// The places of its plan, in the order in which that was written last.
+    pub fn order(&self) -> Vec<usize> {
+        if self.written.is_empty() { (0..self.plan.tasks.len()).collect() } else { self.order.clone() }
+    }
+
+    /// Whether it goes by this plan already, so that a revision would change nothing.
+    pub fn goes_by(&self, plan: &Plan) -> bool {
+        revision::over(&self.plan, plan) == *self.plan && revision::order(&self.plan, plan) == self.order()
+    }
+
+    /// The run as it was when its plan had this number, as far as that is what attempts go by. A copy is made only where a
+    /// revision came between the start of an attempt and the order for it: in the same turn.
     pub(crate) fn as_of(&self, version: u32) -> Cow<'_, Self> {
-        if version == self.version {
-            return Cow::Borrowed(self);
-        }
-        let mut written = self.written.iter().map(|(_, plan)| plan);
-        let first = written.next().expect("a plan that was revised is kept");
-        let revisions = usize::try_from(version - 1).expect("32 bits fit");
-        let over = |old: Arc<Plan>, new: &Arc<Plan>| Arc::new(revision::over(&old, new));
-        let plan = written.take(revisions).fold(Arc::clone(first), over);
+        let Some(earlier) = self.earlier.get(&version) else { return Cow::Borrowed(self) };
+        let began_with = self.plan.tasks.len() - self.later.len();
         let mut run = self.clone();
-        run.later.truncate(plan.tasks.len() - first.tasks.len());
-        (run.plan, run.version) = (plan, version);
+        run.later.truncate(earlier.plan.tasks.len() - began_with);
+        (run.plan, run.version) = (Arc::clone(&earlier.plan), version);
         Cow::Owned(run)
+    }
+
+    /// The text of a task in the plan that had this number, which attempts of the task go by.
+    pub(crate) fn spec_as_of<'a>(&'a self, task: &'a Task, version: u32) -> &'a plan::Task {
+        self.earlier.get(&version).map_or_else(|| self.spec(task), |old| self.spec_under(&old.plan, task))
+    }
+
+    /// Keeps the plan that the run leaves, for the attempts that began by it and are not judged.
+    fn keep_for_attempts(&mut self, plan: Arc<Plan>, version: u32) {
+        let goes_by_it = |task: &&Task| {
+            let is_open = matches!(task.phase, Phase::Running | Phase::Stopping | Phase::Gating);
+            is_open && task.last_attempt().is_some_and(|attempt| attempt.plan_version == version)
+        };
+        let attempts = u32::try_from(self.tasks.iter().filter(goes_by_it).count()).expect("capped");
+        if attempts > 0 {
+            self.earlier.insert(version, Earlier { plan, attempts });
+        }
+    }
+
+    /// An attempt was judged: the plan that it went by is forgotten with the last one.
+    pub(crate) fn let_go_of_plan(&mut self, ix: TaskIx) {
+        let Some(version) = self.task(ix).last_attempt().map(|attempt| attempt.plan_version) else { return };
+        let Some(earlier) = self.earlier.get_mut(&version) else { return };
+        earlier.attempts -= 1;
+        if earlier.attempts == 0 {
+            self.earlier.remove(&version);
+        }
     }
 
     /// Goes on by another plan.
@@ -242,10 +275,12 @@ impl Run {
         let new = hydrated.0.clone().expect("a run without its plan is lost");
         let old = Arc::clone(&self.plan);
         if self.written.is_empty() {
-            self.written.push((self.plan_digest, Arc::clone(&old)));
+            self.written.push(self.plan_digest);
         }
+        self.written.push(*digest);
+        self.keep_for_attempts(Arc::clone(&old), self.version);
         self.plan = Arc::new(revision::over(&old, &new));
-        self.written.push((*digest, new));
+        self.order = revision::order(&self.plan, &new);
         (self.plan_digest, self.version) = (*digest, *version);
         self.source.clone_from(source);
         let plan = Arc::clone(&self.plan);
@@ -390,7 +425,7 @@ impl Run {
         (wait.start_by, wait.close_by) = (start_by, close_by);
     }
 
-    /// The text of a task in the plan that the run had before.
+    /// The text of a task in a plan that the run had before.
     fn spec_under<'a>(&'a self, old: &'a Plan, task: &'a Task) -> &'a plan::Task {
         let plan = self
             .scope(task)

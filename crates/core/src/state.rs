@@ -149,9 +149,15 @@ pub struct Run {
     /// The number of the plan, from 1.
     #[serde(default = "first")]
     pub version: u32,
-    /// The plans as they were written, the first and each revision, with their digests; none while it was not revised.
+    /// The blobs of the plans as they were written, the first and each revision; none while it was not revised.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) written: Vec<(Digest, Arc<Plan>)>,
+    pub(crate) written: Vec<Digest>,
+    /// The places of its plan as the newest revision has them in order; none while it was not revised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) order: Vec<usize>,
+    /// The plans before this one that attempts still go by, by number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) earlier: BTreeMap<u32, Earlier>,
     /// Where its tasks work.
     pub folder: String,
     /// The blob with the variables that attempts get.
@@ -240,6 +246,15 @@ pub struct Run {
 
 const fn first() -> u32 {
     1
+}
+
+/// A plan that a run went by before, as long as attempts do that began by it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Earlier {
+    /// It.
+    pub(crate) plan: Arc<Plan>,
+    /// How many attempts that are not judged.
+    pub(crate) attempts: u32,
 }
 
 /// A reason to start nothing new.

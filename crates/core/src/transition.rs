@@ -95,6 +95,7 @@ impl Run {
             Phase::Gating => {
                 self.to_judge.remove(&ix);
                 self.settle_attempt(ix);
+                self.let_go_of_plan(ix);
             }
             Phase::BackingOff | Phase::Parked => {
                 if let Some(due) = task.dues.retry.take() {

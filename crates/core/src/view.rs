@@ -11,7 +11,6 @@ use crate::failure::{ErrorKind, Failure};
 use crate::id::{AgentName, Digest, RunId, TaskId};
 use crate::judge;
 use crate::machine::{attempt, run};
-use crate::plan::revision;
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::template::OutputSeen;
 use crate::time::{Span, Time};
@@ -283,11 +282,7 @@ fn is_level(priority: &i8) -> bool {
 /// The places of a run's tasks as they are shown: in the order of the plan that it goes by, each parent followed by its
 /// children.
 pub fn in_order(run: &Run) -> impl Iterator<Item = TaskIx> {
-    let places = run.written.last().map_or_else(
-        || (0..run.plan.tasks.len()).collect(),
-        |(_, written)| revision::order(&run.plan, written),
-    );
-    places.into_iter().flat_map(|place| run.family(run.node(place)))
+    run.order().into_iter().flat_map(|place| run.family(run.node(place)))
 }
 
 /// A task with its attempts. `read` gives the content of a blob, for outputs that are large.

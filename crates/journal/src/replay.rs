@@ -20,7 +20,8 @@ use crate::store::{self, Store};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plans {
     plans: BTreeMap<Digest, Arc<Plan>>,
-    variables: BTreeMap<Digest, Vec<u8>>,
+    /// The variables, and the plans of which only a copy of the home has need, as they were written.
+    bytes: BTreeMap<Digest, Vec<u8>>,
 }
 
 impl Plans {
@@ -28,7 +29,7 @@ impl Plans {
     /// handed over: that is the end of its run, and of nothing else.
     fn hydrate(&mut self, record: &mut Record, blobs: &dyn Blobs) -> Result<(), PlanFault> {
         if let Event::RunCreated { env, .. } = &record.event {
-            self.hold_variables(*env, blobs);
+            self.hold_bytes(*env, blobs);
         }
         let (Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. }) =
             &mut record.event
@@ -63,12 +64,11 @@ impl Plans {
         self.plans.insert(plan, Arc::clone(read));
     }
 
-    /// Without them a run can be shown, and that is all the journal is asked for: none is no damage here.
-    pub(crate) fn hold_variables(&mut self, env: Digest, blobs: &dyn Blobs) {
-        if !self.variables.contains_key(&env)
-            && let Ok(bytes) = blobs.get(env)
-        {
-            self.variables.insert(env, bytes);
+    /// Without these bytes a run can be shown, and that is all the journal is asked for: none is no damage here.
+    pub(crate) fn hold_bytes(&mut self, blob: Digest, blobs: &dyn Blobs) {
+        let is_held = self.bytes.contains_key(&blob) || self.plans.contains_key(&blob);
+        if !is_held && let Ok(bytes) = blobs.get(blob) {
+            self.bytes.insert(blob, bytes);
         }
     }
 
@@ -78,7 +78,7 @@ impl Plans {
             let bytes = serde_json::to_vec(plan).ok()?;
             (Digest::of(&bytes) == *digest).then_some(bytes)
         });
-        plans.chain(self.variables.values().cloned())
+        plans.chain(self.bytes.values().cloned())
     }
 }
 

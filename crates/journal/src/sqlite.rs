@@ -98,11 +98,15 @@ impl SqliteJournal {
 
     /// Holds what a run that a snapshot brought back names, as a replay does by itself: if the home vanishes, the copy
     /// has it.
-    pub fn hold(&mut self, plans: impl IntoIterator<Item = (Digest, Arc<Plan>)>, env: Digest) {
+    pub fn hold(&mut self, plans: impl IntoIterator<Item = (Digest, Option<Arc<Plan>>)>, env: Digest) {
+        let blobs = self.home.blobs();
         for (digest, plan) in plans {
-            self.plans.hold(digest, &plan);
+            match plan {
+                Some(plan) => self.plans.hold(digest, &plan),
+                None => self.plans.hold_bytes(digest, &*blobs),
+            }
         }
-        self.plans.hold_variables(env, &*self.home.blobs());
+        self.plans.hold_bytes(env, &*blobs);
     }
 
     /// Moves everything into the store and syncs it: the orderly end.
@@ -134,7 +138,7 @@ impl SqliteJournal {
         self.trusted.1 = self.head.seq;
         for record in batch {
             if let Event::RunCreated { env, .. } = &record.event {
-                self.plans.hold_variables(*env, &*self.home.blobs());
+                self.plans.hold_bytes(*env, &*self.home.blobs());
             }
             if let Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. } =
                 &record.event

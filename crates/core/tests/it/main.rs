@@ -6,6 +6,7 @@ mod keys;
 mod machines;
 mod plan_bytes;
 mod plans;
+mod revisions;
 mod rosters;
 mod scenarios;
 mod shell_lines;

@@ -1,9 +1,10 @@
 //! A home that vanishes under a live engine: noticed at once, and everything acknowledged goes on elsewhere.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use windlass_core::event::Record;
+use windlass_core::event::{Event, Record};
 use windlass_core::id::{Epoch, Seq};
 use windlass_journal::Journal;
 use windlass_journal::blob::Blobs;
@@ -54,6 +55,21 @@ fn a_home_that_was_removed_goes_on_beside_it() {
     journal.append(Epoch(2), end, &[started(end.0 + 1, 2)]).unwrap();
     let blobs = home_at(&rescue).blobs();
     assert_eq!(blobs.list().unwrap().len(), 2, "the plan, and the variables of its run");
+}
+
+#[test]
+fn plans_that_a_snapshot_only_names_are_in_the_copy_too() {
+    let place = Place::new();
+    let (journal, records) = begun(&place);
+    journal.close().unwrap();
+    let mut journal = place.open(BUILD).unwrap();
+    let Event::RunCreated { plan, env, .. } = &records[1].event else { panic!("it creates a run") };
+    journal.hold([(*plan, None)], *env);
+    journal.append(Epoch(2), Seq(3), &[started(4, 2)]).unwrap();
+    fs::remove_dir_all(place.path()).unwrap();
+    let rescue = rescued(&journal.check().unwrap_err());
+    let kept = home_at(&rescue).blobs().list().unwrap().into_iter().map(|(blob, _)| blob);
+    assert_eq!(kept.collect::<BTreeSet<_>>(), BTreeSet::from([*plan, *env]));
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn say_if_the_plan_differs(desk: &mut Desk, config: &Config, run: &Run) {
             return;
         }
     };
-    if run.written().last().is_some_and(|(_, plan)| now == **plan) {
+    if run.goes_by(&now) {
         return;
     }
     let has_more = now.tasks.iter().any(|task| matches!(task.work, Work::Plan(_)));
