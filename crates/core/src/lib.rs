@@ -33,6 +33,7 @@ pub mod failure;
 pub mod fleet;
 mod follow;
 mod growth;
+pub mod hint;
 pub mod id;
 pub mod input;
 mod judge;

@@ -25,7 +25,7 @@ pub struct Wait {
     pub since: Time,
     /// Until when at the latest, where there is a bound.
     pub until: Option<Time>,
-    /// Who can change it.
+    /// Who can change it; what people do it by stands as in a hint (`hint.rs`).
     pub who: String,
 }
 
@@ -102,7 +102,7 @@ fn room_in_words(id: RunId, barred: &Barred) -> (String, String) {
                 "attempt {number} of {}, beside which nothing starts since it was lost twice in a row",
                 named(id, *run, task)
             );
-            (on, format!("{}, or you: windlass cancel {run} {task}", programs()))
+            (on, format!("{}, or you: `windlass cancel {run} {task}`", programs()))
         }
         Bar::Others => {
             let others = barred.in_flight;
@@ -113,7 +113,7 @@ fn room_in_words(id: RunId, barred: &Barred) -> (String, String) {
         }
         Bar::Before(run, task) => {
             let on = format!("{}, which was lost twice in a row and must start alone", named(id, *run, task));
-            (on, format!("{}, or you: windlass cancel {run} {task}", programs()))
+            (on, format!("{}, or you: `windlass cancel {run} {task}`", programs()))
         }
         Bar::Budget { of: Some(task), spent, open, most } => (
             format!("the budget of attempts of {task}: {spent} used and {open} in flight, of {most}"),
@@ -121,7 +121,7 @@ fn room_in_words(id: RunId, barred: &Barred) -> (String, String) {
         ),
         Bar::Budget { of: None, spent, open, most } => (
             format!("the run's budget of attempts: {spent} used and {open} in flight, of {most}"),
-            format!("windlass, or you: windlass resume {id} --budget attempts=+5"),
+            format!("windlass, or you: `windlass resume {id} --budget attempts=+5`"),
         ),
         Bar::Parallel(parent, most) => {
             (format!("room under the max_parallel of {parent}: {}", full(most)), programs())
@@ -187,11 +187,11 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
         }
         Wake::Retry(_) => ("the due time of its next attempt".to_owned(), windlass()),
         Wake::Approval { id: question, .. } => {
-            ("an approval".to_owned(), format!("you: windlass approve {id} {} --id {question}", task.id))
+            ("an approval".to_owned(), format!("you: `windlass approve {id} {} --id {question}`", task.id))
         }
         Wake::Outcome { .. } => (
             "somebody who knows whether its last attempt did the work".to_owned(),
-            format!("you: windlass settle {id} {} --done or --failed", task.id),
+            format!("you: `windlass settle {id} {} --done`, or `--failed`", task.id),
         ),
         Wake::Topic { topic, matches, from, external, .. } => {
             let matching = matches.as_ref().map(|matches| format!(" that matches {matches}"));
@@ -211,10 +211,12 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
                 used_up.as_ref().map(|used_up| format!(" {}", used_up.argument())).unwrap_or_default();
             (
                 format!("the end of the run's pause ({})", reasons.join(", ")),
-                format!("you: windlass resume {id}{raise}"),
+                format!("you: `windlass resume {id}{raise}`"),
             )
         }
-        Wake::Engine => ("an engine: none works on the run".to_owned(), format!("you: windlass resume {id}")),
+        Wake::Engine => {
+            ("an engine: none works on the run".to_owned(), format!("you: `windlass resume {id}`"))
+        }
     }
 }
 

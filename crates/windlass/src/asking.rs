@@ -107,7 +107,7 @@ impl Asking {
         if let Some((run, asked)) = self.questions.front() {
             let lines = shown(&mut self.home, desk, *run, asked).unwrap_or_else(|_| {
                 let mut lines = asked.lines(None, &mut |_| Value::Null);
-                let more = calling::command(&format!("show {run} {}", asked.task));
+                let more = calling::command("show").with(run).with(&asked.task);
                 lines.push(format!("  What belongs to it can't be read here; `{more}` has it, perhaps."));
                 lines
             });

@@ -13,7 +13,7 @@ use windlass_worker::background::{Here, Side, There, leave};
 use crate::desk::Desk;
 use crate::error::{Outcome, Report};
 use crate::exit::Exit;
-use crate::{closing, lookup};
+use crate::{calling, closing, lookup};
 
 /// Which side of a parting this process is.
 pub(crate) enum Background {
@@ -80,7 +80,8 @@ impl Waiting {
 }
 
 fn goes_on(run: &str) -> (String, Exit) {
-    (format!("Run {run} goes on in the background; `windlass show {run}` looks at it."), Exit::Done)
+    let look = calling::command("show").with(run);
+    (format!("Run {run} goes on in the background; `{look}` looks at it."), Exit::Done)
 }
 
 /// What is said of a run that the background has begun and does not work on, since it is paused; and the code of that,
@@ -93,7 +94,8 @@ fn standing(desk: &Desk, run: &str) -> Option<(String, Exit)> {
     let exit = if is_kept { closing::exit_of(run) } else { Exit::Done };
     let when = if is_kept { " once there is room" } else { "" };
     let why = closing::pauses(state, run);
-    Some((format!("Run {0} is paused: {why}. `windlass resume {0}` goes on with it{when}.", run.id), exit))
+    let resume = calling::command("resume").with(run.id);
+    Some((format!("Run {} is paused: {why}. `{resume}` goes on with it{when}.", run.id), exit))
 }
 
 impl Unannounced {

@@ -2,8 +2,11 @@
 //! said so. Never: what the environment says, since it says it to a pasted command, too.
 
 use std::borrow::Cow;
+use std::fmt::{self, Display};
 use std::path::Path;
 use std::sync::OnceLock;
+
+use windlass_core::hint::{Part, parts};
 
 use crate::cli::PlaceOptions;
 use crate::surroundings::Surroundings;
@@ -11,8 +14,6 @@ use crate::surroundings::Surroundings;
 /// What follows `windlass` in each command: nothing, or options with a space behind them.
 static OPTIONS: OnceLock<String> = OnceLock::new();
 
-/// Where a command may begin in a text.
-const BEGINNINGS: [&str; 2] = ["`windlass ", "you: windlass "];
 /// The verbs that are about no place.
 const ANYWHERE: [&str; 2] = ["guide", "schema"];
 
@@ -26,39 +27,59 @@ pub(crate) fn remember(place: &PlaceOptions, surroundings: &Surroundings) {
     OPTIONS.set(given.collect()).unwrap_or_default();
 }
 
-/// A command with these arguments.
-pub(crate) fn command(arguments: &str) -> String {
-    format!("windlass {}{arguments}", options())
+/// A command to be pasted, by its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Command(Vec<String>);
+
+/// A command of this verb.
+pub(crate) fn command(verb: &str) -> Command {
+    Command(vec![verb.to_owned()])
 }
 
-/// A text whose commands are meant for this place.
+impl Command {
+    /// The command of these words.
+    pub(crate) fn of(words: &[&str]) -> Self {
+        Self(words.iter().map(ToString::to_string).collect())
+    }
+
+    /// The same with another word.
+    pub(crate) fn with(mut self, word: impl Display) -> Self {
+        self.0.push(word.to_string());
+        self
+    }
+
+    /// The same with these words.
+    pub(crate) fn with_all<'w>(self, words: impl IntoIterator<Item = &'w str>) -> Self {
+        words.into_iter().fold(self, Self::with)
+    }
+
+    /// The line, with these options of a place.
+    fn line(&self, options: &str) -> String {
+        let options =
+            if self.0.first().is_some_and(|verb| ANYWHERE.contains(&verb.as_str())) { "" } else { options };
+        let words: Vec<Cow<'_, str>> = self.0.iter().map(|word| quoted(word)).collect();
+        format!("windlass {options}{}", words.join(" "))
+    }
+}
+
+impl Display for Command {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(&self.line(OPTIONS.get().map_or("", String::as_str)))
+    }
+}
+
+/// A text of a library whose commands are meant for this place.
 pub(crate) fn here(text: &str) -> String {
-    with_options(text, options())
+    here_with(text, Command::of)
 }
 
-fn options() -> &'static str {
-    OPTIONS.get().map_or("", String::as_str)
-}
-
-fn with_options(text: &str, options: &str) -> String {
-    if options.is_empty() {
-        return text.to_owned();
-    }
-    let mut done = text.to_owned();
-    for beginning in BEGINNINGS {
-        let mut parts = done.split(beginning);
-        let mut whole = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            whole.push_str(beginning);
-            let verb = part.split([' ', '`']).next().unwrap_or_default();
-            if !part.starts_with(options) && !ANYWHERE.contains(&verb) {
-                whole.push_str(options);
-            }
-            whole.push_str(part);
-        }
-        done = whole;
-    }
-    done
+/// The same, where each command is this one of its words.
+pub(crate) fn here_with(text: &str, meant: impl Fn(&[&str]) -> Command) -> String {
+    let shown = parts(text).into_iter().map(|part| match part {
+        Part::Words(words) => words.to_owned(),
+        Part::Command(words) => meant(&words).to_string(),
+    });
+    shown.collect()
 }
 
 /// A path as one word of a shell.
@@ -80,17 +101,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_commands_of_a_text_get_the_options_once() {
+    fn a_command_says_where_it_is_about_and_one_that_is_about_no_place_does_not() {
         let options = "--home 'a b' ";
-        for (text, said) in [
-            ("`windlass ps` lists them", "`windlass --home 'a b' ps` lists them"),
-            ("`windlass --home 'a b' ps` lists them", "`windlass --home 'a b' ps` lists them"),
-            ("windlass, or you: windlass cancel r t", "windlass, or you: windlass --home 'a b' cancel r t"),
-            ("`windlass schema plan` prints it", "`windlass schema plan` prints it"),
+        for (command, said) in [
+            (command("ps"), "windlass --home 'a b' ps"),
+            (command("logs").with("r").with("fix.0"), "windlass --home 'a b' logs r fix.0"),
+            (command("run").with("my plan.yaml"), "windlass --home 'a b' run 'my plan.yaml'"),
+            (Command::of(&["schema", "plan"]), "windlass schema plan"),
         ] {
-            assert_eq!(with_options(text, options), said);
+            assert_eq!(command.line(options), said);
         }
-        assert_eq!(with_options("`windlass ps`", ""), "`windlass ps`");
+        assert_eq!(here("`windlass ps`, or `x`"), "`windlass ps`, or `x`");
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) fn lines(state: &State, run: &Run, alive: bool, home: &Path) -> Vec<S
     let columns = screen::width_of_lists();
     let mut lines: Vec<String> = lines.iter().flat_map(|line| text::wrap_words(line, columns)).collect();
     // Commands stay whole: a terminal that breaks them still gives them to who copies them.
-    lines.push(paint(DIM, &format!("  details   {}", calling::command(&format!("show {}", run.id)))));
+    lines.push(paint(DIM, &format!("  details   {}", calling::command("show").with(run.id))));
     lines.extend(
         next_steps(state, run, alive).into_iter().map(|step| format!("{} {step}", paint(HINT, "hint:"))),
     );
@@ -121,24 +121,26 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
     let questions = Question::all(run);
     let mut steps: Vec<String> = questions
         .iter()
-        .map(|asked| calling::command(&format!("approve {id} {} --id {}", asked.task, asked.id)))
+        .map(|asked| calling::command("approve").with(id).with(&asked.task).with("--id").with(&asked.id))
+        .map(|approve| approve.to_string())
         .collect();
     let unknown =
         run.tasks.iter().filter(|task| task.phase == Phase::Blocked && task.approval_open().is_none());
     steps.extend(unknown.map(|task| {
-        let settle = calling::command(&format!("settle {id} {} --done", task.id));
+        let settle = calling::command("settle").with(id).with(&task.id).with("--done");
         format!("`{settle}`, or `--failed`")
     }));
+    let resume = calling::command("resume").with(id);
     let is_over = run.phase == RunPhase::Finished;
     if is_over && run.outcome == Some(RunOutcome::Failed) {
         steps.extend(failures::first(run).map(|task| {
-            let retry = calling::command(&format!("retry {id} {}", task.id));
-            format!("{retry} && {}", calling::command(&format!("resume {id}")))
+            let retry = calling::command("retry").with(id).with(&task.id);
+            format!("{retry} && {resume}")
         }));
     }
     match used_up(state, run) {
-        Some(used_up) => steps.push(calling::command(&format!("resume {id} {}", used_up.argument()))),
-        None if !is_over && !alive => steps.push(calling::command(&format!("resume {id}"))),
+        Some(used_up) => steps.push(resume.with_all(used_up.argument().split(' ')).to_string()),
+        None if !is_over && !alive => steps.push(resume.to_string()),
         None => {}
     }
     steps

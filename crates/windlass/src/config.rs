@@ -9,7 +9,7 @@ use windlass_core::plan::settings::Settings;
 use windlass_engine::HomeSettings;
 
 use crate::desk::Desk;
-use crate::error::{Failed, FileErrors, Outcome, Report};
+use crate::error::{Failed, FileErrors, Outcome, Report, meant_here};
 use crate::home::{Place, SETTINGS_FILE};
 use crate::regular;
 use crate::surroundings::Surroundings;
@@ -95,7 +95,7 @@ fn read(path: &Path) -> Outcome<Option<Layer>> {
     };
     let source = Source { name: &name, text: &bytes, format: None };
     match Settings::load(&source) {
-        Ok(layer) => Ok(Some(layer)),
+        Ok((layer, warnings)) => Ok(Some((layer, meant_here(warnings)))),
         Err(diagnostics) => Err(FileErrors::of(&bytes, diagnostics).into()),
     }
 }

@@ -7,7 +7,6 @@ use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
-use crate::calling::here;
 use crate::error::{Outcome, Report, print_failed};
 use crate::home::Place;
 use crate::printing::print;
@@ -94,16 +93,14 @@ impl Desk {
 
     /// Says something beside the data. That nobody can hear it is no failure.
     pub(crate) fn note(&mut self, text: &str) {
-        print(|| writeln!(self.err, "{}", plain(&here(text)))).unwrap_or_default();
+        print(|| writeln!(self.err, "{}", plain(text))).unwrap_or_default();
     }
 
     /// Says that something is to be looked at, and what to do about it.
     pub(crate) fn warn(&mut self, text: &str, hint: Option<&str>) {
-        print(|| writeln!(self.err, "{} {}", paint(WARNING, "warning:"), plain(&here(text))))
-            .unwrap_or_default();
+        print(|| writeln!(self.err, "{} {}", paint(WARNING, "warning:"), plain(text))).unwrap_or_default();
         if let Some(hint) = hint {
-            print(|| writeln!(self.err, "{} {}", paint(HINT, "hint:"), plain(&here(hint))))
-                .unwrap_or_default();
+            print(|| writeln!(self.err, "{} {}", paint(HINT, "hint:"), plain(hint))).unwrap_or_default();
         }
     }
 

@@ -7,6 +7,7 @@ use std::io;
 use windlass_core::plan::diagnostic::Diagnostic;
 use windlass_engine::error::EngineError;
 
+use crate::calling::here;
 use crate::exit::Exit;
 
 /// Why a command did not do what it was asked.
@@ -48,7 +49,7 @@ pub(crate) struct FileErrors {
 impl FileErrors {
     /// The errors of a file with this content.
     pub(crate) fn of(bytes: &[u8], diagnostics: Vec<Diagnostic>) -> Self {
-        Self { text: String::from_utf8_lossy(bytes).into_owned(), diagnostics }
+        Self { text: String::from_utf8_lossy(bytes).into_owned(), diagnostics: meant_here(diagnostics) }
     }
 }
 
@@ -147,8 +148,19 @@ pub(crate) fn print_failed(error: &io::Error) -> Failed {
     Report::environment("the output could not be written").cause(error.to_string()).into()
 }
 
+/// Remarks about a file whose hints have commands for this place.
+pub(crate) fn meant_here(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    for found in &mut diagnostics {
+        found.hint = here(&found.hint);
+    }
+    diagnostics
+}
+
 /// A failure of the engine or of the store.
 pub(crate) fn engine_failed(error: &EngineError) -> Report {
     let rescue = error.rescue().map(|copy| copy.display().to_string());
-    Report { last_line: rescue, ..Report::of(Exit::Environment, error).hint(error.hint()) }
+    Report {
+        last_line: rescue,
+        ..Report::of(Exit::Environment, error).hint(error.hint().map(|hint| here(&hint)))
+    }
 }

@@ -91,7 +91,7 @@ pub(crate) fn lines(run: &Run, home: &Path) -> Vec<String> {
     }
     if dead.len() > TASKS_MAX {
         let more = count((dead.len() - TASKS_MAX) as u64, "more task");
-        let all = calling::command(&format!("show {}", run.id));
+        let all = calling::command("show").with(run.id);
         lines.push(format!("… and {more} failed: `{all}` names them"));
     }
     lines.extend(skipped(run));
@@ -102,7 +102,7 @@ pub(crate) fn lines(run: &Run, home: &Path) -> Vec<String> {
     let mut hidden = failed.iter().chain(&again).filter(|failed| !shown.has(failed)).peekable();
     if let Some(task) = hidden.peek().map(|failed| failed.task.id.clone()) {
         let more = count(hidden.count() as u64, "more failed attempt");
-        let logs = calling::command(&format!("logs {} {task}", run.id));
+        let logs = calling::command("logs").with(run.id).with(&task);
         lines.push(format!("… and {more}: `{logs}` prints what those of {task} said, and so for each task"));
     }
     lines
@@ -121,7 +121,7 @@ fn skipped(run: &Run) -> Vec<String> {
         .collect();
     let more = left_out.count();
     if more > 0 {
-        let all = calling::command(&format!("show {}", run.id));
+        let all = calling::command("show").with(run.id);
         lines.push(format!("… and {} skipped: `{all}` names them", count(more as u64, "more task")));
     }
     lines
@@ -136,7 +136,11 @@ fn head(run: &Run, task: &Task) -> Vec<String> {
     // What to do about children stands beside them.
     let error = task.error.as_ref().filter(|_| !is_because_of_children(task));
     if let Some(hint) = error.and_then(|error| error.hint.as_deref()) {
-        lines.push(format!("  {} {}", paint(HINT, "hint:"), hint::filled(hint, run.id, &task.id)));
+        lines.push(format!(
+            "  {} {}",
+            paint(HINT, "hint:"),
+            text::first_line(&hint::filled(hint, run.id, &task.id))
+        ));
     }
     lines
 }

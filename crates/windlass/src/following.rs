@@ -25,7 +25,7 @@ use crate::news::{News, Telling};
 use crate::progress::Progress;
 use crate::question::Question;
 use crate::teller::Teller;
-use crate::{closing, lookup, signals, steer};
+use crate::{calling, closing, lookup, signals, steer};
 
 /// How often the display is drawn anew.
 const FRAME: Duration = Duration::from_millis(250);
@@ -236,7 +236,8 @@ impl Following {
         let exit = followed.map(closing::exit_of).fold(Exit::Done, worse);
         if alive && matches!(end, End::Signal(_)) {
             for run in runs {
-                desk.note(&format!("Run {run} goes on; `windlass show {run}` looks at it."));
+                let look = calling::command("show").with(run);
+                desk.note(&format!("Run {run} goes on; `{look}` looks at it."));
             }
         } else if !self.summed_up {
             self.sum_up(desk, &reading, runs, alive);

@@ -7,11 +7,10 @@ use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::view;
 use windlass_engine::reading::Reading;
 
+use crate::calling;
 use crate::desk::Desk;
 use crate::error::{Outcome, Report, engine_failed};
 use crate::render::plural::list;
-
-const LOST_HINT: &str = "`windlass doctor` names the blob, and what else is lost";
 
 /// The home as it is now.
 pub(crate) fn open(desk: &Desk) -> Outcome<Reading> {
@@ -21,7 +20,10 @@ pub(crate) fn open(desk: &Desk) -> Outcome<Reading> {
 /// The run that a text means: also one that is lost is meant, and then there is nothing to give.
 pub(crate) fn run<'a>(state: &'a State, name: &str) -> Outcome<&'a Run> {
     if name.is_empty() {
-        let hint = "name a run by its id, the start of it, or `last`; `windlass ps` lists them".to_owned();
+        let hint = format!(
+            "name a run by its id, the start of it, or `last`; `{}` lists them",
+            calling::command("ps")
+        );
         return Err(Report::usage("the run is an empty text").hint(hint).into());
     }
     let meant: Vec<RunId> = match name {
@@ -34,7 +36,8 @@ pub(crate) fn run<'a>(state: &'a State, name: &str) -> Outcome<&'a Run> {
         [] => {
             let ids = state.runs.keys().map(RunId::as_str);
             let near = nearest(name, ids).map(|id| format!("did you mean `{id}`?"));
-            let hint = near.unwrap_or_else(|| "`windlass ps` lists the runs of this project".into());
+            let hint = near
+                .unwrap_or_else(|| format!("`{}` lists the runs of this project", calling::command("ps")));
             Err(Report::usage(format!("there is no run `{name}` in this home")).hint(hint).into())
         }
         several => {
@@ -64,12 +67,16 @@ pub(crate) fn none_left(state: &State) -> Report {
 /// Names the runs that are lost, beside what there is.
 pub(crate) fn warn_of_lost(desk: &mut Desk, state: &State) {
     for run in state.lost.keys() {
-        desk.warn(&Rejection::RunLost(*run).to_string(), Some(LOST_HINT));
+        desk.warn(&Rejection::RunLost(*run).to_string(), Some(&lost_hint()));
     }
 }
 
+fn lost_hint() -> String {
+    format!("`{}` names the blob, and what else is lost", calling::command("doctor"))
+}
+
 fn is_lost(run: RunId) -> Report {
-    Report::environment(Rejection::RunLost(run).to_string()).hint(LOST_HINT.to_owned())
+    Report::environment(Rejection::RunLost(run).to_string()).hint(lost_hint())
 }
 
 /// What it means that a run which was followed can't be read at its end: something took a part of the home away.
@@ -87,7 +94,7 @@ pub(crate) fn task(run: &Run, name: &str) -> Outcome<TaskIx> {
     }
     let names = run.names.keys().map(TaskId::as_str);
     let near = nearest(name, names).map(|name| format!("did you mean `{name}`?"));
-    let hint = near.unwrap_or_else(|| format!("`windlass show {}` lists its tasks", run.id));
+    let hint = near.unwrap_or_else(|| format!("`{}` lists its tasks", calling::command("show").with(run.id)));
     Err(Report::usage(format!("run {} has no task `{name}`", run.id)).hint(hint).into())
 }
 
@@ -98,8 +105,10 @@ pub(crate) fn unfinished(state: &State) -> Vec<&Run> {
 
 /// What a command about runs says where there are none.
 pub(crate) fn no_runs() -> Report {
-    Report::usage("there are no runs in this home")
-        .hint("`windlass run PLAN` starts one; `--home` and `--dir` say where to look".to_owned())
+    Report::usage("there are no runs in this home").hint(format!(
+        "`{}` starts one; `--home` and `--dir` say where to look",
+        calling::command("run").with("PLAN")
+    ))
 }
 
 /// The name that was probably meant.

@@ -108,10 +108,10 @@ fn end_with_a_code_of_our_own_after_a_bug() {
         let report =
             error::Report::new(Exit::Bug, format!("this is a bug of Windlass{}", place.unwrap_or_default()))
                 .cause(panic.payload_as_str().unwrap_or("no message").to_owned())
-                .hint(
-                    "please report it; what was acknowledged is in the journal: `windlass resume` goes on"
-                        .to_owned(),
-                );
+                .hint(format!(
+                    "please report it; what was acknowledged is in the journal: `{}` goes on",
+                    calling::command("resume")
+                ));
         render::report::print(&mut anstream::stderr(), &report).unwrap_or_default();
         #[expect(clippy::exit, reason = "the state may be ahead of the disk: nobody may go on")]
         std::process::exit(Exit::Bug.code().into());

@@ -9,8 +9,8 @@ use windlass_core::plan::file::{FILE_BYTES_MAX, Loaded, Options, PlanText, Sourc
 
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::error::{FileErrors, Outcome, Report};
-use crate::{regular, render};
+use crate::error::{FileErrors, Outcome, Report, meant_here};
+use crate::{calling, regular, render};
 
 /// Where a plan comes from.
 #[derive(Clone, Debug)]
@@ -56,11 +56,11 @@ impl PlanFile {
         let unreadable = |error: &io::Error| {
             let report = Report::usage(format!("the plan {shown} can't be read")).cause(error.to_string());
             let hint = if error.kind() == io::ErrorKind::NotFound {
-                "`windlass init` writes a first plan"
+                format!("`{}` writes a first plan", calling::command("init"))
             } else {
-                "name a file that can be read; `-` reads a plan from standard input"
+                "name a file that can be read; `-` reads a plan from standard input".to_owned()
             };
-            report.hint(hint.to_owned())
+            report.hint(hint)
         };
         let limit = FILE_BYTES_MAX as u64 + 1;
         if path == Path::new("-") {
@@ -98,8 +98,10 @@ impl PlanFile {
             ..Options::default()
         };
         let source = Source { name: &self.shown, text: &self.bytes, format: None };
-        load(&source, &config.settings, inputs.given, &options)
-            .map_err(|diagnostics| FileErrors::of(&self.bytes, diagnostics).into())
+        let mut loaded = load(&source, &config.settings, inputs.given, &options)
+            .map_err(|diagnostics| FileErrors::of(&self.bytes, diagnostics))?;
+        loaded.warnings = meant_here(loaded.warnings);
+        Ok(loaded)
     }
 
     /// Says what is not wrong and worth a word.

@@ -67,7 +67,7 @@ impl Question {
             lines.extend(whole.lines().take(LINES_MAX).map(|line| format!("  {}", text::plain(line))));
             let more = whole.lines().count().saturating_sub(LINES_MAX);
             if more > 0 {
-                let all = calling::command(&format!("show {} {task}", run.id));
+                let all = calling::command("show").with(run.id).with(task);
                 lines.push(format!("  … {more} more lines: `{all}` has them all"));
             }
         }

@@ -31,7 +31,7 @@ pub(crate) enum Reached {
 pub(crate) fn reach(
     desk: &mut Desk,
     options: &Options,
-    shows: &str,
+    shows: &calling::Command,
     ask: &mut dyn FnMut(&mut Client) -> Result<Reply, Lost>,
 ) -> Outcome<Reached> {
     let until = clock::awake() + HELD_WITHIN;
@@ -70,21 +70,20 @@ pub(crate) fn connect(desk: &Desk) -> Result<Client, Lost> {
 }
 
 /// What is said where the home is in use and nobody answers.
-fn silent(desk: &Desk, shows: Option<&str>) -> Report {
+fn silent(desk: &Desk, shows: Option<&calling::Command>) -> Report {
     let report = Report::environment(format!("the engine of this home does not answer: {}", who(desk)));
     unanswered(report, "if it hangs, end it: nothing that it acknowledged is lost", shows)
 }
 
 /// What is said where the engine takes on nothing, and has not ended either.
-fn ending(desk: &Desk, shows: Option<&str>) -> Report {
+fn ending(desk: &Desk, shows: Option<&calling::Command>) -> Report {
     let report = Report::environment(format!("the engine of this home is still ending: {}", who(desk)));
     unanswered(report, "what it stops has not ended yet: wait until it has", shows)
 }
 
 /// What has reached an engine may be carried out whether or not that says so: nobody is to ask it twice unawares.
-fn unanswered(report: Report, hint: &str, shows: Option<&str>) -> Report {
+fn unanswered(report: Report, hint: &str, shows: Option<&calling::Command>) -> Report {
     let Some(shows) = shows else { return report.hint(format!("{hint}; then try again")) };
-    let shows = calling::command(shows);
     report
         .cause("what was asked has reached it, and may be carried out later")
         .hint(format!("{hint}; before you ask again, `{shows}` shows whether it was carried out"))

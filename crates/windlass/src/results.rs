@@ -29,7 +29,7 @@ pub(crate) fn lines(run: &Run) -> Vec<String> {
     let mut lines: Vec<String> = results.by_ref().take(RESULTS_MAX).collect();
     let more = results.count();
     if more > 0 {
-        let all = calling::command(&format!("show {}", run.id));
+        let all = calling::command("show").with(run.id);
         lines.push(format!("            … and {more} more: `{all}` has them"));
     }
     lines
@@ -40,7 +40,7 @@ fn result(run: &Run, task: &Task) -> Option<String> {
     if task.output.blob.is_some() {
         let bytes = task.last_attempt().and_then(|attempt| attempt.raw.as_ref()).map_or(0, |raw| raw.bytes);
         let length = plural::bytes(bytes);
-        let all = calling::command(&format!("show {} {}", run.id, task.id));
+        let all = calling::command("show").with(run.id).with(&task.id);
         return Some(format!("{length}: `{all}` prints it"));
     }
     if task.output.truncated {

@@ -21,7 +21,7 @@ use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::reaching::{self, Reached};
 use crate::socket::{Reply, Request};
-use crate::{lookup, opening};
+use crate::{calling, lookup, opening};
 
 /// Begins a command that steers or looks after what steering left: what is wrong with the settings is said first, and
 /// passed over.
@@ -64,7 +64,8 @@ pub(crate) fn say(
 /// A command that is refused, with what to do instead.
 pub(crate) fn refused(why: &Rejection) -> Report {
     if let Rejection::BudgetUsedUp { run, argument, .. } = why {
-        return Report::of(Exit::Paused, why).hint(format!("`windlass resume {run} {argument}` adds to it"));
+        let resume = calling::command("resume").with(run).with_all(argument.split(' '));
+        return Report::of(Exit::Paused, why).hint(format!("`{resume}` adds to it"));
     }
     Report::of(Exit::Failed, why)
 }
@@ -78,7 +79,10 @@ pub(crate) fn say_how_to_go_on(desk: &mut Desk, run: RunId) -> Outcome<()> {
         Some(outcome) if found.phase == Phase::Finished => {
             desk.note(&format!("Run {run} {}.", outcome_in_words(outcome)));
         }
-        _ if !alive => desk.note(&format!("No engine is alive: `windlass resume {run}` goes on.")),
+        _ if !alive => {
+            let resume = calling::command("resume").with(run);
+            desk.note(&format!("No engine is alive: `{resume}` goes on."));
+        }
         _ => {}
     }
     Ok(())
@@ -128,8 +132,8 @@ pub(crate) fn send(desk: &mut Desk, ask: Ask) -> Outcome<Answer> {
 }
 
 /// The command that shows what was carried out of these runs.
-pub(crate) fn shows(runs: &[RunId]) -> String {
-    if let [run] = runs { format!("events {run}") } else { "ps".into() }
+pub(crate) fn shows(runs: &[RunId]) -> calling::Command {
+    if let [run] = runs { calling::command("events").with(run) } else { calling::command("ps") }
 }
 
 /// Lets an engine turn for one command: what earlier ones left is ended first, nothing is started.

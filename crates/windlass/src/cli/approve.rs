@@ -9,7 +9,7 @@ use crate::desk::Desk;
 use crate::error::{Outcome, Report};
 use crate::exit::Exit;
 use crate::question::{self, Question};
-use crate::{lookup, output, steer};
+use crate::{calling, lookup, output, steer};
 
 /// Answer an approval
 #[derive(Args, Debug)]
@@ -47,8 +47,8 @@ impl Approve {
                 (asked.id, answer)
             }
             None => {
-                let hint =
-                    format!("`windlass show {run} {task}` shows what is asked, and the line to answer with");
+                let show = calling::command("show").with(run).with(&task);
+                let hint = format!("`{show}` shows what is asked, and the line to answer with");
                 return Err(Report::usage("without a terminal an answer must name its question by --id")
                     .hint(hint)
                     .into());

@@ -12,8 +12,8 @@ use crate::desk::Desk;
 use crate::error::{Outcome, Report};
 use crate::exit::Exit;
 use crate::render::table::Table;
-use crate::render::{text, time};
-use crate::{lookup, screen, steer};
+use crate::render::{hint, text, time};
+use crate::{calling, lookup, screen, steer};
 
 /// The place of why a task is dead among the columns.
 const WHY: usize = 4;
@@ -88,7 +88,12 @@ fn list(desk: &mut Desk, run: Option<&str>, json: bool) -> Outcome {
         lookup::warn_of_lost(desk, state);
         view::newest_first(state)
     };
-    let letters: Vec<DeadLetter> = runs.into_iter().flat_map(view::dead_letters).collect();
+    let mut letters: Vec<DeadLetter> = runs.into_iter().flat_map(view::dead_letters).collect();
+    for letter in &mut letters {
+        if let Some(error) = &mut letter.error {
+            hint::fill(error, letter.run, &letter.task);
+        }
+    }
     if json {
         desk.json(&serde_json::json!({ "dead_letters": letters }))?;
     } else if letters.is_empty() {
@@ -118,7 +123,7 @@ fn show(desk: &mut Desk, run: String, task: String, json: bool) -> Outcome {
     let letter = found.task(lookup::task(found, &task)?);
     if !letter.dead_letter {
         let message = format!("task {} has no dead letter: it is {}", letter.id, letter.phase.name());
-        let hint = "`windlass dlq list` has them all".to_owned();
+        let hint = format!("`{}` has them all", calling::command("dlq").with("list"));
         return Err(Report::new(Exit::Failed, message).hint(hint).into());
     }
     Show::of_task(run, task, json).carry_out(desk)

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 use windlass_core::failure::ErrorKind;
 
+use crate::calling::{self, Command};
 use crate::desk::Desk;
 use crate::error::{Outcome, Report};
 use crate::exit::Exit;
@@ -69,10 +70,15 @@ fn list(desk: &mut Desk, as_json: bool) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// The command that prints a guide.
+fn printing(topic: &str) -> Command {
+    calling::command("guide").with(topic)
+}
+
 fn unknown_topic(topic: &str) -> Report {
     // Whoever asks for a kind of error by its name means its page.
     let hint = if ErrorKind::from_name(topic).is_some() {
-        format!("`windlass guide errors {topic}` is the page of that kind of error")
+        format!("`{}` is the page of that kind of error", printing("errors").with(topic))
     } else {
         did_you_mean(topic, ALL.iter().map(|guide| guide.topic)).unwrap_or_else(|| {
             let topics: Vec<&str> = ALL.iter().map(|guide| guide.topic).collect();
@@ -84,13 +90,13 @@ fn unknown_topic(topic: &str) -> Report {
 
 fn part(guide: &Guide, kind: &str) -> Outcome<&'static str> {
     if !guide.has_parts() {
-        let hint = format!("`windlass guide {}` prints it whole", guide.topic);
+        let hint = format!("`{}` prints it whole", printing(guide.topic));
         let message = format!("the guide on `{}` has no parts", guide.topic);
         return Err(Report::usage(message).hint(hint).into());
     }
     ErrorKind::from_name(kind).and_then(|kind| guide.part(kind)).ok_or_else(|| {
         let hint = did_you_mean(kind, ErrorKind::ALL.iter().map(|kind| kind.name()))
-            .unwrap_or_else(|| "`windlass guide errors` lists them".to_owned());
+            .unwrap_or_else(|| format!("`{}` lists them", printing("errors")));
         Report::usage(format!("there is no kind of error `{}`", text::plain(kind))).hint(hint).into()
     })
 }

@@ -26,19 +26,17 @@ impl Init {
         let config = Config::load(desk)?;
         let path = desk.place.folder.join(&self.path);
         let shown = self.path.display();
-        let named = calling::quoted_path(&self.path);
         let mut file = File::options().write(true).create_new(true).open(&path).map_err(|error| {
             if error.kind() == io::ErrorKind::AlreadyExists {
                 return Report::new(Exit::Failed, format!("{shown} is there already"))
-                    .hint("give another path: `windlass init other.yaml`".to_owned());
+                    .hint(format!("give another path: `{}`", calling::command("init").with("other.yaml")));
             }
             Report::usage(format!("{shown} can't be written")).cause(error.to_string())
         })?;
         let checks: Vec<(&String, &String)> = config.settings.checks.iter().collect();
         file.write_all(first_plan(&checks).as_bytes())
             .map_err(|error| Report::usage(format!("{shown} can't be written")).cause(error.to_string()))?;
-        let (check, run) =
-            (calling::command(&format!("check {named}")), calling::command(&format!("run {named}")));
+        let (check, run) = (calling::command("check").with(&shown), calling::command("run").with(&shown));
         desk.line(&format!("Wrote {shown}. `{check}` looks at it, `{run}` runs it."))?;
         Ok(Exit::Done)
     }

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::render::log::Before;
 use crate::render::style::{DIM, paint};
 use crate::render::{self, text};
-use crate::{lookup, nested};
+use crate::{calling, lookup, nested};
 
 /// How long a log is watched before the journal is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -66,7 +66,8 @@ impl Logs {
             && !self.follow
         {
             let message = format!("task {} has no attempt {number}", task.id);
-            let hint = format!("`windlass show {} {}` lists its attempts", run.id, task.id);
+            let hint =
+                format!("`{}` lists its attempts", calling::command("show").with(run.id).with(&task.id));
             return Err(Report::usage(message).hint(hint).into());
         }
         if self.follow && !subject.is_final(reading.state()) {

@@ -10,7 +10,7 @@ use crate::desk::Desk;
 use crate::error::Outcome;
 use crate::exit::Exit;
 use crate::render::plural::count;
-use crate::{lookup, steer};
+use crate::{calling, lookup, steer};
 
 /// Start nothing new in a run; what runs comes to its end, or is stopped
 #[derive(Args, Debug)]
@@ -56,16 +56,15 @@ impl Pause {
 /// Where a run stands that was asked to pause.
 fn said(run: &Run) -> String {
     let id = run.id;
+    let resume = calling::command("resume").with(id);
     if run.has_paused() {
-        return format!("Run {id} is paused; `windlass resume {id}` goes on.");
+        return format!("Run {id} is paused; `{resume}` goes on.");
     }
     let in_flight = count(run.in_flight(), "attempt");
     if run.in_phase(Phase::Running) == 0 {
         return format!(
-            "Run {id} is pausing: what is in flight is being stopped ({in_flight}); `windlass resume {id}` goes on."
+            "Run {id} is pausing: what is in flight is being stopped ({in_flight}); `{resume}` goes on."
         );
     }
-    format!(
-        "Run {id} is pausing: what is in flight comes to its end ({in_flight}); `windlass resume {id}` goes on."
-    )
+    format!("Run {id} is pausing: what is in flight comes to its end ({in_flight}); `{resume}` goes on.")
 }

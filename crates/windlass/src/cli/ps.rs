@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::render::style::{ERROR, HINT, OK, WARNING};
 use crate::render::table::{Cell, Table};
 use crate::render::{text, time};
-use crate::{home, lookup, screen};
+use crate::{calling, home, lookup, screen};
 
 /// List the runs, the newest first
 #[derive(Args, Debug)]
@@ -51,7 +51,10 @@ impl Ps {
                     }
                     Err(error) => {
                         exit = Exit::Environment;
-                        desk.warn(&format!("{}: {error}", home.display()), error.hint().as_deref());
+                        desk.warn(
+                            &format!("{}: {error}", home.display()),
+                            error.hint().map(|hint| calling::here(&hint)).as_deref(),
+                        );
                     }
                 }
             }
@@ -67,7 +70,8 @@ impl Ps {
         } else if rows.is_empty() && lost > 0 {
             desk.note("There is no other run.");
         } else if rows.is_empty() {
-            desk.note("There are no runs yet: `windlass run PLAN` starts one.");
+            let run = calling::command("run").with("PLAN");
+            desk.note(&format!("There are no runs yet: `{run}` starts one."));
         } else {
             desk.lines(table(&rows, clock::now(), self.all).lines_within(screen::width_of_lists(), GOAL))?;
         }

@@ -63,7 +63,14 @@ impl Resume {
         let raise = raise::of(&self.budget)?;
         if self.run.is_none() && !raise.is_nothing() {
             let report = Report::usage("`--budget` adds to the budget of one run, and none is named");
-            return Err(report.hint("write `windlass resume RUN --budget …`".to_owned()).into());
+            return Err(report
+                .hint(format!(
+                    "write `{}`",
+                    calling::command("resume")
+                        .with("RUN")
+                        .with_all(self.budget.iter().flat_map(|more| ["--budget", more]))
+                ))
+                .into());
         }
         nested::refuse(desk, "go on with a run")?;
         let config = Config::load_what_can_be(desk);
@@ -102,9 +109,9 @@ impl Resume {
             let names: Vec<String> = left.iter().map(|run| run.id.to_string()).collect();
             let verb = if names.len() == 1 { "is" } else { "are" };
             desk.note(&format!(
-                "{} {verb} paused by a person or by a budget: `windlass resume RUN` goes on with one, or says \
-                 which budget to raise.",
-                list(&names)
+                "{} {verb} paused by a person or by a budget: `{}` goes on with one, or says which budget to raise.",
+                list(&names),
+                calling::command("resume").with("RUN")
             ));
         }
         if meant.is_empty() {
@@ -276,8 +283,8 @@ fn say_if_the_plan_differs(desk: &mut Desk, config: &Config, run: &Run) {
     let files = if has_more { ", or that of a sub-plan," } else { "" };
     desk.note(&format!(
         "The file {source}{files} has changed since run {id} began; the run keeps the plan it has. \
-         `windlass revise {id} {word}` goes on by the file.",
+         `{revise}` goes on by the file.",
         source = run.source,
-        word = calling::quoted(&run.source),
+        revise = calling::command("revise").with(id).with(&run.source),
     ));
 }

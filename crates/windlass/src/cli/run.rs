@@ -26,7 +26,7 @@ use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Reply, Request};
 use crate::teller::Teller;
-use crate::{lookup, nested, opening, signals, steer};
+use crate::{calling, lookup, nested, opening, signals, steer};
 
 /// Run a plan, and follow it to its end
 #[derive(Args, Debug)]
@@ -79,7 +79,8 @@ impl Run {
             return Err(not_supported_yet(what));
         }
         let Some(path) = &self.plan else {
-            let hint = "`windlass run plan.yaml`; `windlass init` writes a first plan".to_owned();
+            let (run, init) = (calling::command("run").with("plan.yaml"), calling::command("init"));
+            let hint = format!("`{run}`; `{init}` writes a first plan");
             return Err(Report::usage("there is no plan to run").hint(hint).into());
         };
         nested::refuse(desk, "start another run")?;
@@ -218,6 +219,7 @@ fn name_unfinished(desk: &mut Desk, state: &State, new: &NewRun) {
     let unfinished: Vec<String> = others.map(|run| run.id.to_string()).collect();
     if !unfinished.is_empty() {
         let verb = if unfinished.len() == 1 { "is" } else { "are" };
-        desk.note(&format!("{} {verb} unfinished: `windlass resume` goes on.", list(&unfinished)));
+        let resume = calling::command("resume");
+        desk.note(&format!("{} {verb} unfinished: `{resume}` goes on.", list(&unfinished)));
     }
 }

@@ -2,30 +2,38 @@
 
 use windlass_core::failure::ErrorKind;
 use windlass_core::id::{RunId, TaskId};
+use windlass_core::view::FailureView;
 
-use crate::calling;
+use crate::calling::{self, Command};
 use crate::render::style::{DIM, paint};
-use crate::render::text;
 
 /// The verbs that want a task, and those that want a run.
 const OF_A_TASK: [&str; 4] = ["logs", "show", "retry", "settle"];
 const OF_A_RUN: [&str; 1] = ["resume"];
 
-/// A hint in a line, whose commands name this task of this run.
+/// A hint whose commands name this task of this run, and this place.
 pub(crate) fn filled(hint: &str, run: RunId, task: &TaskId) -> String {
-    let both = format!("{run} {task}");
-    let mut hint = text::first_line(hint).replace("RUN TASK", &both);
-    for (verbs, whose) in [(&OF_A_TASK[..], both.as_str()), (&OF_A_RUN, run.as_str())] {
-        for verb in verbs {
-            hint = hint.replace(&format!("`windlass {verb}`"), &format!("`windlass {verb} {whose}`"));
+    calling::here_with(hint, |words| {
+        let command = Command::of(words);
+        match words {
+            [verb] if OF_A_TASK.contains(verb) => command.with(run).with(task),
+            [verb] if OF_A_RUN.contains(verb) => command.with(run),
+            [verb, "RUN", "TASK", more @ ..] => {
+                calling::command(verb).with(run).with(task).with_all(more.iter().copied())
+            }
+            _ => command,
         }
-    }
-    calling::here(&hint)
+    })
+}
+
+/// The same for what is shown of a failure.
+pub(crate) fn fill(error: &mut FailureView, run: RunId, task: &TaskId) {
+    error.hint = error.hint.take().map(|hint| filled(&hint, run, task));
 }
 
 /// The command that prints the page of a kind of error.
-pub(crate) fn page(kind: ErrorKind) -> String {
-    format!("windlass guide errors {kind}")
+pub(crate) fn page(kind: ErrorKind) -> Command {
+    calling::command("guide").with("errors").with(kind)
 }
 
 /// Where there is more to read about a kind of error, as the last line of one.

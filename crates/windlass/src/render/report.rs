@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use windlass_core::plan::diagnostic::{Code, Diagnostic, Severity};
 
-use crate::calling::here;
 use crate::error::{FileErrors, Report};
 use crate::render::snippet;
 use crate::render::style::{ERROR, HINT, WARNING, paint};
@@ -17,7 +16,7 @@ pub(crate) fn print(to: &mut dyn Write, report: &Report) -> io::Result<()> {
         writeln!(to, "  cause: {}", lines_of(cause))?;
     }
     if let Some(hint) = &report.hint {
-        writeln!(to, "\n{} {}", paint(HINT, "hint:"), lines_of(&here(hint)))?;
+        writeln!(to, "\n{} {}", paint(HINT, "hint:"), lines_of(hint))?;
     }
     report.last_line.as_ref().map_or(Ok(()), |line| writeln!(to, "{line}"))
 }
@@ -51,7 +50,7 @@ pub(crate) fn print_diagnostics(
             }
             None => writeln!(to, " --> {}", plain(&diagnostic.file))?,
         }
-        writeln!(to, "{} {}", paint(HINT, "hint:"), lines_of(&here(&diagnostic.hint)))?;
+        writeln!(to, "{} {}", paint(HINT, "hint:"), lines_of(&diagnostic.hint))?;
     }
     Ok(())
 }

@@ -110,7 +110,7 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
     };
     let is_lasting = !matches!(&record.event, Event::AttemptStarted { .. } | Event::TaskExpanded { .. });
     let command = if let Event::ApprovalRequested { run, task, id, .. } = &record.event {
-        Some(calling::command(&format!("approve {run} {task} --id {id}")))
+        Some(calling::command("approve").with(run).with(task).with("--id").with(id).to_string())
     } else {
         None
     };

@@ -231,7 +231,7 @@ concurrency: 1
     assert_eq!(show["waits"][2]["who"], "the program of run");
     let wait = &show["tasks"][0]["waits"][0];
     assert!(wait["since"].is_string() && wait["until"].is_string(), "{wait}");
-    assert!(wait["who"].as_str().expect("text").starts_with("you: windlass approve"), "{wait}");
+    assert!(wait["who"].as_str().expect("text").starts_with("you: `windlass approve"), "{wait}");
     desk.open_gate("gate");
     running.end();
     assert_shows!(desk, desk.windlass(&["show", "last", "--why"]).all());

@@ -49,6 +49,29 @@ fn a_printed_command_names_the_home_and_the_folder_that_were_given() {
 }
 
 #[test]
+fn programs_are_told_the_same_commands_as_people() {
+    let desk = Desk::with("tasks: { bad: { run: exit 3 }, ask: { approval: \"Ship it?\" } }");
+    let windlass = |arguments: &[&str]| desk.windlass(&[&["--home", "../my home"][..], arguments].concat());
+    let run = windlass(&["run", "plan.yaml"]).run();
+    let hint = format!("`windlass --home '../my home' logs {run} bad` shows what it printed");
+    let who = format!("you: `windlass --home '../my home' approve {run} ask --id ");
+    let shown = windlass(&["show", "last", "bad", "--json"]).lines()[0].clone();
+    assert_eq!(shown["tasks"][0]["error"]["hint"], hint.as_str());
+    assert_eq!(shown["tasks"][0]["attempts"][0]["error"]["hint"], hint.as_str());
+    assert!(windlass(&["show", "last", "bad"]).out.contains(&hint));
+    let letters = windlass(&["dlq", "list", "--json"]).lines()[0].clone();
+    assert_eq!(letters["dead_letters"][0]["error"]["hint"], hint.as_str());
+    let why = windlass(&["show", "last", "--why", "--json"]).lines()[0].clone();
+    assert!(why["waits"][0]["who"].as_str().is_some_and(|told| told.starts_with(&who)), "{why}");
+    assert!(windlass(&["show", "last", "--why"]).out.contains(&who));
+    desk.write("plan.yaml", "tasks: {}");
+    let checked = windlass(&["check", "plan.yaml", "--json"]).lines()[0].clone();
+    let told = checked["diagnostics"][0]["hint"].as_str().expect("a hint");
+    assert!(told.contains("`windlass --home '../my home' init` writes a first"), "{told}");
+    assert!(windlass(&["check", "plan.yaml"]).err.contains(told));
+}
+
+#[test]
 fn a_home_that_the_environment_names_is_not_said_again() {
     let desk = Desk::with(ASKS);
     let output = desk.command(&["run", "plan.yaml"]).env("WINDLASS_HOME", "../home").output();

@@ -104,7 +104,8 @@ fn a_pause_at_once_stops_what_runs_and_it_starts_anew_uncharged() {
     let error = &show["tasks"][0]["attempts"][0]["error"];
     assert_eq!(error["kind"], "interrupted");
     assert_eq!(error["message"], "its run was paused at once");
-    assert_eq!(error["hint"], "it starts anew, uncharged, when `windlass resume` goes on with its run");
+    let hint = format!("it starts anew, uncharged, when `windlass resume {run}` goes on with its run");
+    assert_eq!(error["hint"], hint.as_str());
     let resumed = desk.start(&["resume", &run]);
     desk.open_gate("gate");
     let resumed = resumed.end();

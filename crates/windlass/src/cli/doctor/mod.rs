@@ -14,7 +14,6 @@ use windlass_engine::error::EngineError;
 use windlass_worker::environment::LET_THROUGH;
 use windlass_worker::machine;
 
-use crate::calling::here;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::error::{Failed, Outcome, Report, engine_failed};
@@ -130,7 +129,7 @@ fn print(desk: &mut Desk, findings: &[Finding]) -> Outcome<()> {
         }
         desk.line(&format!("  {} {}", paint(style, mark), text::plain(&finding.text)))?;
         if let Some(hint) = &finding.hint {
-            desk.line(&format!("         {} {}", paint(HINT, "hint:"), text::plain(&here(hint))))?;
+            desk.line(&format!("         {} {}", paint(HINT, "hint:"), text::plain(hint)))?;
         }
     }
     Ok(())

@@ -9,9 +9,15 @@ use windlass_engine::error::{ANOTHER_HOME, EngineError};
 use windlass_engine::{doctor, reading};
 
 use super::{Finding, Health};
+use crate::calling;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::render::plural::{bytes, count, list};
+
+/// What gives up what is gone.
+fn accept_loss() -> calling::Command {
+    calling::command("doctor").with("--accept-loss")
+}
 
 /// How many blobs that are gone are named one by one.
 const BLOBS_MAX: usize = 20;
@@ -39,14 +45,13 @@ pub(super) fn store(desk: &mut Desk, config: &Config) -> Vec<Finding> {
     match (&found.damage, &found.foreign) {
         (Some(damage), _) => {
             let accept =
-                "if there is a backup, use it; else `windlass doctor --accept-loss` keeps copies and goes on";
-            findings.push(of_store(
-                Finding::new("store", Health::Wrong, damage.to_string()).hint(accept.to_owned()),
-            ));
+                format!("if there is a backup, use it; else `{}` keeps copies and goes on", accept_loss());
+            findings.push(of_store(Finding::new("store", Health::Wrong, damage.to_string()).hint(accept)));
         }
         (None, Some(foreign)) => {
             findings.push(of_store(
-                Finding::new("store", Health::Wrong, foreign.to_string()).hint(foreign.hint()),
+                Finding::new("store", Health::Wrong, foreign.to_string())
+                    .hint(foreign.hint().map(|hint| calling::here(&hint))),
             ));
         }
         (None, None) => {
@@ -116,9 +121,10 @@ fn gone_blob(blob: &Named, how: &str) -> Finding {
     let hint = if blob.is_given_up {
         "put back from a backup, it is there again".to_owned()
     } else {
-        "put it back from a backup, if there is one; else `windlass doctor --accept-loss` gives it up; the other runs go on \
-         without it"
-            .to_owned()
+        let accept = accept_loss();
+        format!(
+            "put it back from a backup, if there is one; else `{accept}` gives it up; the other runs go on without it"
+        )
     };
     Finding::new("store", health_of(blob), text).hint(hint)
 }

@@ -10,11 +10,11 @@ use windlass_core::time::Span;
 use crate::desk::Desk;
 use crate::error::{Outcome, engine_failed};
 use crate::exit::Exit;
-use crate::lookup;
 use crate::render::plural::count;
 use crate::render::style::{BOLD, paint};
 use crate::render::table::Table;
 use crate::render::time::length;
+use crate::{calling, lookup};
 
 /// Says it of the run that a text means.
 pub(super) fn say(desk: &mut Desk, name: &str, as_json: bool) -> Outcome {
@@ -76,9 +76,9 @@ fn lines(run: &Run, slow: &Slow) -> Vec<String> {
     }
     if slow.idle > Span::default() {
         lines.push(format!(
-            "  nothing to do  {}: it waited for people, timers or retries (`windlass show {} --why`)",
+            "  nothing to do  {}: it waited for people, timers or retries (`{}`)",
             length(slow.idle),
-            run.id
+            calling::command("show").with(run.id).with("--why")
         ));
     }
     lines.push(String::new());
@@ -154,6 +154,7 @@ fn name(limit: &Limit, held: &Held) -> String {
 }
 
 fn change(run: RunId, limit: &Limit) -> String {
+    let show = calling::command("show").with(run);
     match limit {
         Limit::Slots => "more `--slots`, if the machine bears it".to_owned(),
         Limit::Concurrency(_) => "raise `concurrency` of the plan".to_owned(),
@@ -162,12 +163,15 @@ fn change(run: RunId, limit: &Limit) -> String {
             format!("raise `concurrency` of agent {agent}, or give its tasks a list of agents")
         }
         Limit::Breaker(account) => {
-            format!("see why {account} fails (`windlass show {run}`); a `fallback` goes on meanwhile")
+            format!("see why {account} fails (`{show}`); a `fallback` goes on meanwhile")
         }
         Limit::Rate(account) => format!("raise `rate` of {account}, or let agents of another account share"),
         Limit::Provider(account) => format!("a larger quota of {account}, or agents of another account"),
-        Limit::Budget(None) => format!("`windlass resume {run} --budget attempts=+N`"),
+        Limit::Budget(None) => {
+            let resume = calling::command("resume").with(run).with("--budget").with("attempts=+N");
+            format!("`{resume}`")
+        }
         Limit::Budget(Some(task)) => format!("raise `budget.attempts` of {task}"),
-        Limit::Alone => format!("see what the task does to its engine: `windlass show {run}`"),
+        Limit::Alone => format!("see what the task does to its engine: `{show}`"),
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use windlass_core::critical;
 use windlass_core::failure::ErrorKind;
-use windlass_core::id::{Digest, TaskId};
+use windlass_core::id::{Digest, RunId, TaskId};
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::{Span, Time};
@@ -134,9 +134,10 @@ impl Show {
                 Value::Null
             })
         };
-        let tasks = shown
-            .iter()
-            .map(|ix| TaskDocument { view: view::task_view(run, *ix, &mut read), waits: whys(*ix) });
+        let tasks = shown.iter().map(|ix| TaskDocument {
+            view: meant(view::task_view(run, *ix, &mut read), run.id),
+            waits: whys(*ix),
+        });
         let tasks: Vec<TaskDocument> = tasks.collect();
         // What was in flight in a dead engine is measured until the last that was heard of it.
         let now = if alive { clock::now() } else { state.now };
@@ -171,6 +172,15 @@ impl Show {
     }
 }
 
+/// A task whose hints have commands for this place: people and programs are told the same.
+fn meant(mut view: TaskView, run: RunId) -> TaskView {
+    let of_attempts = view.attempts.iter_mut().filter_map(|attempt| attempt.error.as_mut());
+    for error in view.error.iter_mut().chain(of_attempts) {
+        hint::fill(error, run, &view.id);
+    }
+    view
+}
+
 fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>) -> Vec<String> {
     let mut lines = head(&document.run, state);
     lines.push(String::new());
@@ -196,7 +206,7 @@ fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>
         lines.push(String::new());
         let hint = format!(
             "`{}` says what the {} {} for",
-            calling::command(&format!("show {} --why", run.id)),
+            calling::command("show").with(run.id).with("--why"),
             count(open, "unfinished task"),
             if open == 1 { "waits" } else { "wait" }
         );

@@ -38,9 +38,9 @@ pub(super) fn in_full(
                 format!("{}: {}", error.kind, text::one_line(&error.message)).into(),
             ]);
             if let Some(hint) = &error.hint {
-                table.row(["  hint".into(), Cell::styled(HINT, hint::filled(hint, run.id, &view.id))]);
+                table.row(["  hint".into(), Cell::styled(HINT, text::first_line(hint))]);
             }
-            table.row(["  more".into(), Cell::styled(DIM, hint::page(error.kind))]);
+            table.row(["  more".into(), Cell::styled(DIM, hint::page(error.kind).to_string())]);
         }
         if let Some(skipped) = &view.skipped {
             let why = story::skipped(skipped.cause.as_ref(), skipped.with_its_needs);
@@ -50,7 +50,12 @@ pub(super) fn in_full(
             table.row(["  cancelled".into(), story::spared(other).into()]);
         }
         if let Some(asked) = &view.approval {
-            let answer = calling::command(&format!("approve {} {} --id {}", run.id, view.id, asked.id));
+            let answer = calling::command("approve")
+                .with(run.id)
+                .with(&view.id)
+                .with("--id")
+                .with(&asked.id)
+                .to_string();
             table.row(["  answer".into(), Cell::styled(HINT, answer)]);
         }
         lines.push(format!("{} of run {}", paint(BOLD, &format!("task {}", view.id)), run.id));
@@ -68,7 +73,7 @@ pub(super) fn in_full(
             lines.extend(shown.lines().map(|line| format!("    {}", text::plain(line))));
         }
         if view.state == Phase::Dead.name() && !view.attempts.is_empty() {
-            let logs = calling::command(&format!("logs {} {}", run.id, view.id));
+            let logs = calling::command("logs").with(run.id).with(&view.id);
             lines.push(paint(DIM, &format!("  `{logs}` has what it printed")));
         }
     }
