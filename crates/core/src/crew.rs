@@ -69,6 +69,10 @@ impl Run {
         let handed = &task.handed;
         let pool = match (self.by(task)?, &handed.to) {
             (_, Some(to)) => vec![to.clone()],
+            // Where who took over is gone, all that had failed before are called again.
+            (By::Pool(pool), None) if pool.agents.iter().all(|agent| handed.from.contains(agent)) => {
+                pool.agents.clone()
+            }
             (By::Pool(pool), None) => {
                 pool.agents.iter().filter(|agent| !handed.from.contains(agent)).cloned().collect()
             }
@@ -89,8 +93,10 @@ impl Run {
         })
     }
 
-    /// These agents, those that they name under `fallback`, and those that these name in turn, the nearest first.
-    fn with_those_behind<'a>(&'a self, task: &'a Task, first: Vec<&'a AgentName>) -> Vec<&'a AgentName> {
+    /// These agents, those that they name under `fallback`, and those that these name in turn, the nearest first. Whom the
+    /// plan has no more names nobody.
+    fn with_those_behind<'a>(&'a self, task: &'a Task, mut first: Vec<&'a AgentName>) -> Vec<&'a AgentName> {
+        first.retain(|agent| !self.plan_of(task).retired.contains(*agent));
         let mut found = first;
         let mut look = 0;
         while let Some(agent) = found.get(look).copied() {

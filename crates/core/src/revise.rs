@@ -10,7 +10,8 @@ use crate::follow;
 use crate::id::{Digest, TaskId};
 use crate::input::{Command, Rejection, Revision};
 use crate::machine::task::{Fact, Phase};
-use crate::plan::{self, Plan, Timeout, WaitFor, Work, graph, revision};
+use crate::plan::{self, By, Plan, Timeout, WaitFor, Work, graph, revision};
+use crate::policy::balance::Turns;
 use crate::policy::join::{Standing, Tally};
 use crate::requeue;
 use crate::state::{Earlier, Look, Run, Task, TaskIx};
@@ -199,6 +200,14 @@ fn names(work: &Work) -> Option<Vec<&TaskId>> {
     Some(work.sub_plan()?.tasks.iter().map(|task| &task.id).collect())
 }
 
+/// Whether two kinds of work have the same list of agents, or none.
+fn same_pool(one: &Work, other: &Work) -> bool {
+    let pool = |work: &Work| {
+        if let Work::Prompt { by: By::Pool(pool), .. } = work { Some(pool.agents.clone()) } else { None }
+    };
+    pool(one) == pool(other)
+}
+
 fn kind(work: &Work) -> Kind {
     match work {
         Work::Prompt { .. } | Work::Argv(_) | Work::Shell(_) => Kind::Attempts,
@@ -285,6 +294,7 @@ impl Run {
         self.source.clone_from(source);
         let plan = Arc::clone(&self.plan);
         self.roster.enrol_over(Some(&old), &plan);
+        self.take_turns_anew(&old);
         self.plant_behind(&plan, old.tasks.len(), moment);
         self.forget_the_retired();
         self.rank_anew(&old);
@@ -358,6 +368,16 @@ impl Run {
             }
             // It is asked anew, by the text that there is now.
             handed.named = None;
+        }
+    }
+
+    /// The turns of a list of agents that is another now begin anew: they are told by places in it.
+    fn take_turns_anew(&mut self, old: &Plan) {
+        for place in 0..self.tasks.len() {
+            let task = &self.tasks[place];
+            if !same_pool(&self.spec_under(old, task).work, &self.spec(task).work) {
+                self.tasks[place].turns = Turns::default();
+            }
         }
     }
 
