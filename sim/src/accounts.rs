@@ -24,8 +24,9 @@ const CALLS_MIN: usize = 10;
 pub(crate) struct OAccount {
     pub(crate) live: BTreeSet<Fence>,
     /// When attempts started, by steady time, since a run began that names a rate for it.
-    pub(crate) starts: Vec<i64>,
-    pub(crate) is_rated: bool,
+    pub(crate) starts: VecDeque<i64>,
+    /// How many of them the rates that were named look at.
+    pub(crate) kept: usize,
     pub(crate) paused_until: i64,
     pub(crate) cap: Option<u32>,
     /// How many were in flight when the first limit was met.
@@ -49,8 +50,8 @@ impl Default for OAccount {
     fn default() -> Self {
         Self {
             live: BTreeSet::new(),
-            starts: Vec::new(),
-            is_rated: false,
+            starts: VecDeque::new(),
+            kept: 0,
             paused_until: i64::MIN,
             cap: None,
             before: 0,
@@ -68,35 +69,37 @@ impl Default for OAccount {
 }
 
 /// A run names rates for these accounts.
-pub(crate) fn hold_to(accounts: &mut BTreeMap<String, OAccount>, rated: BTreeSet<String>) {
-    for name in rated {
-        accounts.entry(name).or_default().is_rated = true;
+pub(crate) fn hold_to(accounts: &mut BTreeMap<String, OAccount>, rated: Vec<(String, u32)>) {
+    for (name, starts) in rated {
+        let kept = &mut accounts.entry(name).or_default().kept;
+        *kept = usize::try_from(starts).expect("32 bits fit").max(*kept);
     }
 }
 
-/// An attempt of an agent has started, at this steady time.
+/// An attempt of an agent has started, at this steady time. The answer is its account.
 pub(crate) fn call(
     accounts: &mut BTreeMap<String, OAccount>,
     (run, ix): (&mut ORun, usize),
     agent: Option<u32>,
     (fence, at): (Fence, i64),
-) {
-    let Some(agent) = agent else { return };
+) -> Option<String> {
+    let agent = agent?;
     let task = &run.tasks[ix];
     let name = run.account(task, agent);
-    accounts.entry(name).or_default().start(fence, at);
+    accounts.entry(name.clone()).or_default().start(fence, at);
     if matches!(run.who(task), Some(Who::Several(pool, _)) if pool.contains(&agent)) {
         run.last_turns.insert(run.node(task), agent);
     }
+    Some(name)
 }
 
 /// The newest attempt of a task is over.
 pub(crate) fn hang_up(accounts: &mut BTreeMap<String, OAccount>, run: &ORun, ix: usize) {
     let task = &run.tasks[ix];
     let attempt = task.newest().expect("it was started");
-    let Some(agent) = attempt.agent else { return };
+    let Some(account) = &attempt.account else { return };
     let wait_ms = attempt.error.as_ref().and_then(|error| error.retry_after).map(|wait| wait.ms);
-    let account = accounts.get_mut(&run.account(task, agent)).expect("it was called");
+    let account = accounts.get_mut(account).expect("it was called");
     account.end(attempt.fence, attempt.ended_steady_ms, failure(attempt), wait_ms);
 }
 
@@ -135,9 +138,9 @@ fn said(failure: Option<ErrorKind>) -> Said {
 impl OAccount {
     pub(crate) fn start(&mut self, fence: Fence, at: i64) {
         self.live.insert(fence);
-        if self.is_rated {
-            self.starts.push(at);
-        }
+        self.starts.push_back(at);
+        let forgotten = self.starts.len().saturating_sub(self.kept);
+        self.starts.drain(..forgotten);
         if self.phase == Phase::HalfOpen {
             self.probe.get_or_insert(fence);
         }
@@ -248,8 +251,11 @@ impl ORun {
         }
     }
 
-    /// Whether two tasks mean the same by an agent of this number.
+    /// Whether two tasks mean the same by an agent of this number. The run's own plan does at all times.
     pub(crate) fn is_same_agent(&self, one: &OTask, other: &OTask, number: u32) -> bool {
+        if [one, other].iter().all(|task| self.scope(task).is_own) {
+            return true;
+        }
         let name = AgentName(format!("a{number}").into());
         let agents = [one, other].map(|task| self.scope(task).plan.agents.get(&name));
         agents[0] == agents[1]
@@ -266,9 +272,10 @@ impl ORun {
         scope::account(agent, self.agent(task, agent))
     }
 
-    /// Those that an agent names, and those that they name, the nearest first.
+    /// Those that an agent names, and those that they name, the nearest first. Whom the plan has no more names nobody.
     fn behind(&self, task: &OTask, first: &[u32]) -> Vec<u32> {
-        let mut found = first.to_vec();
+        let at_hand = |agent: &&u32| !self.agent(task, **agent).retired;
+        let mut found: Vec<u32> = first.iter().filter(at_hand).copied().collect();
         let mut look = 0;
         while look < found.len() {
             for other in &self.agent(task, found[look]).fallback {
@@ -288,7 +295,11 @@ impl ORun {
         let pool: Vec<u32> = match (life.handed_to, self.who(task)) {
             (Some(to), _) => vec![to],
             (None, Some(Who::One(agent))) => vec![*agent],
-            (None, Some(Who::Several(agents, _))) => agents.iter().copied().filter(left).collect(),
+            // Where who took over is gone, all that had failed before are called again.
+            (None, Some(Who::Several(agents, _))) if agents.iter().any(left) => {
+                agents.iter().copied().filter(left).collect()
+            }
+            (None, Some(Who::Several(agents, _))) => agents.clone(),
             (None, Some(Who::InTurn(agents))) => vec![agents[task.attempts.len() % agents.len()]],
             (None, None) => Vec::new(),
         };
@@ -309,10 +320,7 @@ impl ORun {
             (None, Some(Who::Several(agents, _))) => agents.iter().copied().find(left),
             // Another has stood in for it.
             (None, Some(Who::One(agent))) => Some(*agent).filter(left),
-            (None, Some(Who::InTurn(agents))) => {
-                let turn = task.attempts.len().saturating_sub(1) % agents.len();
-                Some(agents[turn]).filter(left)
-            }
+            (None, Some(Who::InTurn(_))) => life.named.filter(left),
             _ => None,
         };
         self.behind(task, &roots).into_iter().find(left).or(of_pool)

@@ -53,6 +53,9 @@ pub(crate) struct AgentDraft {
     pub(crate) fallback: Vec<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<u32>,
+    /// Whether a revision left it out; the others keep their numbers.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) retired: bool,
 }
 
 /// Who works on a prompt.

@@ -164,10 +164,10 @@ impl Oracle {
             Event::AttemptStarted { alone, agent, .. } => {
                 self.live.insert(fence, Live { run: id, task: ix, alone: *alone });
                 let agent = agent.as_ref().map(number);
-                accounts::call(&mut self.accounts, (run, ix), agent, (fence, record.at.ms - now.steps_ms));
-                run.tasks[ix].attempts.push(OAttempt { agent, ..OAttempt::new(fence, epoch, record.at) });
-                let life = &mut run.tasks[ix].life;
-                (life.began, life.ready_at) = (true, life.ready_at.or(Some(worked)));
+                let called = (fence, record.at.ms - now.steps_ms);
+                let account = accounts::call(&mut self.accounts, (run, ix), agent, called);
+                let attempt = OAttempt { agent, account, ..OAttempt::new(fence, epoch, record.at) };
+                run.tasks[ix].begin(attempt, worked);
             }
             Event::AttemptReaped { .. } => {
                 let attempt = run.tasks[ix].attempts.last_mut().expect("it was started");

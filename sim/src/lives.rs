@@ -126,6 +126,7 @@ impl OTask {
                 let wait_ms = u64::try_from(due.ms - now.record_at.ms).unwrap_or(0).min(*wait_ms);
                 self.life.due = (wait_ms > 0).then_some(now.due(due.ms, wait_ms));
             }
+            Event::AgentNamed { agent, .. } => self.life.named = Some(number(agent)),
             Event::BudgetReached { .. } => self.life.is_used_up = true,
             Event::TimerFired { timer: TimerKind::Retry, .. } => self.life.due = None,
             Event::TimerFired { timer: TimerKind::Moment, .. } => {
@@ -136,14 +137,29 @@ impl OTask {
                 self.end = Some(if *reason == SkipReason::When { End::WhenFalse } else { End::Upstream });
             }
             Event::TaskUnskipped { .. } => {
-                // Whom a person let try tries, once its turn comes.
-                let handed_to = self.life.handed_to;
-                (self.end, self.life) = (None, Life { handed_to, ..Life::default() });
+                (self.end, self.life) = (None, std::mem::take(&mut self.life).unskipped());
             }
             Event::TaskDead { .. } => (self.end, self.output) = (Some(End::Dead), Value::Null),
             Event::TaskCancelled { .. } => (self.end, self.output) = (Some(End::Cancelled), Value::Null),
             _ => {}
         }
+    }
+}
+
+impl OTask {
+    /// Another attempt of it, where the run's clock shows this.
+    pub(crate) fn begin(&mut self, attempt: OAttempt, worked: u64) {
+        self.attempts.push(attempt);
+        self.life.began = true;
+        self.life.ready_at.get_or_insert(worked);
+    }
+}
+
+impl Life {
+    /// The same incarnation goes on: what its attempts came to counts, and whom a person let try tries.
+    fn unskipped(self) -> Self {
+        let Self { charged, losses, ceiling_ms, once, handed_from, handed_to, granted, from, .. } = self;
+        Self { charged, losses, ceiling_ms, once, handed_from, handed_to, granted, from, ..Self::default() }
     }
 }
 
@@ -153,6 +169,7 @@ impl OAttempt {
             fence,
             epoch,
             agent: None,
+            account: None,
             stop: None,
             exit: None,
             error: None,

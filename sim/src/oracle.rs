@@ -166,6 +166,8 @@ pub(crate) struct Life {
     /// Agents from which others have taken over, and the last that did.
     pub(crate) handed_from: Vec<u32>,
     pub(crate) handed_to: Option<u32>,
+    /// Whom its expression named last, by the plan that there is.
+    pub(crate) named: Option<u32>,
     /// Attempts above the policy's that they were given.
     pub(crate) granted: u32,
     /// The next attempt is not before: by the wall less its steps, and by the world's clock.
@@ -195,6 +197,8 @@ pub(crate) struct Life {
     pub(crate) spared_for: Option<usize>,
     /// It was cancelled for that.
     pub(crate) is_spared: bool,
+    /// It was skipped for a condition that is another now.
+    pub(crate) is_asked_anew: bool,
 }
 
 /// When the next attempt may start.
@@ -220,6 +224,8 @@ pub(crate) struct OAttempt {
     pub(crate) fence: Fence,
     pub(crate) epoch: Epoch,
     pub(crate) agent: Option<u32>,
+    /// The account that the agent had when it started.
+    pub(crate) account: Option<String>,
     pub(crate) stop: Option<(StopWhy, u64)>,
     pub(crate) exit: Option<Exit>,
     pub(crate) error: Option<Failure>,

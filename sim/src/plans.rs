@@ -56,6 +56,7 @@ pub(crate) fn agent(random: &mut Random, mood: &Mood, number: u32, all: u32) -> 
             Vec::new()
         },
         account: random.chance(300).then(|| random.below(2)),
+        retired: false,
     }
 }
 

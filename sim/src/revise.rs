@@ -3,13 +3,16 @@
 
 use windlass_core::plan::Plan;
 
-use crate::draft::{Each, From, PlanDraft, Ref, TaskDraft, When, Work};
+use crate::draft::{AgentDraft, Each, EndName, From, PlanDraft, Ref, TaskDraft, When, Who, Work};
 use crate::invariants::joins::{self, Standing};
-use crate::oracle::{ORun, OTask};
+use crate::oracle::{End, ORun, OTask};
 use crate::plans;
 use crate::random::Random;
 use crate::scope::OScope;
 use crate::talk::{Await, Listen};
+
+/// How many agents a plan has at most.
+const AGENTS_MAX: usize = 5;
 
 /// Another plan for a run that has this one.
 pub(crate) fn revised(draft: &PlanDraft, number: u32) -> PlanDraft {
@@ -25,11 +28,14 @@ pub(crate) fn revised(draft: &PlanDraft, number: u32) -> PlanDraft {
     for task in &mut revised.tasks {
         change(&mut random, task, &labels);
     }
+    // The plans that tasks are name those of the plan around them; they stay as they are.
+    if revised.tasks.iter().all(|task| task.work.plan().is_none()) {
+        redefine(&mut random, &mut revised);
+    }
     if random.chance(600) {
         let fresh = draft.tasks.iter().map(|task| task.label).max().unwrap_or(0) + 1;
         for label in fresh..=fresh + random.below(2) {
-            let agents = u32::try_from(draft.agents.len()).expect("few");
-            let task = new(&mut random, label, &labels, agents);
+            let task = new(&mut random, label, &labels, &at_hand(&revised.agents));
             revised.tasks.push(task);
         }
     }
@@ -38,6 +44,55 @@ pub(crate) fn revised(draft: &PlanDraft, number: u32) -> PlanDraft {
     revised.fan_out = revised.fan_out.map(|most| most.max(2));
     revised.depth = revised.depth.map(|most| most.max(2));
     revised
+}
+
+/// The agents that a plan has.
+fn at_hand(agents: &[AgentDraft]) -> Vec<u32> {
+    (0..).zip(agents).filter(|(_, agent)| !agent.retired).map(|(number, _)| number).collect()
+}
+
+/// Agents become others, go, come back, or are new; tasks go to others.
+fn redefine(random: &mut Random, draft: &mut PlanDraft) {
+    for number in 0..draft.agents.len() {
+        let all = at_hand(&draft.agents);
+        let agent = &mut draft.agents[number];
+        if random.chance(if agent.retired { 300 } else { 200 }) && (agent.retired || all.len() > 1) {
+            agent.retired = !agent.retired;
+        }
+        if random.chance(300) {
+            agent.most = random.chance(500).then(|| random.within(1, 2));
+        }
+        if random.chance(150) {
+            agent.rate = random.chance(500).then(|| (random.within(1, 4), random.chance(500)));
+        }
+        if random.chance(200) {
+            agent.account = random.chance(500).then(|| random.below(2));
+        }
+        if random.chance(300) {
+            agent.fallback = all.into_iter().filter(|_| random.chance(500)).collect();
+        }
+    }
+    if random.chance(250) && draft.agents.len() < AGENTS_MAX {
+        let fallback = at_hand(&draft.agents).into_iter().filter(|_| random.chance(300)).collect();
+        draft.agents.push(AgentDraft { fallback, ..AgentDraft::default() });
+    }
+    let all = at_hand(&draft.agents);
+    for (number, agent) in (0..).zip(&mut draft.agents) {
+        agent.fallback.retain(|other| *other != number && all.contains(other));
+    }
+    for task in &mut draft.tasks {
+        let Work::Prompt(who) = &mut task.work else { continue };
+        let gone = match who {
+            Who::One(agent) => !all.contains(agent),
+            Who::Several(agents, _) | Who::InTurn(agents) => {
+                agents.retain(|agent| all.contains(agent));
+                agents.is_empty()
+            }
+        };
+        if gone || random.chance(100) {
+            *who = Who::One(random.pick(&all));
+        }
+    }
 }
 
 fn change(random: &mut Random, task: &mut TaskDraft, labels: &[u32]) {
@@ -51,6 +106,22 @@ fn change(random: &mut Random, task: &mut TaskDraft, labels: &[u32]) {
         labels.iter().copied().filter(|label| *label < task.label && !task.needs.contains(label)).collect();
     if random.chance(150) && !earlier.is_empty() {
         task.needs.push(random.pick(&earlier));
+    }
+    if random.chance(150) {
+        task.when = match (random.below(4), task.when.take()) {
+            (0, _) => None,
+            // What is no condition would be one.
+            (1, Some(when)) if !matches!(when, When::Wrong(_)) => Some(When::Not(Box::new(when))),
+            (2, _) if !task.needs.is_empty() => {
+                let ends = [EndName::Succeeded, EndName::Skipped, EndName::Dead];
+                Some(When::Is(random.pick(&task.needs), random.pick(&ends)))
+            }
+            _ => Some(When::Flag),
+        };
+    }
+    if random.chance(100) && !task.needs.is_empty() {
+        task.join = random.below(u32::try_from(task.needs.len()).expect("few") + 1);
+        task.cancel_rest &= task.join > 0;
     }
     let mut named = named(task);
     named.extend(plans::read_of(task));
@@ -79,11 +150,11 @@ fn named(task: &TaskDraft) -> Vec<u32> {
     named
 }
 
-fn new(random: &mut Random, label: u32, labels: &[u32], agents: u32) -> TaskDraft {
+fn new(random: &mut Random, label: u32, labels: &[u32], agents: &[u32]) -> TaskDraft {
     let needs: Vec<u32> = labels.iter().copied().filter(|_| random.chance(200)).take(3).collect();
     let refs = needs.iter().copied().filter(|_| random.chance(300)).map(Ref::State).collect();
     let work = match random.below(4) {
-        0 if agents > 0 => Work::Prompt(crate::draft::Who::One(random.below(agents))),
+        0 if !agents.is_empty() => Work::Prompt(Who::One(random.pick(agents))),
         1 => Work::Argv,
         _ => Work::Shell,
     };
@@ -109,6 +180,7 @@ impl ORun {
             match place {
                 Some(spec) => {
                     let drafted = scope.drafted(spec);
+                    self.change(ix, &scope, drafted);
                     let task = &mut self.tasks[ix];
                     (task.scope, task.spec, task.drafted) = (number, spec, drafted);
                     task.is_left_out = false;
@@ -135,12 +207,39 @@ impl ORun {
                 task.life.spared_for = None;
             }
         }
+        self.forget_the_retired();
         for ix in 0..self.tasks.len() {
             let task = &self.tasks[ix];
             if task.is_node() && !task.life.began && joins::standing(self, task) != Standing::Met {
                 let life = &mut self.tasks[ix].life;
                 (life.held, life.rest_known, life.ready_at) = (false, false, None);
             }
+        }
+    }
+    /// A task of the plan has another text.
+    fn change(&mut self, ix: usize, scope: &OScope, drafted: usize) {
+        let (task, new) = (&self.tasks[ix], scope.draft_at(drafted));
+        let old = self.draft(task);
+        let is_asked = task.is_node() && old.when != new.when;
+        let (was_asked, is_redrawn) = (is_asked && old.when.is_some(), old.work != new.work);
+        let life = &mut self.tasks[ix].life;
+        life.held &= !is_asked;
+        let end = self.tasks[ix].end;
+        self.tasks[ix].life.is_asked_anew |= was_asked && end == Some(End::WhenFalse);
+        if is_redrawn {
+            self.last_turns.remove(&ix);
+        }
+    }
+
+    /// Who took over and is gone has handed its tasks back.
+    fn forget_the_retired(&mut self) {
+        for ix in 0..self.tasks.len() {
+            let task = &self.tasks[ix];
+            let is_gone = |agent: &u32| self.agent(task, *agent).retired;
+            if task.life.handed_to.as_ref().is_some_and(is_gone) {
+                self.tasks[ix].life.handed_to = None;
+            }
+            self.tasks[ix].life.named = None;
         }
     }
 }

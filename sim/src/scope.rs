@@ -1,7 +1,6 @@
 //! Where a task of a run is written: the run's own plan, or that of a task; what stands beside it there, and what it sees
 //! of the plans around. Never: what a task comes to.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use windlass_core::id::{AgentName, TaskId};
@@ -32,6 +31,11 @@ impl OScope {
         self.draft.tasks.iter().position(|task| task.label == label).expect("it was drafted")
     }
 
+    /// The draft at a place.
+    pub(crate) fn draft_at(&self, drafted: usize) -> &TaskDraft {
+        &self.draft.tasks[drafted]
+    }
+
     /// The run's own.
     pub(crate) fn of_run(plan: &Arc<Plan>, draft: &Arc<PlanDraft>) -> Self {
         let (flag, agents) = (draft.flag, draft.agents.clone());
@@ -45,12 +49,13 @@ fn seen(draft: &PlanDraft, around: &[AgentDraft]) -> Vec<AgentDraft> {
     draft.agents.iter().chain(around.iter().skip(draft.agents.len())).cloned().collect()
 }
 
-/// The accounts for which a plan, or one within it, names a rate.
-pub(crate) fn rated(plan: &Plan, draft: &PlanDraft, around: &[AgentDraft]) -> BTreeSet<String> {
+/// The accounts for which a plan, or one within it, names a rate, with how many starts that looks at.
+pub(crate) fn rated(plan: &Plan, draft: &PlanDraft, around: &[AgentDraft]) -> Vec<(String, u32)> {
     let agents = seen(draft, around);
     let is_known = |number: &u32| plan.agents.contains_key(&AgentName(format!("a{number}").into()));
-    let numbered = (0..).zip(&agents).filter(|(number, agent)| agent.rate.is_some() && is_known(number));
-    let mut rated: BTreeSet<String> = numbered.map(|(number, agent)| account(number, agent)).collect();
+    let known = (0..).zip(&agents).filter(|(number, _)| is_known(number));
+    let named = |(number, agent): (u32, &AgentDraft)| Some((account(number, agent), agent.rate?.0));
+    let mut rated: Vec<(String, u32)> = known.filter_map(named).collect();
     for (spec, task) in plan.tasks.iter().map(|spec| (spec, draft.labelled(draft::label(&spec.id)))) {
         if let (Some(plan), Some(draft)) = (spec.work.sub_plan(), task.work.plan()) {
             rated.extend(self::rated(plan, draft, &agents));

@@ -243,8 +243,8 @@ impl PlanDraft {
         if self.reversed {
             tasks.reverse();
         }
-        let agents =
-            self.agents.iter().enumerate().map(|(number, agent)| (format!("a{number}"), agent.written()));
+        let agents = self.agents.iter().enumerate().filter(|(_, agent)| !agent.retired);
+        let agents = agents.map(|(number, agent)| (format!("a{number}"), agent.written()));
         let inputs = json!({ "flag": { "type": "boolean", "default": self.flag } });
         let mut plan = json!({ "version": 1, "goal": "be tried", "inputs": inputs });
         plan["agents"] = Value::Object(agents.collect());
