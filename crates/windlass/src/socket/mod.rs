@@ -2,6 +2,7 @@
 //! Never: what only reads (that goes to the journal itself, read-only).
 
 mod client;
+mod in_time;
 mod place;
 mod server;
 mod wire;

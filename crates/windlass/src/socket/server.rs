@@ -14,10 +14,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use windlass_core::id::{Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Revision};
 use windlass_core::plan::Plan;
+use windlass_engine::clock;
 use windlass_engine::handle::Handle;
 use windlass_engine::room::{Place, Room};
 
 use crate::door::Door;
+use crate::socket::in_time::InTime;
 use crate::socket::wire::{self, Reply, Request};
 
 /// How often it is looked whether the socket is still in its place: much oftener than others give it up.
@@ -26,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LEAVES_WITHIN: Duration = Duration::from_secs(5);
 /// How many clients are talked to at once. Others wait in the kernel's queue for one to leave, and are turned away then.
 const CLIENTS_MAX: usize = 64;
-/// How long a client may take over a request or over taking its reply.
+/// How long a client may take over a request, from the reply to the one before, or over taking its reply.
 const CLIENT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Takes requests at a path from now on, until [`Served::close`]. The caller has the lock of the home: what lies at the
@@ -154,7 +156,8 @@ fn take(mut bound: Bound, served: &Served, host: &Hosting) {
 /// Talks to a client on a thread of its own.
 fn serve_client(stream: UnixStream, host: Hosting, place: Place) {
     let conversing = move || {
-        converse(stream, &host);
+        // Whoever has left or was too slow needs no answer.
+        converse(stream, clock::awake, |request| answer(request, &host)).unwrap_or_default();
         drop(place);
     };
     // Where no thread can be had the client sees a closed socket, and tries again.
@@ -178,24 +181,21 @@ fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), WouldBlock | Interrupted | ConnectionAborted)
 }
 
-/// Answers one client until it leaves, or until the engine has ended.
-fn converse(stream: UnixStream, host: &Hosting) {
-    let Ok(mut to) = prepared(&stream) else { return };
-    let mut from = BufReader::new(stream);
-    while let Ok(Some(request)) = wire::read::<Request>(&mut from) {
-        let Some(reply) = answer(request, host) else { return };
-        if wire::write(&mut to, &reply).is_err() {
-            return;
-        }
-    }
-}
-
-/// The way back to a client.
-fn prepared(stream: &UnixStream) -> io::Result<UnixStream> {
+/// Answers one client until it leaves, is too slow, or the engine has ended.
+fn converse(
+    stream: UnixStream,
+    clock: impl Fn() -> Duration + Copy,
+    mut answer: impl FnMut(Request) -> Option<Reply>,
+) -> io::Result<()> {
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(CLIENT_WITHIN))?;
-    stream.set_write_timeout(Some(CLIENT_WITHIN))?;
-    stream.try_clone()
+    let mut to = InTime::new(stream.try_clone()?, CLIENT_WITHIN, clock);
+    let mut from = BufReader::new(InTime::new(stream, CLIENT_WITHIN, clock));
+    loop {
+        from.get_mut().begin();
+        let Some(reply) = wire::read::<Request>(&mut from)?.and_then(&mut answer) else { return Ok(()) };
+        to.begin();
+        wire::write(&mut to, &reply)?;
+    }
 }
 
 /// The reply to a request; none where the engine has ended: the client looks into the journal then.
@@ -263,4 +263,29 @@ fn has_bodies(command: &Command, handle: &Handle) -> bool {
 
 fn is_of_its_plan(revision: &Revision) -> bool {
     serde_json::to_vec(&*revision.plan).is_ok_and(|bytes| Digest::of(&bytes) == revision.plan_digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a client whose request has come is answered, where a look at the clock takes so many seconds.
+    fn is_answered(seconds: u64) -> bool {
+        let (stream, mut client) = UnixStream::pair().expect("a pair");
+        wire::write(&mut client, &Request::Yes(RunId::from_random(1))).expect("it has room");
+        client.shutdown(std::net::Shutdown::Write).expect("it is open");
+        let looks = std::cell::Cell::new(0);
+        let clock = || Duration::from_secs(seconds * looks.replace(looks.get() + 1));
+        let conversed = converse(stream, clock, |_| Some(Reply::Answer(Answer::Accepted)));
+        // A socket that is closed with something unread in it is reset.
+        let reply = wire::read::<Reply>(&mut BufReader::new(client)).unwrap_or(None);
+        assert_eq!(conversed.is_ok(), reply.is_some());
+        reply.is_some()
+    }
+
+    #[test]
+    fn a_client_that_takes_too_long_over_a_request_loses_its_place() {
+        assert!(is_answered(0));
+        assert!(!is_answered(CLIENT_WITHIN.as_secs()));
+    }
 }
