@@ -109,9 +109,7 @@ impl Engine {
         let swept = windlass_worker::sweep(&journal.home_id().to_string(), LEFT_AT_MOST, says, |_| false)?;
         let Opening { core, kept, clock, first } =
             recover::open(&mut journal, options.role, BUILD, options.slots, clock::shown())?;
-        for run in core.state().runs.values() {
-            journal.hold(run.written(), run.env);
-        }
+        journal.hold(core.state());
         let (sender, inbox) = mpsc::channel();
         let blobs = home.blobs();
         let snapshots = Snapshots::from(kept);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender, SyncSender};
 
 use windlass_core::effect::{Assignment, Effect, Settle};
-use windlass_core::event::{Exit, LossReason, Output, RawOutput, Record, Usage};
+use windlass_core::event::{Event, Exit, LossReason, Output, RawOutput, Record, Usage};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Digest, Fence};
 use windlass_core::input::{Answer, Ended, LostAttempt, Report};
@@ -188,7 +188,15 @@ impl Outside for Hands {
         reply.send(answer).unwrap_or_default();
     }
 
-    fn publish(&mut self, _: &State, records: &Arc<[Record]>) {
+    fn publish(&mut self, state: &State, records: &Arc<[Record]>) {
+        for record in &**records {
+            if let Event::RunFinished { run, .. } = &record.event
+                && let Some(run) = state.run(*run)
+            {
+                // Others that have the same, and this one where it is reopened, read them anew.
+                self.env.remove(&run.env);
+            }
+        }
         if !records.is_empty() && !self.feeders.is_empty() {
             let bytes = feed::bytes_of(records);
             self.feeders.retain(|feeder| feeder.feed(records, bytes));
@@ -235,5 +243,33 @@ impl Blobs for Bodies {
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read>> {
         let file = self.0.open(*digest).map_err(io::Error::other)?;
         Ok(Box::new(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::event::RunOutcome;
+    use windlass_core::evolve::evolve;
+    use windlass_core::id::Seq;
+    use windlass_journal::suite::created;
+
+    use super::*;
+
+    #[test]
+    fn the_variables_of_a_run_are_let_go_with_its_end() {
+        let home = tempfile::TempDir::new().expect("a folder");
+        let blobs = Arc::new(FolderBlobs::new(&home.path().join("blobs")));
+        let record = created(1, &*blobs);
+        let Event::RunCreated { run, env, .. } = record.event else { unreachable!("a run that is created") };
+        let mut state = State::default();
+        evolve(&mut state, &record);
+        let mut hands = Hands::new(mpsc::channel().0, blobs, BTreeMap::new());
+        let first = hands.surroundings(env).expect("they are there");
+        assert!(Arc::ptr_eq(&first, &hands.surroundings(env).expect("they are there")), "they are read once");
+        let event = Event::RunFinished { run, outcome: RunOutcome::Succeeded };
+        let ended = Record { seq: Seq(2), at: record.at, event };
+        evolve(&mut state, &ended);
+        hands.publish(&state, &[ended].into());
+        assert!(hands.env.is_empty());
     }
 }

@@ -21,6 +21,7 @@ pub mod inspect;
 mod journal;
 pub mod lock;
 pub mod memory;
+mod needed;
 mod opening;
 mod os;
 pub mod planted;

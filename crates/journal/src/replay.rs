@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use windlass_core::event::{Event, Record};
 use windlass_core::id::{Digest, Seq};
@@ -15,29 +15,26 @@ use crate::error::{Damage, DamageCause, JournalError};
 use crate::record;
 use crate::store::{self, Store};
 
-/// The plans of a home, each read once. They are held, and the variables of their runs with them, so that a home that
-/// vanishes can be rescued with what its runs can't go on without.
+/// The plans of a home, each read once for all who hold it. What holds a run's plans is its state; here it is known
+/// where they are, also for the rescue of a home that vanishes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plans {
-    plans: BTreeMap<Digest, Arc<Plan>>,
-    /// The variables, and the plans of which only a copy of the home has need, as they were written.
-    bytes: BTreeMap<Digest, Vec<u8>>,
+    plans: BTreeMap<Digest, Weak<Plan>>,
+    /// At how many those that nobody holds any more are forgotten.
+    full: usize,
 }
 
 impl Plans {
     /// Hands a record the plan that it names. One that is gone, is not what was written, or can't be carried out is not
     /// handed over: that is the end of its run, and of nothing else.
     fn hydrate(&mut self, record: &mut Record, blobs: &dyn Blobs) -> Result<(), PlanFault> {
-        if let Event::RunCreated { env, .. } = &record.event {
-            self.hold_bytes(*env, blobs);
-        }
         let (Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. }) =
             &mut record.event
         else {
             return Ok(());
         };
-        if let Some(known) = self.plans.get(plan) {
-            hydrated.0 = Some(Arc::clone(known));
+        if let Some(known) = self.plans.get(plan).and_then(Weak::upgrade) {
+            hydrated.0 = Some(known);
             return Ok(());
         }
         let bytes = match blobs.get(*plan) {
@@ -54,31 +51,26 @@ impl Plans {
         if read.validate().is_err() {
             return Ok(());
         }
-        hydrated.0 = Some(Arc::clone(&read));
-        self.plans.insert(*plan, read);
+        self.note(*plan, &read);
+        hydrated.0 = Some(read);
         Ok(())
     }
 
-    /// Holds a plan that a record names which is appended, or that a snapshot brought back.
-    pub(crate) fn hold(&mut self, plan: Digest, read: &Arc<Plan>) {
-        self.plans.insert(plan, Arc::clone(read));
-    }
-
-    /// Without these bytes a run can be shown, and that is all the journal is asked for: none is no damage here.
-    pub(crate) fn hold_bytes(&mut self, blob: Digest, blobs: &dyn Blobs) {
-        let is_held = self.bytes.contains_key(&blob) || self.plans.contains_key(&blob);
-        if !is_held && let Ok(bytes) = blobs.get(blob) {
-            self.bytes.insert(blob, bytes);
+    /// Notes a plan that somebody holds: whoever appended the record that names it, or has it from a snapshot.
+    pub(crate) fn note(&mut self, digest: Digest, plan: &Arc<Plan>) {
+        if self.plans.len() >= self.full {
+            self.plans.retain(|_, plan| plan.strong_count() > 0);
+            self.full = 2 * self.plans.len() + 16;
         }
+        self.plans.insert(digest, Arc::downgrade(plan));
     }
 
-    /// Every body that is held; of plans the blob that each came from, where that is how this build writes it.
+    /// The blob that each plan came from which somebody holds, where that is how this build writes it.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = Vec<u8>> {
-        let plans = self.plans.iter().filter_map(|(digest, plan)| {
-            let bytes = serde_json::to_vec(plan).ok()?;
+        self.plans.iter().filter_map(|(digest, plan)| {
+            let bytes = serde_json::to_vec(&*plan.upgrade()?).ok()?;
             (Digest::of(&bytes) == *digest).then_some(bytes)
-        });
-        plans.chain(self.bytes.values().cloned())
+        })
     }
 }
 
@@ -168,4 +160,56 @@ pub(crate) fn unreadable(
 pub(crate) fn build_in(seq: Seq, bytes: &[u8]) -> Option<String> {
     let record = record::decode(seq, bytes, String::new).ok()?;
     if let Event::EngineStarted { build, .. } = record.event { Some(build) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::blob::MemoryBlobs;
+    use crate::suite::created;
+
+    /// Blobs that remember what they were asked for.
+    #[derive(Default)]
+    struct Asked(MemoryBlobs, Mutex<Vec<Digest>>);
+
+    impl Blobs for Asked {
+        fn put(&self, bytes: &[u8]) -> Result<Digest, BlobError> {
+            self.0.put(bytes)
+        }
+
+        fn get(&self, digest: Digest) -> Result<Vec<u8>, BlobError> {
+            self.1.lock().expect("nobody panicked").push(digest);
+            self.0.get(digest)
+        }
+
+        fn contains(&self, digest: Digest) -> Result<bool, BlobError> {
+            self.0.contains(digest)
+        }
+    }
+
+    #[test]
+    fn a_plan_is_read_once_for_all_who_hold_it_and_let_go_with_the_last_of_them() {
+        let blobs = Asked::default();
+        let mut plans = Plans::default();
+        let mut read = || {
+            let mut record = created(2, &blobs);
+            let Event::RunCreated { plan, hydrated, .. } = &mut record.event else {
+                unreachable!("a run that is created")
+            };
+            let plan = *plan;
+            hydrated.0 = None;
+            assert!(plans.hydrate(&mut record, &blobs).is_ok());
+            let asked = std::mem::take(&mut *blobs.1.lock().expect("nobody panicked"));
+            assert!(asked.is_empty() || asked == [plan], "its variables are none of a reader's: {asked:?}");
+            (record, asked.len(), plans.bodies().count())
+        };
+        let (held, asked, known) = read();
+        assert_eq!((asked, known), (1, 1));
+        assert_eq!(read().1, 0, "the other one holds it");
+        drop(held);
+        assert_eq!(read().1, 1, "nobody held it");
+        assert_eq!(plans.bodies().count(), 0);
+    }
 }

@@ -13,6 +13,7 @@ use rusqlite::backup::Backup;
 use crate::blob::{Blobs, FolderBlobs};
 use crate::head::{self, HomeId};
 use crate::home::sync_folder;
+use crate::needed::Needed;
 use crate::replay::Plans;
 use crate::store::{self, Store};
 
@@ -29,6 +30,7 @@ pub(crate) struct Lost<'a> {
     pub(crate) home: &'a Path,
     pub(crate) home_id: HomeId,
     pub(crate) plans: &'a Plans,
+    pub(crate) needed: &'a Needed,
 }
 
 /// Copies it into a new home, and says where that is.
@@ -79,8 +81,11 @@ fn fill(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
 /// Blobs never change: a second name is as good as a copy.
 fn copy_blobs(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
     let blobs = FolderBlobs::new(&to.join("blobs"));
-    for body in lost.plans.bodies() {
-        blobs.put(&body).map_err(io::Error::other)?;
+    for plan in lost.plans.bodies() {
+        blobs.put(&plan).map_err(io::Error::other)?;
+    }
+    for body in lost.needed.bodies() {
+        blobs.put(body).map_err(io::Error::other)?;
     }
     let folder = format!("/proc/self/fd/{}", lost.folder.as_raw_fd());
     let left = FolderBlobs::new(&Path::new(&folder).join("blobs"));

@@ -6,11 +6,10 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use windlass_core::event::{Event, Record};
-use windlass_core::id::{Digest, Epoch, Seq};
-use windlass_core::plan::Plan;
+use windlass_core::id::{Epoch, Seq};
+use windlass_core::state::{Run, State};
 
 use crate::chain::{Follower, Head, Salts, Sealed};
 use crate::error::{JournalError, NotSynced, Unsynced, is_storage_full};
@@ -18,6 +17,7 @@ use crate::head::{self, HeadFile, HomeId};
 use crate::home::{Home, sync_folder};
 use crate::journal::Journal;
 use crate::lock::Lock;
+use crate::needed::Needed;
 use crate::opening::{Depth, examine};
 use crate::replay::{Plans, Replay, build_in, unreadable};
 use crate::store::{self, Store};
@@ -46,6 +46,7 @@ pub struct SqliteJournal {
     salts: Salts,
     sealed: Sealed,
     plans: Plans,
+    needed: Needed,
     is_poisoned: bool,
 }
 
@@ -87,6 +88,7 @@ impl SqliteJournal {
             salts,
             sealed: Sealed::default(),
             plans: Plans::default(),
+            needed: Needed::default(),
             is_poisoned: false,
         })
     }
@@ -96,17 +98,16 @@ impl SqliteJournal {
         self.home_id
     }
 
-    /// Holds what a run that a snapshot brought back names, as a replay does by itself: if the home vanishes, the copy
-    /// has it.
-    pub fn hold(&mut self, plans: impl IntoIterator<Item = (Digest, Option<Arc<Plan>>)>, env: Digest) {
-        let blobs = self.home.blobs();
-        for (digest, plan) in plans {
-            match plan {
-                Some(plan) => self.plans.hold(digest, &plan),
-                None => self.plans.hold_bytes(digest, &*blobs),
+    /// Notes what the runs of a state name which a snapshot may have brought back, as a replay does by itself: if the home
+    /// vanishes, the copy has it.
+    pub fn hold(&mut self, state: &State) {
+        for (digest, plan) in state.runs.values().flat_map(Run::written) {
+            if let Some(plan) = plan {
+                self.plans.note(digest, &plan);
             }
         }
-        self.plans.hold_bytes(env, &*blobs);
+        self.needed.note_all(state);
+        self.needed.hold(&*self.home.blobs());
     }
 
     /// Moves everything into the store and syncs it: the orderly end.
@@ -136,16 +137,18 @@ impl SqliteJournal {
         self.with_reserve(Self::write_head)?;
         self.head = self.sealed.head;
         self.trusted.1 = self.head.seq;
+        let mut has_changed = false;
         for record in batch {
-            if let Event::RunCreated { env, .. } = &record.event {
-                self.plans.hold_bytes(*env, &*self.home.blobs());
-            }
+            has_changed |= self.needed.note(&record.event);
             if let Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. } =
                 &record.event
                 && let Some(read) = &hydrated.0
             {
-                self.plans.hold(*plan, read);
+                self.plans.note(*plan, read);
             }
+        }
+        if has_changed {
+            self.needed.hold(&*self.home.blobs());
         }
         Ok(())
     }
@@ -272,6 +275,7 @@ impl SqliteJournal {
             home: self.home.path(),
             home_id: self.home_id,
             plans: &self.plans,
+            needed: &self.needed,
         };
         Err(JournalError::StoreReplaced { path: path.clone(), rescue: rescue::copy(&lost).ok() })
     }
@@ -328,12 +332,16 @@ impl Journal for SqliteJournal {
             known: self.known.max(self.head.seq),
             build: None,
         };
+        let needed = &mut self.needed;
         let mut failed = None;
         let read = store.rows(after, None, |row| {
             let build =
                 || store.start_of(row.epoch).ok().flatten().and_then(|(seq, bytes)| build_in(seq, &bytes));
             match replay.take(row, build) {
-                Ok(Some(record)) => each(record),
+                Ok(Some(record)) => {
+                    needed.note(&record.event);
+                    each(record)
+                }
                 Ok(None) => ControlFlow::Continue(()),
                 Err(error) => {
                     failed = Some(error);
@@ -342,6 +350,7 @@ impl Journal for SqliteJournal {
             }
         });
         let place = (replay.follower.head.seq, replay.known);
+        needed.hold(&*blobs);
         read.map_err(unreadable(self.home.path(), store, place))?;
         failed.map_or(Ok(()), Err)
     }

@@ -102,6 +102,22 @@ fn created_by(plan: Plan, seq: u64, blobs: &dyn Blobs) -> Record {
     Record { seq: Seq(seq), at: Time::from_ms(1_700_000_000_000), event }
 }
 
+/// A record by which that run goes on by another plan, which is put among the blobs.
+pub fn revised(seq: u64, blobs: &dyn Blobs) -> Record {
+    let plan = Plan { goal: "Show it otherwise".into(), ..plan() };
+    let bytes = serde_json::to_vec(&plan).expect("a plan is plain data");
+    let event = Event::PlanRevised {
+        run: run(),
+        command: CommandId("revise".into()),
+        by: "suite".into(),
+        version: 2,
+        plan: blobs.put(&bytes).expect("blobs can be written"),
+        source: "-".into(),
+        hydrated: Hydrated(Some(Arc::new(plan))),
+    };
+    Record { seq: Seq(seq), at: Time::from_ms(1_700_000_000_000), event }
+}
+
 /// Every record of a journal after a place.
 pub fn all_after(journal: &mut dyn Journal, after: u64) -> Result<Vec<Record>, JournalError> {
     let mut all = Vec::new();

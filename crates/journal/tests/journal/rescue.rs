@@ -5,12 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use windlass_core::event::{Event, Record};
+use windlass_core::evolve::evolve;
 use windlass_core::id::{Epoch, Seq};
+use windlass_core::state::State;
 use windlass_journal::Journal;
 use windlass_journal::blob::Blobs;
 use windlass_journal::error::JournalError;
 use windlass_journal::sqlite::SqliteJournal;
-use windlass_journal::suite::{all_after, created, reaped, started};
+use windlass_journal::suite::{all_after, created, reaped, revised, started};
 
 use crate::place::{Place, home_at, open_at};
 
@@ -60,16 +62,25 @@ fn a_home_that_was_removed_goes_on_beside_it() {
 #[test]
 fn plans_that_a_snapshot_only_names_are_in_the_copy_too() {
     let place = Place::new();
-    let (journal, records) = begun(&place);
+    let (mut journal, mut records) = begun(&place);
+    records.push(revised(4, &*place.home().blobs()));
+    journal.append(Epoch(1), Seq(3), &records[3..]).unwrap();
     journal.close().unwrap();
-    let mut journal = place.open(BUILD).unwrap();
+    let mut state = State::default();
+    for (record, seq) in [&records[1], &records[3]].into_iter().zip(1..) {
+        evolve(&mut state, &Record { seq: Seq(seq), ..record.clone() });
+    }
     let Event::RunCreated { plan, env, .. } = &records[1].event else { panic!("it creates a run") };
-    journal.hold([(*plan, None)], *env);
-    journal.append(Epoch(2), Seq(3), &[started(4, 2)]).unwrap();
+    let Event::PlanRevised { plan: other, .. } = &records[3].event else { panic!("it revises it") };
+    let wanted = BTreeSet::from([*plan, *other, *env]);
+    drop(records);
+    let mut journal = place.open(BUILD).unwrap();
+    journal.hold(&state);
+    journal.append(Epoch(2), Seq(4), &[started(5, 2)]).unwrap();
     fs::remove_dir_all(place.path()).unwrap();
     let rescue = rescued(&journal.check().unwrap_err());
     let kept = home_at(&rescue).blobs().list().unwrap().into_iter().map(|(blob, _)| blob);
-    assert_eq!(kept.collect::<BTreeSet<_>>(), BTreeSet::from([*plan, *env]));
+    assert_eq!(kept.collect::<BTreeSet<_>>(), wanted);
 }
 
 #[test]
