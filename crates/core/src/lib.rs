@@ -29,6 +29,7 @@ pub mod event;
 mod event_kinds;
 pub mod event_schema;
 pub mod evolve;
+pub mod exact;
 pub mod failure;
 pub mod fleet;
 mod follow;

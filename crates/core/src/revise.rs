@@ -165,9 +165,7 @@ impl Change<'_> {
         let missing = self.new.extracts.iter().find(|pointer| !is_kept(pointer))?;
         let part = if missing.is_empty() { "the whole" } else { missing };
         let id = &self.task.id;
-        Some(format!(
-            "the output of {id} is large, and of that only what the plan named then is kept, not {part}"
-        ))
+        Some(format!("of the output of {id} only what the plan named then is kept as a value, not {part}"))
     }
 
     /// The same for its children.

@@ -10,14 +10,14 @@ use windlass_core::event::Output;
 use windlass_core::id::Digest;
 use windlass_engine::body;
 use windlass_engine::reading::Reading;
-use windlass_worker::{OUTPUT_BYTES_MAX, settle, value_of};
+use windlass_worker::{OUTPUT_BYTES_MAX, settle, value_as_printed};
 
 use crate::error::{Outcome, Report, engine_failed};
 
 /// The value of an output that lies in a blob.
 pub(crate) fn of_blob(reading: &Reading, digest: Digest) -> Result<Value, Report> {
     let bytes = reading.blob(digest).map_err(|error| engine_failed(&error))?;
-    value_of(&bytes).map_err(|failure| {
+    value_as_printed(&bytes).map_err(|failure| {
         Report::environment("an output that was taken can't be read any more").cause(failure.message)
     })
 }

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use windlass_core::effect::Settle;
 use windlass_core::event::Output;
+use windlass_core::exact::{self, AS_TEXT, Lossy};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::Digest;
 use windlass_core::size::depth_of_json;
@@ -28,18 +29,22 @@ const VIOLATIONS_MAX: usize = 5;
 /// The longest account of one violation, in characters.
 const VIOLATION_CHARS_MAX: usize = 240;
 
-/// Settles an output. A value that is too long to be journaled whole comes back as null, with its extracts and with the
-/// digest of these bytes: the caller keeps the blob.
+/// Settles an output. A value that is too long to be journaled whole, or that has numbers in it which can't be kept
+/// exactly, comes back as null, with its extracts and with the digest of these bytes: the caller keeps the blob.
 pub fn settle(bytes: &[u8], truncated: bool, settle: &Settle) -> Result<Output, Failure> {
     if truncated {
         return settle_truncated(settle);
     }
     let value = value_of(bytes)?;
+    let lossy = lossy(bytes, &value);
+    refuse_lossy(&lossy, &value, settle)?;
     if let Some(schema) = &settle.schema {
         check(&value, schema)?;
     }
     let length = json(&value).len();
-    if length <= VALUE_BYTES_MAX {
+    // A bare number is kept beside its value. What has others in it is kept as it was printed, and in no other way.
+    let is_exact = lossy.is_empty() || value.is_number();
+    if length <= VALUE_BYTES_MAX && is_exact {
         return Ok(Output { written: written(bytes, &value), value, ..Output::default() });
     }
     let blob = Some(Digest::of(bytes));
@@ -56,6 +61,34 @@ fn settle_truncated(settle: &Settle) -> Result<Output, Failure> {
         .hint("print the answer alone, or write it into the file named by WINDLASS_OUTPUT"))
 }
 
+/// The numbers of an output that are not kept as they were printed.
+fn lossy(bytes: &[u8], value: &Value) -> Vec<Lossy> {
+    let Ok(text) = str::from_utf8(bytes) else { return Vec::new() };
+    let is_text = || value.is_string() && !(text.trim_start().starts_with(['{', '[']) && is_json(bytes));
+    if value.is_null() || value.is_boolean() || is_text() { Vec::new() } else { exact::lossy(text) }
+}
+
+/// Refuses an output whose numbers would be rounded on their way: where it is held against a schema, or an expression of
+/// the plan names them.
+fn refuse_lossy(lossy: &[Lossy], value: &Value, settle: &Settle) -> Result<(), Failure> {
+    let refused = |lossy: &Lossy, why: &str| {
+        let message = format!("the output has {}, and {why}", lossy.in_words());
+        Err(Failure::new(ErrorKind::InvalidOutput, message).hint(AS_TEXT))
+    };
+    if let (Some(first), Some(_)) = (lossy.first(), &settle.schema) {
+        return refused(first, "it is to hold against its schema");
+    }
+    // One that no double comes near leaves no value of which there could be parts.
+    let is_named = |lossy: &&Lossy| {
+        value.is_string() && !settle.extracts.is_empty()
+            || settle.extracts.iter().any(|pointer| lossy.is_in(pointer))
+    };
+    match lossy.iter().find(is_named) {
+        Some(named) if !value.is_number() => refused(named, "an expression of the plan names it"),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// How a number was written, where JSON writes it otherwise: `1.10` may be a version, and a long number a name.
 fn written(bytes: &[u8], value: &Value) -> Option<String> {
     let text = str::from_utf8(bytes).ok().filter(|_| value.is_number())?.trim();
@@ -63,7 +96,7 @@ fn written(bytes: &[u8], value: &Value) -> Option<String> {
 }
 
 /// What an output is as a value: JSON where it is JSON, else text without its last newline.
-pub fn value_of(bytes: &[u8]) -> Result<Value, Failure> {
+fn value_of(bytes: &[u8]) -> Result<Value, Failure> {
     let depth = depth_of_json(bytes);
     if depth > VALUE_DEPTH_MAX {
         return if is_json(bytes) { Err(too_deep(depth)) } else { Ok(text_of(bytes)) };
@@ -73,6 +106,12 @@ pub fn value_of(bytes: &[u8]) -> Result<Value, Failure> {
     reading.disable_recursion_limit();
     let read = Value::deserialize(&mut reading).and_then(|value| reading.end().map(|()| value));
     Ok(read.unwrap_or_else(|_| text_of(bytes)))
+}
+
+/// The same for who looks at it: what has numbers in it that can't be kept exactly is the text that was printed.
+pub fn value_as_printed(bytes: &[u8]) -> Result<Value, Failure> {
+    let value = value_of(bytes)?;
+    Ok(if value.is_number() || lossy(bytes, &value).is_empty() { value } else { text_of(bytes) })
 }
 
 /// Whether it is JSON, however deep: to pass over a value takes no stack.
@@ -207,6 +246,32 @@ mod tests {
             None,
             "no number is so long"
         );
+    }
+
+    #[test]
+    fn what_has_numbers_in_it_that_are_not_kept_exactly_is_kept_as_it_was_printed() {
+        let text = br#"{"ids": [12345678901234567890123], "name": "x", "far": {"it": 1e400}}"#;
+        let output = settle(text, false, &Settle::default()).expect("nobody names any of them");
+        assert_eq!(output, Output { blob: Some(Digest::of(text)), ..Output::default() });
+        let near = br#"{"ids": [12345678901234567890123], "name": "x"}"#;
+        let output = settle(near, false, &with(None, &["/name"])).expect("it is named beside them");
+        assert_eq!(output.extracts, BTreeMap::from([("/name".to_owned(), json!("x"))]));
+        assert_eq!((output.value, output.blob), (Value::Null, Some(Digest::of(near))));
+        for (wanted, why) in [
+            (with(None, &["/ids/0"]), "an expression of the plan names it"),
+            (with(None, &["/ids"]), "an expression of the plan names it"),
+            (with(None, &[""]), "an expression of the plan names it"),
+            (with(Some(json!({})), &[]), "it is to hold against its schema"),
+        ] {
+            let failure = settle(near, false, &wanted).expect_err("it would be rounded");
+            assert_eq!(failure.kind, ErrorKind::InvalidOutput);
+            let number = "the number 12345678901234567890123 at /ids/0, which can't be kept exactly";
+            assert_eq!(failure.message, format!("the output has {number}, and {why}"));
+        }
+        settle(text, false, &with(None, &["/name"]))
+            .expect_err("there is no value that it could be cut from");
+        let plain = br#"{"a": [0.1, 1.50, 0.10000000000000001, 18446744073709551615], "b": "1e400"}"#;
+        assert_eq!(settle(plain, false, &with(None, &[""])).map(|output| output.blob), Ok(None));
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::diagnostic::{Code, Findings};
 use super::file::Options;
 use super::node::Node;
+use crate::exact::{self, Lossy};
 use crate::template::nearest;
 
 /// The types of inputs.
@@ -67,9 +69,16 @@ pub(super) fn read(
         };
         let kept = || options.kept.and_then(|kept| kept.get(name));
         let value = match (given.get(name).or_else(kept), entry.value.get("default")) {
-            (Some(text), _) => parse(text, kind).unwrap_or_else(|| {
-                let message = format!("`--input {name}={}` is no {kind}", brief(text));
-                findings.of_file(Code::BadInput, message, Some(example(name, kind)));
+            (Some(text), _) => parse(text, kind).unwrap_or_else(|wrong| {
+                let given = format!("`--input {name}={}`", brief(text));
+                let (message, hint) = match wrong {
+                    Wrong::Kind => (format!("{given} is no {kind}"), example(name, kind)),
+                    Wrong::Number(lossy) => {
+                        let hint = format!("{}; a whole input of type `string` needs none", exact::AS_TEXT);
+                        (format!("{given} has {}", lossy.in_words()), hint)
+                    }
+                };
+                findings.of_file(Code::BadInput, message, Some(hint));
                 Value::Null
             }),
             (None, Some(default)) => {
@@ -113,12 +122,24 @@ fn article(kind: &str) -> String {
     format!("{} {kind}", if vowel { "an" } else { "a" })
 }
 
-fn parse(text: &str, kind: &str) -> Option<Value> {
+/// What is wrong with the text of an input.
+enum Wrong {
+    /// It is not of its type.
+    Kind,
+    /// It has a number that is not kept as it is written.
+    Number(Lossy),
+}
+
+fn parse(text: &str, kind: &str) -> Result<Value, Wrong> {
     if kind == "string" {
-        return Some(Value::String(text.to_owned()));
+        return Ok(Value::String(text.to_owned()));
     }
-    let value: Value = serde_json::from_str(text).ok()?;
-    is(&value, kind).then_some(value)
+    serde_json::from_str::<IgnoredAny>(text).map_err(|_| Wrong::Kind)?;
+    if let Some(lossy) = exact::lossy(text).into_iter().next() {
+        return Err(Wrong::Number(lossy));
+    }
+    let value: Value = serde_json::from_str(text).map_err(|_| Wrong::Kind)?;
+    is(&value, kind).then_some(value).ok_or(Wrong::Kind)
 }
 
 /// Whether a value is of a type.

@@ -6,6 +6,7 @@ use serde_json::Number;
 
 use super::diagnostic::{Code, Findings, Mark};
 use super::node::{DEPTH_MAX, Entry, Node, Room, Tree, too_deep, too_many, without_duplicates};
+use crate::exact::is_kept;
 
 /// Reads a text; none if it could not be read to its end.
 pub(super) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'a>> {
@@ -191,9 +192,10 @@ impl<'a> Reader<'a, '_> {
         let written = &self.text[at.range()];
         self.at += length;
         let whole = !written.contains(['.', 'e', 'E']);
-        let number = serde_json::from_str::<Number>(written).ok().filter(|number| !whole || !number.is_f64());
+        let number = serde_json::from_str::<Number>(written).ok();
+        let number = number.filter(|number| !(whole && number.is_f64()) && is_kept(written));
         if number.is_none() {
-            let hint = "numbers go up to 18446744073709551615 and have no leading zeros or plus; longer ones are texts, in quotes";
+            let hint = "numbers go up to 18446744073709551615, have the digits of a double, and no leading zeros or plus; longer ones are texts, in quotes";
             self.findings.error(
                 Code::Syntax,
                 at,

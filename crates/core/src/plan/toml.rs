@@ -9,6 +9,7 @@ use serde_json::Number;
 
 use super::diagnostic::{Code, Findings, Mark};
 use super::node::{DEPTH_MAX, Entry, Node, Tree, too_deep, too_many};
+use crate::exact::is_kept;
 
 /// The most tokens of a file; the parser keeps them all before it makes values of them.
 const TOKENS_MAX: usize = 3_000_000;
@@ -103,7 +104,8 @@ fn node<'a>(value: Spanned<DeValue<'a>>, depth: usize, findings: &mut Findings) 
             Tree::Number(number.ok().or_else(|| inexact(at, findings))?)
         }
         DeValue::Float(float) => {
-            let parsed = float.as_str().parse::<f64>().ok().and_then(Number::from_f64);
+            let kept = Some(float.as_str()).filter(|written| is_kept(written));
+            let parsed = kept.and_then(|written| written.parse::<f64>().ok()).and_then(Number::from_f64);
             Tree::Number(parsed.or_else(|| inexact(at, findings))?)
         }
         DeValue::Array(items) => {

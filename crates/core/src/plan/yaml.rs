@@ -13,6 +13,7 @@ use serde_json::Number;
 
 use super::diagnostic::{Code, Findings, Mark};
 use super::node::{DEPTH_MAX, Entry, Node, Room, Tree, too_deep, too_many, without_duplicates};
+use crate::exact::is_kept;
 
 /// Reads a text; none if it could not be read to its end.
 pub(super) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'a>> {
@@ -260,7 +261,7 @@ impl<'a> Builder<'a, '_> {
             Plain::Number(number) => Tree::Number(number),
             Plain::Text => Tree::Text(text),
             Plain::TooLarge => {
-                let hint = "write it in quotes if it is a text; numbers go up to 18446744073709551615";
+                let hint = "write it in quotes if it is a text; numbers go up to 18446744073709551615 and have the digits of a double";
                 self.findings.error(
                     Code::OutOfRange,
                     at,
@@ -368,7 +369,7 @@ fn number(text: &str) -> Plain {
     if !is_float(unsigned) {
         return Plain::Text;
     }
-    let number = text.parse::<f64>().ok().filter(|number| number.is_finite()).and_then(Number::from_f64);
+    let number = text.parse::<f64>().ok().filter(|_| is_kept(text)).and_then(Number::from_f64);
     number.map_or(Plain::TooLarge, Plain::Number)
 }
 

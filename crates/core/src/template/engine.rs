@@ -14,9 +14,10 @@ use super::reader;
 use super::references::References;
 use super::scope::{self, SINK, Scope, WRITTEN};
 use super::syntax::{self, Source};
-use super::values::{self, Kept, Large, MARK, MARK_END, Mode, Raw, Sink};
+use super::values::{self, Kept, Large, MARK, MARK_END, Mode, Raw, Rounded, Sink};
 use super::{Place, TEXT_BYTES_MAX, TemplateError, shell};
 use crate::effect::PromptPart;
+use crate::exact::Lossy;
 use crate::failure::{ErrorKind, Failure};
 
 /// The bound on the work of one render: instructions, and one more for each 64 bytes that they make.
@@ -49,23 +50,28 @@ fn environment() -> &'static Environment<'static> {
         for test in ["safe", "escaped", "filter", "test"] {
             environment.remove_test(test);
         }
-        environment
-            .add_filter("raw", |value: Live| Ok::<_, Error>(Live::from_object(Raw(values::text(&value)?))));
-        environment.add_filter("string", |value: Live| values::text(&value));
-        environment.add_filter("join", |list: Live, between: Option<Live>| join(&list, between.as_ref()));
+        environment.add_filter("raw", |state: &State<'_, '_>, value: Live| {
+            Ok::<_, Error>(Live::from_object(Raw(values::text_for(&sink(state), &value)?)))
+        });
+        environment.add_filter("string", |state: &State<'_, '_>, value: Live| {
+            values::text_for(&sink(state), &value)
+        });
+        environment.add_filter("join", |state: &State<'_, '_>, list: Live, between: Option<Live>| {
+            join(&sink(state), &list, between.as_ref())
+        });
         environment
     })
 }
 
 /// Jinja's `join`, with the texts that values have everywhere else.
-fn join(list: &Live, between: Option<&Live>) -> Result<String, Error> {
-    let between = between.map_or(Ok(String::new()), values::text)?;
+fn join(sink: &Sink, list: &Live, between: Option<&Live>) -> Result<String, Error> {
+    let between = between.map_or(Ok(String::new()), |between| values::text_for(sink, between))?;
     let mut joined = String::new();
     for (place, item) in list.try_iter()?.enumerate() {
         if place > 0 {
             joined.push_str(&between);
         }
-        joined.push_str(&values::text(&item)?);
+        joined.push_str(&values::text_for(sink, &item)?);
         if joined.len() > TEXT_BYTES_MAX {
             return Err(Error::from(Kind::OutOfFuel));
         }
@@ -73,20 +79,25 @@ fn join(list: &Live, between: Option<&Live>) -> Result<String, Error> {
     Ok(joined)
 }
 
+/// What a render leaves behind beside its text.
+fn sink(state: &State<'_, '_>) -> Arc<Sink> {
+    let sink = state.lookup(SINK).and_then(|sink| sink.downcast_object::<Sink>());
+    sink.expect("every render has a sink")
+}
+
 /// Writes the value of a `{{ … }}`.
 fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Live) -> Result<(), Error> {
-    let sink = state.lookup(SINK).and_then(|sink| sink.downcast_object::<Sink>());
-    let sink = sink.expect("every render has a sink");
+    let sink = sink(state);
     let text = match (sink.mode, value.downcast_object_ref::<Large>().and_then(Large::whole)) {
         (Mode::Prompt, Some(blob)) => sink.keep(Kept::Blob(blob))?,
-        (Mode::Text, _) => values::text(value)?,
+        (Mode::Text, _) => values::text_for(&sink, value)?,
         (Mode::Prompt, None) => {
-            let text = values::text(value)?;
+            let text = values::text_for(&sink, value)?;
             if text.contains(MARK) { sink.keep(Kept::Text(text))? } else { text }
         }
         (Mode::Shell, _) => match value.downcast_object_ref::<Raw>() {
             Some(raw) => raw.0.clone(),
-            None => sink.keep(Kept::Text(values::text(value)?))?,
+            None => sink.keep(Kept::Text(values::text_for(&sink, value)?))?,
         },
     };
     out.write_str(&text).map_err(Error::from)
@@ -109,6 +120,7 @@ impl<'a> Render<'a> {
     }
 
     fn text(&self, scope: &dyn Scope) -> Result<String, Failure> {
+        self.sink.sees_rounded(scope::rounded(&self.references, scope));
         let written = scope::written(&self.references, scope);
         let source = with_written(self.source.text(), &written);
         let template = environment().template_from_named_str("template", &source);
@@ -124,6 +136,7 @@ impl<'a> Render<'a> {
 
     fn value(&self, at: Range<usize>, scope: &dyn Scope) -> Result<Value, Failure> {
         let (start, source) = (at.start, self.source.text());
+        self.sink.sees_rounded(scope::rounded(&self.references, scope));
         let expression = &source[at];
         let context = scope::context(&self.references, scope, &self.sink, Vec::new());
         let value = environment().compile_expression(expression).and_then(|compiled| compiled.eval(context));
@@ -133,12 +146,20 @@ impl<'a> Render<'a> {
             return Err(undefined(expression.trim()));
         }
         let value = values::json(&value).map_err(|error| self.failure(&error, source, start))?;
+        self.sink.lets_go(&value);
         self.complete()?;
         Ok(value)
     }
 
-    /// Fails if a large output was needed.
+    /// Fails if a large output was needed, or if a number would go on otherwise than it was printed.
     fn complete(&self) -> Result<(), Failure> {
+        if let Some(Rounded { task, written, .. }) = self.sink.lost() {
+            let lossy = Lossy { pointer: String::new(), written: written.clone() }.in_words();
+            let message = format!("the output of task {task} is {lossy} where it is no text of its own");
+            return Err(Failure::new(ErrorKind::InvalidOutput, message)
+                .cause(task)
+                .hint("let that task print it as a text, in quotes"));
+        }
         let Some(missing) = self.sink.missing() else { return Ok(()) };
         let task = &missing.task;
         Err(if missing.truncated {
@@ -147,8 +168,9 @@ impl<'a> Render<'a> {
                 .cause(task)
                 .hint("let it print less, or write what others need to the file that WINDLASS_OUTPUT names")
         } else {
-            let message =
-                format!("the output of task {task} is larger than 64 KiB and would be needed whole");
+            let message = format!(
+                "the output of task {task} would be needed whole, and is larger than 64 KiB or has numbers that can't be kept exactly"
+            );
             Failure::new(ErrorKind::InvalidOutput, message)
                 .cause(task)
                 .hint(format!("name the parts that are needed, as in `{{{{ tasks.{task}.output.PART }}}}`; whole it goes only into a prompt"))

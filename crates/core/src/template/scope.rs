@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::references::{InText, References, Step, TaskUse};
-use super::values::{self, Large, Sink};
+use super::values::{self, Large, Rounded, Sink};
 use crate::event::Output;
+use crate::exact;
 
 /// What a template can see, asked for by name as it is needed.
 pub trait Scope {
@@ -92,6 +93,33 @@ pub(super) fn written<'a>(references: &References, scope: &'a dyn Scope) -> Vec<
     written.sort_unstable_by_key(|(range, _)| range.start);
     written.dedup();
     written
+}
+
+/// The numbers that a template sees otherwise than they were printed.
+pub(super) fn rounded(references: &References, scope: &dyn Scope) -> Vec<Rounded> {
+    let mut all = Vec::new();
+    for name in references.tasks.keys() {
+        if let Some(seen) = scope.task(name) {
+            add_rounded(name, &seen.output, &mut all);
+        }
+    }
+    all
+}
+
+fn add_rounded(task: &str, seen: &OutputSeen<'_>, all: &mut Vec<Rounded>) {
+    match seen {
+        OutputSeen::Null => {}
+        OutputSeen::One(output) => {
+            let written = output.written.as_ref().filter(|written| !exact::is_kept(written));
+            all.extend(written.map(|written| Rounded {
+                task: task.to_owned(),
+                written: written.clone(),
+                value: output.value.clone(),
+            }));
+        }
+        OutputSeen::List(items) => items.iter().for_each(|item| add_rounded(task, item, all)),
+        OutputSeen::Map(fields) => fields.iter().for_each(|(_, field)| add_rounded(task, field, all)),
+    }
 }
 
 /// How an output, or that of a child, was written, where its value does not say it.

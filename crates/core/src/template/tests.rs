@@ -260,7 +260,7 @@ fn a_large_output_is_its_parts_and_in_a_prompt_its_blob() {
     assert_eq!(text("{{ tasks.large.output.a.b }}"), Ok("7".into()));
     assert_eq!(value("{{ tasks.large.output['list'] }}"), Ok(json!([{"x": 1}])));
     assert_eq!(text("{% for l in tasks.large.output.list %}{{ l.x }}{% endfor %}"), Ok("1".into()));
-    let needed = Err("the output of task large is larger than 64 KiB and would be needed whole".into());
+    let needed = Err("the output of task large would be needed whole, and is larger than 64 KiB or has numbers that can't be kept exactly".into());
     for source in [
         "{{ tasks.large.output }}",
         "{{ tasks.large.output | upper }}",

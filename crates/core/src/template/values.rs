@@ -51,6 +51,27 @@ pub(super) struct Sink {
     kept_bytes: AtomicUsize,
     /// The task whose large output was needed and is not there.
     missing: OnceLock<Missing>,
+    /// The numbers that it sees rounded.
+    rounded: OnceLock<Vec<Rounded>>,
+    /// The one among them that would have gone on as a value.
+    lost: OnceLock<Rounded>,
+}
+
+/// A number that a task printed, and that its value is not exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rounded {
+    pub(super) task: String,
+    pub(super) written: String,
+    pub(super) value: Value,
+}
+
+/// Whether a value has another in it.
+fn holds(value: &Value, other: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| holds(item, other)),
+        Value::Object(fields) => fields.values().any(|field| holds(field, other)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value == other,
+    }
 }
 
 /// Whose output was needed, and whether it was cut.
@@ -67,7 +88,27 @@ impl Sink {
             kept: Mutex::default(),
             kept_bytes: AtomicUsize::new(0),
             missing: OnceLock::new(),
+            rounded: OnceLock::new(),
+            lost: OnceLock::new(),
         })
+    }
+
+    /// Notes the numbers that are seen rounded.
+    pub(super) fn sees_rounded(&self, rounded: Vec<Rounded>) {
+        self.rounded.get_or_init(|| rounded);
+    }
+
+    /// Looks at a value that goes on; the render fails once it is over if a rounded number is in it.
+    pub(super) fn lets_go(&self, value: &Value) {
+        for rounded in self.rounded.get().into_iter().flatten() {
+            if holds(value, &rounded.value) {
+                self.lost.get_or_init(|| rounded.clone());
+            }
+        }
+    }
+
+    pub(super) fn lost(&self) -> Option<&Rounded> {
+        self.lost.get()
     }
 
     /// Keeps something and gives the placeholder for it.
@@ -250,14 +291,20 @@ fn json_within(value: &Live, room: &mut usize) -> Result<Value, Error> {
     }
 }
 
-/// The text of a value: null is empty, booleans and numbers are JSON's, lists and objects are compact JSON.
-pub(super) fn text(value: &Live) -> Result<String, Error> {
+/// The text that a value goes on as: null is empty, booleans and numbers are JSON's, lists and objects are compact JSON.
+pub(super) fn text_for(sink: &Sink, value: &Live) -> Result<String, Error> {
     if let Some(text) = value.as_str() {
         return Ok(text.to_owned());
     }
-    Ok(match json(value)? {
+    let value = json(value)?;
+    sink.lets_go(&value);
+    Ok(text_of(value))
+}
+
+fn text_of(value: Value) -> String {
+    match value {
         Value::Null => String::new(),
         Value::String(text) => text,
         other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => other.to_string(),
-    })
+    }
 }

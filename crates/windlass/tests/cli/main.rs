@@ -26,6 +26,7 @@ mod looks;
 #[path = "../../../journal/tests/journal/needs.rs"]
 mod needs;
 mod nested;
+mod numbers;
 mod pasting;
 mod resume;
 mod revise;
