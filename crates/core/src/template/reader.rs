@@ -10,6 +10,7 @@ use super::references::{InText, Name, References, Step, Use};
 use super::shell::Line;
 use super::syntax::Source;
 use super::{Place, TemplateError};
+use crate::exact;
 
 /// Reads a tree.
 pub(super) fn read(tree: &ast::Stmt<'_>, place: Place, source: &Source<'_>) -> References {
@@ -100,6 +101,20 @@ impl<'t> Reader<'t> {
     fn problem(&mut self, span: Span, message: String, hint: Option<String>) {
         let range = self.source.written(span.start_offset as usize..span.end_offset as usize);
         self.found.problems.push(TemplateError { message, range, hint });
+    }
+
+    /// A number that the engine would round.
+    fn constant(&mut self, span: Span) {
+        let at = span.start_offset as usize..span.end_offset as usize;
+        let written = self.source.text().get(at).unwrap_or_default().replace('_', "");
+        let is_number = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
+        if written.bytes().next().is_some_and(|first| first.is_ascii_digit())
+            && written.bytes().all(is_number)
+            && !exact::is_kept(&written)
+        {
+            let message = format!("`{written}` is no number that can be kept exactly");
+            self.problem(span, message, Some(exact::AS_TEXT.to_owned()));
+        }
     }
 
     fn uses(&mut self, name: Name, span: Span) {
@@ -283,7 +298,8 @@ impl<'t> Reader<'t> {
             return;
         }
         match expression {
-            ast::Expr::Var(_) | ast::Expr::Const(_) => {}
+            ast::Expr::Var(_) => {}
+            ast::Expr::Const(constant) => self.constant(constant.span()),
             ast::Expr::Slice(slice) => {
                 self.expression(&slice.expr);
                 [&slice.start, &slice.stop, &slice.step]

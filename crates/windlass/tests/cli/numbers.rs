@@ -23,6 +23,12 @@ fn a_number_in_a_plan_is_refused_in_each_format_and_a_text_is_taken() {
             assert!(done.err.contains("kept exactly") && done.err.contains("quotes"), "{}", done.err);
         }
     }
+    for number in LOST {
+        desk.write("plan.yaml", &format!("tasks: {{ a: {{ run: 'echo {{{{ [1, {number}] }}}}' }} }}"));
+        let done = desk.windlass(&["check", "plan.yaml"]);
+        assert_eq!(done.code, Some(2), "{number} in a template: {}", done.all());
+        assert!(done.err.contains("kept exactly") && done.err.contains("quotes"), "{}", done.err);
+    }
     let fine = "[1.10, 0.1, 1e23, 18446744073709551615, \"12345678901234567890123\"]";
     desk.write(
         "plan.yaml",
