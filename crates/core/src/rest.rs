@@ -1,10 +1,9 @@
-//! What becomes of a run from which nothing follows any more: it has ended, its budget is used up, it has paused, or
-//! nothing can go on. Never: what becomes of a task alone.
+//! What becomes of a run from which nothing follows any more: it has ended, its budget is used up, or it has paused.
+//! That its tasks wait for each other is none of these: needs that go in a circle are refused with their plan
+//! (`plan/graph.rs`), and what else they may wait for ends in `knots.rs`. Never: what becomes of a task alone.
 
 use crate::decide::pause_by;
 use crate::event::{Event, PauseReason, RunOutcome};
-use crate::failure::{ErrorKind, Failure};
-use crate::judge;
 use crate::machine::run;
 use crate::machine::task::Phase;
 use crate::planted::{Bug, is_planted};
@@ -12,9 +11,8 @@ use crate::state::Run;
 
 /// What is to be said of a run once nothing follows from its tasks any more. `is_active` is whether it may go on.
 pub(crate) fn next(run: &Run, is_active: bool) -> Option<Vec<Event>> {
-    let ended = finish(run).or_else(|| deadlock(run, is_active)).map(|event| vec![event]);
     let rests = || come_to_rest(run).map(|event| vec![event]);
-    ended.or_else(|| exhaust(run, is_active)).or_else(rests)
+    finish(run).map(|event| vec![event]).or_else(|| exhaust(run, is_active)).or_else(rests)
 }
 
 /// Its end, once all its tasks are final.
@@ -43,17 +41,4 @@ fn come_to_rest(run: &Run) -> Option<Event> {
     let (reason, _) = run.pauses.iter().find(|(_, pause)| !pause.told)?;
     let is_over = run.in_flight() == 0 && run.in_phase(Phase::Gating) == 0;
     (is_over || is_planted(Bug::PauseToldEarly)).then_some(Event::RunPaused { run: run.id, reason: *reason })
-}
-
-/// Nothing is left but tasks that wait for each other. A valid plan never comes to this.
-fn deadlock(run: &Run, is_active: bool) -> Option<Event> {
-    let open = run.open();
-    if !is_active || open == 0 || run.in_phase(Phase::Waiting) < open {
-        return None;
-    }
-    let task = run.tasks.iter().find(|task| task.phase == Phase::Waiting)?;
-    let waits_for: Vec<String> = run.needs(task).map(|need| run.task(need).id.to_string()).collect();
-    let message = format!("nothing can wake it any more: it waits for {}", waits_for.join(", "));
-    let error = Failure::new(ErrorKind::Deadlock, message);
-    Some(judge::dead(run, task, None, error))
 }
