@@ -1,10 +1,10 @@
 //! What a turn reaches: it keeps what the turn says and orders, dies when it is told to, and looks whether the journal
-//! has everything before it leaves the room. Never: carrying orders out (that is `world.rs`).
+//! has everything before it leaves the room, and reports come before timers. Never: carrying orders out (that is `world.rs`).
 
 use std::sync::Arc;
 
 use windlass_core::effect::Effect;
-use windlass_core::event::Record;
+use windlass_core::event::{Event, Record};
 use windlass_core::id::Seq;
 use windlass_core::input::Answer;
 use windlass_core::state::State;
@@ -22,13 +22,16 @@ pub(crate) struct Hands<'a> {
     calls: u32,
     pub(crate) orders: Vec<Effect>,
     pub(crate) answers: Vec<(u64, Answer)>,
+    /// Whether a wait has ended in this turn.
+    has_fired: bool,
     broken: Option<Broken>,
 }
 
 impl<'a> Hands<'a> {
     pub(crate) fn new(store: &'a MemoryStore, dies_after: Option<u32>) -> Self {
         let began = store.head().seq;
-        Self { store, began, dies_after, calls: 0, orders: Vec::new(), answers: Vec::new(), broken: None }
+        let (orders, answers) = (Vec::new(), Vec::new());
+        Self { store, began, dies_after, calls: 0, orders, answers, has_fired: false, broken: None }
     }
 
     /// Whether the engine died on the way.
@@ -53,6 +56,23 @@ impl<'a> Hands<'a> {
             self.broken = Some(broken("2 prefix", format!("{what} before the journal has it")));
         }
     }
+
+    /// Once a wait of this turn has ended, nothing follows that only a report can lead to.
+    fn demand_reports_first(&mut self, records: &[Record]) {
+        for record in records {
+            self.has_fired |= matches!(record.event, Event::TimerFired { .. });
+            let is_reported = matches!(
+                record.event,
+                Event::AttemptFinished { .. } | Event::AttemptLost { .. } | Event::AttemptReaped { .. }
+            );
+            if self.has_fired && is_reported && self.broken.is_none() {
+                let seq = record.seq;
+                let message =
+                    format!("record {seq} is of a report, and a wait has ended before it in the turn");
+                self.broken = Some(broken("1.3 reports first", message));
+            }
+        }
+    }
 }
 
 impl Outside for Hands<'_> {
@@ -68,6 +88,7 @@ impl Outside for Hands<'_> {
         let durable = records.last().is_none_or(|last| last.seq <= self.store.head().seq);
         if self.lives() {
             self.demand(durable, "a record was shown");
+            self.demand_reports_first(records);
         }
     }
 

@@ -103,6 +103,8 @@ bugs! {
     HeardTwice = "a-message-heard-twice",
     /// What nobody can wake any more goes on waiting.
     KnotsStay = "the-last-who-could-emit-leaves-a-waiter",
+    /// What is due ends before the reports of the turn are taken in.
+    TimersFirst = "timers-before-reports",
     /// A command is carried out whenever it comes.
     RepeatedCommand = "repeated-command-carried-out",
 }

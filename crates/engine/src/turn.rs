@@ -66,6 +66,9 @@ fn batch<O: Outside>(
 ) -> Result<bool, JournalError> {
     let before = core.state().head;
     let mut answers = Vec::new();
+    if is_planted(Bug::TimersFirst) {
+        core.end_waits(stamp);
+    }
     while let Some(letter) =
         (comes_first(inbox.peek()) || core.takes_more(stamp)).then(|| inbox.next()).flatten()
     {
