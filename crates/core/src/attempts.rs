@@ -5,7 +5,7 @@ use crate::arrows;
 use crate::event::{Event, LossReason, Record};
 use crate::machine::attempt;
 use crate::machine::task::Fact;
-use crate::state::{Attempt, Run, TaskIx};
+use crate::state::{Attempt, Run, Task, TaskIx};
 use crate::time::Span;
 use crate::transition::{Fresh, Moment};
 
@@ -28,7 +28,7 @@ impl Run {
                 let mut begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
                 begun.seen.clone_from(seen);
                 begun.plan_version = *plan_version;
-                self.tasks[ix.at()].attempts.push(begun);
+                self.tasks[ix.at()].add(begun);
                 if let Some(agent) = agent {
                     self.take_in_hand(ix, agent);
                 }
@@ -95,6 +95,16 @@ impl Run {
 
     fn newest_attempt(&mut self, ix: TaskIx) -> &mut Attempt {
         self.tasks[ix.at()].attempts.last_mut().expect("an attempt was started before")
+    }
+}
+
+impl Task {
+    fn add(&mut self, attempt: Attempt) {
+        if self.attempts.is_empty() {
+            // Most tasks have one: room for more would be most of the memory of a large run.
+            self.attempts.reserve_exact(1);
+        }
+        self.attempts.push(attempt);
     }
 }
 

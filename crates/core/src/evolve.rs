@@ -49,21 +49,20 @@ pub fn evolve(state: &mut State, record: &Record) {
             state.unfinished.insert(*run);
             evolve_run(state, *run, record, moment);
         }
-        Event::AttemptStarted { run, task, alone, .. } => {
-            let ix = state.runs[run].names[task];
+        Event::AttemptStarted { run, alone, .. } => {
+            state.agenda.serve(state.runs.get_mut(run).expect("the run was created before"), *alone);
+            let ix = evolve_run(state, *run, record, moment).expect("it belongs to a task");
             state.live.insert(record.fence(), (*run, ix));
             state.alone = alone.then_some(record.fence());
-            state.agenda.serve(state.runs.get_mut(run).expect("the run was created before"), *alone);
-            evolve_run(state, *run, record, moment);
             let run = &state.runs[run];
             call(&mut state.fleet, run, (run.task(ix), record.fence()), moment);
         }
-        Event::AttemptReaped { run, task, fence, .. } => {
+        Event::AttemptReaped { run, fence, .. } => {
             state.live.remove(fence);
             state.alone = state.alone.filter(|alone| alone != fence);
-            evolve_run(state, *run, record, moment);
+            let ix = evolve_run(state, *run, record, moment).expect("it belongs to a task");
             let run = &state.runs[run];
-            hang_up(&mut state.fleet, run, (run.task(run.names[task]), *fence), moment);
+            hang_up(&mut state.fleet, run, (run.task(ix), *fence), moment);
         }
         Event::BreakerChanged { account, to, until, why, .. } => {
             let until = until.map(|until| until.ms - moment.steps_ms);
@@ -192,8 +191,9 @@ fn create_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
     state.runs.insert(id, run);
 }
 
+/// What a record of a run changes, and the task that it belongs to, if it does to one alone.
 #[expect(clippy::wildcard_enum_match_arm, reason = "what belongs to a task is taken apart in its `evolve_…`")]
-fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
+fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) -> Option<TaskIx> {
     let run = state.runs.get_mut(&id).expect("the run was created before");
     let fresh = &mut state.fresh;
     match &record.event {
@@ -237,8 +237,10 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) {
             if !taken {
                 run.evolve_task(ix, record, moment, fresh);
             }
+            return Some(ix);
         }
     }
+    None
 }
 
 impl Run {

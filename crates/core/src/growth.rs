@@ -35,6 +35,7 @@ impl Run {
     fn plant(&mut self, plan: &Plan, scope: u32, parent: Option<TaskIx>, moment: Moment) {
         let first = self.tasks.len();
         self.topics.listen(plan, first);
+        self.tasks.reserve(plan.tasks.len());
         for (number, planned) in (0..).zip(&plan.tasks) {
             let id =
                 parent.map_or_else(|| planned.id.clone(), |parent| self.task(parent).id.inside(&planned.id));

@@ -253,7 +253,14 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // Each start of an attempt names one: the machinery that formats numbers would cost more than all that it leads to.
+        const LETTERS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = LETTERS[usize::from(byte >> 4)];
+            pair[1] = LETTERS[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&text).expect("letters and digits only"))
     }
 }
 
