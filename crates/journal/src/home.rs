@@ -43,8 +43,17 @@ pub struct Home {
 impl Home {
     /// Opens a home as it is, or makes an empty one. What lies in it may be another's: it is not touched.
     pub fn open(path: &Path, settings: HomeSettings) -> Result<Self, HomeError> {
+        Self::open_where(path, settings, os::unsafe_file_system)
+    }
+
+    /// The same where this tells what kind of unsafe file system a folder is on, if it is.
+    fn open_where(
+        path: &Path,
+        settings: HomeSettings,
+        unsafe_kind: impl FnOnce(&Path) -> io::Result<Option<&'static str>>,
+    ) -> Result<Self, HomeError> {
         let nearest = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
-        let kind = os::unsafe_file_system(nearest).map_err(HomeError::io("look at the disk of", nearest))?;
+        let kind = unsafe_kind(nearest).map_err(HomeError::io("look at the disk of", nearest))?;
         if let Some(kind) = kind.filter(|_| !settings.force) {
             return Err(HomeError::FileSystem { path: path.to_owned(), kind });
         }
@@ -245,5 +254,27 @@ impl HomeError {
             Self::Io { .. } => Some(ANOTHER_HOME),
             Self::NotSynced(_) => Some(NotSynced::HINT),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_where_locks_and_syncs_can_not_be_trusted_is_refused_before_it_is_made() {
+        let disk = tempfile::TempDir::new().expect("a folder");
+        let path = disk.path().join("deep/home");
+        let open = |force| {
+            Home::open_where(&path, HomeSettings { force, ..HomeSettings::default() }, |folder| {
+                assert_eq!(folder, disk.path(), "what is there already is asked");
+                Ok(Some("FUSE"))
+            })
+        };
+        let refused = open(false).expect_err("it is on FUSE");
+        assert!(matches!(refused, HomeError::FileSystem { kind: "FUSE", .. }), "{refused:?}");
+        assert!(refused.hint().is_some_and(|hint| hint.contains("WINDLASS_FORCE_HOME=1")));
+        assert!(!disk.path().join("deep").exists());
+        assert!(open(true).is_ok(), "who takes the risk may");
     }
 }

@@ -50,8 +50,11 @@ pub(crate) fn unsafe_file_system(path: &Path) -> io::Result<Option<&'static str>
     let kind = rustix::fs::statfs(path)?.f_type;
     // The field's type differs between architectures; the numbers have 32 bits.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the numbers have 32 bits")]
-    let kind = kind as u32;
-    Ok(UNSAFE_FILE_SYSTEMS.iter().find(|(number, _)| *number == kind).map(|(_, name)| *name))
+    Ok(unsafe_kind(kind as u32))
+}
+
+fn unsafe_kind(number: u32) -> Option<&'static str> {
+    UNSAFE_FILE_SYSTEMS.iter().find(|(unsafe_number, _)| *unsafe_number == number).map(|(_, name)| *name)
 }
 
 /// What an ordinary user may still write to the disk of a path, in bytes.
@@ -147,5 +150,29 @@ impl FileWatch {
         }
         self.arm()?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_and_fuse_file_systems_are_told_from_disks() {
+        let kinds = [
+            (0x6969, "NFS"),
+            (0xFF53_4D42, "CIFS"),
+            (0xFE53_4D42, "SMB2"),
+            (0x6573_5546, "FUSE"),
+            (0x0102_1997, "9P"),
+        ];
+        for (number, kind) in kinds {
+            assert_eq!(unsafe_kind(number), Some(kind));
+        }
+        let [ext, xfs, btrfs, zfs] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x2FC1_2FC1];
+        let [tmpfs, overlay] = [0x0102_1994, 0x794C_7630];
+        for number in [ext, xfs, btrfs, zfs, tmpfs, overlay] {
+            assert_eq!(unsafe_kind(number), None);
+        }
     }
 }

@@ -62,12 +62,11 @@ pub(crate) fn shm_path(home: &Path) -> PathBuf {
 
 /// Refuses a SQLite that can lose a WAL.
 pub(crate) fn demand_version() -> Result<(), JournalError> {
-    let found = rusqlite::version();
-    if rusqlite::version_number() < SQLITE_NUMBER_MIN {
-        Err(JournalError::OldSqlite { found })
-    } else {
-        Ok(())
-    }
+    demand(rusqlite::version_number(), rusqlite::version())
+}
+
+const fn demand(number: i32, found: &'static str) -> Result<(), JournalError> {
+    if number < SQLITE_NUMBER_MIN { Err(JournalError::OldSqlite { found }) } else { Ok(()) }
 }
 
 /// A connection to the store of a home.
@@ -317,4 +316,19 @@ pub(crate) fn says_full(error: &rusqlite::Error, free: impl FnOnce() -> u64) -> 
         SQLITE_IOERR_WRITE => free() < 1 << 20,
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sqlite_that_can_lose_commits_is_refused_by_its_version() {
+        for (number, found) in [(3_040_001, "3.40.1"), (3_051_002, "3.51.2")] {
+            let refused = demand(number, found).expect_err("it is too old").to_string();
+            assert!(refused.starts_with(&format!("SQLite {found} has a bug")), "{refused}");
+        }
+        assert!(demand(3_051_003, "3.51.3").is_ok());
+        assert!(demand_version().is_ok(), "the one that is built in");
+    }
 }

@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use windlass_core::id::{Epoch, Seq};
+use windlass_journal::Journal;
 use windlass_journal::lock::{self, Lock, LockError, Owner};
+use windlass_journal::suite::{all_after, started, succeeded};
 
 use crate::place::{Place, program};
 
@@ -55,6 +59,43 @@ pub(crate) fn is_inherited() -> bool {
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
     open.contains(&place.path().join(lock::NAME))
+}
+
+/// How many locks this process has on a file that it has open; a lock of POSIX is gone with any descriptor that is closed.
+fn locks_on(path: &Path) -> usize {
+    let open = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| {
+        let entry = entry.unwrap();
+        // Another test may have closed it by now.
+        let leads_there = fs::read_link(entry.path()).is_ok_and(|to| to == path);
+        leads_there.then(|| Path::new("/proc/self/fdinfo").join(entry.file_name()))
+    });
+    let texts = open.map(|info| fs::read_to_string(info).unwrap());
+    texts.map(|text| text.lines().filter(|line| line.starts_with("lock:")).count()).max().unwrap_or(0)
+}
+
+#[test]
+fn in_an_engine_nobody_but_sqlite_closes_the_files_of_the_store() {
+    let place = Place::new();
+    let mut journal = place.open("build").unwrap();
+    journal.append(Epoch(1), Seq(0), &[started(1, 1)]).unwrap();
+    let [store, index] = ["journal.db", "journal.db-shm"].map(|name| place.path().join(name));
+    let held = || [&store, &index].map(|path| locks_on(path));
+    let before = held();
+    assert!(before.iter().all(|locks| *locks > 0), "{before:?}");
+    // About as much as is moved out of the log between turns, and then some.
+    for seq in 2..40 {
+        let record = succeeded(seq, "x".repeat(200 << 10).into());
+        journal.append(Epoch(1), Seq(seq - 1), &[record]).unwrap();
+        journal.rest().unwrap();
+        journal.check().unwrap();
+    }
+    journal.save_snapshot(Seq(39), b"state").unwrap();
+    assert!(journal.newest_snapshot().is_some());
+    all_after(&mut journal, 0).unwrap();
+    place.home().restore_reserve().unwrap();
+    assert_eq!(held(), before);
+    drop(fs::File::open(&store).unwrap());
+    assert_eq!(locks_on(&store), 0, "it would be seen");
 }
 
 #[test]

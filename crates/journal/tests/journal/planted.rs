@@ -75,22 +75,26 @@ fn a_lock_that_a_child_inherits_is_found() {
     assert!(with(Bug::LockInherited, is_inherited));
 }
 
-/// The process that is traced: it appends three times and puts a blob. By itself it does nothing.
+/// The process that is traced: it opens what there is, appends three times and puts a blob. By itself it does nothing.
 #[test]
 fn a_writer_that_is_traced() {
     let Some(home) = std::env::var_os(HOME) else { return };
     let name = std::env::var_os(PLANTED).unwrap();
     plant(Bug::ALL.into_iter().find(|bug| name == bug.name()));
     let mut journal = open_at(Path::new(&home), BUILD).unwrap();
-    journal.append(Epoch(1), Seq(0), &[started(1, 1)]).unwrap();
-    journal.append(Epoch(1), Seq(1), &[reaped(2)]).unwrap();
-    journal.append(Epoch(1), Seq(2), &[reaped(3)]).unwrap();
+    let (end, epoch) = (journal.head().seq.0, journal.head().epoch.0 + 1);
+    journal.append(Epoch(epoch), Seq(end), &[started(end + 1, epoch)]).unwrap();
+    journal.append(Epoch(epoch), Seq(end + 1), &[reaped(end + 2)]).unwrap();
+    journal.append(Epoch(epoch), Seq(end + 2), &[reaped(end + 3)]).unwrap();
     FolderBlobs::new(&Path::new(&home).join("blobs")).put(b"body").unwrap();
 }
 
-/// The system calls of such a process, one a line.
+/// The system calls of such a process in a home of its own, one a line.
 fn trace(bug: Option<Bug>) -> Vec<String> {
-    let place = Place::new();
+    trace_in(&Place::new(), bug)
+}
+
+fn trace_in(place: &Place, bug: Option<Bug>) -> Vec<String> {
     let log: PathBuf = place.path().with_extension("log");
     let mut strace = program("strace");
     strace.args(["-f", "-y", "-qq", "-e", "trace=fsync,fdatasync,/^(write|pwrite64|rename.*|link.*)$", "-o"]);
@@ -133,4 +137,23 @@ fn a_commit_a_blob_or_a_folder_that_is_not_synced_is_found() {
     assert!(!commits_are_synced(&trace(Some(Bug::CommitNotSynced))));
     assert!(!blobs_are_synced(&trace(Some(Bug::BlobNotSynced))));
     assert!(!blobs_are_synced(&trace(Some(Bug::FolderNotSynced))));
+}
+
+#[test]
+fn what_an_earlier_engine_left_in_the_log_is_durable_in_the_store_before_anything_is_appended() {
+    if !can_trace() {
+        return;
+    }
+    let place = Place::new();
+    let mut journal = place.open(BUILD).unwrap();
+    journal.append(Epoch(1), Seq(0), &[started(1, 1)]).unwrap();
+    journal.append(Epoch(1), Seq(1), &[reaped(2)]).unwrap();
+    // As by one that was killed: the log is as it was.
+    drop(journal);
+    let calls = trace_in(&place, None);
+    let first = |what: &str, on: &str| calls.iter().position(|call| call.contains(what) && call.contains(on));
+    let moved = first("pwrite64(", "/journal.db>").expect("it is moved into the store");
+    let synced = first("sync(", "/journal.db>").expect("and synced there");
+    let appended = first("pwrite64(", "/journal.db-wal>").expect("then the log is written anew");
+    assert!(moved < synced && synced < appended, "{calls:#?}");
 }
