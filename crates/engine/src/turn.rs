@@ -108,3 +108,164 @@ fn order<O: Outside>(core: &Core, records: &[Record], outside: &mut O) {
         outside.perform(effect);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ops::ControlFlow;
+
+    use windlass_core::event::{Exit, Output, RawOutput, Role, RunOutcome, Usage};
+    use windlass_core::id::{CommandId, Epoch, RunId, Seq};
+    use windlass_core::input::{Ask, Command, Ended, Submission};
+    use windlass_core::time::Time;
+    use windlass_journal::Head;
+    use windlass_journal::blob::Blobs as _;
+    use windlass_journal::memory::{MemoryJournal, MemoryStore};
+
+    use super::*;
+    use crate::embed;
+
+    /// A journal that counts its appends.
+    struct Counting {
+        journal: MemoryJournal,
+        appends: usize,
+    }
+
+    impl Journal for Counting {
+        fn head(&self) -> Head {
+            self.journal.head()
+        }
+
+        fn append(&mut self, epoch: Epoch, expected: Seq, batch: &[Record]) -> Result<(), JournalError> {
+            self.appends += 1;
+            self.journal.append(epoch, expected, batch)
+        }
+
+        fn replay(
+            &mut self,
+            after: Seq,
+            each: &mut dyn FnMut(Record) -> ControlFlow<()>,
+        ) -> Result<(), JournalError> {
+            self.journal.replay(after, each)
+        }
+
+        fn save_snapshot(&mut self, at: Seq, bytes: &[u8]) -> Result<(), JournalError> {
+            self.journal.save_snapshot(at, bytes)
+        }
+
+        fn newest_snapshot(&mut self) -> Option<(Seq, Vec<u8>)> {
+            self.journal.newest_snapshot()
+        }
+    }
+
+    /// What a turn has answered and ordered.
+    #[derive(Default)]
+    struct Seen {
+        answers: Vec<Answer>,
+        orders: Vec<Effect>,
+    }
+
+    impl Outside for Seen {
+        type Reply = ();
+
+        fn answer(&mut self, (): (), answer: Answer) {
+            self.answers.push(answer);
+        }
+
+        fn publish(&mut self, _: &State, _: &Arc<[Record]>) {}
+
+        fn perform(&mut self, effect: Effect) {
+            self.orders.push(effect);
+        }
+    }
+
+    /// An engine whose journal counts.
+    struct Bench {
+        core: Core,
+        store: MemoryStore,
+        journal: Counting,
+        seen: Seen,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let store = MemoryStore::new();
+            let journal = MemoryJournal::open(&store, "test", 1).expect("it is empty");
+            let journal = Counting { journal, appends: 0 };
+            let mut bench =
+                Self { core: Core::new(State::default(), 1), store, journal, seen: Seen::default() };
+            let began = Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build: "test".into() };
+            assert_eq!(bench.turn(vec![Input::Report(began)]), 1);
+            bench
+        }
+
+        /// One turn. Gives how many appends it took.
+        fn turn(&mut self, inputs: Vec<Input>) -> usize {
+            let stamp = Stamp { now: Time::from_ms(1_700_000_000_000), seed: 7 };
+            let letter = |input| Letter { input, stamp, reply: Some(()) };
+            let letters = inputs.into_iter().map(letter).collect();
+            let before = self.journal.appends;
+            let more = turn(&mut self.core, &mut self.journal, letters, stamp, &mut self.seen);
+            assert!(!more.expect("it is written"), "nothing is left to follow");
+            self.journal.appends - before
+        }
+
+        fn submit(&self, number: u64, plan: &str) -> Input {
+            let plan = Arc::new(embed::plan(plan, &BTreeMap::new()).expect("a plan"));
+            let blobs = self.store.blobs();
+            let bytes = serde_json::to_vec(&*plan).expect("plain data");
+            let submission = Submission {
+                run: RunId::from_random(number),
+                plan,
+                plan_digest: blobs.put(&bytes).expect("memory takes it"),
+                folder: "/".into(),
+                env_digest: blobs.put(b"{}").expect("memory takes it"),
+                source: "-".into(),
+            };
+            let id = CommandId(format!("c{number}").into());
+            Input::Command(Command { id, by: "test".into(), ask: Ask::SubmitPlan(Box::new(submission)) })
+        }
+
+        /// The good end of the attempt that was ordered last.
+        fn ended(&mut self) -> Input {
+            let Some(Effect::SpawnAttempt(assignment)) = self.seen.orders.pop() else {
+                panic!("an attempt was ordered last")
+            };
+            Input::Report(Report::Ended(Box::new(Ended {
+                key: assignment.key,
+                fence: assignment.fence,
+                exit: Exit::Code(0),
+                error: None,
+                raw: RawOutput::default(),
+                output: Some(Ok(Output::default())),
+                usage: Usage::default(),
+                leftovers: 0,
+            })))
+        }
+    }
+
+    #[test]
+    fn a_turn_is_one_append_however_much_comes_in() {
+        let mut bench = Bench::new();
+        let commands: Vec<Input> =
+            (0..100).map(|number| bench.submit(number, "tasks: { a: { run: 'true' } }")).collect();
+        assert_eq!(bench.turn(commands), 1);
+        assert_eq!(bench.seen.answers.len(), 100);
+        assert_eq!(bench.turn(Vec::new()), 0, "nothing happened");
+    }
+
+    #[test]
+    fn a_step_of_a_chain_is_one_append() {
+        let mut bench = Bench::new();
+        let chain =
+            "tasks: { a: { run: 'true' }, b: { needs: [a], run: 'true' }, c: { needs: [b], run: 'true' } }";
+        let submit = bench.submit(1, chain);
+        assert_eq!(bench.turn(vec![submit]), 1, "the first task starts with its run");
+        for task in ["a", "b", "c"] {
+            let ended = bench.ended();
+            assert_eq!(bench.turn(vec![ended]), 1, "the end of {task}, and the start of the next");
+        }
+        let run = &bench.core.state().runs[&RunId::from_random(1)];
+        assert_eq!(run.outcome, Some(RunOutcome::Succeeded));
+    }
+}

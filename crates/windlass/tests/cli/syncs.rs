@@ -1,4 +1,4 @@
-//! A disk that fails a sync under a live engine: it ends at once, and nothing is synced a second time.
+//! What is synced, as the system sees it: the log once a step, and nothing any more once a sync has failed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,5 +61,28 @@ fn a_folder_of_blobs_that_was_not_synced_ends_the_engine_that_was_asked_and_is_n
         let log = desk.read("log");
         assert_eq!(log.matches("sync(").count(), 1, "{log}");
         assert!(log.contains("(INJECTED)"), "{log}");
+    }
+}
+
+/// How often the log is synced in a run of a chain of so many tasks.
+fn syncs_of_a_chain(tasks: usize) -> usize {
+    let task = |number: usize| match number {
+        0 => "t0: { run: 'true' }".to_owned(),
+        number => format!("t{number}: {{ needs: [t{}], run: 'true' }}", number - 1),
+    };
+    let chain: Vec<String> = (0..tasks).map(task).collect();
+    let desk = Desk::with(&format!("tasks: {{ {} }}", chain.join(", ")));
+    let [log, home] = ["log", "home"].map(|name| desk.work().with_file_name(name).display().to_string());
+    let store_log = format!("{home}/journal.db-wal");
+    let options = ["-e", "trace=fsync,fdatasync", "-P", &store_log, "-o", &log];
+    let done = desk.start_traced(&options, &["run", "plan.yaml", "--home", &home]).end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    fs::read_to_string(log).expect("it was traced").matches("sync(").count()
+}
+
+#[test]
+fn a_chain_of_tasks_costs_one_sync_of_the_log_a_step() {
+    if can_trace() {
+        assert_eq!(syncs_of_a_chain(23) - syncs_of_a_chain(3), 20);
     }
 }
