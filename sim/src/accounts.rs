@@ -10,6 +10,7 @@ use windlass_core::machine::breaker::Phase;
 
 use crate::draft::{Who, Work};
 use crate::invariants::attempts::failure;
+use crate::meaning;
 use crate::oracle::{ORun, OTask, Oracle};
 use crate::scope;
 
@@ -300,7 +301,12 @@ impl ORun {
                 agents.iter().copied().filter(left).collect()
             }
             (None, Some(Who::Several(agents, _))) => agents.clone(),
-            (None, Some(Who::InTurn(agents))) => vec![agents[task.attempts.len() % agents.len()]],
+            (None, Some(Who::InTurn(_) | Who::Given(_))) => {
+                // It is asked once for each attempt.
+                let known = life.named.filter(|(_, attempt)| *attempt == task.attempts.len());
+                let now = || meaning::named(self, task).ok().flatten();
+                known.map(|(agent, _)| agent).or_else(now).into_iter().collect()
+            }
             (None, None) => Vec::new(),
         };
         let mut roots = pool.clone();
@@ -320,7 +326,7 @@ impl ORun {
             (None, Some(Who::Several(agents, _))) => agents.iter().copied().find(left),
             // Another has stood in for it.
             (None, Some(Who::One(agent))) => Some(*agent).filter(left),
-            (None, Some(Who::InTurn(_))) => life.named.filter(left),
+            (None, Some(Who::InTurn(_) | Who::Given(_))) => life.named.map(|(agent, _)| agent).filter(left),
             _ => None,
         };
         self.behind(task, &roots).into_iter().find(left).or(of_pool)
@@ -359,7 +365,7 @@ impl Oracle {
                 account.phase == Phase::Open || (account.phase == Phase::HalfOpen && account.probe.is_some())
             })
         };
-        if pool.iter().all(open) {
+        if !pool.is_empty() && pool.iter().all(open) {
             return free(&others).into_iter().take(1).collect();
         }
         free(&pool)

@@ -65,6 +65,8 @@ pub(crate) enum Who {
     Several(Vec<u32>, Share),
     /// An expression names one after the other, an attempt each.
     InTurn(Vec<u32>),
+    /// An expression names whom this task gave.
+    Given(u32),
 }
 
 /// How one of several agents is chosen.

@@ -34,6 +34,7 @@ pub(crate) fn case(seed: u64) -> Case {
     for (number, run) in case.runs.iter_mut().enumerate() {
         nest::nest(&mut Random::new(keyed(seed, &format!("plans {number}"))), &mood, run);
         nest::read_within(&mut Random::new(keyed(seed, &format!("values {number}"))), run);
+        plans::hand_on(&mut Random::new(keyed(seed, &format!("hands {number}"))), run);
         allot::allot(&mut Random::new(keyed(seed, &format!("budgets {number}"))), &mood, run);
         converse::converse(&mut Random::new(keyed(seed, &format!("talk {number}"))), &mood, run);
     }

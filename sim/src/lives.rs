@@ -126,7 +126,7 @@ impl OTask {
                 let wait_ms = u64::try_from(due.ms - now.record_at.ms).unwrap_or(0).min(*wait_ms);
                 self.life.due = (wait_ms > 0).then_some(now.due(due.ms, wait_ms));
             }
-            Event::AgentNamed { agent, .. } => self.life.named = Some(number(agent)),
+            Event::AgentNamed { agent, .. } => self.life.named = Some((number(agent), self.attempts.len())),
             Event::BudgetReached { .. } => self.life.is_used_up = true,
             Event::TimerFired { timer: TimerKind::Retry, .. } => self.life.due = None,
             Event::TimerFired { timer: TimerKind::Moment, .. } => {

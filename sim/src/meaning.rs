@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::draft::{self, EndName, From, Ref, TaskDraft, When, Work};
+use crate::draft::{self, EndName, From, Ref, TaskDraft, When, Who, Work};
 use crate::oracle::{End, ORun, OTask};
 
 /// A template failed: an error of kind `expression`.
@@ -95,6 +95,20 @@ pub(crate) fn renders(run: &ORun, task: &OTask) -> Result<(), Failed> {
         Ref::NWithin(other, inner) => field_within(run, task, (*other, *inner), "n").map(drop),
         Ref::Whole(_) | Ref::State(_) | Ref::Item | Ref::Index | Ref::Attempt | Ref::Feedback => Ok(()),
     })
+}
+
+/// Whom the expression of a task names for its next attempt, where it has one.
+pub(crate) fn named(run: &ORun, task: &OTask) -> Result<Option<u32>, Failed> {
+    match run.who(task) {
+        Some(Who::InTurn(agents)) => Ok(Some(agents[task.attempts.len() % agents.len()])),
+        Some(Who::Given(by)) => {
+            let given = field(run, task, *by, "who")?;
+            let name = given.as_str().ok_or(Failed)?.trim();
+            let number = name.trim_start_matches('a').parse().map_err(|_| Failed)?;
+            if run.knows_agent(task, number) { Ok(Some(number)) } else { Err(Failed) }
+        }
+        Some(Who::One(_) | Who::Several(..)) | None => Ok(None),
+    }
 }
 
 /// What the input of the plan that a task is comes to.

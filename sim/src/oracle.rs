@@ -166,8 +166,8 @@ pub(crate) struct Life {
     /// Agents from which others have taken over, and the last that did.
     pub(crate) handed_from: Vec<u32>,
     pub(crate) handed_to: Option<u32>,
-    /// Whom its expression named last, by the plan that there is.
-    pub(crate) named: Option<u32>,
+    /// Whom its expression named last, by the plan that there is, and for which attempt.
+    pub(crate) named: Option<(u32, usize)>,
     /// Attempts above the policy's that they were given.
     pub(crate) granted: u32,
     /// The next attempt is not before: by the wall less its steps, and by the world's clock.

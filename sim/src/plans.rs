@@ -136,7 +136,29 @@ pub(crate) fn read_of(task: &TaskDraft) -> Vec<u32> {
         within.flag.iter().for_each(|flag| flag.names(&mut read));
     }
     read.extend(task.each.iter().filter_map(|each| each.from.task()));
+    if let Work::Prompt(Who::Given(by)) = &task.work {
+        read.push(*by);
+    }
     read
+}
+
+/// Lets some prompts go to whom a task names that they need. Drawn from numbers of its own.
+pub(crate) fn hand_on(random: &mut Random, draft: &mut PlanDraft) {
+    let objects: Vec<Vec<u32>> = draft.tasks.iter().map(|task| needed(task, draft, &OBJECTS)).collect();
+    for (task, objects) in draft.tasks.iter_mut().zip(objects) {
+        match &mut task.work {
+            Work::Prompt(who) if !objects.is_empty() && random.chance(400) => {
+                *who = Who::Given(random.pick(&objects));
+            }
+            Work::Plan(within) => hand_on(random, &mut within.plan),
+            Work::Prompt(_)
+            | Work::Shell
+            | Work::Argv
+            | Work::Approval { .. }
+            | Work::Emit(_)
+            | Work::Wait(_) => {}
+        }
+    }
 }
 
 /// Takes away what says something of attempts only, and what reads what they gave.

@@ -90,8 +90,19 @@ pub(crate) fn value(seed: u64, key: &AttemptKey, shape: Shape) -> Value {
         Shape::List => Value::Array(items),
         Shape::Object | Shape::Large => {
             let ok = if drawn & 64 == 0 { json!(true) } else { json!(false) };
-            json!({ "n": drawn % 1000, "ok": ok, "items": items })
+            json!({ "n": drawn % 1000, "ok": ok, "items": items, "who": who(drawn >> 32) })
         }
+    }
+}
+
+/// Whom a task names to work on another: an agent in most cases, as a text that may have spaces around it.
+fn who(drawn: u64) -> Value {
+    match drawn % 10 {
+        0 => json!("a9"),
+        1 => json!(["a0", "a1"]),
+        2 => Value::Null,
+        3 => json!(format!(" a{}\n", drawn / 10 % 3)),
+        _ => json!(format!("a{}", drawn / 10 % 3)),
     }
 }
 

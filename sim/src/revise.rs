@@ -84,6 +84,7 @@ fn redefine(random: &mut Random, draft: &mut PlanDraft) {
         let Work::Prompt(who) = &mut task.work else { continue };
         let gone = match who {
             Who::One(agent) => !all.contains(agent),
+            Who::Given(_) => false,
             Who::Several(agents, _) | Who::InTurn(agents) => {
                 agents.retain(|agent| all.contains(agent));
                 agents.is_empty()

@@ -119,6 +119,13 @@ impl ORun {
         nodes.find(|node| draft::label(&node.id) == label)
     }
 
+    /// Whether a task can name an agent of this number.
+    pub(crate) fn knows_agent(&self, task: &OTask, number: u32) -> bool {
+        let agents = &self.scope(task).agents;
+        let agent = usize::try_from(number).ok().and_then(|number| agents.get(number));
+        agent.is_some_and(|agent| !agent.retired)
+    }
+
     /// The agent of this number that a task can name.
     pub(crate) fn agent(&self, task: &OTask, number: u32) -> &AgentDraft {
         &self.scope(task).agents[usize::try_from(number).expect("32 bits fit")]

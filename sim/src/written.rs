@@ -168,6 +168,7 @@ impl Who {
                 let list = json!(names(agents)).to_string().replace('"', "'");
                 json!(format!("{{{{ {list}[(attempt - 1) % {}] }}}}", agents.len()))
             }
+            Self::Given(by) => json!(format!("{{{{ tasks.{}.output.who }}}}", name(*by))),
         };
         task.insert("agent".into(), agent);
     }

@@ -10,6 +10,7 @@ use windlass_core::state::State;
 use crate::accounts::{Most, OAccount};
 use crate::broken::{Verdict, demand};
 use crate::draft::{Share, Who};
+use crate::meaning;
 use crate::oracle::{ORun, OTask, Oracle};
 
 const NAME: &str = "11 limits";
@@ -30,9 +31,9 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         Event::AttemptStarted { agent, .. } => start(oracle, record, agent.as_ref().map(number), steady),
         Event::AgentNamed { agent, attempt, .. } => {
             let (_, run, task) = oracle.at(&record.event).expect("it was created");
-            let (pool, _) = run.allowed(task);
+            let named = meaning::named(run, task) == Ok(Some(number(agent)));
             let next = usize::try_from(*attempt).is_ok_and(|attempt| attempt == task.attempts.len() + 1);
-            demand(next && pool == [number(agent)], NAME, || format!("{}: {agent} was not named", task.id))
+            demand(next && named, NAME, || format!("{}: {agent} was not named", task.id))
         }
         Event::RetryScheduled { agent, error, .. } => {
             let (_, run, task) = oracle.at(&record.event).expect("it was created");

@@ -135,7 +135,8 @@ fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
                     .each
                     .as_ref()
                     .is_some_and(|each| meaning::items(run, task, &each.from) == Items::Failed);
-            let texts = !is_parent && meaning::renders(run, task).is_err();
+            let is_text_wrong = || meaning::renders(run, task).is_err() || meaning::named(run, task).is_err();
+            let texts = !is_parent && is_text_wrong();
             let rounds = form == Form::Rounds && family::after_round(run, task) == After::NoCondition;
             let untold = matches!(talk::heard(run, run.names[id]), Heard::Untold);
             condition || input || list || texts || rounds || untold
