@@ -196,9 +196,9 @@ const QUESTIONS: Mood = Mood {
     acts: &[25, 50],
     faults: &[0, 3],
     doings: &[
-        (4, Doing::Approve),
-        (4, Doing::Retry),
-        (2, Doing::Cancel),
+        (3, Doing::Approve),
+        (6, Doing::Retry),
+        (1, Doing::Cancel),
         (1, Doing::Resume),
         (1, Doing::Pause),
     ],
@@ -320,8 +320,23 @@ const PROVIDERS: Mood = Mood {
     ..PLAIN
 };
 
+/// Accounts are let in no more, and are again.
+const OUTAGES: Mood = Mood {
+    revisions: 50,
+    slots: &[2, 3, 8],
+    trouble: &[500, 800],
+    prompts: 950,
+    outages: 300,
+    rates: 0,
+    approvals: 20,
+    talks: 30,
+    acts: &[0, 5],
+    faults: &[0, 1, 3],
+    ..PLAIN
+};
+
 impl Mood {
-    /// A mood at random: two of fifteen are plain.
+    /// A mood at random: one of ten is plain.
     pub(crate) fn draw(random: &mut Random) -> Self {
         match random.below(30) {
             0 => DEADLY,
@@ -333,6 +348,7 @@ impl Mood {
             6 => TIMELY,
             18 | 19 => CROWDED,
             20..=22 | 29 => PROVIDERS,
+            10 => OUTAGES,
             _ => PLAIN,
         }
     }
