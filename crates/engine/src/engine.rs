@@ -304,6 +304,9 @@ impl Engine {
     fn look_at_disk(&mut self, letters: &mut Vec<Letter<SyncSender<Answer>>>) -> Result<(), EngineError> {
         let low = self.home.is_low().unwrap_or(self.disk_low);
         if low || (self.disk_low && clock::awake().saturating_sub(self.looked) >= LOOK_EVERY) {
+            if low != self.disk_low {
+                self.hands.spare_logs(low);
+            }
             self.disk_low = low;
             self.core.bar_starts(low);
             letters.push(self.letter(Input::Report(Report::DiskLow { low }))?);

@@ -81,6 +81,13 @@ impl Hands {
         live.into_iter().map(|(_, fence)| fence).chain(on_the_desk).collect()
     }
 
+    /// The disk has little room left, or has room again: logs are cut meanwhile.
+    pub(crate) fn spare_logs(&self, sparing: bool) {
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.spare_logs(sparing);
+        }
+    }
+
     /// Ends the keeper, and with it all that still runs.
     pub(crate) fn rest(&mut self) {
         if let Some(supervisor) = self.supervisor.take() {

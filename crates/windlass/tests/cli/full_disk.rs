@@ -79,3 +79,30 @@ fn a_reserve_that_was_spent_is_made_again_once_there_is_room() {
     assert!(desk.work().join("full").exists(), "{told}");
     assert!(desk.work().join("again").exists(), "{told}{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// It prints while the disk has little room left, and after that: `low` and `room` are fifos in which it is told.
+const PRINTS: &str = "tasks: \
+    { print: { run: \"echo first; head -c 11M /dev/zero > $XDG_STATE_HOME/full; read told < low; seq 100000; echo last; \
+                      rm $XDG_STATE_HOME/full; read told < room; echo after\" } }";
+
+/// What tells it: that the disk is low, or has room again, stands in the journal.
+const TELLS: &str = "while read -r record; do case $record in \
+    *pause_requested*) echo low > low ;; *run_resumed*) echo room > room ;; esac; done";
+
+#[test]
+fn logs_are_cut_while_the_disk_has_little_room_left_and_go_on_when_it_has() {
+    if !mounting("full_disk::logs_are_cut_while_the_disk_has_little_room_left_and_go_on_when_it_has") {
+        return;
+    }
+    let desk = Desk::with(PRINTS);
+    let lines = format!("mkfifo low room; windlass run --json plan.yaml | {TELLS}; windlass logs last print");
+    let output = on_a_small_disk(&desk, &lines);
+    let out = String::from_utf8_lossy(&output.stdout);
+    let logged: Vec<&str> =
+        out.lines().map(|line| line.split_once(' ').map_or(line, |(_, text)| text)).collect();
+    let cut = logged.iter().position(|line| line.ends_with("bytes cut]")).expect("a notice");
+    assert!(logged[..cut].contains(&"out first"), "{out}");
+    assert_eq!(logged[logged.len() - 4..], ["out 100000", "out last", "out after", "0"], "{out}");
+    // Once it is known that the disk is low one piece may still be taken, of 64 KiB; of what was dropped 128 are kept.
+    assert!(logged.len() < 40_000, "{} lines of 100,000 were kept", logged.len());
+}

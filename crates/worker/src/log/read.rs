@@ -41,10 +41,6 @@ pub fn last_lines(path: &Path, count: usize) -> io::Result<Vec<LogLine>> {
 
 /// How much of what an attempt printed is not in its log.
 pub fn bytes_cut(path: &Path) -> io::Result<u64> {
-    // Nothing is cut out of a log that lies whole in its first part.
-    if first_part_after(path, 0).is_none() {
-        return Ok(0);
-    }
     let mut cut = 0;
     for line in LogLines::new(path, true) {
         let line = line?;

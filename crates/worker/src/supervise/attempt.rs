@@ -142,6 +142,11 @@ impl Attempt {
         self.log.show_open_lines(clock::wall());
     }
 
+    /// The disk has little room left, or has room again.
+    pub(super) const fn spare_log(&mut self, sparing: bool) {
+        self.log.spare(sparing);
+    }
+
     /// Adds a notice of ours to the log.
     pub(super) fn note(&mut self, text: &str) {
         self.log.note(text, clock::wall());

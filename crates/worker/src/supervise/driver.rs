@@ -90,6 +90,8 @@ pub(super) struct Driver {
     /// When each attempt that was told to end will be looked at, if it has not.
     pub(super) ends_by: BTreeMap<Fence, Instant>,
     pub(super) last_ask: Instant,
+    /// The disk of the home has little room left: logs don't grow.
+    sparing_logs: bool,
     pub(super) buffer: Vec<u8>,
 }
 
@@ -136,6 +138,7 @@ impl Driver {
             next_tick: None,
             ends_by: BTreeMap::new(),
             last_ask: clock::monotonic(),
+            sparing_logs: false,
             buffer: vec![0; READ_BYTES],
         })
     }
@@ -148,6 +151,7 @@ impl Driver {
                     Order::Spawn(assignment, surroundings) => self.spawn(assignment, surroundings),
                     Order::Start(assignment, ready) => self.prepared(&assignment, ready),
                     Order::Stop { fence, grace } => self.stop(fence, grace),
+                    Order::SpareLogs(sparing) => self.spare_logs(sparing),
                     Order::ShutDown => return self.shut_down(),
                 }
             }
@@ -184,7 +188,8 @@ impl Driver {
     pub(super) fn start(&mut self, assignment: &Assignment, ready: Result<Ready, Failure>) {
         match ready {
             Ok(ready) => {
-                let (attempt, message, descriptors) = Attempt::new(&self.settings, assignment, ready);
+                let (mut attempt, message, descriptors) = Attempt::new(&self.settings, assignment, ready);
+                attempt.spare_log(self.sparing_logs);
                 let watched = attempt.watch_streams(&self.poller);
                 // While it waits for a monitor, too: the keeper is looked at then.
                 self.tick_by(clock::monotonic() + attempt.watch.tick());
@@ -272,6 +277,11 @@ impl Driver {
         for monitor in pools.filter_map(|pool| pool.of(fence)) {
             monitor.stop(grace);
         }
+    }
+
+    fn spare_logs(&mut self, sparing: bool) {
+        self.sparing_logs = sparing;
+        self.attempts.values_mut().for_each(|attempt| attempt.spare_log(sparing));
     }
 
     pub(super) fn ended(&mut self, report: AttemptEnded) {

@@ -71,6 +71,7 @@ enum Order {
         fence: Fence,
         grace: Span,
     },
+    SpareLogs(bool),
     ShutDown,
 }
 
@@ -132,6 +133,11 @@ impl Supervisor {
     /// is not stopped again: its report is on its way.
     pub fn stop(&self, fence: Fence, grace: Span) {
         self.orders.give(Order::Stop { fence, grace });
+    }
+
+    /// The disk of the home has little room left, and no log grows from here on; or it has room again.
+    pub fn spare_logs(&self, sparing: bool) {
+        self.orders.give(Order::SpareLogs(sparing));
     }
 
     /// The attempts of which no end was reported yet.
