@@ -19,9 +19,11 @@ use crate::store::{self, Store};
 /// where they are, also for the rescue of a home that vanishes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plans {
-    plans: BTreeMap<Digest, Weak<Plan>>,
+    read: BTreeMap<Digest, Weak<Plan>>,
     /// At how many those that nobody holds any more are forgotten.
     full: usize,
+    /// The one that was handed over last: a home often runs the same plan again, and who looks through it holds none.
+    last: Option<Arc<Plan>>,
 }
 
 impl Plans {
@@ -33,7 +35,8 @@ impl Plans {
         else {
             return Ok(());
         };
-        if let Some(known) = self.plans.get(plan).and_then(Weak::upgrade) {
+        if let Some(known) = self.read.get(plan).and_then(Weak::upgrade) {
+            self.last = Some(Arc::clone(&known));
             hydrated.0 = Some(known);
             return Ok(());
         }
@@ -52,22 +55,23 @@ impl Plans {
             return Ok(());
         }
         self.note(*plan, &read);
+        self.last = Some(Arc::clone(&read));
         hydrated.0 = Some(read);
         Ok(())
     }
 
     /// Notes a plan that somebody holds: whoever appended the record that names it, or has it from a snapshot.
     pub(crate) fn note(&mut self, digest: Digest, plan: &Arc<Plan>) {
-        if self.plans.len() >= self.full {
-            self.plans.retain(|_, plan| plan.strong_count() > 0);
-            self.full = 2 * self.plans.len() + 16;
+        if self.read.len() >= self.full {
+            self.read.retain(|_, plan| plan.strong_count() > 0);
+            self.full = 2 * self.read.len() + 16;
         }
-        self.plans.insert(digest, Arc::downgrade(plan));
+        self.read.insert(digest, Arc::downgrade(plan));
     }
 
     /// The blob that each plan came from which somebody holds, where that is how this build writes it.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = Vec<u8>> {
-        self.plans.iter().filter_map(|(digest, plan)| {
+        self.read.iter().filter_map(|(digest, plan)| {
             let bytes = serde_json::to_vec(&*plan.upgrade()?).ok()?;
             (Digest::of(&bytes) == *digest).then_some(bytes)
         })
@@ -168,7 +172,7 @@ mod tests {
 
     use super::*;
     use crate::blob::MemoryBlobs;
-    use crate::suite::created;
+    use crate::suite::{created, revised};
 
     /// Blobs that remember what they were asked for.
     #[derive(Default)]
@@ -193,23 +197,28 @@ mod tests {
     fn a_plan_is_read_once_for_all_who_hold_it_and_let_go_with_the_last_of_them() {
         let blobs = Asked::default();
         let mut plans = Plans::default();
-        let mut read = || {
-            let mut record = created(2, &blobs);
-            let Event::RunCreated { plan, hydrated, .. } = &mut record.event else {
-                unreachable!("a run that is created")
+        let mut read = |mut record: Record| {
+            let (Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. }) =
+                &mut record.event
+            else {
+                unreachable!("a record with a plan")
             };
             let plan = *plan;
             hydrated.0 = None;
             assert!(plans.hydrate(&mut record, &blobs).is_ok());
             let asked = std::mem::take(&mut *blobs.1.lock().expect("nobody panicked"));
             assert!(asked.is_empty() || asked == [plan], "its variables are none of a reader's: {asked:?}");
-            (record, asked.len(), plans.bodies().count())
+            (record, asked.len())
         };
-        let (held, asked, known) = read();
-        assert_eq!((asked, known), (1, 1));
-        assert_eq!(read().1, 0, "the other one holds it");
+        let (held, asked) = read(created(2, &blobs));
+        assert_eq!(asked, 1);
+        assert_eq!(read(created(2, &blobs)).1, 0, "it is held");
+        assert_eq!(read(revised(3, &blobs)).1, 1, "another");
+        assert_eq!(read(created(2, &blobs)).1, 0, "it is still held");
         drop(held);
-        assert_eq!(read().1, 1, "nobody held it");
-        assert_eq!(plans.bodies().count(), 0);
+        assert_eq!(read(created(2, &blobs)).1, 0, "it was the last");
+        assert_eq!(read(revised(3, &blobs)).1, 1, "nobody held it");
+        assert_eq!(read(created(2, &blobs)).1, 1, "nor this one any more");
+        assert_eq!(plans.bodies().count(), 1);
     }
 }
