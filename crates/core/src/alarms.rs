@@ -55,7 +55,9 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind, active: Span) -> Vec<Event> {
         TimerKind::ScheduleToStart => {
             let bound = timeout.schedule_to_start.unwrap_or_default();
             let message = format!("it did not start within its schedule_to_start of {bound}");
-            vec![fired, dead(Failure::new(ErrorKind::Timeout, message))]
+            let hint =
+                "`windlass doctor --why-slow` says what it waited for; `windlass retry` lets it wait anew";
+            vec![fired, dead(Failure::new(ErrorKind::Timeout, message).hint(hint))]
         }
         TimerKind::ScheduleToClose => {
             let failure = judge::took_too_long(timeout);

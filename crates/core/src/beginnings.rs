@@ -94,6 +94,7 @@ impl Task {
             rank: None,
             tally: Tally::default(),
             dependants: Vec::new(),
+            returns: 0,
             tries: Tries::default(),
             deaths_in_row: 0,
             asked: None,

@@ -81,7 +81,7 @@ fn weighed(state: &State, command: &Command, now: Time) -> Decision {
         }
         Ask::Retry { run, task, agent, prompt } => {
             let otherwise = Otherwise { agent: agent.clone(), prompt: prompt.clone() };
-            on_task(state, *run, task, |run, ix| requeue::retry(run, ix, id, &otherwise).into())
+            on_task(state, *run, task, |run, ix| retry(run, ix, id, &otherwise))
         }
         Ask::Settle { run, task, answer, output } => {
             on_task(state, *run, task, |run, ix| settle(run, ix, command, *answer, output))
@@ -325,10 +325,18 @@ fn approve(run: &Run, ix: TaskIx, command: &CommandId, given: &Given<'_>) -> Dec
     Decision::accepted(vec![answered, then])
 }
 
+fn retry(run: &Run, ix: TaskIx, command: &CommandId, otherwise: &Otherwise) -> Decision {
+    if requeue::is_back(run.task(ix), otherwise) {
+        return Decision::already();
+    }
+    requeue::retry(run, ix, command, otherwise).into()
+}
+
 fn drop_letter(run: &Run, ix: TaskIx, command: &CommandId) -> Decision {
     let task = run.task(ix);
     if !task.dead_letter {
-        return Decision::refused(Rejection::NoDeadLetter(task.id.clone()));
+        let none = || Decision::refused(Rejection::NoDeadLetter(task.id.clone()));
+        return if task.phase == task::Phase::Dead { Decision::already() } else { none() };
     }
     let dropped = Event::DeadLetterDropped { run: run.id, task: task.id.clone(), command: command.clone() };
     Decision::accepted(vec![dropped])

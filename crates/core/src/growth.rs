@@ -157,6 +157,7 @@ impl Run {
         task.deaths_in_row = 0;
         task.handed = Handed { to: otherwise.agent, ..Handed::default() };
         task.asked = otherwise.prompt;
+        task.returns += 1;
         task.earlier = u32::try_from(task.attempts.len()).expect("attempts are bounded");
         self.end_bound(ix);
         self.renew_purse(ix);

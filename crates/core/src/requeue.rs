@@ -13,6 +13,24 @@ use crate::policy::join::{Standing, Tally};
 use crate::state::{Choice, Run, Task, TaskIx};
 use crate::tree::Form;
 
+/// Whether a task has come back in this very way and nothing has been tried since.
+pub(crate) fn is_back(task: &Task, otherwise: &Otherwise) -> bool {
+    let waits = match task.phase {
+        Phase::Waiting | Phase::Ready | Phase::BackingOff | Phase::Parked | Phase::Blocked => {
+            !task.has_begun()
+        }
+        Phase::Expanded => true,
+        Phase::Running
+        | Phase::Stopping
+        | Phase::Gating
+        | Phase::Succeeded
+        | Phase::Skipped
+        | Phase::Dead
+        | Phase::Cancelled => false,
+    };
+    waits && task.returns > 0 && task.handed.to == otherwise.agent && task.asked == otherwise.prompt
+}
+
 /// The events of `retry RUN TASK`, which is also `dlq requeue`. What else comes back follows ([`next`]).
 pub(crate) fn retry(
     run: &Run,

@@ -306,6 +306,9 @@ pub struct Task {
     /// What is asked in its incarnation instead of the plan's prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
+    /// How many incarnations it had before.
+    #[serde(default)]
+    pub returns: u32,
     /// What its incarnation has behind it.
     pub tries: retry::Tries,
     /// Deaths of the engine or the keeper in a row while it was in flight.

@@ -117,6 +117,8 @@ impl Walk<'_> {
             }
             (Kind::Scalar, Tree::Number(_) | Tree::Bool(_))
             | (Kind::Truth | Kind::Condition, Tree::Bool(_)) => {}
+            // `when: null` says something; after `when:` something was forgotten.
+            (Kind::Condition, Tree::Null) if !node.at.range().is_empty() => {}
             (Kind::List(kind), Tree::List(items)) => {
                 for item in items {
                     self.value(item, key, *kind);

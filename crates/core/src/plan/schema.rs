@@ -78,7 +78,7 @@ fn value(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Text | Kind::Template => json!({ "type": "string" }),
         Kind::Scalar => json!({ "type": ["string", "number", "boolean"] }),
         Kind::Truth => json!({ "type": "boolean" }),
-        Kind::Condition => json!({ "type": ["boolean", "string"] }),
+        Kind::Condition => json!({ "type": ["boolean", "string", "null"] }),
         Kind::Whole(low, high) => {
             let mut schema = json!({ "type": "integer", "minimum": low });
             if high < u64::MAX {

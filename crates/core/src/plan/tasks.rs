@@ -162,7 +162,8 @@ pub(super) fn condition(key: &str, node: Option<&Node<'_>>, findings: &mut Findi
             }
             Some(template)
         }
-        Tree::Null | Tree::Number(_) | Tree::List(_) | Tree::Map(_) => None,
+        Tree::Null => Some(Template(false.to_string())),
+        Tree::Number(_) | Tree::List(_) | Tree::Map(_) => None,
     }
 }
 
