@@ -14,10 +14,16 @@ use windlass_core::id::Fence;
 use windlass_core::input::{Ended, Report};
 use windlass_journal::blob::{Blobs as _, FolderBlobs};
 use windlass_journal::error::BlobError;
+use windlass_worker::planted::{self, Bug, is_planted};
 use windlass_worker::{AttemptEnded, Captured, WorkerReport, settle};
 
 use crate::error::EngineError;
+use crate::guard::Guard;
 use crate::inbox::Message;
+
+/// The names of the threads on both sides.
+const WORKER: &str = "windlass-worker";
+const CLERK: &str = "windlass-desk";
 
 /// The engine's side of the desk.
 pub(crate) struct Desk {
@@ -29,6 +35,9 @@ pub(crate) struct Desk {
 pub(crate) struct Intake {
     books: Arc<Mutex<Books>>,
     reports: Sender<WorkerReport>,
+    /// The worker's thread has it.
+    #[expect(dead_code, reason = "it is held, not read")]
+    guard: Guard,
 }
 
 /// What is known of attempts in flight.
@@ -45,6 +54,8 @@ struct Clerk {
     books: Arc<Mutex<Books>>,
     inbox: Sender<Message>,
     blobs: Arc<FolderBlobs>,
+    #[expect(dead_code, reason = "it is held, not read")]
+    guard: Guard,
 }
 
 impl Desk {
@@ -54,12 +65,14 @@ impl Desk {
         blobs: Arc<FolderBlobs>,
     ) -> Result<(Self, Intake), EngineError> {
         let books = Arc::<Mutex<Books>>::default();
-        let clerk = Clerk { books: Arc::clone(&books), inbox, blobs };
+        let guard = Guard::of(WORKER, inbox.clone());
+        let clerk =
+            Clerk { books: Arc::clone(&books), inbox: inbox.clone(), blobs, guard: Guard::of(CLERK, inbox) };
         let (reports, queue) = mpsc::channel();
         let failed = |source| EngineError::System { doing: "start a thread", source };
-        let clerk = thread::Builder::new().name("windlass-desk".into()).spawn(move || clerk.work(&queue));
-        let clerk = clerk.map_err(failed)?;
-        Ok((Self { books: Arc::clone(&books), clerk }, Intake { books, reports }))
+        let work = planted::carried(move || clerk.work(&queue));
+        let clerk = thread::Builder::new().name(CLERK.into()).spawn(work).map_err(failed)?;
+        Ok((Self { books: Arc::clone(&books), clerk }, Intake { books, reports, guard }))
     }
 
     /// Remembers what is to be done with the output of an attempt that begins.
@@ -76,7 +89,7 @@ impl Desk {
 
     /// Waits until all that lies here has reached the engine. The intake must be gone.
     pub(crate) fn close(self) {
-        // A panic was printed where it happened.
+        // Of a panic its guard has told.
         self.clerk.join().unwrap_or_default();
     }
 }
@@ -102,6 +115,7 @@ fn over(report: &WorkerReport) -> Vec<Fence> {
 impl Clerk {
     fn work(&self, queue: &Receiver<WorkerReport>) {
         for report in queue {
+            assert!(!is_planted(Bug::ClerkPanics), "a bug that is planted");
             let over = over(&report);
             let message = self.message(report);
             // The engine may have ended meanwhile: then the next one learns what became of the attempt.

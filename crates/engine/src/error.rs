@@ -34,6 +34,12 @@ pub enum EngineError {
     /// A plan was not taken.
     #[error("the plan was not taken: {0}")]
     Refused(Rejection),
+    /// A thread beside the engine's met a bug.
+    #[error("a bug of Windlass ended the thread `{thread}`, and with it the engine")]
+    Bug {
+        /// Its name.
+        thread: &'static str,
+    },
     /// The operating system refused something.
     #[error("could not {doing}")]
     System {
@@ -70,6 +76,11 @@ impl EngineError {
                 "see what it waits for with `ps -o pid,stat,wchan,args -p {}`, and try again when it is gone",
                 left.pid
             )),
+            Self::Bug { .. } => Some(
+                "please report it, with what it printed; what was acknowledged is in the journal, and the next engine \
+                 goes on with it"
+                    .into(),
+            ),
             Self::Worker(_) | Self::Refused(_) | Self::System { .. } => None,
         }
     }

@@ -19,6 +19,7 @@ use windlass_worker::{Blobs, Settings, Supervisor, Surroundings, settle};
 use crate::desk::Desk;
 use crate::error::EngineError;
 use crate::feed::{self, Feeder};
+use crate::guard::Guard;
 use crate::inbox::Message;
 use crate::turn::Outside;
 
@@ -160,10 +161,15 @@ struct Unsettled {
     wanted: Settle,
 }
 
+/// The name of the thread that settles them.
+const SETTLER: &str = "windlass-settle";
+
 /// Starts the thread that settles large outputs.
 fn settler(inbox: Sender<Message>, blobs: Arc<FolderBlobs>) -> Result<Sender<Unsettled>, EngineError> {
     let (orders, queue) = mpsc::channel::<Unsettled>();
+    let guard = Guard::of(SETTLER, inbox.clone());
     let settle_all = move || {
+        let _guard = guard;
         for order in queue {
             let message = match settle_one(&blobs, order) {
                 Ok(settled) => Message::Report(settled),
@@ -173,7 +179,7 @@ fn settler(inbox: Sender<Message>, blobs: Arc<FolderBlobs>) -> Result<Sender<Uns
         }
     };
     let failed = |source| EngineError::System { doing: "start a thread", source };
-    std::thread::Builder::new().name("windlass-settle".into()).spawn(settle_all).map_err(failed)?;
+    std::thread::Builder::new().name(SETTLER.into()).spawn(settle_all).map_err(failed)?;
     Ok(orders)
 }
 

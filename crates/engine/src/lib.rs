@@ -16,6 +16,7 @@ pub mod embed;
 pub mod engine;
 pub mod error;
 pub mod feed;
+mod guard;
 pub mod handle;
 mod hands;
 mod inbox;

@@ -8,11 +8,23 @@ pub enum Bug {
     SuspendIsSilence,
     /// A run within an attempt of another marks its own in place of the marks that are there.
     MarksOverwritten,
+    /// The driver of the processes panics when it is to start one.
+    DriverPanics,
+    /// The thread that makes long prompts ready panics.
+    PreparerPanics,
+    /// Who makes reports ready for the core panics.
+    ClerkPanics,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::SuspendIsSilence, Self::MarksOverwritten];
+    pub const ALL: [Self; 5] = [
+        Self::SuspendIsSilence,
+        Self::MarksOverwritten,
+        Self::DriverPanics,
+        Self::PreparerPanics,
+        Self::ClerkPanics,
+    ];
 
     /// Its name.
     #[rustfmt::skip]
@@ -20,6 +32,9 @@ impl Bug {
         match self {
             Self::SuspendIsSilence => "suspend-counts-as-silence",
             Self::MarksOverwritten => "marks-overwritten-by-a-nested-run",
+            Self::DriverPanics => "panic-of-the-driver",
+            Self::PreparerPanics => "panic-of-the-preparer",
+            Self::ClerkPanics => "panic-of-the-clerk",
         }
     }
 }
@@ -42,12 +57,12 @@ mod switch {
     }
 
     /// Whether a bug is planted on this thread.
-    pub(crate) fn is_planted(bug: Bug) -> bool {
+    pub fn is_planted(bug: Bug) -> bool {
         PLANTED.get() == Some(bug)
     }
 
     /// What a thread is to do, with the bug that is planted on this one.
-    pub(crate) fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    pub fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
         let bug = PLANTED.get();
         move || {
             plant(bug);
@@ -73,11 +88,13 @@ mod switch {
 
     use super::Bug;
 
-    pub(crate) const fn is_planted(_: Bug) -> bool {
+    /// Whether a bug is planted: never, in what is shipped.
+    pub const fn is_planted(_: Bug) -> bool {
         false
     }
 
-    pub(crate) const fn carried<T, W: FnOnce() -> T>(work: W) -> W {
+    /// What a thread is to do.
+    pub const fn carried<T, W: FnOnce() -> T>(work: W) -> W {
         work
     }
 
@@ -90,4 +107,5 @@ mod switch {
 pub use switch::plant;
 #[cfg(all(test, feature = "planted"))]
 pub(crate) use switch::sleep;
-pub(crate) use switch::{carried, is_planted, slept};
+pub(crate) use switch::slept;
+pub use switch::{carried, is_planted};

@@ -24,6 +24,7 @@ use super::{Order, Orders, Surroundings};
 use crate::clock;
 use crate::keeper::was_to_be_keeper;
 use crate::os::{Host, Os as _, Pid, Signal};
+use crate::planted::{Bug, is_planted};
 use crate::private;
 use crate::report::{AttemptEnded, WorkerError, WorkerReport};
 use crate::settings::Settings;
@@ -152,6 +153,7 @@ impl Driver {
                     Order::Start(assignment, ready) => self.prepared(&assignment, ready),
                     Order::Stop { fence, grace } => self.stop(fence, grace),
                     Order::SpareLogs(sparing) => self.spare_logs(sparing),
+                    Order::PreparerPanicked => panic!("the thread that prepares attempts has panicked"),
                     Order::ShutDown => return self.shut_down(),
                 }
             }
@@ -178,6 +180,7 @@ impl Driver {
     }
 
     fn spawn(&mut self, assignment: Box<Assignment>, surroundings: Surroundings) {
+        assert!(!is_planted(Bug::DriverPanics), "a bug that is planted");
         if launch::takes_long(&assignment.program) {
             return self.prepare_elsewhere(assignment, surroundings);
         }

@@ -72,6 +72,8 @@ enum Order {
         grace: Span,
     },
     SpareLogs(bool),
+    /// The thread that prepares has met a bug: what it was to make ready never comes.
+    PreparerPanicked,
     ShutDown,
 }
 
@@ -104,7 +106,8 @@ impl Orders {
 }
 
 impl Supervisor {
-    /// Starts the keeper and the thread. Reports are given to `sink` on that thread, so it must not wait for anything.
+    /// Starts the keeper and the thread. Reports are given to `sink` on that thread, so it must not wait for anything. Where
+    /// a bug ends the thread, `sink` is dropped while it panics, and nothing is reported any more.
     pub fn start(
         settings: Settings,
         sink: impl FnMut(WorkerReport) + Send + 'static,
@@ -153,7 +156,7 @@ impl Supervisor {
     fn end(&mut self) {
         if let Some(thread) = self.thread.take() {
             self.orders.give(Order::ShutDown);
-            // A panic of the driver was printed where it happened.
+            // A panic of the driver was printed where it happened, and dropped the sink: whoever gave it can tell by that.
             drop(thread.join());
         }
     }

@@ -15,7 +15,7 @@ use super::attempt::not_handed_over;
 use super::driver::Driver;
 use super::launch::{self, Ready};
 use super::{Order, Orders, Surroundings};
-use crate::planted;
+use crate::planted::{self, Bug, is_planted};
 use crate::settings::Settings;
 
 /// An attempt to be made ready.
@@ -80,6 +80,16 @@ fn start(settings: &Settings, null: &Arc<OwnedFd>, orders: &Arc<Orders>) -> io::
     Ok(jobs)
 }
 
+impl Drop for Preparer {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(orders) = self.orders.upgrade()
+        {
+            orders.give(Order::PreparerPanicked);
+        }
+    }
+}
+
 impl Preparer {
     fn run(&self, queue: &Receiver<Job>) {
         while let Ok((assignment, surroundings)) = queue.recv() {
@@ -87,6 +97,7 @@ impl Preparer {
             if self.orders.strong_count() == 0 {
                 return;
             }
+            assert!(!is_planted(Bug::PreparerPanics), "a bug that is planted");
             let ready = launch::prepare(&self.settings, &assignment, &surroundings, &self.null);
             let Some(orders) = self.orders.upgrade() else { return };
             orders.give(Order::Start(assignment, ready));

@@ -1,0 +1,4 @@
+//! The engine with real homes and real processes, without a face. Never: a process that outlives its test.
+
+mod bugs;
+mod stage;

@@ -1,0 +1,88 @@
+//! A home and a folder to work in, and engines that open it one after another. Never: shared between tests.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tempfile::TempDir;
+use windlass_core::event::{Record, Role};
+use windlass_core::id::RunId;
+use windlass_engine::HomeSettings;
+use windlass_engine::embed;
+use windlass_engine::engine::{Engine, Options};
+use windlass_engine::error::{EngineError, Gone};
+use windlass_engine::handle::{Handle, NewRun, new_id};
+use windlass_worker::planted::{Bug, plant};
+
+pub(crate) struct Stage {
+    home: TempDir,
+    work: TempDir,
+}
+
+/// An engine that turns on a thread of its own.
+pub(crate) struct Turning {
+    pub(crate) handle: Handle,
+    thread: JoinHandle<Result<(), EngineError>>,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let folder = || TempDir::new().expect("a folder");
+        Self { home: folder(), work: folder() }
+    }
+
+    pub(crate) fn open(&self, role: Role) -> Engine {
+        let options = Options {
+            home: self.home.path().join("home"),
+            home_settings: HomeSettings { reserve: 0, min_free: 0, force: true },
+            slots: 4,
+            role,
+            socket: None,
+            owners: None,
+            keeper: Some(env!("CARGO_BIN_EXE_windlass-engine-pawl").into()),
+            subreaper: false,
+        };
+        Engine::open(options, &mut |_| ()).expect("a home")
+    }
+
+    /// An engine that turns until it is told to end, with a bug or without.
+    pub(crate) fn turn(&self, bug: Option<Bug>) -> Turning {
+        let engine = self.open(Role::Engine);
+        let handle = engine.handle();
+        let thread = thread::spawn(move || {
+            plant(bug);
+            engine.run(|_| false, || ())
+        });
+        Turning { handle, thread }
+    }
+
+    /// Makes a run of a plan, unless the engine ends before.
+    pub(crate) fn start(&self, handle: &Handle, plan: &str) -> Result<RunId, Gone> {
+        let path = std::env::var_os("PATH").expect("tests have a PATH").into_string().expect("of text");
+        let new = NewRun {
+            command: new_id().expect("an id"),
+            by: "test".into(),
+            plan: Arc::new(embed::plan(plan, &BTreeMap::new()).expect("a plan")),
+            folder: self.work.path().display().to_string(),
+            env: BTreeMap::from([("PATH".into(), path)]),
+            source: "test".into(),
+        };
+        handle.start(&new, &|_| ()).expect("it is taken")
+    }
+}
+
+impl Turning {
+    /// Follows all that happens from here on, until this is enough or the engine has ended.
+    pub(crate) fn follow(&self, mut is_enough: impl FnMut(&Record) -> bool) {
+        let mut each = |batch: Arc<[Record]>| {
+            if batch.iter().any(&mut is_enough) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        self.handle.subscribe().follow(&mut each).expect("the journal can be read");
+    }
+
+    /// How it ended.
+    pub(crate) fn ended(self) -> Result<(), EngineError> {
+        self.thread.join().expect("no panic of its own")
+    }
+}
