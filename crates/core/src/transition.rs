@@ -122,8 +122,12 @@ impl Run {
         match to {
             Phase::Waiting => self.look_at_join(ix, moment, fresh),
             Phase::Ready => self.make_ready(ix, moment, fresh),
-            Phase::Expanded if self.task(ix).children_open == 0 => {
-                self.to_close.insert(ix);
+            Phase::Expanded => {
+                // A parent of replicas that comes back may have all that the choice needs.
+                self.look_at_votes(ix);
+                if self.task(ix).children_open == 0 {
+                    self.to_close.insert(ix);
+                }
             }
             Phase::Running => {
                 self.reserve_attempt(ix);
@@ -136,7 +140,6 @@ impl Run {
             Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Topic) => {
                 self.begin_listening(ix);
             }
-            Phase::Expanded => self.look_at_votes(ix),
             Phase::Stopping | Phase::BackingOff | Phase::Parked | Phase::Blocked => {}
             Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => {}
         }
