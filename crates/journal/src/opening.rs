@@ -125,6 +125,7 @@ impl Examined {
                 self.fault = Some(DamageCause::StoreUnreadable(error));
                 Ok(())
             }
+            Err(error) if store::says_making_cut_short(&error) && self.said.seq == Seq(0) => Ok(()),
             Err(source) => Err(JournalError::Store { doing: "read", path, source }),
         }
     }

@@ -279,6 +279,13 @@ pub(crate) fn says_damage(error: &rusqlite::Error) -> bool {
         || [SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_SHORT_READ].contains(&failure.extended_code)
 }
 
+/// Whether an error says that a transaction without a write-ahead log was cut short. There are none but the first, that
+/// turns the log on in an empty file; the next one to write undoes it.
+pub(crate) fn says_making_cut_short(error: &rusqlite::Error) -> bool {
+    let failure = error.sqlite_error();
+    failure.is_some_and(|failure| failure.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
 /// Whether an error says that the file may not be opened or written by this user.
 pub(crate) fn says_refused(error: &rusqlite::Error) -> bool {
     let refused = [ErrorCode::ReadOnly, ErrorCode::CannotOpen, ErrorCode::PermissionDenied];

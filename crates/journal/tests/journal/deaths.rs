@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use windlass_core::id::{Epoch, Seq};
 use windlass_journal::Journal;
 use windlass_journal::error::JournalError;
+use windlass_journal::reader::Reader;
 use windlass_journal::suite::{all_after, reaped, started};
 
 use crate::place::{Place, can_trace, open_at, program};
@@ -84,6 +85,39 @@ fn what_a_killed_engine_called_durable_is_there_and_nothing_by_half() {
         assert_eq!((end - openings) % BATCH, 0, "batches are whole");
         assert_eq!(journal.head().epoch, Epoch(round));
     }
+}
+
+#[test]
+fn a_home_whose_making_was_cut_short_at_any_write_is_read_as_what_it_is_and_opens() {
+    if !can_trace() {
+        return;
+    }
+    let killed = |call| (1..=12).take_while(|nth| kill_at(call, *nth)).count();
+    let killed = ["pwrite64", "fsync", "fdatasync", "unlink"].map(killed);
+    assert!(
+        killed.iter().sum::<usize>() > 20,
+        "the making has its writes, and each was the last: {killed:?}"
+    );
+}
+
+/// Kills an engine at one of its first calls of a kind. Says whether there was such a one.
+fn kill_at(call: &str, nth: usize) -> bool {
+    let place = Place::new();
+    let mut strace = program("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+    strace.arg(format!("inject={call}:signal=KILL:when={nth}")).arg(std::env::current_exe().unwrap());
+    let mut engine = engine(&place, strace).spawn().unwrap();
+    let lines = BufReader::new(engine.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let appended = lines.filter_map(|line| durable(&line)).take(10).count();
+    // An engine that goes on is told so by a closed pipe.
+    engine.wait_with_output().unwrap();
+    let read = Reader::open(&place.path(), BUILD).map(|reader| reader.head());
+    let read = read.unwrap_or_else(|failed| panic!("{call} {nth}: {failed}"));
+    let mut journal = place.open(BUILD).unwrap_or_else(|failed| panic!("{call} {nth}: {failed}"));
+    let (seq, epoch) = (journal.head().seq.0, journal.head().epoch.0 + 1);
+    assert_eq!((read, all_after(&mut journal, 0).unwrap().len() as u64), (journal.head(), seq));
+    journal.append(Epoch(epoch), Seq(seq), &[started(seq + 1, epoch)]).unwrap();
+    appended < 10
 }
 
 /// Whether the last of these calls belongs to the making of an empty store, in which nothing can be lost yet: until it
