@@ -1,5 +1,6 @@
 //! `kill -9` at any moment, then `resume`: nothing that was won is lost, and nothing that was done is done again.
-//! Each campaign kills at seeded moments: after so many lines of `--json`, each of which is a record made durable. A
+//! Campaigns kill at seeded moments: after so many lines of `--json`, each of which is a record made durable; or, from the first
+//! instant on, after so many reads and writes, while home, head and store are made or the journal is replayed. A
 //! closed gate keeps the run from ending first, so that every kill hits.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,9 +72,13 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
+        Self::with(&plan())
+    }
+
+    fn with(plan: &str) -> Self {
         let site = Self { folder: tempfile::tempdir().expect("a folder") };
         std::fs::create_dir(site.work()).expect("a folder");
-        std::fs::write(site.work().join("plan.yaml"), plan()).expect("a plan");
+        std::fs::write(site.work().join("plan.yaml"), plan).expect("a plan");
         site
     }
 
@@ -128,6 +133,28 @@ impl Site {
         child.wait().expect("it is over");
         let shown = self.ask(&["show", "last", "--json"]);
         assert!(shown[0]["run"]["ended_at"].is_null(), "it ended before it was killed");
+    }
+
+    /// Runs a command and kills it after so many reads and writes, or where it stands still at the gate. Gives how many
+    /// there were.
+    fn kill_after_calls(&self, args: &[&str], most: u64) -> u64 {
+        let mut command = self.windlass(args);
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+        let (account, gate) = (format!("/proc/{}/io", child.id()), self.work().join("at-gate"));
+        let mut calls = 0;
+        while calls < most && !gate.exists() && child.try_wait().expect("our child").is_none() {
+            calls = reads_and_writes(&account);
+        }
+        child.kill().expect("it can be killed");
+        child.wait().expect("it is over");
+        calls
+    }
+
+    /// Goes on with the run, or begins it where it was not made.
+    fn go_on(&self) -> &'static [&'static str] {
+        let shown = self.windlass(&["show", "last"]).output().expect("the binary starts");
+        if shown.status.success() { &["resume", "--json"] } else { &["run", "plan.yaml", "--json"] }
     }
 
     fn ask(&self, args: &[&str]) -> Vec<Value> {
@@ -197,6 +224,15 @@ impl Site {
     }
 }
 
+/// How often a process has read and written.
+fn reads_and_writes(account: &str) -> u64 {
+    let text = std::fs::read_to_string(account).unwrap_or_default();
+    let counts = text.lines().filter_map(|line| {
+        line.strip_prefix("syscr: ").or_else(|| line.strip_prefix("syscw: "))?.parse::<u64>().ok()
+    });
+    counts.sum()
+}
+
 fn uninterrupted() -> Value {
     let site = Site::new();
     site.open_chain();
@@ -240,6 +276,47 @@ fn killed_twenty_times(seed: u64) {
     site.to_its_end(&["resume", "--json"]);
     assert_eq!(site.outcome(), expected, "seed {seed}");
     site.is_exactly_once();
+}
+
+/// A few tasks, and a gate that tells when somebody stands in front of it.
+fn small_plan() -> String {
+    format!(
+        "defaults: {{ retry: {{ losses_max: 1000 }} }}\ntasks:\n  first: {{ run: '{WORK}' }}\n  beside: {{ run: '{WORK}' }}\n  \
+         end: {{ needs: [first, beside], run: 'touch at-gate; {}' }}\n",
+        at_gate("end")
+    )
+}
+
+/// Kills the start of a run, and of what goes on with it, each after so many reads and writes.
+fn killed_from_the_first_instant_on(seeds: std::ops::Range<u64>) {
+    let plan = small_plan();
+    let whole = Site::with(&plan);
+    let most = whole.kill_after_calls(&["run", "plan.yaml", "--json"], u64::MAX);
+    whole.open("end");
+    whole.to_its_end(&["resume", "--json"]);
+    let expected = whole.outcome();
+    for seed in seeds {
+        let site = Site::with(&plan);
+        site.kill_after_calls(&["run", "plan.yaml", "--json"], moment(seed, most));
+        for kill in 1..4 {
+            std::fs::remove_file(site.work().join("at-gate")).unwrap_or_default();
+            site.kill_after_calls(site.go_on(), moment(seed * 100 + kill, most));
+        }
+        site.open("end");
+        site.to_its_end(site.go_on());
+        assert_eq!(site.outcome(), expected, "seed {seed}");
+        site.is_exactly_once();
+    }
+}
+
+#[test]
+fn killed_while_it_begins_or_goes_on_a_run_still_ends_as_if_nothing_had_happened() {
+    killed_from_the_first_instant_on(0..25);
+}
+
+#[test]
+fn killed_at_other_moments_of_its_beginning_it_does_too() {
+    killed_from_the_first_instant_on(25..50);
 }
 
 macro_rules! campaign {
