@@ -2,9 +2,9 @@
 //! keeper, engine and sweep all end what is theirs this way. Never: taking what is over (the parents do that).
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::os::{Host, Look, Os as _, Pid, Process, Signal};
 
 /// How long what outlived its program, or its engine, may go on before force is used.
@@ -17,7 +17,7 @@ const HOLDS_MAX: u32 = 20;
 /// An ending under way.
 #[derive(Debug)]
 pub(crate) struct Ending {
-    force_at: Instant,
+    force_at: Moment,
     warned: bool,
     /// A group of processes that was warned as a whole.
     warned_group: Option<Pid>,
@@ -119,4 +119,27 @@ pub(crate) fn looks_at_all(roots: Vec<Look>) -> Vec<Look> {
 /// The children of a process, those included that are over.
 pub(crate) fn look_at_children(pid: Pid) -> Vec<Look> {
     Host::children(pid).into_iter().filter_map(Host::look_at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planted::{Bug, plant, sleep};
+
+    /// Whether force is used on what was warned, when the machine has slept for longer than its grace since then.
+    fn is_forced_after_a_sleep(bug: Option<Bug>) -> bool {
+        plant(bug);
+        let mut ending = Ending::new(Duration::from_hours(1));
+        ending.step(Vec::new);
+        sleep(Duration::from_hours(8));
+        let forced = ending.step(Vec::new) == AGAIN;
+        plant(None);
+        forced
+    }
+
+    #[test]
+    fn a_sleep_of_the_machine_takes_nothing_from_a_grace_and_a_clock_that_counts_it_is_found() {
+        assert!(!is_forced_after_a_sleep(None));
+        assert!(is_forced_after_a_sleep(Some(Bug::SuspendIsSilence)));
+    }
 }

@@ -8,13 +8,14 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::{self, Moment};
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent, look_at_children};
 use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
 use crate::os::{Host, Look, Os as _, Pid, Process, Signal, Waited};
 use crate::wire::{FromKeeper, Message as _, ToKeeper};
-use crate::{clock, monitor, private};
+use crate::{monitor, private};
 
 /// The name under which this binary is a keeper; the names of monitors begin with it.
 pub(crate) const NAME: &str = "pawl";
@@ -110,7 +111,7 @@ impl KeeperProcess {
         self.signal(Signal::CONT);
         let until = clock::monotonic() + span;
         while !self.is_over() {
-            let left = until.saturating_duration_since(clock::monotonic());
+            let left = until.since(clock::monotonic());
             if left.is_zero() || wait_for([&self.end], Some(left)).is_err() {
                 return false;
             }
@@ -167,7 +168,7 @@ struct Keeper {
     gone: Vec<Pid>,
     orphans: Option<Orphans>,
     /// The engine is gone, and this is when the monitors must be too.
-    closing: Option<Instant>,
+    closing: Option<Moment>,
 }
 
 struct Orphans {
@@ -247,7 +248,7 @@ impl Keeper {
     /// Once the engine is gone monitors end by themselves; one that does not in time is ended, and its attempt
     /// becomes an orphan.
     fn press_monitors(&self) -> Option<Duration> {
-        let left = self.closing?.saturating_duration_since(clock::monotonic());
+        let left = self.closing?.since(clock::monotonic());
         if left.is_zero() {
             self.signal_monitors(Signal::KILL);
             return Some(GRACE_OF_LEFTOVERS);

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windlass_core::effect::Assignment;
 use windlass_core::failure::{ErrorKind, Failure};
@@ -21,7 +21,7 @@ use super::mourning::Mourning;
 use super::pool::Pool;
 use super::preparing::Preparing;
 use super::{Order, Orders, Surroundings};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::keeper::was_to_be_keeper;
 use crate::os::{Host, Os as _, Pid, Signal};
 use crate::planted::{Bug, is_planted};
@@ -86,11 +86,11 @@ pub(super) struct Driver {
     pub(super) memory_kills: [u64; 2],
     pub(super) mourning_step: Option<Duration>,
     /// When each attempt will have run too long.
-    pub(super) deadlines: BTreeSet<(Instant, Fence)>,
-    pub(super) next_tick: Option<Instant>,
+    pub(super) deadlines: BTreeSet<(Moment, Fence)>,
+    pub(super) next_tick: Option<Moment>,
     /// When each attempt that was told to end will be looked at, if it has not.
-    pub(super) ends_by: BTreeMap<Fence, Instant>,
-    pub(super) last_ask: Instant,
+    pub(super) ends_by: BTreeMap<Fence, Moment>,
+    pub(super) last_ask: Moment,
     /// The disk of the home has little room left: logs don't grow.
     sparing_logs: bool,
     pub(super) buffer: Vec<u8>,

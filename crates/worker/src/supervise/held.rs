@@ -1,12 +1,12 @@
 //! Monitors and keepers that somebody holds by a signal, the attempts themselves perhaps: they are let go on, and where
 //! that does not help they are ended by force. Never: waiting for them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windlass_core::id::Fence;
 
 use super::driver::Driver;
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::ending::{alive, force};
 use crate::os::{Host, Os as _, Process, Signal};
 
@@ -25,7 +25,7 @@ impl Driver {
 
     /// Ends attempts that should be over and whose monitors are held, with these: what is left falls to the keeper, which
     /// tells when it is gone.
-    pub(super) fn force_what_is_late(&mut self, now: Instant) {
+    pub(super) fn force_what_is_late(&mut self, now: Moment) {
         let pools = || self.pool.iter().chain(self.mourning.as_ref().map(|mourning| &mourning.pool));
         let monitors = || pools().flat_map(|pool| pool.monitors.values());
         for (fence, due) in self.ends_by.iter_mut().filter(|(_, due)| **due <= now) {

@@ -1,13 +1,13 @@
 //! The limits of attempts in flight: when they are due, and what is told when one is overrun. Never: ending an attempt.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windlass_core::event::StopWhy;
 use windlass_core::id::Fence;
 
 use super::driver::Driver;
 use super::meter;
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::os::{Host, Os as _, Signal};
 use crate::report::WorkerReport;
 
@@ -21,7 +21,7 @@ impl Driver {
         let deadline = self.deadlines.first().map(|(moment, _)| *moment);
         let next =
             deadline.into_iter().chain(self.next_tick).chain(self.ends_by.values().min().copied()).min();
-        let next = next.map(|moment| moment.saturating_duration_since(now));
+        let next = next.map(|moment| moment.since(now));
         next.into_iter().chain(self.mourning_step).min()
     }
 
@@ -61,14 +61,14 @@ impl Driver {
         self.tick_by(due);
     }
 
-    pub(super) fn tick_by(&mut self, due: Instant) {
+    pub(super) fn tick_by(&mut self, due: Moment) {
         self.next_tick = Some(self.next_tick.map_or(due, |next| next.min(due)));
     }
 
     /// Measures everything that has run for a while.
-    fn measure(&mut self, now: Instant) -> Vec<(Fence, StopWhy, String)> {
+    fn measure(&mut self, now: Moment) -> Vec<(Fence, StopWhy, String)> {
         let Some(pool) = &mut self.pool else { return Vec::new() };
-        let ask = now.duration_since(self.last_ask) >= ASK_EVERY;
+        let ask = now.since(self.last_ask) >= ASK_EVERY;
         let mut overdue = Vec::new();
         for monitor in pool.monitors.values_mut() {
             let Some((fence, attempt)) =

@@ -2,12 +2,12 @@
 //! Never: starting anything before all of that is gone.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windlass_core::event::LossReason;
 use windlass_core::id::{AttemptKey, Fence};
 
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
 use crate::keeper::left_to_this_process;
 use crate::os::{Host, Look, Os as _, Pid, Process, Signal};
@@ -31,11 +31,11 @@ pub(super) struct Mourning {
     /// The monitors of that keeper, which come to this process too.
     monitors: HashSet<Pid>,
     seen: HashSet<Process>,
-    until: Instant,
+    until: Moment,
     ending: Option<Ending>,
     sweep: Sweep,
     /// When those who read logs are told what is still there.
-    tell_at: Option<Instant>,
+    tell_at: Option<Moment>,
 }
 
 impl Driver {

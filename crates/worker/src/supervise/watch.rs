@@ -2,14 +2,14 @@
 //! Never: ending an attempt (the core orders that).
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windlass_core::effect::Assignment;
 use windlass_core::event::StopWhy;
 use windlass_core::time::Span;
 
 use super::meter::Measured;
-use crate::clock;
+use crate::clock::{self, Moment};
 
 /// How often what runs is measured.
 pub(super) const TICK: Duration = Duration::from_secs(1);
@@ -19,13 +19,13 @@ const SAMPLES: u32 = 20;
 /// What is watched of an attempt.
 #[derive(Debug)]
 pub(super) struct Watch {
-    began: Instant,
+    began: Moment,
     start_to_close: Option<Span>,
     heartbeat: Option<Span>,
     memory_max: Option<u64>,
-    last_output: Instant,
+    last_output: Moment,
     /// Time of processors used so far, at moments within the last window.
-    samples: VecDeque<(Instant, Duration)>,
+    samples: VecDeque<(Moment, Duration)>,
     told: Told,
     memory: u64,
     memory_peak: u64,
@@ -68,7 +68,7 @@ impl Watch {
     }
 
     /// When it will have run too long.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Moment> {
         self.start_to_close.map(|span| self.began + clock::duration(span))
     }
 
@@ -79,14 +79,14 @@ impl Watch {
     }
 
     /// Whether it has run long enough to be worth a measurement.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    pub(super) fn is_due(&self, now: Moment) -> bool {
         // A tick that comes a moment early still counts.
-        now.duration_since(self.began) + Duration::from_millis(5) >= self.tick()
+        now.since(self.began) + Duration::from_millis(5) >= self.tick()
     }
 
     /// Whether nothing was heard of it for so long that it will be told of if it did no work either.
-    pub(super) fn seems_silent(&self, now: Instant) -> bool {
-        self.heartbeat.is_some_and(|span| now.duration_since(self.last_output) >= clock::duration(span))
+    pub(super) fn seems_silent(&self, now: Moment) -> bool {
+        self.heartbeat.is_some_and(|span| now.since(self.last_output) >= clock::duration(span))
     }
 
     /// Above how many bytes an exact measurement of its memory matters.
@@ -114,7 +114,7 @@ impl Watch {
     }
 
     /// Takes a measurement, and says once for each limit that it is overrun.
-    pub(super) fn measured(&mut self, now: Instant, measured: Measured) -> Vec<(StopWhy, String)> {
+    pub(super) fn measured(&mut self, now: Moment, measured: Measured) -> Vec<(StopWhy, String)> {
         self.memory = measured.memory;
         self.memory_peak = self.memory_peak.max(measured.memory);
         self.processes_peak = self.processes_peak.max(measured.processes);
@@ -128,21 +128,21 @@ impl Watch {
         (!std::mem::replace(&mut self.told.memory, true)).then(|| (StopWhy::Memory, text()))
     }
 
-    fn silent(&mut self, now: Instant, cpu: Duration) -> Option<(StopWhy, String)> {
+    fn silent(&mut self, now: Moment, cpu: Duration) -> Option<(StopWhy, String)> {
         let span = self.heartbeat?;
         let window = clock::duration(span);
         // A process that dies while it is looked at may be missed once: what was used never grows less.
         let cpu = self.samples.back().map_or(cpu, |(_, before)| cpu.max(*before));
-        if self.samples.back().is_none_or(|(at, _)| now.duration_since(*at) >= window / SAMPLES) {
+        if self.samples.back().is_none_or(|(at, _)| now.since(*at) >= window / SAMPLES) {
             self.samples.push_back((now, cpu));
         }
         // The newest sample that is at least a window old is what the window is measured from.
-        while self.samples.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= window) {
+        while self.samples.get(1).is_some_and(|(at, _)| now.since(*at) >= window) {
             self.samples.pop_front();
         }
         let (since, before) = *self.samples.front()?;
-        let whole = now.duration_since(self.began) >= window && self.seems_silent(now);
-        let measured = now.duration_since(since);
+        let whole = now.since(self.began) >= window && self.seems_silent(now);
+        let measured = now.since(since);
         let used = cpu.saturating_sub(before);
         // Until a whole window was sampled, what was used before the first sample counts as none.
         let idle = measured + window / SAMPLES * 2 >= window && used < measured / 100;
@@ -183,11 +183,10 @@ mod tests {
     use super::*;
     use crate::planted::{Bug, plant, sleep};
 
-    /// What is told of a quiet attempt after the machine has slept for longer than its heartbeat.
-    fn told_after_a_sleep(bug: Option<Bug>) -> Vec<StopWhy> {
-        let quiet = || Measured { cpu: Duration::ZERO, memory: 0, processes: 1, monitor_held: false };
-        plant(bug);
-        let mut watch = Watch::new(&Assignment {
+    /// A watch of an attempt that begins now, with an hour for each of its limits.
+    fn watch() -> Watch {
+        let hour = Some(Span::from_secs(3600));
+        Watch::new(&Assignment {
             key: "abcdef/fix/1".parse().expect("a key"),
             fence: Fence(1),
             program: Program::Shell("sleep 1000".to_owned()),
@@ -196,23 +195,32 @@ mod tests {
             env_base: Digest::of(b""),
             env: BTreeMap::new(),
             pass: Vec::new(),
-            start_to_close: None,
-            heartbeat: Some(Span::from_secs(3600)),
+            start_to_close: hour,
+            heartbeat: hour,
             grace: Span::from_secs(10),
             memory_bytes_max: None,
             settle: Settle::default(),
             feedback: None,
-        });
+        })
+    }
+
+    /// What is told of a quiet attempt after the machine has slept for longer than each of its limits.
+    fn told_after_a_sleep(bug: Option<Bug>) -> Vec<StopWhy> {
+        let quiet = || Measured { cpu: Duration::ZERO, memory: 0, processes: 1, monitor_held: false };
+        plant(bug);
+        let mut watch = watch();
         let before = watch.measured(clock::monotonic(), quiet());
         sleep(Duration::from_hours(8));
         let after = watch.measured(clock::monotonic(), quiet());
+        let is_late = watch.deadline().is_some_and(|deadline| deadline <= clock::monotonic());
+        let late = watch.timed_out().filter(|_| is_late);
         plant(None);
-        before.into_iter().chain(after).map(|(why, _)| why).collect()
+        before.into_iter().chain(after).chain(late).map(|(why, _)| why).collect()
     }
 
     #[test]
-    fn a_sleep_of_the_machine_is_no_silence_and_a_clock_that_counts_it_is_found() {
+    fn a_sleep_of_the_machine_is_neither_silence_nor_length_and_a_clock_that_counts_it_is_found() {
         assert_eq!(told_after_a_sleep(None), []);
-        assert_eq!(told_after_a_sleep(Some(Bug::SuspendIsSilence)), [StopWhy::Stalled]);
+        assert_eq!(told_after_a_sleep(Some(Bug::SuspendIsSilence)), [StopWhy::Stalled, StopWhy::Timeout]);
     }
 }

@@ -69,13 +69,31 @@ fn memory_is_summed_over_the_descent_and_told_of_when_it_is_too_much() {
     assert!(ended.usage.processes_peak >= 3, "{:?}", ended.usage);
 }
 
+/// Uses a fifth of a second of a processor, by its own account.
+const WORK: &str =
+    "until read -r stat < /proc/self/stat; set -- $stat; [ $((${14} + ${15})) -ge 20 ]; do :; done";
+
 #[test]
-fn what_an_attempt_used_is_counted_over_all_its_processes() {
+fn the_processors_that_an_attempt_used_are_counted_over_all_its_processes() {
     let mut stage = Stage::new();
-    let busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
-    let ended = stage.run(&format!("({busy}) & (setsid sh -c '{busy}' &) ; {busy}; wait"));
-    assert!(ended.usage.cpu_ms > 0);
-    assert!(ended.usage.memory_bytes_peak > 100_000);
+    let mut roll = Roll::new(stage.home.path());
+    let (enter, done) = (roll.enter(), roll.pipe("done"));
+    let fence = stage.shell(&format!(
+        "sh -c '{WORK}' & (setsid sh -c '{WORK}; {enter}; exec sleep 1000' &); wait; read word < {done}"
+    ));
+    let orphan = roll.next();
+    roll.write("done");
+    let ended = stage.ended();
+    orphan.wait();
+    assert_eq!((ended.fence, ended.leftovers), (fence, 1));
+    assert!(ended.usage.cpu_ms >= 400, "{:?}", ended.usage);
+}
+
+#[test]
+fn the_memory_that_an_attempt_used_is_counted_also_where_another_process_than_the_first_had_it() {
+    let mut stage = Stage::new();
+    let ended = stage.run("sh -c 'x=$(head -c 40000000 /dev/zero | tr \"\\0\" x)'; true");
+    assert!(ended.usage.memory_bytes_peak > 40_000_000, "{:?}", ended.usage);
 }
 
 #[test]
@@ -141,26 +159,50 @@ fn what_outlives_the_main_process_is_ended_and_counted() {
 fn a_bomb_of_forks_is_ended() {
     let mut stage = Stage::new();
     let mut roll = Roll::new(stage.home.path());
-    let enter = roll.enter();
-    let fence = stage.shell(&format!(
-        "{enter}; bomb() {{ [ $(ls /proc | grep -c '^[0-9]') -lt 400 ] && (bomb) & (sleep 1000) & wait; bomb; }}; bomb"
-    ));
-    roll.next();
+    let bomb = format!(
+        "{}; if [ $1 -lt 9 ]; then sh bomb $(($1 + 1)) & sh bomb $(($1 + 1)) & fi; exec sleep 1000",
+        roll.enter()
+    );
+    std::fs::write(stage.path("bomb"), bomb).expect("a script");
+    let fence = stage.shell("exec sh bomb 1");
+    // Of 511 that it comes to some are there, and make others.
+    let some: Vec<_> = (0..30).map(|_| roll.next()).collect();
     stage.supervisor.stop(fence, Span::from_ms(0));
     assert_eq!(stage.ended().exit, Exit::Signal(libc::SIGKILL));
+    some.iter().for_each(crate::watched::Held::wait);
 }
 
 #[test]
 fn a_stop_before_the_start_is_an_end_too() {
-    let mut stage = Stage::new();
-    // More than there are monitors ready, so that the last ones wait for theirs.
+    let (mut stage, busy) = Stage::busy_with_its_first_report();
+    stage.run("true");
     let fences: Vec<_> = (0..20).map(|_| stage.shell("sleep 1000")).collect();
     for fence in &fences {
         stage.supervisor.stop(*fence, Span::from_ms(0));
     }
-    for _ in &fences {
-        assert!(matches!(stage.ended().exit, Exit::Signal(libc::SIGKILL) | Exit::NotStarted));
+    // It hears of the starts and of the stops at once.
+    drop(busy);
+    for fence in &fences {
+        let ended = stage.ended();
+        assert_eq!((ended.fence, ended.exit), (*fence, Exit::NotStarted));
+        assert_eq!(ended.error.map(|error| error.kind), Some(ErrorKind::Cancelled));
     }
+}
+
+#[test]
+fn stops_of_all_that_runs_end_all_of_it() {
+    let mut stage = Stage::new();
+    let mut roll = Roll::new(stage.home.path());
+    let enter = roll.enter();
+    let fences: Vec<_> = (0..4).map(|_| stage.shell(&format!("{enter}; exec sleep 1000"))).collect();
+    let running: Vec<_> = fences.iter().map(|_| roll.next()).collect();
+    for fence in &fences {
+        stage.supervisor.stop(*fence, Span::from_ms(0));
+    }
+    for _ in &fences {
+        assert_eq!(stage.ended().exit, Exit::Signal(libc::SIGKILL));
+    }
+    running.iter().for_each(crate::watched::Held::wait);
 }
 
 #[test]
