@@ -81,6 +81,12 @@ pub(crate) fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
+/// A path to a folder that is held open, also when it has no name any more.
+pub(crate) fn path_of(folder: &File) -> PathBuf {
+    use std::os::fd::AsRawFd as _;
+    format!("/proc/self/fd/{}", folder.as_raw_fd()).into()
+}
+
 /// The boot that this machine is in.
 pub(crate) fn boot_id() -> Option<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|text| text.trim().to_owned())

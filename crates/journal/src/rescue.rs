@@ -3,7 +3,6 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use crate::blob::{Blobs, FolderBlobs};
 use crate::head::{self, HomeId};
 use crate::home::sync_folder;
 use crate::needed::Needed;
+use crate::os;
 use crate::replay::Plans;
 use crate::store::{self, Store};
 
@@ -87,8 +87,7 @@ fn copy_blobs(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
     for body in lost.needed.bodies() {
         blobs.put(body).map_err(io::Error::other)?;
     }
-    let folder = format!("/proc/self/fd/{}", lost.folder.as_raw_fd());
-    let left = FolderBlobs::new(&Path::new(&folder).join("blobs"));
+    let left = FolderBlobs::new(&os::path_of(lost.folder).join("blobs"));
     for (digest, _) in left.list().unwrap_or_default() {
         let (from, to) = (left.path(digest), blobs.path(digest));
         let shard = to.parent().expect("a blob lies in a shard");

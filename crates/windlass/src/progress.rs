@@ -189,7 +189,7 @@ impl Progress {
             Event::TaskParked { task, .. } => {
                 self.backing_off.insert(task.clone());
             }
-            Event::TaskBlocked { task, on: BlockedOn::Person | BlockedOn::Outcome, .. }
+            Event::TaskBlocked { task, on: BlockedOn::Outcome, .. }
             | Event::ApprovalRequested { task, .. } => {
                 self.blocked.insert(task.clone());
             }

@@ -48,7 +48,7 @@ fn caught() -> MutexGuard<'static, Caught> {
 /// Takes every such signal from now on: until there is something to end in order, it ends this process with its code.
 pub(crate) fn catch() -> Outcome<()> {
     let failed = |error: io::Error| Report::environment("signals can't be caught").cause(error.to_string());
-    let hangs_up = ignored() & (1 << (SIGHUP - 1)) == 0;
+    let hangs_up = !windlass_worker::is_ignored(SIGHUP);
     let wanted = [SIGINT, SIGTERM].into_iter().chain(hangs_up.then_some(SIGHUP));
     let mut signals = Signals::new(wanted).map_err(failed)?;
     let taking = move || signals.forever().for_each(take);
@@ -146,13 +146,6 @@ fn say_if_it_can_be_heard(text: &str) {
         // That nobody hears it is no failure. The lock on the stream may be held by who hangs.
         rustix::io::write(&to, text.as_bytes()).unwrap_or_default();
     }
-}
-
-/// The signals that this process ignores, as bits. Where that can't be read, none.
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// The code that a program ends with after a signal.

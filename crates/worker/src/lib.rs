@@ -46,6 +46,12 @@ pub use settle::{EXTRACTS_BYTES_MAX, VALUE_BYTES_MAX, check_schema, settle, valu
 pub use supervise::{Blobs, Supervisor, Surroundings};
 pub use sweep::{LeftBehind, sweep};
 
+/// Whether this process was started to ignore this signal.
+pub fn is_ignored(signal: i32) -> bool {
+    use os::Os as _;
+    os::Host::ignores(signal)
+}
+
 /// Lets orphans come to this process, so that it can end what a dead keeper leaves. For the binary that is an engine;
 /// a library's host may have children of its own.
 pub fn become_subreaper() -> std::io::Result<()> {

@@ -42,6 +42,9 @@ const STARTING: [&str; 9] = [
     "clone3",
 ];
 
+/// The only files that know where a system keeps what it says.
+const DOORS: [&str; 2] = ["crates/worker/src/os/", "crates/journal/src/os.rs"];
+
 /// The only files that ask what time it is.
 const ASK_THE_TIME: [&str; 2] = ["crates/engine/src/clock.rs", "crates/worker/src/clock.rs"];
 
@@ -81,6 +84,18 @@ fn only_keeper_and_monitors_start_processes() {
 #[test]
 fn only_the_clocks_ask_the_time() {
     nothing_of(&mentions(&ASKING, &ASK_THE_TIME), "Take `now` as an argument, or ask the crate's clock.rs.");
+}
+
+#[test]
+fn only_the_doors_to_the_system_name_its_files() {
+    let mut found = Vec::new();
+    let doors = |source: &Source| DOORS.iter().any(|door| source.path.starts_with(door));
+    for source in shipped().filter(|source| source.path.starts_with("crates/") && !doors(source)) {
+        let code = code(&source.text);
+        let lines = code.lines().enumerate().filter(|(_, line)| line.contains("\"/proc/"));
+        found.extend(lines.map(|(index, _)| format!("{}:{}", source.path, index + 1)));
+    }
+    nothing_of(&found, "Ask the trait `Os` of the worker, or os.rs of the journal.");
 }
 
 #[test]

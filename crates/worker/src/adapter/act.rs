@@ -156,7 +156,7 @@ fn git(arguments: &[&str]) -> io::Result<()> {
 #[expect(clippy::disallowed_methods, reason = "an agent starts programs: they descend from its monitor")]
 fn leave_behind(setsid: bool) -> io::Result<()> {
     use std::os::unix::process::CommandExt as _;
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(Host::OWN_PROGRAM);
     command.arg0(NAME).arg(LEFTOVER).stdin(Stdio::null()).stdout(Stdio::piped());
     if setsid {
         command.arg("setsid");

@@ -10,6 +10,7 @@ use windlass_core::failure::Failure;
 use windlass_core::plan::Agent;
 
 use super::{Conclusion, End, Reading, Recipe, by_exit};
+use crate::os::{Host, Os as _};
 
 /// The name under which this binary is the scripted agent.
 pub(super) const NAME: &str = "windlass-scripted";
@@ -36,7 +37,7 @@ pub(super) fn recipe(agent: &Agent, prompt: &[PromptPart], notes: PathBuf) -> Re
     let argv = std::iter::once(NAME.to_owned()).chain(agent.args.iter().cloned()).collect();
     let env = vec![(NOTES, notes.display().to_string())];
     Recipe {
-        program: "/proc/self/exe".to_owned(),
+        program: Host::OWN_PROGRAM.to_owned(),
         argv,
         prompt: prompt.to_vec(),
         env,

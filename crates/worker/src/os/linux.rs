@@ -26,6 +26,8 @@ pub(crate) struct Linux;
 const PARENT_DIED: Signal = Signal::USR1;
 
 impl Os for Linux {
+    const OWN_PROGRAM: &str = "/proc/self/exe";
+
     fn detach() -> io::Result<OwnedFd> {
         // What the kernel takes for a default disposition. The call of the C library keeps two signals to itself,
         // and they may have been ignored by whoever started the engine.
@@ -201,6 +203,10 @@ impl Os for Linux {
 
     fn memory_of_machine() -> Option<(u64, u64)> {
         proc::memory_of_machine()
+    }
+
+    fn ignores(signal: i32) -> bool {
+        proc::ignores(signal)
     }
 
     fn memory_kills() -> u64 {

@@ -25,6 +25,9 @@ pub(crate) type Host = linux::Linux;
 
 /// What the rest of this crate needs of an operating system.
 pub(crate) trait Os {
+    /// Where the program of this very process is found, also when its file was replaced.
+    const OWN_PROGRAM: &str;
+
     /// Makes the calling process, which has just begun, a keeper: signals as at first and held back, no descriptor
     /// but the standard ones, a session of its own, the root as folder; orphans of its descent come to it. Gives
     /// what was its standard input, under a number above the standard ones.
@@ -55,6 +58,8 @@ pub(crate) trait Os {
     fn look_at(pid: Pid) -> Option<Look>;
     /// Lets the calling process take no notice of a polite stop.
     fn ignore_term();
+    /// Whether the calling process ignores this signal. Where that can't be known, it does not.
+    fn ignores(signal: i32) -> bool;
     /// Sends a signal to exactly this process, never to another with its number.
     fn signal(process: Process, signal: Signal);
     /// A descriptor that is readable once this process, a child that was not taken yet, is over.

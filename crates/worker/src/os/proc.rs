@@ -107,6 +107,14 @@ pub(super) fn memory_kills() -> u64 {
     text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
 }
 
+/// Whether the calling process ignores this signal.
+pub(super) fn ignores(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let bits = bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0);
+    u32::try_from(signal - 1).is_ok_and(|place| bits.checked_shr(place).unwrap_or(0) & 1 == 1)
+}
+
 /// The value of a variable in the environment that a process was started with.
 pub(super) fn variable(pid: Pid, name: &str) -> Option<Vec<u8>> {
     let all = read(pid, "environ")?;

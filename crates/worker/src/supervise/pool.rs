@@ -77,7 +77,7 @@ pub(super) struct Pool {
 impl Pool {
     /// Starts a keeper and asks for the first monitors.
     pub(super) fn start(settings: &Settings, poller: &OwnedFd) -> io::Result<Self> {
-        let program = settings.program.as_deref().unwrap_or("/proc/self/exe".as_ref());
+        let program = settings.program.as_deref().unwrap_or(Host::OWN_PROGRAM.as_ref());
         let keeper = KeeperProcess::start(program, &settings.home, settings.owners.as_deref())?;
         Host::watch(poller, keeper.link.as_fd(), Source::Keeper.token())?;
         let mut pool = Self {
