@@ -100,7 +100,12 @@ fn run(balance: &str, tasks: &[u64], speeds: &[u64]) -> Result<u64, String> {
     let mut core = Core::new(State::default(), slots);
     let mut servers: BTreeMap<String, Server> = BTreeMap::new();
     let id = RunId::from_random(7);
-    let start = Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build: "bench".to_owned() };
+    let start = Report::EngineStarted {
+        epoch: Epoch(1),
+        role: Role::Engine,
+        build: "bench".to_owned(),
+        last_alive: Span::default(),
+    };
     let mut inputs = VecDeque::from([Input::Report(start), Input::Command(submission(id, &plan))]);
     let mut now = 0;
     loop {

@@ -128,7 +128,12 @@ impl Home {
     fn with_resting(runs: u64) -> Self {
         let mut core = Core::new(State::default(), SLOTS);
         let mut world = World { now: 1_700_000_000_000, in_flight: VecDeque::new(), records: 0 };
-        let start = Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build: "bench".to_owned() };
+        let start = Report::EngineStarted {
+            epoch: Epoch(1),
+            role: Role::Engine,
+            build: "bench".to_owned(),
+            last_alive: Span::default(),
+        };
         world.turn(&mut core, &Input::Report(start));
         let question = || Work::Approval { text: Template("go on?".to_owned()), show: Vec::new() };
         let plan_of = |work| Arc::new(Plan { tasks: vec![Task { work, ..task(0, &[]) }], ..empty_plan() });

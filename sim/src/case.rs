@@ -142,6 +142,8 @@ pub(crate) enum Fault {
 pub(crate) enum CrashAt {
     /// Between two turns.
     Rest,
+    /// At some moment before the next thing that it waits for.
+    Waiting,
     /// Before the batch is on the disk.
     Append,
     /// After it is, and before anybody is told.

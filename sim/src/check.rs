@@ -108,7 +108,7 @@ impl Checker {
     }
 
     /// Time passes: it counts as work where an engine was alive, which is for the caller to say by calling.
-    fn pass(&mut self, clocks: &Clocks) {
+    pub(crate) fn pass(&mut self, clocks: &Clocks) {
         self.oracle.boot = clocks.boot();
         self.oracle.worked += clocks.awake - self.awake;
         self.awake = clocks.awake;

@@ -9,6 +9,7 @@ use windlass_core::input::{Input, LostAttempt, Report};
 use windlass_core::react::pending;
 use windlass_core::time::Time;
 use windlass_core::turn::Core;
+use windlass_engine::alive::Alive;
 use windlass_engine::clock::Clock;
 use windlass_engine::lists::Lists;
 use windlass_engine::recover::{self, Opening};
@@ -20,12 +21,16 @@ use crate::broken::{Broken, Verdict, broken, demand};
 use crate::case::CrashAt;
 use crate::hands::Hands;
 use crate::queue::Item;
+use crate::random::mixed;
 use crate::world::World;
 
 /// A fault that never comes: it takes the place of one that found nothing to append.
 const NO_FAULT: Fault = Fault { after: u64::MAX, kept: false };
 const BUILD: &str = "simulated";
 const OTHER_BUILD: &str = "another";
+
+/// How long ago an engine that waits may have noted that it lives.
+const NOTED_BEFORE_MS: u64 = 1100;
 
 /// An engine that lives.
 pub(crate) struct Engine {
@@ -34,6 +39,7 @@ pub(crate) struct Engine {
     pub(crate) core: Core,
     pub(crate) journal: MemoryJournal,
     clock: Clock,
+    alive: Alive,
     /// When it turns without a letter.
     pub(crate) wakes_at: Option<u64>,
     pub(crate) draining: bool,
@@ -58,8 +64,17 @@ impl World {
         self.engines += 1;
         let number = self.engines;
         self.trace.say(|| format!("engine {number} opens: {role:?}"));
-        let (wakes_at, draining, lists) = (None, false, Lists::default());
-        self.engine = Some(Engine { number, role, core, journal, clock, wakes_at, draining, lists });
+        self.engine = Some(Engine {
+            number,
+            role,
+            core,
+            journal,
+            clock,
+            alive: Alive::default(),
+            wakes_at: None,
+            draining: false,
+            lists: Lists::default(),
+        });
         self.turn(first.into_iter().map(|report| (Input::Report(report), None)).collect())?;
         let Some(engine) = &self.engine else { return Ok(()) };
         let orders = pending(engine.core.state());
@@ -124,7 +139,7 @@ impl World {
                 None
             }
             Some((CrashAt::Told(calls), _)) => Some(calls),
-            Some((CrashAt::Rest, _)) | None => None,
+            Some((CrashAt::Rest | CrashAt::Waiting, _)) | None => None,
         };
         let engine = self.engine.as_mut().expect("only a live engine turns");
         let shown = self.clocks.shown();
@@ -186,9 +201,23 @@ impl World {
         engine.wakes_at = if more { Some(awake) } else { due.map(|due| awake + due.since(now).ms) };
     }
 
+    /// Time has passed in which the engine waited: what it has noted meanwhile. The last time may be a second ago.
+    pub(crate) fn note_alive(&mut self) {
+        let Some(engine) = &mut self.engine else { return };
+        let (mut clock, shown) = (engine.clock.clone(), self.clocks.shown());
+        // Where they are to be set right it has noted nothing since they went wrong.
+        if clock.compare(shown).is_some() {
+            return;
+        }
+        let earlier = mixed(self.case.seed, self.clocks.awake) % NOTED_BEFORE_MS;
+        let noted = Time::from_ms(clock.now(shown).ms.saturating_sub_unsigned(earlier));
+        engine.alive.note(&mut engine.journal, engine.core.state(), noted);
+    }
+
     /// The engine is killed, and with it everything that it started; what was on its way to it is lost.
     pub(crate) fn engine_dies(&mut self, down_ms: u64) {
         let Some(engine) = self.engine.take() else { return };
+        self.checker.pass(&self.clocks);
         self.trace.say(|| format!("engine {} dies", engine.number));
         self.dying = None;
         self.store.arm(NO_FAULT);

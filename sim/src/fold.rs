@@ -21,8 +21,9 @@ impl Oracle {
     pub(crate) fn take(&mut self, record: &Record) {
         self.seq = record.seq;
         self.at = record.at;
-        if matches!(record.event, Event::EngineStarted { .. }) {
-            self.unseen_ms += self.worked - self.witnessed;
+        if let Event::EngineStarted { last_alive_ms, .. } = record.event {
+            let lived = self.worked - self.witnessed;
+            self.unseen_ms += lived.saturating_sub(last_alive_ms.unwrap_or_default());
         }
         self.witnessed = self.worked;
         self.record_boot = self.boot;

@@ -140,7 +140,8 @@ fn fault(random: &mut Random, harm: Harm) -> Fault {
             let at = match random.below(6) {
                 0 => CrashAt::Rest,
                 1 => CrashAt::Append,
-                2 | 3 => CrashAt::Appended,
+                2 => CrashAt::Appended,
+                3 => CrashAt::Waiting,
                 _ => CrashAt::Told(random.below(6)),
             };
             Fault::Crash { at, down_ms: random.pick(&[0, 10, 1000, 100_000]) }

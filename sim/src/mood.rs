@@ -302,7 +302,7 @@ const PROVIDERS: Mood = Mood {
     trouble: &[800, 950],
     prompts: 900,
     quotas: 600,
-    outages: 200,
+    outages: 250,
     rates: 250,
     fallbacks: 500,
     lists: 350,

@@ -47,7 +47,8 @@ pub(crate) struct Oracle {
     pub(crate) worked: u64,
     /// What the first of them showed when the newest record was written.
     pub(crate) record_boot: u64,
-    /// What the latter showed at the newest record, and how much of it no record has seen since its engine died.
+    /// What the latter showed at the newest record, and how much of it no record ever told of: what engines that died had
+    /// not noted.
     pub(crate) witnessed: u64,
     pub(crate) unseen_ms: u64,
     /// The time of the turn.

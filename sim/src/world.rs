@@ -192,9 +192,19 @@ impl World {
         if self.disk_low && wake.is_none() && !self.queue.has(|item| !matches!(item, Item::Disk)) {
             return Ok(false);
         }
+        if let Some((CrashAt::Waiting, down_ms)) = self.dying
+            && self.engine.is_some()
+        {
+            let left = next.saturating_sub(self.clocks.awake);
+            self.clocks.awake += mixed(self.case.seed, u64::from(self.step)) % (left + 1);
+            self.note_alive();
+            self.engine_dies(down_ms);
+            return Ok(true);
+        }
         let window = if self.random.chance(900) { self.random.below(4) } else { self.random.below(2000) };
         self.clocks.awake = self.clocks.awake.max(next) + u64::from(window);
         let now = self.clocks.awake;
+        self.note_alive();
         let mut letters = Vec::new();
         let mut looks = false;
         while let Some(item) = self.queue.take(now) {

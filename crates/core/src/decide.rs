@@ -98,8 +98,10 @@ fn weighed(state: &State, command: &Command, now: Time) -> Decision {
 /// What a report comes to.
 pub fn report(state: &State, report: &Report) -> Vec<Event> {
     match report {
-        Report::EngineStarted { epoch, role, build } => {
-            vec![Event::EngineStarted { epoch: *epoch, role: *role, build: build.clone() }]
+        Report::EngineStarted { epoch, role, build, last_alive } => {
+            let is_known = last_alive.ms > 0 && !is_planted(Bug::LastTimeForgotten);
+            let last_alive_ms = is_known.then_some(last_alive.ms);
+            vec![Event::EngineStarted { epoch: *epoch, role: *role, build: build.clone(), last_alive_ms }]
         }
         Report::Ended(ended) => end_attempt(state, ended),
         Report::Overdue { key, fence, why, message } => overdue(state, key, *fence, *why, message),

@@ -46,8 +46,15 @@ impl PartialEq for Hydrated {
     reason = "fields carry the names that INTERFACES gives them; each variant says what they are"
 )]
 pub enum Event {
-    /// The journal was opened for writing. What is unsettled from lower epochs is unknown from here on.
-    EngineStarted { epoch: Epoch, role: Role, build: String },
+    /// The journal was opened for writing. What is unsettled from lower epochs is unknown from here on. `last_alive_ms` is
+    /// how long the engine before was alive after its last record, as far as it had noted that when it died.
+    EngineStarted {
+        epoch: Epoch,
+        role: Role,
+        build: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_alive_ms: Option<u64>,
+    },
     /// The clocks were compared: the wall was set by `by_ms`, or the machine slept for `suspended_ms`.
     ClockJumped { by_ms: i64, suspended_ms: u64 },
     /// Damage was accepted by a person; the records `from..=to` are gone, none where `from` is above `to`, and so are

@@ -130,7 +130,8 @@ fn lose_run(state: &mut State, id: RunId, seq: Seq, moment: Moment) {
 fn move_clock(state: &mut State, record: &Record) -> Moment {
     let passed = record.at.since(state.now);
     let awake = match &record.event {
-        Event::EngineStarted { .. } => Span::default(),
+        // Nobody was there to tell of it: what went on when the engine before died has gone on for so long.
+        Event::EngineStarted { last_alive_ms, .. } => Span::from_ms(last_alive_ms.unwrap_or_default()),
         Event::ClockJumped { by_ms, suspended_ms } => {
             let suspended_ms = if is_planted(Bug::SuspendCounts) { &0 } else { suspended_ms };
             let step = by_ms.saturating_add_unsigned(*suspended_ms);

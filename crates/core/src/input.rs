@@ -10,6 +10,7 @@ use crate::event::{ApprovalAnswer, Exit, LossReason, Output, RawOutput, Role, Se
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use crate::plan::Plan;
+use crate::time::Span;
 
 /// A command or a report.
 #[derive(Clone, Debug)]
@@ -203,6 +204,8 @@ pub enum Report {
         role: Role,
         /// The build that opened it.
         build: String,
+        /// How long the engine before was alive after its last record, as far as it noted that.
+        last_alive: Span,
     },
     /// An attempt's processes are all gone.
     Ended(Box<Ended>),

@@ -53,6 +53,8 @@ bugs! {
     CancelOverruled = "cancel-overruled",
     /// The concurrency of a plan is not looked at.
     ConcurrencyIgnored = "concurrency-ignored",
+    /// What a killed engine had lived through since its last record is forgotten.
+    LastTimeForgotten = "last-time-forgotten",
     /// What a result used is forgotten where the result does not count.
     UsageDropped = "usage-of-an-ignored-result-dropped",
     /// The time in which the machine slept counts toward bounds of work.

@@ -449,7 +449,7 @@ mod tests {
     use crate::plan::settings::Settings;
     use crate::policy::join::steps;
     use crate::state::State;
-    use crate::time::Time;
+    use crate::time::{Span, Time};
     use crate::turn::Core;
 
     /// How many tasks stand between the roots and the join.
@@ -478,7 +478,12 @@ mod tests {
             let mut wide =
                 Self { core: Core::new(State::default(), 8), run: RunId::from_random(7), commands: 0 };
             let build = "test".into();
-            wide.take(&Input::Report(Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build }));
+            wide.take(&Input::Report(Report::EngineStarted {
+                epoch: Epoch(1),
+                role: Role::Engine,
+                build,
+                last_alive: Span::default(),
+            }));
             wide.ask(Ask::SubmitPlan(Box::new(Submission {
                 run: wide.run,
                 plan,

@@ -20,6 +20,7 @@ use windlass_journal::home::{Home, HomeSettings};
 use windlass_journal::lock::{Lock, Owner};
 use windlass_journal::sqlite::SqliteJournal;
 
+use crate::alive::Alive;
 use crate::clock::{self, Clock};
 use crate::error::EngineError;
 use crate::handle::{COMMANDS_MAX, Handle, random};
@@ -87,6 +88,7 @@ pub struct Engine {
     draining: bool,
     disk_low: bool,
     looked: Duration,
+    alive: Alive,
     lists: Lists,
     snapshots: Snapshots,
 }
@@ -127,6 +129,7 @@ impl Engine {
             draining: false,
             disk_low: false,
             looked: clock::awake(),
+            alive: Alive::default(),
             lists: Lists::default(),
             snapshots,
             options,
@@ -289,14 +292,12 @@ impl Engine {
 
     fn wait(&mut self) -> Option<Message> {
         let now = self.clock.now(clock::shown());
-        let state = self.core.state();
         let due = self.core.next_due().map(|due| Duration::from_millis(due.since(now).ms));
-        let longest = match due {
-            Some(due) => due.min(CLOCKS_EVERY),
-            None if state.live.is_empty() => LOOK_EVERY,
-            None => CLOCKS_EVERY,
-        };
-        self.inbox.wait(longest)
+        if due.is_none() && self.core.state().live.is_empty() {
+            return self.inbox.wait(LOOK_EVERY);
+        }
+        self.alive.note(&mut self.journal, self.core.state(), now);
+        self.inbox.wait(due.unwrap_or(CLOCKS_EVERY).min(CLOCKS_EVERY))
     }
 
     /// Sees at each turn that the disk has little room left, before anything of the turn can start: what runs may fill it

@@ -8,6 +8,7 @@
 //!
 //! Never: policy (that is the core's), or a process of its own besides the keeper.
 
+pub mod alive;
 pub mod body;
 pub mod clock;
 mod desk;

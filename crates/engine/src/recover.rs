@@ -23,8 +23,8 @@ pub struct Opening {
     pub kept: Seq,
     /// The clock that it goes by.
     pub clock: Clock,
-    /// What is reported first: that it begins, and by how much the wall clock was set back while no engine was alive, so
-    /// that waits go on from what it shows.
+    /// What is reported first: that it begins, and how long the one before had been alive since its last record; and by how
+    /// much the wall clock was set back while no engine was alive, so that waits go on from what it shows.
     pub first: Vec<Report>,
 }
 
@@ -38,8 +38,9 @@ pub fn open(
 ) -> Result<Opening, JournalError> {
     let (state, kept) = replay(journal)?;
     let epoch = Epoch(journal.head().epoch.0 + 1);
-    let (clock, set_back) = Clock::start(state.now, shown);
-    let began = Report::EngineStarted { epoch, role, build: build.to_owned() };
+    let last_alive = journal.last_alive();
+    let (clock, set_back) = Clock::start(state.now.after(last_alive), shown);
+    let began = Report::EngineStarted { epoch, role, build: build.to_owned(), last_alive };
     let first = [began].into_iter().chain(set_back.map(Report::from)).collect();
     Ok(Opening { core: Core::new(state, slots), kept, clock, first })
 }

@@ -117,7 +117,7 @@ mod tests {
     use windlass_core::event::{Exit, Output, RawOutput, Role, RunOutcome, Usage};
     use windlass_core::id::{CommandId, Epoch, RunId, Seq};
     use windlass_core::input::{Ask, Command, Ended, Submission};
-    use windlass_core::time::Time;
+    use windlass_core::time::{Span, Time};
     use windlass_journal::Head;
     use windlass_journal::blob::Blobs as _;
     use windlass_journal::memory::{MemoryJournal, MemoryStore};
@@ -155,6 +155,14 @@ mod tests {
 
         fn newest_snapshot(&mut self) -> Option<(Seq, Vec<u8>)> {
             self.journal.newest_snapshot()
+        }
+
+        fn last_alive(&self) -> Span {
+            self.journal.last_alive()
+        }
+
+        fn note_alive(&mut self, alive: Span) {
+            self.journal.note_alive(alive);
         }
     }
 
@@ -194,7 +202,12 @@ mod tests {
             let journal = Counting { journal, appends: 0 };
             let mut bench =
                 Self { core: Core::new(State::default(), 1), store, journal, seen: Seen::default() };
-            let began = Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build: "test".into() };
+            let began = Report::EngineStarted {
+                epoch: Epoch(1),
+                role: Role::Engine,
+                build: "test".into(),
+                last_alive: Span::default(),
+            };
             assert_eq!(bench.turn(vec![Input::Report(began)]), 1);
             bench
         }

@@ -31,7 +31,13 @@ pub fn forgo(
         ControlFlow::Continue(())
     })?;
     let epoch = Epoch(end.epoch.0 + 1);
-    let started = Event::EngineStarted { epoch, role: Role::Command, build: acceptance.build.into() };
+    let alive_ms = journal.last_alive().ms;
+    let started = Event::EngineStarted {
+        epoch,
+        role: Role::Command,
+        build: acceptance.build.into(),
+        last_alive_ms: (alive_ms > 0).then_some(alive_ms),
+    };
     let given_up = blobs.chunks(BLOBS_A_RECORD_MAX).map(|part| Event::JournalRepaired {
         lost_from: end.seq.next(),
         lost_to: end.seq,

@@ -1,6 +1,7 @@
 //! `HOME/head`: a small file that says where the journal ends, so that a store which lost its tail without noticing is
 //! found out. Two slots, written in turn, each with its checksum and within one sector: a torn write leaves the other.
-//! It is written after each append and synced only at checkpoints. Never: trusted to say that a record exists.
+//! It is written after each append and synced only at checkpoints; in between it notes how long the engine has been alive
+//! since, which no record tells of if it is killed. Never: trusted to say that a record exists.
 
 use std::fmt;
 use std::fs::File;
@@ -9,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use windlass_core::id::{Epoch, Seq};
+use windlass_core::time::Span;
 
 use crate::chain::{Head, Link};
 use crate::error::{JournalError, NotSynced, Unsynced};
@@ -48,6 +50,8 @@ pub struct Slot {
     pub home: HomeId,
     /// Where the journal ended.
     pub head: Head,
+    /// How long the engine was alive after that, when it last noted it.
+    pub alive: Span,
     /// Goes up with each writing; the higher one counts.
     counter: u64,
 }
@@ -63,6 +67,7 @@ impl Slot {
             &self.head.seq.0.to_le_bytes(),
             &self.head.epoch.0.to_le_bytes(),
             &self.head.link.0,
+            &self.alive.ms.to_le_bytes(),
         ] {
             rest.write_all(part).expect("the parts are shorter than a slot");
         }
@@ -87,6 +92,7 @@ impl Slot {
                 epoch: Epoch(number(40)),
                 link: Link(said[48..80].try_into().expect("thirty-two bytes")),
             },
+            alive: Span::from_ms(number(80)),
         })
     }
 }
@@ -140,7 +146,8 @@ pub(crate) fn create(home: &Path, id: HomeId, head: Head) -> Result<(), JournalE
     let mut bytes = vec![0; FILE_BYTES];
     for (counter, offset) in (0..).zip(SLOT_OFFSETS) {
         let start = usize::try_from(offset).expect("a small number");
-        bytes[start..start + SLOT_BYTES].copy_from_slice(&Slot { home: id, head, counter }.to_bytes());
+        let slot = Slot { home: id, head, alive: Span::default(), counter };
+        bytes[start..start + SLOT_BYTES].copy_from_slice(&slot.to_bytes());
     }
     let begun = unfinished::begin(home, UNFINISHED).and_then(|mut file| {
         file.write_all(&bytes)?;
@@ -175,8 +182,8 @@ impl HeadFile {
     }
 
     /// Writes the slot that is not the newest.
-    pub(crate) fn write(&mut self, head: Head) -> io::Result<()> {
-        let next = Slot { head, counter: self.last.counter + 1, ..self.last };
+    pub(crate) fn write(&mut self, head: Head, alive: Span) -> io::Result<()> {
+        let next = Slot { head, alive, counter: self.last.counter + 1, ..self.last };
         let offset = SLOT_OFFSETS[usize::from(next.counter % 2 == 1)];
         self.file.write_all_at(&next.to_bytes(), offset)?;
         self.last = next;

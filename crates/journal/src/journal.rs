@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use windlass_core::event::Record;
 use windlass_core::id::{Epoch, Seq};
+use windlass_core::time::Span;
 
 use crate::chain::Head;
 use crate::error::JournalError;
@@ -33,6 +34,14 @@ pub trait Journal: Send {
 
     /// The newest state kept by this very build that belongs to this journal.
     fn newest_snapshot(&mut self) -> Option<(Seq, Vec<u8>)>;
+
+    /// How long the engine before was alive after the newest record, as far as it noted that: nothing once there is a
+    /// record of this opening.
+    fn last_alive(&self) -> Span;
+
+    /// Notes how long this engine has been alive since the newest record. A kill leaves what was noted, a power cut what
+    /// the disk has of it. Nothing rests on its success: the next append writes in the same place.
+    fn note_alive(&mut self, alive: Span);
 
     /// Does what is better done between turns: moves what has piled up in the write-ahead log into the store. Cheap
     /// where nothing is due.

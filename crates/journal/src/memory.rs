@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use windlass_core::event::Record;
 use windlass_core::id::{Epoch, Seq};
+use windlass_core::time::Span;
 
 use crate::blob::MemoryBlobs;
 use crate::chain::{Body, Follower, Head, Row, SALT_BYTES, Salts, Sealed};
@@ -32,6 +33,8 @@ struct Disk {
     snapshots: Vec<(Header, Arc<[u8]>)>,
     /// What the head file says.
     said: Head,
+    /// How long it says that the engine was alive after that.
+    alive: Span,
     openings: u64,
     fault: Option<Fault>,
 }
@@ -135,6 +138,7 @@ pub struct MemoryJournal {
     store: MemoryStore,
     build: String,
     head: Head,
+    last_alive: Span,
     salts: Salts,
     sealed: Sealed,
     plans: Plans,
@@ -150,6 +154,7 @@ impl MemoryJournal {
         if head.seq < disk.said.seq && !is_planted(Bug::TailSilentlyShorter) {
             return Err(damaged(Path::new(PLACE), DamageCause::EndMissing, head.seq, disk.said.seq));
         }
+        let last_alive = if head == disk.said { disk.alive } else { Span::default() };
         disk.openings += 1;
         let mut from = [0; 16];
         from[..8].copy_from_slice(&seed.to_le_bytes());
@@ -159,6 +164,7 @@ impl MemoryJournal {
             store: store.clone(),
             build: build.into(),
             head,
+            last_alive,
             salts: Salts::new(*blake3::hash(&from).as_bytes()),
             sealed: Sealed::default(),
             plans: Plans::default(),
@@ -196,7 +202,8 @@ impl MemoryJournal {
             return Err(JournalError::Poisoned);
         }
         self.head = self.sealed.head;
-        disk.said = self.head;
+        self.last_alive = Span::default();
+        (disk.said, disk.alive) = (self.head, Span::default());
         Ok(())
     }
 }
@@ -253,6 +260,18 @@ impl Journal for MemoryJournal {
             }
         }
         Ok(())
+    }
+
+    fn last_alive(&self) -> Span {
+        self.last_alive
+    }
+
+    fn note_alive(&mut self, alive: Span) {
+        // Who has not written has no head open to write in.
+        let has_written = self.head.seq > Seq(0) && self.sealed.head == self.head;
+        if has_written && !self.is_poisoned {
+            self.store.disk().alive = alive;
+        }
     }
 
     fn save_snapshot(&mut self, at: Seq, bytes: &[u8]) -> Result<(), JournalError> {

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use windlass_core::id::Seq;
+use windlass_core::time::Span;
 
 use crate::chain::Follower;
 use crate::chain::Head;
@@ -34,6 +35,8 @@ pub(crate) struct Examined {
     pub(crate) home_id: Option<HomeId>,
     /// Where the head says that the journal ends.
     pub(crate) said: Head,
+    /// How long the engine before was alive after that.
+    pub(crate) alive: Span,
     /// Where the journal ends, or the part of it that is true.
     pub(crate) end: Head,
     /// Behind this place the chain was recomputed.
@@ -64,6 +67,7 @@ pub(crate) fn examine(home: &Path, depth: Depth<'_>) -> Result<Examined, Journal
         store: None,
         home_id: slot.map(|slot| slot.home),
         said,
+        alive: slot.map(|slot| slot.alive).unwrap_or_default(),
         end: Head::default(),
         start: Seq(0),
         known: said.seq,

@@ -238,7 +238,9 @@ impl Renewal<'_> {
         let at = self.acceptance.at.max(self.beginning.at);
         let first = self.beginning.head.seq.next();
         let build = self.acceptance.build.into();
-        let started = Event::EngineStarted { epoch: self.epoch, role: Role::Command, build };
+        // What was lived through after the last of the lost records, nobody knows.
+        let (epoch, role) = (self.epoch, Role::Command);
+        let started = Event::EngineStarted { epoch, role, build, last_alive_ms: None };
         let repaired =
             Event::JournalRepaired { lost_from: first, lost_to: repair.known, lost_blobs: Vec::new() };
         [Record { seq: first, at, event: started }, Record { seq: first.next(), at, event: repaired }]

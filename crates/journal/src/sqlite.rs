@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use windlass_core::event::{Event, Record};
 use windlass_core::id::{Epoch, Seq};
 use windlass_core::state::{Run, State};
+use windlass_core::time::Span;
 
 use crate::chain::{Follower, Head, Salts, Sealed};
 use crate::error::{JournalError, NotSynced, Unsynced, is_storage_full};
@@ -36,6 +37,8 @@ pub struct SqliteJournal {
     home_id: HomeId,
     build: String,
     head: Head,
+    /// How long the engine before was alive after the newest record.
+    last_alive: Span,
     /// Where the head file said that the journal ends when it was opened.
     known: Seq,
     /// The rows behind the first place up to the second were verified at the opening, or are ours.
@@ -81,6 +84,8 @@ impl SqliteJournal {
             home_id,
             build: build.into(),
             head: examined.end,
+            // What was noted after an earlier record is told by those that follow it.
+            last_alive: if examined.said == examined.end { examined.alive } else { Span::default() },
             known: examined.known,
             trusted: (examined.start, examined.end.seq),
             reading: examined.store,
@@ -136,6 +141,7 @@ impl SqliteJournal {
         self.with_reserve(Self::write_batch)?;
         self.with_reserve(Self::write_head)?;
         self.head = self.sealed.head;
+        self.last_alive = Span::default();
         self.trusted.1 = self.head.seq;
         let mut has_changed = false;
         for record in batch {
@@ -192,7 +198,7 @@ impl SqliteJournal {
         self.demand_tip(&store)?;
         let head_path = head::path(home);
         let mut head = HeadFile::open(home).map_err(JournalError::io("open", &head_path))?;
-        head.write(self.head).map_err(JournalError::io("write", &head_path))?;
+        head.write(self.head, self.last_alive).map_err(JournalError::io("write", &head_path))?;
         head.sync().map_err(NotSynced::of(Unsynced::Head, &head_path))?;
         sync_folder(home).map_err(NotSynced::of(Unsynced::Names, home))?;
         let folder = File::open(home).map_err(JournalError::io("open", home))?;
@@ -239,7 +245,7 @@ impl SqliteJournal {
         let writing = self.writing.as_mut().expect("opened before the first batch");
         writing.piled += self.sealed.bytes() + COMMIT_BYTES;
         let path = head::path(self.home.path());
-        writing.head.write(self.sealed.head).map_err(JournalError::io("write", &path))
+        writing.head.write(self.sealed.head, Span::default()).map_err(JournalError::io("write", &path))
     }
 
     /// Moves what has piled up, as far as readers let it.
@@ -367,6 +373,16 @@ impl Journal for SqliteJournal {
 
     fn newest_snapshot(&mut self) -> Option<(Seq, Vec<u8>)> {
         snapshot::newest(self.home.path(), self.store()?, &self.build)
+    }
+
+    fn last_alive(&self) -> Span {
+        self.last_alive
+    }
+
+    fn note_alive(&mut self, alive: Span) {
+        if let Some(writing) = self.writing.as_mut().filter(|_| !self.is_poisoned) {
+            writing.head.write(self.head, alive).unwrap_or_default();
+        }
     }
 
     fn rest(&mut self) -> Result<(), JournalError> {

@@ -11,7 +11,7 @@ use windlass_core::id::{CommandId, Digest, Epoch, RunId, Seq, TaskId};
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;
-use windlass_core::time::Time;
+use windlass_core::time::{Span, Time};
 
 use crate::blob::Blobs;
 use crate::error::{JournalError, Rule};
@@ -31,7 +31,7 @@ pub trait Subject {
 pub type Check = (&'static str, fn(&dyn Subject));
 
 /// The suite.
-pub const ALL: [Check; 14] = [
+pub const ALL: [Check; 15] = [
     ("a new journal is empty", a_new_journal_is_empty),
     ("what was appended is replayed, also after a new opening", what_was_appended_is_replayed),
     ("a replay begins where it is asked to and ends when told to", a_replay_begins_and_ends_where_asked),
@@ -52,13 +52,15 @@ pub const ALL: [Check; 14] = [
         a_run_does_not_come_back_with_an_unsound_plan,
     ),
     ("only this build's snapshots count, the newest first", only_this_builds_snapshots_count),
+    ("how long an engine was alive after its last record is known once", how_long_it_was_alive_is_known_once),
 ];
 
 const BUILD: &str = "0.0.0-suite";
 
 /// The record that begins an epoch.
 pub fn started(seq: u64, epoch: u64) -> Record {
-    let event = Event::EngineStarted { epoch: Epoch(epoch), role: Role::Engine, build: BUILD.into() };
+    let (epoch, role, build) = (Epoch(epoch), Role::Engine, BUILD.into());
+    let event = Event::EngineStarted { epoch, role, build, last_alive_ms: None };
     Record { seq: Seq(seq), at: Time::from_ms(1_700_000_000_000), event }
 }
 
@@ -337,4 +339,25 @@ fn only_this_builds_snapshots_count(subject: &dyn Subject) {
     let mut other = subject.open("another build").expect("an undamaged journal opens");
     assert_eq!(other.newest_snapshot(), None);
     assert_eq!(all_after(&mut *other, 0).expect("it needs no snapshot"), batch(1, 9));
+}
+
+fn how_long_it_was_alive_is_known_once(subject: &dyn Subject) {
+    let known = || open(subject).last_alive();
+    let mut first = filled(subject, 2);
+    assert_eq!(known(), Span::default());
+    for ms in [1000, 2000, 1500] {
+        first.note_alive(Span::from_ms(ms));
+        assert_eq!((known(), first.last_alive()), (Span::from_ms(ms), Span::default()));
+    }
+    // What was alive after an earlier record is in the time of the next.
+    first.append(Epoch(1), Seq(2), &[reaped(3)]).expect("it follows");
+    assert_eq!(known(), Span::default());
+    first.note_alive(Span::from_ms(700));
+    drop(first);
+    let mut second = open(subject);
+    // It has not begun: that the one before it lived is not to be forgotten.
+    second.note_alive(Span::from_ms(9));
+    assert_eq!((second.last_alive(), known()), (Span::from_ms(700), Span::from_ms(700)));
+    second.append(Epoch(2), Seq(3), &[started(4, 2)]).expect("it follows");
+    assert_eq!((second.last_alive(), known()), (Span::default(), Span::default()));
 }

@@ -36,7 +36,12 @@ impl Stage {
         let run: RunId = "abc123".parse().expect("an id");
         let core = Core::new(State::default(), 8);
         let mut stage = Self { core, now: Time::from_ms(1_700_000_000_000), run };
-        let opening = Report::EngineStarted { epoch: Epoch(1), role: Role::Engine, build: "test".into() };
+        let opening = Report::EngineStarted {
+            epoch: Epoch(1),
+            role: Role::Engine,
+            build: "test".into(),
+            last_alive: Span::default(),
+        };
         stage.take(&Input::Report(opening));
         let submission = Submission {
             run,
@@ -117,7 +122,12 @@ impl Stage {
 
     /// The engine dies, and another one learns what became of its attempts.
     pub(crate) fn crash(&mut self, task: &str) -> &mut Self {
-        let opening = Report::EngineStarted { epoch: Epoch(2), role: Role::Engine, build: "test".into() };
+        let opening = Report::EngineStarted {
+            epoch: Epoch(2),
+            role: Role::Engine,
+            build: "test".into(),
+            last_alive: Span::default(),
+        };
         self.take(&Input::Report(opening));
         self.lose(task)
     }

@@ -2,6 +2,7 @@
 //! oracle takes it in, or at the world at rest. Never: a promise that is checked by asking the core whether it kept it.
 
 pub(crate) mod accounts;
+pub(crate) mod alive;
 pub(crate) mod approval;
 pub(crate) mod attempts;
 pub(crate) mod budget;
@@ -33,7 +34,7 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 21] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 22] = [
     order::of_record,
     commands::of_record,
     winner::of_record,
@@ -44,6 +45,7 @@ const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 21] = [
     rest::of_record,
     attempts::of_record,
     due::of_record,
+    alive::of_record,
     joins::of_record,
     limits::of_record,
     accounts::of_record,

@@ -77,7 +77,7 @@ impl Story {
         let core = Core::new(State::default(), 4);
         let mut story = Self { core, now: Time::from_ms(1_700_000_000_000), asked: 0, draws };
         let (epoch, role, build) = (Epoch(1), Role::Engine, "test".to_owned());
-        story.take(&Input::Report(Report::EngineStarted { epoch, role, build }));
+        story.take(&Input::Report(Report::EngineStarted { epoch, role, build, last_alive: Span::default() }));
         story.ask(Ask::SubmitPlan(Box::new(Submission {
             run: run(),
             plan: Arc::new(plan.clone()),

@@ -13,7 +13,7 @@ use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;
 use windlass_core::react::react;
 use windlass_core::state::State;
-use windlass_core::time::Time;
+use windlass_core::time::{Span, Time};
 use windlass_core::turn::Core;
 
 fn run() -> RunId {
@@ -60,7 +60,10 @@ fn kept(core: &Core, text: &str) -> usize {
 fn begun_by(plan: Arc<Plan>) -> Core {
     let mut core = Core::new(State::default(), 4);
     let (epoch, role, build) = (Epoch(1), Role::Engine, "test".to_owned());
-    turn(&mut core, &Input::Report(Report::EngineStarted { epoch, role, build }));
+    turn(
+        &mut core,
+        &Input::Report(Report::EngineStarted { epoch, role, build, last_alive: Span::default() }),
+    );
     let submission = Submission {
         run: run(),
         plan_digest: digest(&plan),

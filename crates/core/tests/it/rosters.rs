@@ -10,7 +10,7 @@ use windlass_core::input::{Ask, Command, Input, Report, Submission};
 use windlass_core::plan::file::{Options, PlanText, Source, load};
 use windlass_core::plan::settings::Settings;
 use windlass_core::state::State;
-use windlass_core::time::Time;
+use windlass_core::time::{Span, Time};
 use windlass_core::turn::Core;
 
 const OUTER: &str = "
@@ -40,7 +40,10 @@ fn each_agent_of_a_run_counts_once_however_often_its_plan_is_carried_out() {
     let stamp = Stamp { now: Time::from_ms(1_700_000_000_000), seed: 1 };
     let mut core = Core::new(State::default(), 4);
     let (epoch, role, build) = (Epoch(1), Role::Engine, "test".to_owned());
-    core.handle(&Input::Report(Report::EngineStarted { epoch, role, build }), stamp);
+    core.handle(
+        &Input::Report(Report::EngineStarted { epoch, role, build, last_alive: Span::default() }),
+        stamp,
+    );
     let run: RunId = "aaaaaa".parse().expect("a run");
     let submission = Submission {
         run,

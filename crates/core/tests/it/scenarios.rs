@@ -90,20 +90,25 @@ impl Story {
         if told.is_empty() { "nothing\n".into() } else { told }
     }
 
-    /// The engine dies and another replays the journal: the same state, byte for byte.
-    fn crash(&mut self) -> String {
+    /// The engine dies, `alive` so long since its last record, and another replays the journal: the same state, byte for
+    /// byte. It does so after the home was `down` for a while.
+    fn crash(&mut self, args: &Args) -> String {
+        let span = |name| args.named(name).map(|span| span.parse().expect("a span"));
+        let last_alive = span("alive").unwrap_or_default();
+        self.now = self.now.after(last_alive).after(span("down").unwrap_or_default());
         let mut replayed = State::default();
         self.journal.iter().for_each(|record| evolve(&mut replayed, record));
         let bytes = |state: &State| serde_json::to_vec(state).expect("a state is plain data");
         assert!(bytes(&replayed) == bytes(self.core.state()), "replay differs from the live state");
         let snapshot: State = serde_json::from_slice(&bytes(&replayed)).expect("a snapshot reads back");
         self.core = Core::new(snapshot, self.slots);
-        self.start(Role::Engine)
+        self.start(Role::Engine, last_alive)
     }
 
-    fn start(&mut self, role: Role) -> String {
+    fn start(&mut self, role: Role, last_alive: Span) -> String {
         let epoch = Epoch(self.core.state().epoch.0 + 1);
-        let mut told = self.report(Report::EngineStarted { epoch, role, build: "test".into() });
+        let build = "test".into();
+        let mut told = self.report(Report::EngineStarted { epoch, role, build, last_alive });
         for effect in pending(self.core.state()) {
             writeln!(told, "  pending {}", order(&effect)).expect("a text");
         }
@@ -136,8 +141,8 @@ impl Story {
                 self.core = Core::new(self.core.state().clone(), self.slots);
                 "ok\n".into()
             }
-            "engine" => self.start(Role::Engine),
-            "crash" => self.crash(),
+            "engine" => self.start(Role::Engine, Span::default()),
+            "crash" => self.crash(args),
             "submit" => self.submit(run),
             "revise" => self.revise(run, input),
             "end" => self.end(args, input),
@@ -326,7 +331,10 @@ fn event(event: &Event, now: Time) -> String {
     let task = event.task().map(|task| format!(" {task}")).unwrap_or_default();
     let attempt = event.attempt().map(|number| format!("@{number}")).unwrap_or_default();
     let more = match event {
-        Event::EngineStarted { epoch, .. } => format!(" epoch={epoch}"),
+        Event::EngineStarted { epoch, last_alive_ms, .. } => {
+            let alive = last_alive_ms.map(|ms| format!(" last_alive={}", Span::from_ms(ms)));
+            format!(" epoch={epoch}{}", alive.unwrap_or_default())
+        }
         Event::TaskExpanded { into, .. } => match into {
             Expansion::Items(items) => {
                 format!(" items={}", serde_json::to_string(items).expect("JSON"))

@@ -14,7 +14,7 @@ use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;
 use windlass_core::size::{EVENT_BYTES_MAX, of_record};
 use windlass_core::state::State;
-use windlass_core::time::Time;
+use windlass_core::time::{Span, Time};
 use windlass_core::turn::Core;
 
 const STAMP: Stamp = Stamp { now: Time::from_ms(1_700_000_000_000), seed: 1 };
@@ -29,7 +29,7 @@ impl Story {
     fn of(plan: &str, outputs: &BTreeMap<&str, serde_json::Value>) -> Self {
         let mut story = Self { core: Core::new(State::default(), 4), journal: Vec::new() };
         let (epoch, role, build) = (Epoch(1), Role::Engine, "test".to_owned());
-        story.take(&Input::Report(Report::EngineStarted { epoch, role, build }));
+        story.take(&Input::Report(Report::EngineStarted { epoch, role, build, last_alive: Span::default() }));
         let source = Source { name: "plan.yaml", text: plan.as_bytes(), format: None };
         let loaded = load(&source, &Settings::default(), &BTreeMap::new(), &Options::default());
         let plan = Arc::new(loaded.expect("a valid plan").plan);

@@ -27,7 +27,7 @@ impl Story {
         let core = Core::new(State::default(), slots);
         let mut story = Self { core, now: Time::from_ms(1_700_000_000_000), journal: Vec::new() };
         let (epoch, role, build) = (Epoch(1), Role::Engine, "test".to_owned());
-        story.take(&Input::Report(Report::EngineStarted { epoch, role, build }));
+        story.take(&Input::Report(Report::EngineStarted { epoch, role, build, last_alive: Span::default() }));
         let source = Source { name: "plan.yaml", text: plan.as_bytes(), format: None };
         let loaded = load(&source, &Settings::default(), &BTreeMap::new(), &Options::default());
         let submission = Submission {
@@ -158,7 +158,7 @@ fn time_without_an_engine_is_nobodys_fault_and_told_as_unknown() {
     let mut story = Story::of(FOUR, 2);
     story.wait();
     let (epoch, role, build) = (Epoch(2), Role::Engine, "test".to_owned());
-    story.take(&Input::Report(Report::EngineStarted { epoch, role, build }));
+    story.take(&Input::Report(Report::EngineStarted { epoch, role, build, last_alive: Span::default() }));
     let slow = story.told();
     assert_eq!((slow.worked, slow.left, slow.limits.len()), (secs(0), secs(10), 0));
 }

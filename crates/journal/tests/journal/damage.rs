@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::event::{Event, Record};
 use windlass_core::id::{Epoch, Seq};
-use windlass_core::time::Time;
+use windlass_core::time::{Span, Time};
 use windlass_journal::Journal;
 use windlass_journal::error::{Damage, DamageCause, JournalError};
 use windlass_journal::head;
@@ -388,4 +388,32 @@ fn copy_home(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+#[test]
+fn of_how_long_an_engine_was_alive_a_torn_head_tells_what_was_noted_before() {
+    let (place, _) = filled(9, false);
+    let path = place.path().join(head::NAME);
+    let known = || place.open(BUILD).unwrap().last_alive().ms;
+    let mut journal = place.open(BUILD).unwrap();
+    journal.append(Epoch(2), Seq(9), &[started(10, 2)]).unwrap();
+    for ms in [1000, 2000] {
+        let before = fs::read(&path).unwrap();
+        journal.note_alive(Span::from_ms(ms));
+        let whole = fs::read(&path).unwrap();
+        assert_eq!(known(), ms);
+        // The sector of the slot that was written holds half of it.
+        let mut torn = whole.clone();
+        let changed = (0..whole.len()).filter(|at| whole[*at] != before[*at]).collect::<Vec<_>>();
+        let half = changed.len() / 2;
+        changed[half..].iter().for_each(|at| torn[*at] = before[*at]);
+        fs::write(&path, &torn).unwrap();
+        assert_eq!(known(), ms - 1000);
+        fs::write(&path, &whole).unwrap();
+    }
+    // Killed between the two writes of an append: the record that was written tells it.
+    let behind = fs::read(&path).unwrap();
+    journal.append(Epoch(2), Seq(10), &[reaped(11)]).unwrap();
+    fs::write(&path, behind).unwrap();
+    assert_eq!(known(), 0);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use windlass_core::event::{Event, Hydrated, Record};
 use windlass_core::id::{Digest, Epoch, Seq};
-use windlass_core::time::Time;
+use windlass_core::time::{Span, Time};
 use windlass_journal::Journal;
 use windlass_journal::blob::Blobs;
 use windlass_journal::chain::Head;
@@ -31,10 +31,11 @@ enum Wrong {
     StopsWherePlansAreGone,
     TakesAnyPlan,
     TrustsOtherBuilds,
+    NotesNothing,
 }
 
 /// For each check of the suite, in its order, a journal that it must refuse.
-const WRONGS: [Wrong; 14] = [
+const WRONGS: [Wrong; 15] = [
     Wrong::FindsAnOldSnapshot,
     Wrong::ForgetsSmallBatches,
     Wrong::GoesOnWhenStopped,
@@ -49,6 +50,7 @@ const WRONGS: [Wrong; 14] = [
     Wrong::StopsWherePlansAreGone,
     Wrong::TakesAnyPlan,
     Wrong::TrustsOtherBuilds,
+    Wrong::NotesNothing,
 ];
 
 /// A disk in memory whose journals are wrong.
@@ -99,6 +101,16 @@ impl Faulty {
 impl Journal for Faulty {
     fn head(&self) -> Head {
         self.inner.head()
+    }
+
+    fn last_alive(&self) -> Span {
+        self.inner.last_alive()
+    }
+
+    fn note_alive(&mut self, alive: Span) {
+        if self.wrong != Wrong::NotesNothing {
+            self.inner.note_alive(alive);
+        }
     }
 
     fn append(&mut self, epoch: Epoch, expected: Seq, batch: &[Record]) -> Result<(), JournalError> {

@@ -166,6 +166,46 @@ fn a_timer_goes_on_while_no_engine_is_alive() {
 }
 
 #[test]
+fn bounds_and_budgets_of_time_come_to_their_end_however_often_the_engine_is_killed() {
+    let desk = Desk::with(
+        r#"
+version: 1
+budget: { wall: 1h }
+defaults: { retry: { losses_max: 1000 } }
+tasks:
+  ask: { approval: "Ship it?", timeout: 2s, optional: true }
+  hear: { wait_for: { topic: t, external: true }, timeout: 2s, optional: true }
+  again:
+    run: "false"
+    retry: { max_attempts: 2, initial_interval: 1h, max_interval: 1h, jitter: none }
+    timeout: { schedule_to_close: 2s }
+    optional: true
+  quiet: { run: "sleep 1.2; : > gate; exec sleep 1000" }
+"#,
+    );
+    desk.gate("gate");
+    let bounded = ["ask", "hear", "again"];
+    let mut command = "run plan.yaml";
+    // Each engine is killed while nothing has happened for longer than it takes to note that it lives.
+    for _ in 0..20 {
+        let running = desk.start(&command.split(' ').collect::<Vec<_>>());
+        desk.hear("gate");
+        running.signal(Signal::KILL);
+        running.end();
+        command = "resume last";
+        let show = desk.json(&["show", "last", "--json"]);
+        if bounded.iter().all(|id| task(&show, id)["state"] == "dead") {
+            break;
+        }
+    }
+    let show = desk.json(&["show", "last", "--json"]);
+    let kinds = bounded.map(|id| task(&show, id)["error"]["kind"].as_str().unwrap_or_default().to_owned());
+    assert_eq!(kinds, ["expired", "expired", "timeout"]);
+    let wall = &show["run"]["budget"]["wall"];
+    assert!(wall["spent_ms"].as_u64() >= Some(2000), "{wall}");
+}
+
+#[test]
 fn tasks_that_wait_for_each_other_end_while_others_still_run() {
     let desk = Desk::with(
         "
