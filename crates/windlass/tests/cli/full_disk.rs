@@ -64,20 +64,29 @@ fn a_detached_run_that_the_disk_keeps_from_starting_says_that_it_is_paused() {
     assert_eq!(desk.read("next"), "");
 }
 
-/// It fills the disk while another task ends, which costs the reserve, makes room again, and looks for the reserve.
+/// It fills the disk, and another task ends, which costs the reserve; then it makes room again. `full`, `spent` and `room`
+/// are fifos in which the two are told.
 const MAKES_ROOM: &str = "tasks: \
-    { other: { run: \"until test -e full; do sleep 0.1; done\" }, \
-      fill: { run: \"head -c 99M /dev/zero > $XDG_STATE_HOME/full; touch full; \
-                    while test -e $WINDLASS_HOME/reserve; do sleep 0.1; done; rm $XDG_STATE_HOME/full; \
-                    for i in $(seq 300); do test -e $WINDLASS_HOME/reserve && touch again && exit; sleep 0.1; done\" } }";
+    { other: { run: \"read told < full\" }, \
+      fill: { run: \"head -c 99M /dev/zero > $XDG_STATE_HOME/full; echo full > full; read told < spent; \
+                    test -e $WINDLASS_HOME/reserve || touch was-spent; rm $XDG_STATE_HOME/full; \
+                    read told < room; test -e $WINDLASS_HOME/reserve && touch again\" } }";
+
+/// What tells it: that the other has ended, and that there is room again, stands in the journal.
+const TELLS_OF_ROOM: &str = "while read -r record; do case $record in \
+    *other*attempt_finished*) echo spent > spent ;; *run_resumed*) echo room > room ;; esac; done";
 
 #[test]
 fn a_reserve_that_was_spent_is_made_again_once_there_is_room() {
+    if !mounting("full_disk::a_reserve_that_was_spent_is_made_again_once_there_is_room") {
+        return;
+    }
     let desk = Desk::with(MAKES_ROOM);
-    let output = on_a_small_disk(&desk, "windlass run plan.yaml");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(desk.work().join("full").exists(), "{told}");
-    assert!(desk.work().join("again").exists(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    let lines = format!("mkfifo full spent room; windlass run --json plan.yaml | {TELLS_OF_ROOM}");
+    let output = on_a_small_disk(&desk, &lines);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(desk.work().join("was-spent").exists(), "{told}");
+    assert!(desk.work().join("again").exists(), "{told}");
 }
 
 /// It prints while the disk has little room left, and after that: `low` and `room` are fifos in which it is told.

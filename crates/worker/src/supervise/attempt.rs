@@ -127,7 +127,7 @@ impl Attempt {
     }
 
     fn take(&mut self, side: usize, bytes: &[u8]) {
-        self.watch.heard();
+        self.watch.heard(clock::monotonic());
         let stream = if side == 0 { Stream::Stdout } else { Stream::Stderr };
         self.log.add(stream, bytes, clock::wall());
         if side == 0 {

@@ -63,8 +63,8 @@ impl Watch {
     }
 
     /// It printed something.
-    pub(super) fn heard(&mut self) {
-        self.last_output = clock::monotonic();
+    pub(super) const fn heard(&mut self, now: Moment) {
+        self.last_output = now;
     }
 
     /// When it will have run too long.
@@ -216,6 +216,33 @@ mod tests {
         let late = watch.timed_out().filter(|_| is_late);
         plant(None);
         before.into_iter().chain(after).chain(late).map(|(why, _)| why).collect()
+    }
+
+    /// After how many minutes it is told that an attempt is silent which uses so many seconds of a processor in each, and
+    /// prints in those that are named.
+    fn silent_after(seconds: u64, prints: impl Fn(u64) -> bool) -> Vec<u64> {
+        let mut watch = watch();
+        let began = clock::monotonic();
+        let mut told = Vec::new();
+        for minute in 0..=180 {
+            let now = began + Duration::from_mins(minute);
+            if prints(minute) {
+                watch.heard(now);
+            }
+            let cpu = Duration::from_secs(seconds * minute);
+            let measured =
+                watch.measured(now, Measured { cpu, memory: 0, processes: 1, monitor_held: false });
+            told.extend(measured.iter().map(|_| minute));
+        }
+        told
+    }
+
+    #[test]
+    fn silence_is_told_of_but_neither_output_nor_work_is_silence() {
+        assert_eq!(silent_after(0, |_| false), [60]);
+        assert_eq!(silent_after(0, |minute| minute == 30), [90]);
+        assert!(silent_after(0, |minute| minute % 59 == 0).is_empty());
+        assert!(silent_after(1, |_| false).is_empty());
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn an_attempt_that_takes_too_long_is_told_of_once_and_ended_on_order() {
 }
 
 #[test]
-fn silence_is_told_of_but_neither_output_nor_work_is_silence() {
+fn silence_is_told_of_and_work_is_none() {
     let mut stage = Stage::new();
     let mut limited = |line: &str| {
         let mut assignment = stage.assignment(Program::Shell(line.into()));
@@ -40,15 +40,14 @@ fn silence_is_told_of_but_neither_output_nor_work_is_silence() {
     };
     let silent = limited("sleep 1000");
     let busy = limited("while :; do :; done");
-    let chatty = limited("while :; do echo; sleep 0.3; done");
     assert_eq!(overdue(&stage).1, StopWhy::Stalled);
-    let mut late: Vec<_> = (0..3).map(|_| overdue(&stage)).map(|(fence, why, _)| (fence, why)).collect();
+    let mut late: Vec<_> = (0..2).map(|_| overdue(&stage)).map(|(fence, why, _)| (fence, why)).collect();
     late.sort_unstable_by_key(|(fence, _)| *fence);
-    assert_eq!(late, [(1, StopWhy::Timeout), (2, StopWhy::Timeout), (3, StopWhy::Timeout)]);
-    for fence in [silent, busy, chatty] {
+    assert_eq!(late, [(1, StopWhy::Timeout), (2, StopWhy::Timeout)]);
+    for fence in [silent, busy] {
         stage.supervisor.stop(fence, Span::from_ms(0));
     }
-    for _ in 0..3 {
+    for _ in 0..2 {
         assert_eq!(stage.ended().exit, Exit::Signal(libc::SIGKILL));
     }
 }
@@ -107,7 +106,7 @@ pub(crate) fn ends_in_its_own_way(before: &str) {
     let mut roll = Roll::new(stage.home.path());
     let enter = roll.enter();
     let trap = "trap 'echo cleaned; exit 7' TERM";
-    let fence = stage.shell(&format!("{trap}; {before} {enter}; while :; do sleep 0.01; done"));
+    let fence = stage.shell(&format!("{trap}; {before} {enter}; sleep 1000 & wait"));
     roll.next();
     stage.supervisor.stop(fence, Span::from_secs(60));
     let ended = stage.ended();
@@ -120,13 +119,21 @@ fn each_process_is_warned_once() {
     let mut stage = Stage::new();
     let mut roll = Roll::new(stage.home.path());
     let enter = roll.enter();
-    // A second warning within the time that the first takes would be written too.
-    let counts = "trap 'echo warned; heard=1' TERM";
-    let waits = format!("{counts}; {enter}; while [ -z $heard ]; do sleep 0.01; done; sleep 0.2");
-    let fence = stage.shell(&format!("(setsid sh -c '{}' &); {waits}", waits.replace('\'', "\"")));
-    roll.next();
+    // A second warning before it goes on would be written too.
+    let heard = "while [ -z $heard ]; do :; done";
+    let waits =
+        |pipe| format!("trap 'echo warned; heard=1' TERM; {enter}; {heard}; {enter}; read word < {pipe}");
+    let (one, other) = (waits(roll.pipe("one")), waits(roll.pipe("other")).replace('\'', "\""));
+    let fence = stage.shell(&format!("(setsid sh -c '{other}' &); {one}"));
+    let monitor = roll.next().monitor();
     roll.next();
     stage.supervisor.stop(fence, Span::from_secs(60));
+    // Both have been warned, and the monitor has done all that is to be done before the grace is over.
+    roll.next();
+    roll.next();
+    monitor.wait_until_at_rest();
+    roll.write("one");
+    roll.write("other");
     assert_eq!(crate::stage::text(&stage.ended().captured), "warned\nwarned\n");
 }
 
@@ -149,8 +156,9 @@ fn what_outlives_the_main_process_is_ended_and_counted() {
     let mut stage = Stage::new();
     let mut roll = Roll::new(stage.home.path());
     let enter = roll.enter();
-    let ended =
-        stage.run(&format!("(setsid sh -c '{enter}; exec sleep 1000' &); sleep 0.2; echo out; exit 0"));
+    let begun = roll.pipe("begun");
+    let outlives = format!("(setsid sh -c '{enter}; echo > {begun}; exec sleep 1000' &)");
+    let ended = stage.run(&format!("{outlives}; read word < {begun}; echo out; exit 0"));
     assert_eq!((ended.exit, ended.error, ended.leftovers), (Exit::Code(0), None, 1));
     roll.next_or_gone();
 }
