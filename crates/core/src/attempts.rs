@@ -36,6 +36,7 @@ impl Run {
             Event::StopRequested { why, message, grace_ms, .. } => {
                 self.take(ix, Fact::StopRequested, moment, fresh);
                 self.to_cancel.remove(&ix);
+                self.end_plans(ix);
                 let attempt = self.newest_attempt(ix);
                 attempt.move_by(attempt::Fact::StopRequested);
                 let (why, message) =
@@ -66,10 +67,9 @@ impl Run {
                 attempt.ended = Some(moment.at);
                 attempt.leftovers = *leftovers;
                 attempt.seen.clear();
-                let (member, awaits_settling) = (attempt.member, attempt.awaits_settling());
-                if !awaits_settling {
-                    self.to_judge.insert(ix);
-                }
+                let member = attempt.member;
+                self.end_plans(ix);
+                self.look_at_result(ix);
                 if let Some(member) = member {
                     self.roster.give_back(member);
                 }
@@ -79,8 +79,9 @@ impl Run {
                 attempt.settled = true;
                 attempt.error.clone_from(error);
                 self.tasks[ix.at()].output = output.clone();
-                self.to_judge.insert(ix);
+                self.look_at_result(ix);
             }
+            Event::PlanNested { .. } => self.nest(ix, record, moment, fresh),
             Event::ResultIgnored { fence, usage, .. } => {
                 let attempts = &mut self.tasks[ix.at()].attempts;
                 if let Some(attempt) = attempts.iter_mut().find(|attempt| attempt.fence == *fence) {

@@ -94,16 +94,17 @@ pub fn bars(state: &State, run: &Run, ix: TaskIx) -> Vec<Barred> {
     if !task.must_be_alone() {
         bars.extend([parallel(state, run, ix), concurrency(state, run)].into_iter().flatten());
     }
-    if bars.is_empty() && !state.live.is_empty() {
+    if bars.is_empty() && state.live.len() > state.lent.len() {
         let bar = if task.must_be_alone() { Bar::Others } else { Bar::Slots };
         bars.push(bar.by(live(state)));
     }
     bars
 }
 
-/// The attempts that hold a slot.
+/// The attempts that hold a slot, and have not lent it.
 fn live(state: &State) -> impl Iterator<Item = Live<'_>> {
-    state.live.values().filter_map(|(id, ix)| {
+    let holding = state.live.iter().filter(|(fence, _)| !state.lent.contains(fence));
+    holding.filter_map(|(_, (id, ix))| {
         let run = &state.runs[id];
         let task = run.task(*ix);
         Some((run, task, task.last_attempt()?))
@@ -141,7 +142,7 @@ fn budget_of_task(state: &State, run: &Run, ix: TaskIx) -> Option<Barred> {
 }
 
 fn concurrency(state: &State, run: &Run) -> Option<Barred> {
-    let most = run.plan.concurrency.filter(|most| run.in_flight() >= *most)?;
+    let most = run.plan.concurrency.filter(|most| run.taking_room() >= *most)?;
     Some(Bar::Concurrency(most).by(live_in(state, run)))
 }
 

@@ -48,6 +48,8 @@ impl Run {
             attended: Active::default(),
             scopes: Vec::new(),
             tasks: Vec::new(),
+            nests: BTreeMap::new(),
+            lenders: 0,
             later: Vec::new(),
             names: BTreeMap::new(),
             queue: Queue::default(),

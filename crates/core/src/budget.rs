@@ -34,7 +34,7 @@ pub struct Raise {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
-const fn is_zero(count: &u32) -> bool {
+pub(crate) const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
@@ -69,6 +69,9 @@ pub struct Purse {
     pub spent: u32,
     /// Attempts in flight: each may come to be charged.
     pub open: u32,
+    /// Those of them that have lent what they hold: what waits for room waits for them, and they for that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lent: u32,
     /// What people have added.
     pub raised: Raise,
 }
@@ -134,8 +137,9 @@ impl Purse {
 
     /// The budget of attempts, where it is used up.
     pub(crate) fn no_attempts(&self, budget: &Budget) -> Option<UsedUp> {
-        let limit = self.attempts_max(budget).filter(|most| self.spent >= *most)?;
-        Some(UsedUp { kind: BudgetKind::Attempts, spent: self.spent.into(), limit: limit.into() })
+        let spent = self.spent + self.lent;
+        let limit = self.attempts_max(budget).filter(|most| spent >= *most)?;
+        Some(UsedUp { kind: BudgetKind::Attempts, spent: spent.into(), limit: limit.into() })
     }
 
     /// The budget of time, where it is used up when the clock of the run shows this.

@@ -231,9 +231,11 @@ fn failed(run: &Run, task: &Task, called: &str) -> Failure {
 }
 
 fn because_of(run: &Run, first: &Task, message: String) -> Failure {
-    Failure::new(ErrorKind::Children, message)
-        .cause(first.id.to_string())
-        .hint(format!("`windlass retry {} {}` requeues a child, and this task with it", run.id, first.id))
+    let failure = Failure::new(ErrorKind::Children, message).cause(first.id.to_string());
+    if run.brought_around(run.names[&first.id]).is_some() {
+        return failure.hint("whoever started it decides what follows: it is not tried again by itself");
+    }
+    failure.hint(format!("`windlass retry {} {}` requeues a child, and this task with it", run.id, first.id))
 }
 
 fn has_failed(child: &Task) -> bool {

@@ -193,6 +193,14 @@ impl Task {
     }
 }
 
+impl Run {
+    /// The account of the agent that works on the newest attempt of a task.
+    pub(crate) fn account_of(&self, ix: TaskIx) -> Option<AccountName> {
+        let member = self.task(ix).last_attempt()?.member?;
+        Some(self.roster.member(member).account())
+    }
+}
+
 /// An attempt has started.
 pub(crate) fn call(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence), moment: Moment) {
     let Some(member) = task.last_attempt().and_then(|attempt| attempt.member) else { return };

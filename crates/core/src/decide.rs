@@ -11,6 +11,7 @@ use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
 use crate::input::{Answer, Ask, Command, Ended, LostAttempt, Rejection, Report, Revision, Submission};
 use crate::judge;
 use crate::machine::{attempt, run, task};
+use crate::nests;
 use crate::otherwise::Otherwise;
 use crate::planted::{Bug, is_planted};
 use crate::requeue;
@@ -20,7 +21,7 @@ use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
 
 /// How much of a goal its record carries; the plan has it whole.
-const GOAL_BYTES_MAX: usize = 4 * 1024;
+pub(crate) const GOAL_BYTES_MAX: usize = 4 * 1024;
 /// How long the remark to an approval may be.
 const REMARK_BYTES_MAX: usize = 16 * 1024;
 
@@ -73,6 +74,10 @@ fn weighed(state: &State, command: &Command, now: Time) -> Decision {
     match ask {
         Ask::SubmitPlan(submission) => submit(state, id, submission),
         Ask::Revise(revision) => on_run(state, revision.run, |run| revise(run, command, revision)),
+        Ask::Nest(nesting) => {
+            let within = &nesting.within;
+            on_task(state, within.run, &within.task, |run, ix| nests::bring(run, ix, id, nesting).into())
+        }
         Ask::Resume { run, raise } => on_run(state, *run, |run| resume(state, run, command, *raise)),
         Ask::Pause { run, now } => on_run(state, *run, |run| pause(state, run, command, *now)),
         Ask::Cancel { run, task: None } => on_run(state, *run, |run| cancel_run(run, id, by)),
@@ -147,7 +152,7 @@ fn submit(state: &State, command: &CommandId, submission: &Submission) -> Decisi
     }])
 }
 
-fn beginning(text: &str, bytes_max: usize) -> String {
+pub(crate) fn beginning(text: &str, bytes_max: usize) -> String {
     text[..text.floor_char_boundary(bytes_max)].to_owned()
 }
 
@@ -452,7 +457,9 @@ fn unexplained(exit: Exit) -> Option<Failure> {
 
 fn overdue(state: &State, key: &AttemptKey, fence: Fence, why: StopWhy, message: &str) -> Vec<Event> {
     let Some((run, ix, attempt)) = find(state, key, fence) else { return Vec::new() };
-    if attempt.phase != attempt::Phase::Running {
+    // What an attempt brought is watched itself: until it has ended the attempt waits, and is silent as it should be.
+    let waits = why == StopWhy::Stalled && state.lent.contains(&fence);
+    if waits || attempt.phase != attempt::Phase::Running {
         return Vec::new();
     }
     if is_planted(Bug::StartBeforeReaped) {

@@ -137,6 +137,23 @@ pub enum Event {
     /// So many attempts of an account may be in flight while its provider limits it; none is no limit.
     ConcurrencyChanged { account: AccountName, from: Option<u32>, to: Option<u32> },
 
+    /// An attempt added a plan to its task: `child` is that plan, as a sub-plan of the run. `plan` is the digest of its blob,
+    /// `folder` is where its tasks work, `env` is the digest of the blob with the variables that their attempts get.
+    PlanNested {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        command: CommandId,
+        child: TaskId,
+        goal: String,
+        plan: Digest,
+        folder: String,
+        env: Digest,
+        source: String,
+        #[serde(skip)]
+        hydrated: Hydrated,
+    },
     /// A parent has its children, or one more of them.
     TaskExpanded { run: RunId, task: TaskId, into: Expansion },
     /// Which of its replicas a task takes; none where none can be, with the reason.

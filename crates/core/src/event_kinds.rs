@@ -20,6 +20,7 @@ impl Event {
             | Self::RunFinished { run, .. }
             | Self::RunReopened { run, .. }
             | Self::BudgetReached { run, .. }
+            | Self::PlanNested { run, .. }
             | Self::TaskExpanded { run, .. }
             | Self::ResultSelected { run, .. }
             | Self::AgentNamed { run, .. }
@@ -53,7 +54,8 @@ impl Event {
     /// The task it belongs to.
     pub fn task(&self) -> Option<&TaskId> {
         match self {
-            Self::TaskExpanded { task, .. }
+            Self::PlanNested { task, .. }
+            | Self::TaskExpanded { task, .. }
             | Self::ResultSelected { task, .. }
             | Self::AgentNamed { task, .. }
             | Self::AttemptStarted { task, .. }
@@ -98,7 +100,8 @@ impl Event {
     /// The number of the attempt it belongs to.
     pub fn attempt(&self) -> Option<u32> {
         match self {
-            Self::AgentNamed { attempt, .. }
+            Self::PlanNested { attempt, .. }
+            | Self::AgentNamed { attempt, .. }
             | Self::AttemptStarted { attempt, .. }
             | Self::StopRequested { attempt, .. }
             | Self::AttemptFinished { attempt, .. }
@@ -155,6 +158,7 @@ impl Event {
             Self::RunFinished { .. } => "run_finished",
             Self::RunReopened { .. } => "run_reopened",
             Self::BudgetReached { .. } => "budget_reached",
+            Self::PlanNested { .. } => "plan_nested",
             Self::TaskExpanded { .. } => "task_expanded",
             Self::ResultSelected { .. } => "result_selected",
             Self::BreakerChanged { .. } => "breaker_changed",

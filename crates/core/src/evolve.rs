@@ -7,6 +7,7 @@ use crate::event::{Event, Hydrated, PauseReason, Record, Role};
 use crate::failure::Retried;
 use crate::id::{Fence, RunId, Seq, TaskId};
 use crate::machine::{run, task};
+use crate::nests;
 use crate::otherwise::Otherwise;
 use crate::planted::{Bug, is_planted};
 use crate::state::{Look, Pause, Run, State, Task, TaskIx};
@@ -57,7 +58,14 @@ pub fn evolve(state: &mut State, record: &Record) {
             let run = &state.runs[run];
             call(&mut state.fleet, run, (run.task(ix), record.fence()), moment);
         }
-        Event::AttemptReaped { run, fence, .. } => {
+        Event::PlanNested { run, command, .. } => {
+            state.commands.insert(command.clone(), record.seq);
+            let ix = evolve_run(state, *run, record, moment).expect("it belongs to a task");
+            nests::lend(state, *run, ix);
+            hold_to_rates(&mut state.fleet, &state.runs[run]);
+        }
+        Event::AttemptReaped { run, task, fence, .. } => {
+            nests::take_back(state, *run, state.runs[run].names[task]);
             state.live.remove(fence);
             state.alone = state.alone.filter(|alone| alone != fence);
             let ix = evolve_run(state, *run, record, moment).expect("it belongs to a task");
@@ -73,7 +81,9 @@ pub fn evolve(state: &mut State, record: &Record) {
         }
         other => {
             let run = other.run().expect("all events of the home are above");
-            evolve_run(state, run, record, moment);
+            if let Some(ix) = evolve_run(state, run, record, moment) {
+                nests::look_at_loan(state, run, ix);
+            }
         }
     }
     if let Some(run) = record.event.run() {
@@ -99,7 +109,8 @@ fn is_of_lost(state: &mut State, record: &Record, moment: Moment) -> bool {
             state.commands.insert(command.clone(), record.seq);
             state.lost.insert(*run, record.seq);
         }
-        Event::PlanRevised { run, command, hydrated: Hydrated(None), .. } => {
+        Event::PlanRevised { run, command, hydrated: Hydrated(None), .. }
+        | Event::PlanNested { run, command, hydrated: Hydrated(None), .. } => {
             state.commands.insert(command.clone(), record.seq);
             lose_run(state, *run, record.seq, moment);
         }
@@ -115,6 +126,7 @@ fn lose_run(state: &mut State, id: RunId, seq: Seq, moment: Moment) {
     let live: Vec<(Fence, TaskIx)> = state.live.iter().filter_map(of_run).collect();
     for (fence, ix) in live {
         state.live.remove(&fence);
+        state.lent.remove(&fence);
         state.alone = state.alone.filter(|alone| *alone != fence);
         hang_up(&mut state.fleet, run, (run.task(ix), fence), moment);
     }

@@ -143,6 +143,9 @@ fn cancel(run: &Run, task: &Task) -> Event {
         Some(attempt) if let Some(other) = &task.spared_by => {
             stop(run, task, attempt, StopWhy::Cancel, &format!("the join of {other} was met without it"))
         }
+        Some(attempt) if run.is_left_behind(task) => {
+            stop(run, task, attempt, StopWhy::Cancel, "the attempt that started it has ended")
+        }
         Some(attempt) if run.spec(task).removed => {
             stop(run, task, attempt, StopWhy::Cancel, "the plan goes on without it")
         }

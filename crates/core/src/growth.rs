@@ -101,7 +101,7 @@ impl Run {
     /// Makes the tasks of the plan that a task is, in a scope of their own.
     fn plant_plan(&mut self, ix: TaskIx, inputs: &BTreeMap<String, Value>, moment: Moment) {
         let first = TaskIx::from_len(self.tasks.len());
-        self.scopes.push(Scope { parent: ix, first, inputs: inputs.clone() });
+        self.scopes.push(Scope { parent: ix, first, inputs: inputs.clone(), brought: None });
         let scope = u32::try_from(self.scopes.len()).expect("fewer than tasks");
         let Work::Plan(SubPlan { plan, .. }) = &self.spec(self.task(ix)).work else {
             unreachable!("only a plan becomes its tasks");

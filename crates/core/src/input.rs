@@ -42,6 +42,8 @@ pub enum Ask {
     SubmitPlan(Box<Submission>),
     /// Go on with a run by another plan.
     Revise(Box<Revision>),
+    /// Carry out a plan within an attempt's task, for that attempt.
+    Nest(Box<Nesting>),
     /// Lift the pause of a run.
     Resume {
         /// The run.
@@ -122,6 +124,7 @@ impl Ask {
         match self {
             Self::SubmitPlan(submission) => Some(&submission.plan),
             Self::Revise(revision) => Some(&revision.plan),
+            Self::Nest(nesting) => Some(&nesting.plan),
             Self::Resume { .. }
             | Self::Pause { .. }
             | Self::Cancel { .. }
@@ -136,7 +139,11 @@ impl Ask {
     /// Whether it gives an engine more to do, so that one that is ending takes it no more.
     pub fn takes_on(&self) -> bool {
         match self {
-            Self::SubmitPlan(_) | Self::Revise(_) | Self::Resume { .. } | Self::Retry { .. } => true,
+            Self::SubmitPlan(_)
+            | Self::Revise(_)
+            | Self::Nest(_)
+            | Self::Resume { .. }
+            | Self::Retry { .. } => true,
             Self::Pause { .. }
             | Self::Cancel { .. }
             | Self::Settle { .. }
@@ -151,6 +158,7 @@ impl Ask {
         match self {
             Self::SubmitPlan(submission) => Some(submission.run),
             Self::Revise(revision) => Some(revision.run),
+            Self::Nest(nesting) => Some(nesting.within.run),
             Self::Resume { run, .. }
             | Self::Pause { run, .. }
             | Self::Cancel { run, .. }
@@ -189,6 +197,23 @@ pub struct Revision {
     pub plan: Arc<Plan>,
     /// The digest of the blob that holds the plan as canonical JSON; durable already.
     pub plan_digest: Digest,
+    /// Where the plan came from, for people: a path, or `-`.
+    pub source: String,
+}
+
+/// A plan on its way to become a sub-plan of a task, asked for by an attempt of that task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Nesting {
+    /// The attempt. Its number proves that it is the one in flight: none is given twice.
+    pub within: AttemptKey,
+    /// The plan, validated by [`crate::plan::file::load`].
+    pub plan: Arc<Plan>,
+    /// The digest of the blob that holds the plan as canonical JSON; durable already.
+    pub plan_digest: Digest,
+    /// Where its tasks work: an absolute path.
+    pub folder: String,
+    /// The digest of the blob with the variables that its attempts get; durable already.
+    pub env_digest: Digest,
     /// Where the plan came from, for people: a path, or `-`.
     pub source: String,
 }
@@ -375,6 +400,17 @@ pub enum Rejection {
         agent: String,
         /// Those that there are.
         known: String,
+    },
+    /// What an attempt asked for that is over, or is being ended.
+    #[error("attempt {0} is over, or is being ended: it can add nothing any more")]
+    NotLive(AttemptKey),
+    /// The plan that an attempt brings is over a cap of its run.
+    #[error("the plan would be over a cap of run {run}: {why}")]
+    OverCap {
+        /// The run.
+        run: RunId,
+        /// Which cap, and by how much.
+        why: String,
     },
     /// There is no dead letter.
     #[error("task {0} has no dead letter")]

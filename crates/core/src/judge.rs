@@ -113,7 +113,9 @@ pub(crate) fn passed(run: &Run, task: &Task, output: Option<Output>) -> Event {
 /// The end of a task for good. `attempt` is the one that it died of, where it died of one.
 pub(crate) fn dead(run: &Run, task: &Task, attempt: Option<u32>, error: Failure) -> Event {
     // What failed because of its children is theirs; what it died of by itself, whatever that calls itself, is its own.
-    let dead_letter = attempt.is_some() || error.kind != ErrorKind::Children;
+    let is_own = attempt.is_some() || error.kind != ErrorKind::Children;
+    // What an attempt brought is that attempt's to try again, and nobody's letter.
+    let dead_letter = is_own && run.brought_around(run.names[&task.id]).is_none();
     Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error: error.recorded(), dead_letter }
 }
 

@@ -40,6 +40,7 @@ pub mod input;
 mod judge;
 mod knots;
 pub mod machine;
+mod nests;
 mod otherwise;
 mod placement;
 pub mod plan;

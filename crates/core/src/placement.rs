@@ -19,7 +19,7 @@ pub(crate) struct Start<'a> {
 
 /// The task whose turn it is, if there is room for it.
 pub(crate) fn next(state: &State, slots: u32, stamp: Stamp) -> Option<Start<'_>> {
-    let in_flight = u32::try_from(state.live.len()).unwrap_or(u32::MAX);
+    let in_flight = u32::try_from(state.live.len() - state.lent.len()).unwrap_or(u32::MAX);
     if in_flight >= slots || state.alone.is_some() {
         return None;
     }

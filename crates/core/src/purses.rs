@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::budget::{BudgetKind, UsedUp, counts};
+use crate::budget::{BudgetKind, UsedUp, counts, is_zero};
 use crate::event::{BlockedOn, Event, TimerKind};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::task::Phase;
@@ -21,6 +21,9 @@ pub struct TaskPurse {
     pub spent: u32,
     /// Those in flight: each may come to be charged.
     pub open: u32,
+    /// Those of them that have lent what they hold: they wait for what may start no more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    lent: u32,
     /// How many tasks want another attempt.
     wants: u32,
     /// When its time began, by the run's clock.
@@ -66,7 +69,7 @@ impl Run {
     /// Notes a budget of attempts that is used up while something wants more of it.
     fn look_at_purse(&mut self, payer: TaskIx) {
         let purse = &self.purses[&payer];
-        let is_used_up = self.attempts_of(payer).is_some_and(|most| purse.spent >= most);
+        let is_used_up = self.attempts_of(payer).is_some_and(|most| purse.spent + purse.lent >= most);
         if is_used_up && purse.wants > 0 && purse.reached.is_none() {
             self.to_tell.insert(payer);
         } else {
@@ -99,6 +102,13 @@ impl Run {
             purse.open -= 1;
             purse.spent += u32::from(is_charged);
         });
+    }
+
+    /// The attempt of a task has lent what it holds, or holds it again.
+    pub(crate) fn change_lent(&mut self, ix: TaskIx, is_lent: bool) {
+        let change = |lent: &mut u32| *lent = if is_lent { *lent + 1 } else { *lent - 1 };
+        change(&mut self.purse.lent);
+        self.change_purses(ix, |purse| change(&mut purse.lent));
     }
 
     /// A task leaves a phase.
@@ -286,7 +296,14 @@ impl Run {
             if phase == Phase::Gating {
                 self.queue.vacate(limit, LimitOn::InFlight);
             }
-            self.change_purses(ix, |purse| purse.open += 1);
+            let lends = phase.holds_slot() && self.open_plans(ix) > 0;
+            if lends {
+                self.queue.vacate(limit, LimitOn::InFlight);
+            }
+            self.change_purses(ix, |purse| {
+                purse.open += 1;
+                purse.lent += u32::from(lends);
+            });
         } else if self.wants_attempt(ix, phase) {
             self.change_purses(ix, |purse| purse.wants += 1);
         }
@@ -295,7 +312,7 @@ impl Run {
 
 /// The word that the attempts of a task's budget are used up.
 pub(crate) fn no_attempts(run: &Run, payer: TaskIx) -> Event {
-    let spent = run.purses[&payer].spent;
+    let spent = run.purses[&payer].spent + run.purses[&payer].lent;
     let limit = run.attempts_of(payer).unwrap_or_default();
     told(run, payer, UsedUp { kind: BudgetKind::Attempts, spent: spent.into(), limit: limit.into() })
 }
@@ -322,7 +339,7 @@ pub(crate) fn exhausted(run: &Run, ix: TaskIx) -> Event {
         error.message = format!("{}; before that: {}", error.message, before.message);
     }
     // What its parent's budget ended comes back with that.
-    let dead_letter = ix == payer;
+    let dead_letter = ix == payer && run.brought_around(ix).is_none();
     Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error: error.recorded(), dead_letter }
 }
 

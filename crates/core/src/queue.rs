@@ -14,6 +14,9 @@ use crate::time::Span;
 /// How long a task waits until it stands where one stood that came with one more of priority.
 const AGEING: Span = Span::from_secs(600);
 
+/// By how many milliseconds what an attempt waits for is ahead of what nobody does: more than any run lasts.
+const BEFORE_ALL: i64 = 1 << 45;
+
 /// Where a ready task stands among those of its run: the least is next. Waiting moves all in step, so that two of them
 /// never change places and nothing is counted anew as time goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +35,14 @@ impl Rank {
         let ahead = if is_planted(Bug::PriorityIgnored) { 0 } else { i64::from(priority) };
         let ageing = i64::try_from(AGEING.ms).expect("it is short");
         Self { as_of: ready.saturating_sub(ahead * ageing), since, task }
+    }
+
+    /// The same for a task so many levels within what attempts brought: it is before all that is less far within, since an
+    /// attempt that is in flight waits for it.
+    #[must_use]
+    pub fn within(self, levels: usize) -> Self {
+        let ahead = i64::try_from(levels).unwrap_or(i64::MAX).saturating_mul(BEFORE_ALL);
+        Self { as_of: self.as_of.saturating_sub(ahead), ..self }
     }
 
     /// The same with another priority: it keeps how long the task has waited.
@@ -150,6 +161,15 @@ impl Queue {
         for limit in self.and_around(limit) {
             if self.limits[place(limit)].on == on {
                 self.set(limit, self.limits[place(limit)].used - 1);
+            }
+        }
+    }
+
+    /// An attempt of a task with this limit, which took no room of those in flight for a while, takes it again.
+    pub fn occupy_again(&mut self, limit: Option<u32>) {
+        for limit in self.and_around(limit) {
+            if self.limits[place(limit)].on == LimitOn::InFlight {
+                self.set(limit, self.limits[place(limit)].used + 1);
             }
         }
     }

@@ -179,14 +179,15 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
     let spec = run.spec(view.task);
     let program = program(run, view)?;
     let env = environment(spec, &program, view)?;
+    let (workspace, env_base) = run.surroundings(view.task);
     let folder = match &spec.dir {
-        None => run.folder.clone(),
+        None => workspace.to_owned(),
         Some(dir) => {
             let dir = dir.render_text(view)?;
             stays_inside(&dir)?;
             // A step that leads nowhere would be seen in `PWD`.
             let steps = dir.split('/').filter(|step| !step.is_empty() && *step != ".");
-            std::iter::once(run.folder.as_str()).chain(steps).collect::<Vec<_>>().join("/")
+            std::iter::once(workspace).chain(steps).collect::<Vec<_>>().join("/")
         }
     };
     let agent_memory = match &program {
@@ -197,8 +198,8 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
         key: AttemptKey { run: run.id, task: view.task.id.clone(), attempt },
         fence,
         folder,
-        workspace: run.folder.clone(),
-        env_base: run.env,
+        workspace: workspace.to_owned(),
+        env_base,
         env,
         pass: spec.pass.clone(),
         start_to_close: spec.timeout.start_to_close,

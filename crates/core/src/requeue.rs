@@ -110,6 +110,7 @@ impl Run {
 /// Everything that comes back with a task, each with what it comes back for, in order.
 fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
     left_out(run, ix)?;
+    was_brought(run, ix)?;
     lost_the_race(run, ix)?;
     went_on(run, ix)?;
     is_ending(run, ix)?;
@@ -150,6 +151,16 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
 fn left_out(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
     let why = || wrong_state(run.task(ix), "the plan goes on without it");
     if run.is_planned(ix) { Ok(()) } else { Err(why()) }
+}
+
+/// What an attempt brought ends with it, and is brought anew by the next.
+fn was_brought(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
+    let by = run.brought_around(ix).and_then(|plan| run.task(plan).parent).map(|(task, _)| run.task(task));
+    by.map_or(Ok(()), |by| {
+        let why =
+            format!("an attempt of {} started it: retry that, and its next attempt starts it anew", by.id);
+        Err(wrong_state(run.task(ix), &why))
+    })
 }
 
 /// What was not chosen is not tried again while the choice stands, and nothing while it is carried out; nor is what is

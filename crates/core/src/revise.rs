@@ -17,7 +17,7 @@ use crate::requeue;
 use crate::state::{Earlier, Look, Run, Task, TaskIx};
 use crate::time::Span;
 use crate::transition::{Fresh, Moment};
-use crate::tree::Form;
+use crate::tree::{Form, Scope};
 
 /// The events of `revise RUN PLAN`.
 pub(crate) fn events(run: &Run, command: &Command, revision: &Revision) -> Result<Vec<Event>, Rejection> {
@@ -445,9 +445,11 @@ impl Run {
 
     /// The text of a task in a plan that the run had before.
     fn spec_under<'a>(&'a self, old: &'a Plan, task: &'a Task) -> &'a plan::Task {
-        let plan = self
-            .scope(task)
-            .map_or(Some(old), |scope| self.spec_under(old, self.task(scope.parent)).work.sub_plan());
+        let plan = match self.scope(task) {
+            None => Some(old),
+            Some(Scope { brought: Some(brought), .. }) => Some(&*brought.plan),
+            Some(scope) => self.spec_under(old, self.task(scope.parent)).work.sub_plan(),
+        };
         &plan.expect("a scope belongs to a task that is a plan").tasks[task.place_in_plan()]
     }
 

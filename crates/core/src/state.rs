@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::agenda::{Agenda, Share};
-use crate::budget::Purse;
+use crate::budget::{Purse, is_zero};
 use crate::clocks::{Active, Clock};
 use crate::crew::Handed;
 use crate::due::{Due, Noted};
@@ -69,7 +69,10 @@ pub struct State {
     pub unfinished: BTreeSet<RunId>,
     /// The attempts that hold a slot.
     pub live: BTreeMap<Fence, (RunId, TaskIx)>,
-    /// How many of them the newest opening found: they died with the engine before it.
+    /// Those of them that have lent what they hold to what they added.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lent: BTreeSet<Fence>,
+    /// How many of those that hold a slot the newest opening found: they died with the engine before it.
     pub orphans: u32,
     /// What all runs share.
     #[serde(default)]
@@ -186,6 +189,12 @@ pub struct Run {
     pub scopes: Vec<Scope>,
     /// All tasks.
     pub tasks: Vec<Task>,
+    /// What attempts added to their tasks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nests: BTreeMap<TaskIx, Nest>,
+    /// How many of its attempts in flight have lent what they hold.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lenders: u32,
     /// The tasks of the run's own plan that revisions brought, in the order of the plan, behind those it began with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub later: Vec<TaskIx>,
@@ -246,6 +255,15 @@ pub struct Run {
 
 const fn first() -> u32 {
     1
+}
+
+/// The plans that the attempts of a task added to it.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct Nest {
+    /// Each as a task, numbered over the life of the task that they belong to.
+    pub plans: Vec<TaskIx>,
+    /// How many of them are not final.
+    pub open: u32,
 }
 
 /// A plan that a run went by before, as long as attempts do that began by it.
@@ -486,10 +504,15 @@ impl Run {
         self.in_phase(task::Phase::Running) + self.in_phase(task::Phase::Stopping)
     }
 
+    /// How many of them take room: not those that have lent it.
+    pub fn taking_room(&self) -> u32 {
+        self.in_flight() - self.lenders
+    }
+
     /// Whether the plan's concurrency and its budget have room for another attempt.
     pub fn has_room(&self) -> bool {
         let ignored = is_planted(Bug::ConcurrencyIgnored);
-        let within = self.plan.concurrency.is_none_or(|most| ignored || self.in_flight() < most);
+        let within = self.plan.concurrency.is_none_or(|most| ignored || self.taking_room() < most);
         within && self.is_within_budget()
     }
 

@@ -166,8 +166,9 @@ impl Run {
         let is_work = self.has_attempts(self.task(ix));
         let spec = self.spec(self.task(ix));
         let (timeout, priority) = (spec.timeout.clone(), spec.priority);
+        let levels = self.brought_levels(ix);
         let task = &mut self.tasks[ix.at()];
-        task.rank = Some(Rank::new(ix, priority, active, moment.seq));
+        task.rank = Some(Rank::new(ix, priority, active, moment.seq).within(levels));
         self.line_up(ix);
         self.start_purse(ix, active);
         let task = &mut self.tasks[ix.at()];
@@ -231,6 +232,10 @@ impl Run {
             }
         }
         if let Some((parent, _)) = self.task(ix).parent {
+            if self.was_brought(self.task(ix)) {
+                self.close_plan(parent);
+                return;
+            }
             let parent_task = &mut self.tasks[parent.at()];
             parent_task.children_open -= 1;
             self.look_at_votes(parent);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::BlockedOn;
-use crate::id::TaskId;
+use crate::id::{Digest, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{self, Plan, Select, Work};
 use crate::policy::select::{self, Vote};
@@ -25,6 +25,26 @@ pub struct Scope {
     pub first: TaskIx,
     /// The values of its inputs.
     pub inputs: BTreeMap<String, Value>,
+    /// What an attempt of the parent brought, where it is that: the parent is none by its own plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brought: Option<Brought>,
+}
+
+/// A plan that an attempt added to its task, with the surroundings of its tasks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Brought {
+    /// A plan of one task, which is the plan that was brought.
+    pub plan: Arc<Plan>,
+    /// The digest of the blob of what was brought.
+    pub digest: Digest,
+    /// Where its tasks work.
+    pub folder: String,
+    /// The blob with the variables that their attempts get.
+    pub env: Digest,
+    /// Where it came from, for people.
+    pub source: String,
+    /// The attempt that brought it.
+    pub attempt: u32,
 }
 
 /// What a task becomes when its turn comes. A task of several modifiers takes them one after the other, each child
@@ -53,6 +73,9 @@ impl Run {
     /// The plan that a task is written in.
     pub fn plan_of(&self, task: &Task) -> &Arc<Plan> {
         let Some(scope) = self.scope(task) else { return &self.plan };
+        if let Some(brought) = &scope.brought {
+            return &brought.plan;
+        }
         match &self.spec(self.task(scope.parent)).work {
             Work::Plan(sub) => &sub.plan,
             Work::Prompt { .. }
@@ -245,8 +268,9 @@ impl Run {
         let mut next = 0;
         while let Some(member) = family.get(next) {
             let children = &self.task(*member).children;
+            let brought = self.nests.get(member).map_or(&[] as &[TaskIx], |nest| nest.plans.as_slice());
             next += 1;
-            family.splice(next..next, children.iter().copied());
+            family.splice(next..next, children.iter().chain(brought).copied());
         }
         family
     }

@@ -22,6 +22,8 @@ pub enum Wake {
     Needs(Vec<TaskId>),
     /// The ends of its children, of which so many are open.
     Children(u32),
+    /// The ends of the plans that its attempt brought, of which so many are open.
+    Brought(u32),
     /// The end of all that keeps it from starting.
     Room(Vec<Barred>),
     /// The end of its attempt, which is being stopped or not.
@@ -87,6 +89,7 @@ pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
             standstill(state, run).or_else(room)
         }
         Phase::Running | Phase::Stopping => attempt(state, run, task),
+        Phase::Gating if run.open_plans(ix) > 0 => Some(Wake::Brought(run.open_plans(ix))),
         Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
         Phase::BackingOff | Phase::Parked => standstill(state, run).or_else(|| retry(state, run, ix)),
         Phase::Blocked if task.blocked == Some(BlockedOn::Select) => choice(run, task),

@@ -55,6 +55,7 @@ pub fn waits_of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Vec<Wait> 
         | Wake::Topic { until, .. } => until.filter(|_| alive),
         Wake::Needs(_)
         | Wake::Children(_)
+        | Wake::Brought(_)
         | Wake::Room(_)
         | Wake::Output(_)
         | Wake::Choice { .. }
@@ -172,6 +173,8 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
         Wake::Children(open) => {
             (format!("its children: {open} of {} are open", task.children.len()), windlass())
         }
+        Wake::Brought(1) => ("the end of the run that its attempt started".to_owned(), windlass()),
+        Wake::Brought(open) => (format!("the ends of the {open} runs that its attempt started"), windlass()),
         Wake::Room(_) => unreachable!("each of what keeps it from starting has words of its own"),
         Wake::Attempt { number, stopping: false, .. } => {
             (format!("attempt {number}, which runs"), "its program".to_owned())

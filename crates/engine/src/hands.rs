@@ -208,6 +208,10 @@ impl Outside for Hands {
             {
                 // Others that have the same, and this one where it is reopened, read them anew.
                 self.env.remove(&run.env);
+                let brought = run.scopes.iter().filter_map(|scope| scope.brought.as_ref());
+                for brought in brought {
+                    self.env.remove(&brought.env);
+                }
             }
         }
         if !records.is_empty() && !self.feeders.is_empty() {

@@ -200,7 +200,10 @@ impl Inspection {
             let blob = named.entry(digest).or_insert_with(new);
             blob.is_given_up = false;
             blob.runs.extend(event.run());
-            if let Event::RunCreated { plan, .. } | Event::PlanRevised { plan, .. } = event {
+            if let Event::RunCreated { plan, .. }
+            | Event::PlanRevised { plan, .. }
+            | Event::PlanNested { plan, .. } = event
+            {
                 blob.is_plan |= *plan == digest;
             }
         }
@@ -243,7 +246,7 @@ pub fn blobs_of(event: &Event) -> BTreeSet<Digest> {
     let raw = |output: &RawOutput| output.blob;
     let settled = |output: &Output| output.blob;
     let mut named = BTreeSet::new();
-    if let Event::RunCreated { plan, env, .. } = event {
+    if let Event::RunCreated { plan, env, .. } | Event::PlanNested { plan, env, .. } = event {
         named.extend([*plan, *env]);
     }
     if let Event::PlanRevised { plan, .. } = event {

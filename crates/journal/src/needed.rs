@@ -22,7 +22,7 @@ pub(crate) struct Needed {
 /// The blobs of a run.
 #[derive(Debug)]
 struct Named {
-    variables: Digest,
+    variables: BTreeSet<Digest>,
     plans: BTreeSet<Digest>,
 }
 
@@ -30,12 +30,18 @@ impl Needed {
     /// Notes what an event says of a run. True where that changes what [`Needed::hold`] is to hold.
     pub(crate) fn note(&mut self, event: &Event) -> bool {
         if let Event::RunCreated { run, env, plan, .. } = event {
-            self.named.insert(*run, Named { variables: *env, plans: BTreeSet::from([*plan]) });
+            self.named.insert(*run, Named { variables: [*env].into(), plans: [*plan].into() });
             return self.unfinished.insert(*run);
         }
         if let Event::PlanRevised { run, plan, .. } = event {
             self.revised.insert(*run);
             return self.named.get_mut(run).is_some_and(|named| named.plans.insert(*plan));
+        }
+        if let Event::PlanNested { run, plan, env, .. } = event {
+            return self.named.get_mut(run).is_some_and(|named| {
+                let is_new = named.plans.insert(*plan);
+                named.variables.insert(*env) || is_new
+            });
         }
         if let Event::RunReopened { run } = event {
             return self.unfinished.insert(*run);
@@ -53,8 +59,11 @@ impl Needed {
             if written.iter().any(|(_, plan)| plan.is_none()) {
                 self.revised.insert(run.id);
             }
-            let plans = written.into_iter().map(|(digest, _)| digest).collect();
-            self.named.insert(run.id, Named { variables: run.env, plans });
+            let brought = || run.scopes.iter().filter_map(|scope| scope.brought.as_ref());
+            let plans = written.into_iter().map(|(digest, _)| digest);
+            let plans = plans.chain(brought().map(|brought| brought.digest)).collect();
+            let variables = brought().map(|brought| brought.env).chain([run.env]).collect();
+            self.named.insert(run.id, Named { variables, plans });
         }
         self.unfinished.extend(&state.unfinished);
     }
@@ -65,7 +74,7 @@ impl Needed {
         let named = |runs: &BTreeSet<RunId>| -> Vec<&Named> {
             runs.iter().filter_map(|run| self.named.get(run)).collect()
         };
-        let variables = named(&self.unfinished).into_iter().map(|named| named.variables);
+        let variables = named(&self.unfinished).into_iter().flat_map(|named| named.variables.iter().copied());
         let plans = named(&self.revised).into_iter().flat_map(|named| named.plans.iter().copied());
         let wanted: BTreeSet<Digest> = variables.chain(plans).collect();
         self.held.retain(|digest, _| wanted.contains(digest));

@@ -30,8 +30,9 @@ impl Plans {
     /// Hands a record the plan that it names. One that is gone, is not what was written, or can't be carried out is not
     /// handed over: that is the end of its run, and of nothing else.
     fn hydrate(&mut self, record: &mut Record, blobs: &dyn Blobs) -> Result<(), PlanFault> {
-        let (Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. }) =
-            &mut record.event
+        let (Event::RunCreated { plan, hydrated, .. }
+        | Event::PlanRevised { plan, hydrated, .. }
+        | Event::PlanNested { plan, hydrated, .. }) = &mut record.event
         else {
             return Ok(());
         };

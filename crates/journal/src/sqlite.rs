@@ -146,8 +146,9 @@ impl SqliteJournal {
         let mut has_changed = false;
         for record in batch {
             has_changed |= self.needed.note(&record.event);
-            if let Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. } =
-                &record.event
+            if let Event::RunCreated { plan, hydrated, .. }
+            | Event::PlanRevised { plan, hydrated, .. }
+            | Event::PlanNested { plan, hydrated, .. } = &record.event
                 && let Some(read) = &hydrated.0
             {
                 self.plans.note(*plan, read);

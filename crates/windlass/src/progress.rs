@@ -173,6 +173,7 @@ impl Progress {
                 let fresh = numbers.filter(|number| self.children.insert(task.child(*number))).count();
                 self.tasks += fresh;
             }
+            Event::PlanNested { child, .. } if self.children.insert(child.clone()) => self.tasks += 1,
             Event::PlanRevised { hydrated: Hydrated(Some(plan)), .. } => self.go_by(plan),
             Event::AttemptStarted { task, attempt, .. } => {
                 self.backing_off.remove(task);

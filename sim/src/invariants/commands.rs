@@ -21,6 +21,7 @@ pub(crate) fn command_of(event: &Event) -> Option<&CommandId> {
     match event {
         Event::RunCreated { command, .. }
         | Event::PlanRevised { command, .. }
+        | Event::PlanNested { command, .. }
         | Event::TaskUnblocked { command, .. }
         | Event::DeadLetterDropped { command, .. } => Some(command),
         Event::CancelRequested { command, .. }

@@ -45,6 +45,11 @@ impl Breaker {
         }
     }
 
+    /// An attempt waits for others: another may probe instead of it.
+    pub(super) fn lend(&mut self, fence: Fence) {
+        self.probe = self.probe.filter(|probe| *probe != fence);
+    }
+
     /// An attempt is over at `at`, by steady time.
     pub(super) fn end(&mut self, fence: Fence, served: Served, at: i64, said: &str) {
         let was_probe = self.probe == Some(fence);

@@ -129,6 +129,18 @@ impl Fleet {
         account.in_flight -= 1;
     }
 
+    /// An attempt waits for others, and takes no room. What probed leaves that to them.
+    pub(crate) fn lend(&mut self, account: &AccountName, fence: Fence) {
+        let account = self.accounts.get_mut(account).expect("it was started before");
+        account.in_flight -= 1;
+        account.breaker.lend(fence);
+    }
+
+    /// The same takes room again.
+    pub(crate) fn take_back(&mut self, account: &AccountName) {
+        self.accounts.get_mut(account).expect("it was started before").in_flight += 1;
+    }
+
     pub(crate) fn change_breaker(&mut self, name: &AccountName, to: Phase, until: Option<i64>, why: &str) {
         let account = self.accounts.get_mut(name).expect("only what was called breaks");
         account.breaker.change(to, until, why);

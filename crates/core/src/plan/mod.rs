@@ -2,6 +2,7 @@
 //! shape of files (that is `plan/file.rs`).
 
 mod agents;
+pub(crate) mod brought;
 mod build;
 pub mod built_in;
 mod check;

@@ -197,6 +197,12 @@ fn layers(task: &Task) -> usize {
     makers.into_iter().filter(|makes| *makes).count()
 }
 
+/// How many levels of tasks a plan may come to have, its own being one.
+pub(crate) fn levels(plan: &Plan) -> usize {
+    let below = |task: &Task| layers(task) + task.work.sub_plan().map_or(1, levels);
+    plan.tasks.iter().map(below).max().unwrap_or(1)
+}
+
 fn check_agent(plan: &Plan, agent: &Agent) -> Result<(), Fault> {
     counts("agents.concurrency", agent.concurrency)?;
     counts("agents.weight", Some(agent.weight))?;

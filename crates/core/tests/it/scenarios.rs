@@ -15,7 +15,9 @@ use windlass_core::event::{
 use windlass_core::evolve::evolve;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
-use windlass_core::input::{Answer, Ask, Command, Ended, Input, LostAttempt, Report, Revision, Submission};
+use windlass_core::input::{
+    Answer, Ask, Command, Ended, Input, LostAttempt, Nesting, Report, Revision, Submission,
+};
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, PlanText, Source, load};
 use windlass_core::plan::settings::Settings;
@@ -145,6 +147,7 @@ impl Story {
             "crash" => self.crash(args),
             "submit" => self.submit(run),
             "revise" => self.revise(run, input),
+            "nest" => self.nest(args, input),
             "end" => self.end(args, input),
             "lost" => {
                 let (key, fence) = self.key(args);
@@ -240,6 +243,20 @@ impl Story {
         let plan_digest = Digest::of(&serde_json::to_vec(&*plan).expect("plain data"));
         let revision = Revision { run, plan, plan_digest, source: "plan.yaml".into() };
         self.ask(Ask::Revise(Box::new(revision)))
+    }
+
+    /// An attempt starts a run of the plan of the text, if it is one.
+    fn nest(&mut self, args: &Args, text: &str) -> String {
+        let read = self.read(text);
+        if read != "ok\n" {
+            return read;
+        }
+        let (within, _) = self.key(args);
+        let plan = self.plan.clone().expect("a plan");
+        let plan_digest = Digest::of(&serde_json::to_vec(&*plan).expect("plain data"));
+        let (folder, env_digest, source) = ("/other".into(), Digest::of(b"{}"), "nested.yaml".into());
+        let nesting = Nesting { within, plan, plan_digest, folder, env_digest, source };
+        self.ask(Ask::Nest(Box::new(nesting)))
     }
 
     fn end(&mut self, args: &Args, input: &str) -> String {
@@ -351,6 +368,7 @@ fn event(event: &Event, now: Time) -> String {
             format!(" {child}{error}")
         }
         Event::AttemptStarted { alone: true, .. } => " alone".into(),
+        Event::PlanNested { child, .. } => format!(" as {child}"),
         Event::PlanRevised { version, .. } => format!(" version={version}"),
         Event::StopRequested { why, .. } => format!(" {why:?}"),
         Event::AttemptFinished { exit, error, .. } => format!(" {exit:?}{}", kind(error.as_ref())),

@@ -156,6 +156,7 @@ impl Tree {
                 self.change(task, |row| row.to_come = to_come);
                 numbers.for_each(|number| self.plant(&task.child(number)));
             }
+            Event::PlanNested { child, .. } => self.plant(child),
             Event::AttemptStarted { task, attempt, .. } => self.start(task, *attempt, record.at),
             Event::AttemptReaped { task, .. } => self.reap(task, record.at),
             Event::StopRequested { task, .. } => self.set(task, Phase::Stopping),

@@ -61,6 +61,9 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
             (DIM, "started", detail.join(" "))
         }
         Event::TaskExpanded { into, .. } => (DIM, "expanded", expansion(into)),
+        Event::PlanNested { child, source, .. } => {
+            (DIM, "nested", format!("{child}, a run of {}", text::one_line(source)))
+        }
         Event::ResultSelected { child: Some(child), .. } => (OK, "chosen", child.to_string()),
         Event::ResultSelected { error: Some(error), .. } => (WARNING, "unchosen", failure(error)),
         Event::TaskSucceeded { task, .. } => (OK, "succeeded", took(progress, task)),

@@ -211,6 +211,9 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
         Request::Command(command) if matches!(command.ask, Ask::SubmitPlan(_)) => {
             Some(Reply::Refused("a plan is handed over by `start`, not as a command".into()))
         }
+        Request::Command(command) if matches!(command.ask, Ask::Nest(_)) => {
+            Some(Reply::Refused("a plan is handed over by `nest`, not as a command".into()))
+        }
         Request::Command(command) if !has_bodies(&command, &host.handle) => {
             Some(Reply::Refused("it names a blob that this home does not have".into()))
         }
@@ -250,6 +253,7 @@ fn has_bodies(command: &Command, handle: &Handle) -> bool {
         Ask::Revise(revision) if !is_of_its_plan(revision) => return false,
         Ask::Revise(revision) => Some(revision.plan_digest),
         Ask::SubmitPlan(_)
+        | Ask::Nest(_)
         | Ask::Resume { .. }
         | Ask::Pause { .. }
         | Ask::Cancel { .. }

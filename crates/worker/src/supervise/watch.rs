@@ -1,4 +1,5 @@
-//! The limits of an attempt that are watched where it runs: its length, its silence, its memory. Each is told once.
+//! The limits of an attempt that are watched where it runs: its length, its silence, its memory. Each is told once, a
+//! silence once until something is heard again.
 //! Never: ending an attempt (the core orders that).
 
 use std::collections::VecDeque;
@@ -65,6 +66,7 @@ impl Watch {
     /// It printed something.
     pub(super) const fn heard(&mut self, now: Moment) {
         self.last_output = now;
+        self.told.stalled = false;
     }
 
     /// When it will have run too long.
