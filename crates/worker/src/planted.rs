@@ -14,16 +14,19 @@ pub enum Bug {
     PreparerPanics,
     /// Who makes reports ready for the core panics.
     ClerkPanics,
+    /// A monitor does not tell that its attempt has ended.
+    EndUntold,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::SuspendIsSilence,
         Self::MarksOverwritten,
         Self::DriverPanics,
         Self::PreparerPanics,
         Self::ClerkPanics,
+        Self::EndUntold,
     ];
 
     /// Its name.
@@ -35,6 +38,7 @@ impl Bug {
             Self::DriverPanics => "panic-of-the-driver",
             Self::PreparerPanics => "panic-of-the-preparer",
             Self::ClerkPanics => "panic-of-the-clerk",
+            Self::EndUntold => "an-end-untold",
         }
     }
 }

@@ -7,12 +7,14 @@ use std::thread::{self, JoinHandle};
 
 use tempfile::TempDir;
 use windlass_core::event::{Record, Role};
-use windlass_core::id::RunId;
+use windlass_core::id::{RunId, Seq};
 use windlass_engine::HomeSettings;
 use windlass_engine::embed;
-use windlass_engine::engine::{Engine, Options};
+use windlass_engine::engine::{BUILD, Engine, Options};
 use windlass_engine::error::{EngineError, Gone};
+use windlass_engine::feed::Feed;
 use windlass_engine::handle::{Handle, NewRun, new_id};
+use windlass_journal::reader::Reader;
 use windlass_worker::planted::{Bug, plant};
 
 pub(crate) struct Stage {
@@ -57,6 +59,23 @@ impl Stage {
         Turning { handle, thread }
     }
 
+    /// Makes an empty file where tasks work.
+    pub(crate) fn write(&self, name: &str) {
+        std::fs::write(self.work.path().join(name), "").expect("a file");
+    }
+
+    /// All that its journal holds.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let mut records = Vec::new();
+        let mut reader = Reader::open(&self.home.path().join("home"), BUILD).expect("a journal");
+        let mut each = |record| {
+            records.push(record);
+            ControlFlow::Continue(())
+        };
+        reader.replay(Seq(0), &mut each).expect("it can be read");
+        records
+    }
+
     /// Makes a run of a plan, unless the engine ends before.
     pub(crate) fn start(&self, handle: &Handle, plan: &str) -> Result<RunId, Gone> {
         let path = std::env::var_os("PATH").expect("tests have a PATH").into_string().expect("of text");
@@ -74,11 +93,16 @@ impl Stage {
 
 impl Turning {
     /// Follows all that happens from here on, until this is enough or the engine has ended.
-    pub(crate) fn follow(&self, mut is_enough: impl FnMut(&Record) -> bool) {
+    pub(crate) fn follow(&self, is_enough: impl FnMut(&Record) -> bool) {
+        Self::follow_feed(self.handle.subscribe(), is_enough);
+    }
+
+    /// The same, from where the feed begins.
+    pub(crate) fn follow_feed(feed: Feed, mut is_enough: impl FnMut(&Record) -> bool) {
         let mut each = |batch: Arc<[Record]>| {
             if batch.iter().any(&mut is_enough) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        self.handle.subscribe().follow(&mut each).expect("the journal can be read");
+        feed.follow(&mut each).expect("the journal can be read");
     }
 
     /// How it ended.
