@@ -41,6 +41,9 @@ pub(crate) fn reach(
         was_asked |= reached.is_ok();
         let shows = was_asked.then_some(shows);
         let is_ending = match reached {
+            Ok(Ok(Reply::TurnedAway { why, hint })) => {
+                return Err(Report::environment(why).hint(hint).into());
+            }
             Ok(Ok(reply)) => return Ok(Reached::There(reply)),
             Err(Lost::Silent) | Ok(Err(Lost::Silent)) => return Err(silent(desk, shows).into()),
             // It is ending, or has ended: whether it did this first is in the journal.

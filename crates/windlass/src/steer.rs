@@ -126,7 +126,7 @@ pub(crate) fn send(desk: &mut Desk, ask: Ask) -> Outcome<Answer> {
     match reached {
         Reached::There(Reply::Answer(answer)) => Ok(answer),
         Reached::There(Reply::Refused(why)) => Err(Report::new(Exit::Failed, why).into()),
-        Reached::There(Reply::Started(_)) => Err(reaching::out_of_place()),
+        Reached::There(Reply::Started(_) | Reply::TurnedAway { .. }) => Err(reaching::out_of_place()),
         Reached::Here(engine) => ask_here(*engine, command).map_err(|error| engine_failed(&error).into()),
     }
 }

@@ -10,7 +10,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use windlass_engine::clock;
 
-use crate::socket::wire::{self, Reply, Request};
+use crate::socket::wire::{self, Hello, Reply, Request};
 
 /// How long an answer is waited for; the wait for a place in the queue counts.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -21,6 +21,7 @@ const ANSWER_WITHIN_MIN: Duration = Duration::from_millis(100);
 pub(crate) struct Client {
     from: BufReader<UnixStream>,
     to: UnixStream,
+    has_greeted: bool,
 }
 
 /// Why there is no answer.
@@ -45,18 +46,19 @@ impl Client {
         let client = || {
             to.set_read_timeout(Some(left))?;
             to.set_write_timeout(Some(left))?;
-            Ok(Self { from: BufReader::new(to.try_clone()?), to })
+            Ok(Self { from: BufReader::new(to.try_clone()?), to, has_greeted: false })
         };
         client().map_err(|error: io::Error| lost(&error))
     }
 
     /// Asks, and waits for the answer.
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Reply, Lost> {
-        let sent = wire::write(&mut self.to, request).map_err(|error| lost(&error));
+        let sent = self.greet().and_then(|()| wire::write(&mut self.to, request));
+        let sent = sent.map_err(|error| lost(&error));
         if sent == Err(Lost::Silent) {
             return Err(Lost::Silent);
         }
-        // An engine that has no room for us says so, and hears nothing.
+        // An engine that has no room for us, or speaks otherwise, says so, and hears nothing.
         let heard = wire::read(&mut self.from).map_err(|error| lost(&error));
         let reply = heard
             .and_then(|reply| reply.ok_or(Lost::Closed))
@@ -65,6 +67,14 @@ impl Client {
         let again = self.to.set_read_timeout(Some(ANSWER_WITHIN));
         again.and_then(|()| self.to.set_write_timeout(Some(ANSWER_WITHIN))).map_err(|error| lost(&error))?;
         Ok(reply)
+    }
+
+    /// Says first which version of the wire it speaks.
+    fn greet(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.has_greeted, true) {
+            wire::write(&mut self.to, &Hello::ours())?;
+        }
+        Ok(())
     }
 }
 

@@ -15,12 +15,14 @@ use windlass_core::id::{Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Revision};
 use windlass_core::plan::Plan;
 use windlass_engine::clock;
+use windlass_engine::engine::BUILD;
 use windlass_engine::handle::Handle;
 use windlass_engine::room::{Place, Room};
 
+use crate::calling;
 use crate::door::Door;
 use crate::socket::in_time::InTime;
-use crate::socket::wire::{self, Reply, Request};
+use crate::socket::wire::{self, Hello, Reply, Request, WIRE};
 
 /// How often it is looked whether the socket is still in its place: much oftener than others give it up.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -167,11 +169,12 @@ fn serve_client(stream: UnixStream, host: Hosting, place: Place) {
 /// Tells a client that it came too many, without waiting for what it wants.
 fn turn_away(mut stream: &UnixStream) {
     let why = format!(
-        "the engine of this home talks to {CLIENTS_MAX} others, and none of them left within {} s: try again",
+        "the engine of this home talks to {CLIENTS_MAX} others, and none of them left within {} s",
         LEAVES_WITHIN.as_secs()
     );
+    let reply = Reply::TurnedAway { why, hint: "try again when somebody has left".into() };
     // It fits into a socket that nothing was written to.
-    let told = stream.set_nonblocking(true).and_then(|()| wire::write(&mut stream, &Reply::Refused(why)));
+    let told = stream.set_nonblocking(true).and_then(|()| wire::write(&mut stream, &reply));
     // Whoever has gone needs no answer.
     told.unwrap_or_default();
 }
@@ -190,12 +193,33 @@ fn converse(
     stream.set_nonblocking(false)?;
     let mut to = InTime::new(stream.try_clone()?, CLIENT_WITHIN, clock);
     let mut from = BufReader::new(InTime::new(stream, CLIENT_WITHIN, clock));
+    from.get_mut().begin();
+    let hello = wire::read_hello(&mut from)?;
+    if hello.as_ref().is_none_or(|hello| hello.wire != WIRE) {
+        to.begin();
+        return wire::write(&mut to, &speaks_otherwise(hello));
+    }
     loop {
         from.get_mut().begin();
         let Some(reply) = wire::read::<Request>(&mut from)?.and_then(&mut answer) else { return Ok(()) };
         to.begin();
         wire::write(&mut to, &reply)?;
     }
+}
+
+/// What is said to a client of a build with which this engine has no language in common: nothing of its request was read.
+fn speaks_otherwise(hello: Option<Hello>) -> Reply {
+    let theirs = hello.map_or_else(
+        || "the windlass that asks does not say which it speaks".into(),
+        |Hello { wire, build }| format!("the windlass that asks is {build} and speaks version {wire}"),
+    );
+    let why = format!("the engine of this home is {BUILD} and speaks version {WIRE} of its socket; {theirs}");
+    let hint = format!(
+        "ask with the windlass that the engine is of; or end it, process {}, by Ctrl-C or `kill -INT`, and go on with this one by `{}`",
+        std::process::id(),
+        calling::command("resume")
+    );
+    Reply::TurnedAway { why, hint }
 }
 
 /// The reply to a request; none where the engine has ended: the client looks into the journal then.
@@ -276,6 +300,7 @@ mod tests {
     /// Whether a client whose request has come is answered, where a look at the clock takes so many seconds.
     fn is_answered(seconds: u64) -> bool {
         let (stream, mut client) = UnixStream::pair().expect("a pair");
+        wire::write(&mut client, &Hello::ours()).expect("it has room");
         wire::write(&mut client, &Request::Yes(RunId::from_random(1))).expect("it has room");
         client.shutdown(std::net::Shutdown::Write).expect("it is open");
         let looks = std::cell::Cell::new(0);

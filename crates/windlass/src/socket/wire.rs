@@ -1,4 +1,5 @@
-//! What goes over the socket: a line each way. Never: a line without a bound.
+//! What goes over the socket: first which version of it a client speaks, then a line each way. Never: a line without a
+//! bound, or a request of another version: what it says beyond ours would be dropped without a word.
 
 use std::io::{self, BufRead, Read as _, Write};
 
@@ -7,6 +8,7 @@ use serde::de::DeserializeOwned;
 use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Command};
 use windlass_core::plan::Plan;
+use windlass_engine::engine::BUILD;
 use windlass_engine::handle::NewRun;
 
 /// The longest id of a command, and the longest name of who asks, in bytes: both go into the journal as they come, and
@@ -14,6 +16,28 @@ use windlass_engine::handle::NewRun;
 const NAME_BYTES_MAX: usize = 128;
 /// The longest line that is read, in bytes: a plan of the largest size, its defaults applied.
 const LINE_BYTES_MAX: u64 = 256 << 20;
+
+/// The version of what is asked. It is raised whenever a request, or a plan or a command in it, can say something else than
+/// before. What an engine says to those whom it does not hear stays the same in all of them.
+pub(crate) const WIRE: u32 = 1;
+/// The longest hello, in bytes.
+const HELLO_BYTES_MAX: u64 = 1024;
+
+/// What a client says first.
+#[derive(Debug, PartialEq, Eq, serde::Deserialize, Serialize)]
+pub(crate) struct Hello {
+    /// The version that it speaks.
+    pub(crate) wire: u32,
+    /// Its build, for people.
+    pub(crate) build: String,
+}
+
+impl Hello {
+    /// That of this build.
+    pub(crate) fn ours() -> Self {
+        Self { wire: WIRE, build: BUILD.into() }
+    }
+}
 
 /// What is asked of a live engine.
 #[derive(serde::Deserialize, Serialize)]
@@ -66,6 +90,13 @@ pub(crate) enum Reply {
     Started(RunId),
     /// No, and why.
     Refused(String),
+    /// Nothing was heard of what was asked: why, and what to do.
+    TurnedAway {
+        /// What is in the way.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
 }
 
 /// Writes a message and the end of its line.
@@ -73,6 +104,13 @@ pub(crate) fn write(to: &mut impl Write, message: &impl Serialize) -> io::Result
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     to.write_all(&line)
+}
+
+/// Reads what a client says first: none where it says anything else, as those did that spoke no version yet.
+pub(crate) fn read_hello(from: &mut impl BufRead) -> io::Result<Option<Hello>> {
+    let mut line = Vec::new();
+    from.take(HELLO_BYTES_MAX).read_until(b'\n', &mut line)?;
+    Ok(serde_json::from_slice(&line).ok())
 }
 
 /// Reads a message; none where the other side has closed.
@@ -90,7 +128,71 @@ pub(crate) fn read<T: DeserializeOwned>(from: &mut impl BufRead) -> io::Result<O
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+    use windlass_core::budget::Raise;
+    use windlass_core::id::{CommandId, Digest};
+    use windlass_core::input::Ask;
+
     use super::*;
+
+    /// A plan that has something of all that plans have.
+    const RICH: &str = r#"
+budget: { attempts: 9, wall: 1h }
+agents: { one: { adapter: command, program: cat, rate: 3/min, fallback: [two] }, two: { adapter: command, program: cat } }
+tasks:
+  a: { run: "true", retry: { max_attempts: 2 }, timeout: 1m, output: { schema: { type: string } } }
+  b: { needs: [a], prompt: "{{ tasks.a.output }}", agent: [one, two], balance: round_robin, budget: { attempts: 2 } }
+  c: { needs: [a, b], join: any, cancel_rest: true, for_each: [1], max_parallel: 1, run: "true" }
+  d: { approval: "Go?", optional: true, when: true, priority: 1 }
+  e: { emit: { topic: t, data: 1 } }
+  f: { needs: [e], wait_for: { topic: t, match: true, since: e } }
+  g: { run: "true", replicas: 2, select: first }
+  h: { run: "true", repeat: { until: true, max: 2 } }
+"#;
+    /// What [`RICH`] and some commands say, by the names in them, and in which version of the wire.
+    const SAYS: (u32, &str) = (1, "b68985957b7a441e2add60ce9ad60c4c5f2f41e4cf081618ad7b6781a386592a");
+
+    fn names(value: &Value, within: &str, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+                found.insert(format!("{within}.{name}"));
+                names(value, &format!("{within}.{name}"), found);
+            }),
+            Value::Array(items) => items.iter().for_each(|item| names(item, within, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    #[test]
+    fn who_lets_a_request_say_more_raises_the_version() {
+        let plan = windlass_engine::embed::plan(RICH, &std::collections::BTreeMap::new()).expect("a plan");
+        let new = NewRun {
+            command: CommandId("1".into()),
+            by: "cli".into(),
+            plan: std::sync::Arc::new(plan),
+            folder: "/".into(),
+            env: std::collections::BTreeMap::new(),
+            source: "-".into(),
+        };
+        let run = RunId::from_random(1);
+        let asks = [
+            Ask::Resume { run, raise: Raise::default() },
+            Ask::Pause { run, now: true },
+            Ask::Cancel { run, task: None },
+            Ask::Retry { run, task: "a".parse().expect("a name"), agent: None, prompt: None },
+            Ask::Drain { at_once: true },
+        ];
+        let command = |ask| Request::Command(Command { id: CommandId("1".into()), by: "cli".into(), ask });
+        let start = Request::Start { new: Box::new(new), yes: true };
+        let mut found = BTreeSet::new();
+        for request in asks.map(command).into_iter().chain([start, Request::Yes(run)]) {
+            names(&serde_json::to_value(&request).expect("plain data"), "", &mut found);
+        }
+        let said = Digest::of(found.into_iter().collect::<Vec<_>>().join("\n").as_bytes()).to_string();
+        assert_eq!((WIRE, &*said), SAYS, "raise WIRE if requests say something new, then note it here");
+    }
 
     #[test]
     fn a_message_is_a_line_and_a_torn_one_is_none() {

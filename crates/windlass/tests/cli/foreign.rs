@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use windlass_engine::body;
 use windlass_engine::reading::Reading;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, HELLO};
 
 /// What a live engine answers to a request that is written by hand.
 fn reply(desk: &Desk, request: &Value) -> String {
     let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
-    writeln!(stream, "{request}").expect("it is read");
+    writeln!(stream, "{HELLO}{request}").expect("it is read");
     let mut reply = String::new();
     BufReader::new(&stream).read_line(&mut reply).expect("a reply");
     reply

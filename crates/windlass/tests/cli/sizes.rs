@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use serde_json::{Value, json};
 use windlass_engine::reading::Reading;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, HELLO};
 
 /// A text of control characters: each of its bytes is six in JSON.
 const CONTROLS: &str = "head -c 10900 /dev/zero | tr '\\\\000' '\\\\001'";
@@ -26,7 +26,7 @@ fn a_question_that_no_record_can_hold_is_a_failure_of_its_task() {
 /// What a live engine answers to a request that is written by hand.
 fn reply(desk: &Desk, request: &Value) -> String {
     let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
-    writeln!(stream, "{request}").expect("it is read");
+    writeln!(stream, "{HELLO}{request}").expect("it is read");
     let mut reply = String::new();
     BufReader::new(&stream).read_line(&mut reply).expect("a reply");
     reply

@@ -16,7 +16,7 @@ use windlass_engine::engine::{Engine, Options};
 use windlass_engine::handle::NewRun;
 use windlass_engine::reading::Reading;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, HELLO};
 
 const FIRST: &str = "tasks: { a: { run: cat gate } }";
 const SECOND: &str = "tasks: { b: { run: \"cat second > got\" } }";
@@ -281,8 +281,9 @@ fn take_and_be_gone(listener: &UnixListener, engine: Engine) {
     let told = Arc::clone(&gone);
     let turning = std::thread::spawn(move || engine.run(|_| told.load(Ordering::Acquire), || ()));
     let (stream, _) = listener.accept().expect("somebody asks");
-    let mut line = String::new();
-    BufReader::new(&stream).read_line(&mut line).expect("a request");
+    let mut lines = BufReader::new(&stream).lines();
+    assert!(lines.next().expect("a hello").expect("a line").contains("\"wire\":"));
+    let line = lines.next().expect("a request").expect("a line");
     let mut request: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     let new: NewRun = serde_json::from_value(request["start"]["new"].take()).expect("a plan");
     handle.start(&new, &|_| ()).expect("it can be kept").expect("it is taken");
@@ -353,7 +354,7 @@ fn a_plan_is_not_taken_as_a_command_since_its_digest_could_be_anothers() {
     });
     let command = serde_json::json!({ "id": "1", "by": "test", "ask": { "submit_plan": submission } });
     let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
-    writeln!(stream, "{}", serde_json::json!({ "command": command })).expect("it is read");
+    writeln!(stream, "{HELLO}{}", serde_json::json!({ "command": command })).expect("it is read");
     let mut reply = String::new();
     BufReader::new(&stream).read_line(&mut reply).expect("a reply");
     assert!(reply.contains("refused") && reply.contains("start"), "{reply}");
@@ -374,7 +375,7 @@ fn an_output_that_the_home_does_not_have_is_not_taken() {
     } });
     let command = serde_json::json!({ "command": { "id": "1", "by": "test", "ask": ask } });
     let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
-    writeln!(stream, "{command}").expect("it is read");
+    writeln!(stream, "{HELLO}{command}").expect("it is read");
     let mut reply = String::new();
     BufReader::new(&stream).read_line(&mut reply).expect("a reply");
     assert!(reply.contains("a blob that this home does not have"), "{reply}");
@@ -407,16 +408,43 @@ fn who_comes_too_many_is_told_so_and_the_engine_goes_on() {
     // Each is talked to once it has asked something.
     let talked_to = |_| {
         let mut stream = UnixStream::connect(&path).expect("the queue has room");
-        stream.write_all(b"{\"yes\":\"aaaaaa\"}\n").expect("it is read");
+        writeln!(stream, "{HELLO}{{\"yes\":\"aaaaaa\"}}").expect("it is read");
         let mut reply = String::new();
         BufReader::new(&stream).read_line(&mut reply).expect("a reply");
         stream
     };
     let clients: Vec<UnixStream> = (0..64).map(talked_to).collect();
     let turned_away = desk.windlass(&["cancel", &run]);
-    assert_eq!(turned_away.code, Some(1), "{}", turned_away.all());
+    assert_eq!(turned_away.code, Some(4), "{}", turned_away.all());
     assert!(turned_away.err.contains("talks to 64 others"), "{}", turned_away.err);
     drop(clients);
+    assert_eq!(desk.windlass(&["cancel", &run]).code, Some(0));
+    assert_eq!(host.end().code, Some(1));
+}
+
+#[test]
+fn a_windlass_that_says_more_than_the_engine_knows_is_told_so_and_nothing_is_dropped() {
+    let desk = two();
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    let run = host.run();
+    host.wait_for("started   a");
+    let cancel =
+        serde_json::json!({ "command": { "id": "1", "by": "test", "ask": { "cancel": { "run": run } } } });
+    let newer = "{\"wire\":4000000000,\"build\":\"9.9.9\",\"more\":[]}\n";
+    for (hello, theirs) in
+        [(newer, "is 9.9.9 and speaks version 4000000000"), ("", "does not say which it speaks")]
+    {
+        let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
+        writeln!(stream, "{hello}{cancel}").expect("it has room");
+        let mut reply = String::new();
+        BufReader::new(&stream).read_line(&mut reply).expect("a reply");
+        let reply: serde_json::Value = serde_json::from_str(&reply).expect("JSON");
+        let told = |part: &str| reply["turned_away"][part].as_str().unwrap_or_default().to_owned();
+        assert!(told("why").contains(theirs), "{reply}");
+        assert!(told("hint").contains("`windlass resume`"), "{reply}");
+    }
+    let show = desk.json(&["show", "last", "--json"]);
+    assert_eq!(show["run"]["state"], "running", "nothing of it was heard");
     assert_eq!(desk.windlass(&["cancel", &run]).code, Some(0));
     assert_eq!(host.end().code, Some(1));
 }
