@@ -71,6 +71,8 @@ pub(crate) enum Act {
         yes: bool,
         id: Id,
     },
+    /// Says a number on the topic with this number, from outside.
+    Emit(u32, u32, u32),
     Drop(Aim),
     Drain {
         at_once: bool,

@@ -7,6 +7,9 @@ use crate::plans::{leave_work, read};
 use crate::random::Random;
 use crate::talk::{self, Await, Emit, Heeds, Listen};
 
+/// How many topics there are.
+pub(crate) const TOPICS: u32 = 2;
+
 /// Lets some tasks emit and others wait: those whose value no other task names. Drawn from numbers of its own, so that
 /// what else a seed brings is as it is without.
 pub(crate) fn converse(random: &mut Random, mood: &Mood, draft: &mut PlanDraft) {
@@ -57,7 +60,7 @@ fn waited_for(task: &TaskDraft, into: &mut Vec<u32>) {
 
 fn talk(random: &mut Random, task: &mut TaskDraft, timers: u32) {
     let has_index = task.each.is_some() || task.rounds.is_some();
-    let topic = random.below(2);
+    let topic = random.below(TOPICS);
     task.work = if random.chance(timers) {
         Work::Wait(match random.below(3) {
             0 => Await::At(random.pick(&[-3_600_000, 500, 60_000, 7_200_000])),
@@ -74,7 +77,7 @@ fn talk(random: &mut Random, task: &mut TaskDraft, timers: u32) {
             _ => Heeds::All,
         };
         let since = task.needs.first().copied().filter(|_| random.chance(300));
-        Work::Wait(Await::Topic(Listen { topic, heeds, since, external: random.chance(100) }))
+        Work::Wait(Await::Topic(Listen { topic, heeds, since, external: random.chance(200) }))
     };
     leave_work(task);
     task.replicas = None;

@@ -14,7 +14,7 @@ use crate::invariants::commands::command_of;
 use crate::lives::Now;
 use crate::oracle::{Live, OAttempt, ORun, Oracle, Question};
 use crate::scope::{self, OScope};
-use crate::talk;
+use crate::talk::{self, OMessage};
 
 impl Oracle {
     /// Takes a record in, after the invariants have looked at it.
@@ -136,6 +136,10 @@ impl Oracle {
                 if let (Some(task), Some(_)) = (task, cause) {
                     run.tasks[run.names[task]].life.is_spared = true;
                 }
+            }
+            Event::TopicEmitted { task: None, topic, data, .. } => {
+                let (seq, topic, data) = (record.seq.0, topic.clone(), data.clone());
+                run.messages.push(OMessage { seq, topic, from: None, data });
             }
             other => {
                 let task = other.task().expect("the rest belongs to tasks").clone();

@@ -7,10 +7,12 @@ use windlass_core::failure::ErrorKind;
 use crate::allot;
 use crate::case::{Act, Aim, Case, CrashAt, Fault, Id};
 use crate::converse;
+use crate::draft::PlanDraft;
 use crate::mood::{Doing, Harm, Mood};
 use crate::nest;
 use crate::plans;
 use crate::random::{Random, keyed};
+use crate::talk;
 
 /// Up to which step people act and faults befall.
 const HORIZON: u32 = 160;
@@ -40,6 +42,7 @@ pub(crate) fn case(seed: u64) -> Case {
     }
     case.acts = acts(&mut random, &mood, runs);
     case.acts.extend(revisions(&mut Random::new(keyed(seed, "revisions")), &mood, runs));
+    case.acts.extend(messages(&mut Random::new(keyed(seed, "messages")), &case.runs));
     case.acts.sort_by_key(|(step, _)| *step);
     case.faults = faults(&mut random, &mood);
     case
@@ -86,6 +89,19 @@ fn revisions(random: &mut Random, mood: &Mood, runs: u32) -> Vec<(u32, Act)> {
     let count = if random.chance(mood.revisions) { random.within(1, 4) } else { 0 };
     let revise = |_| (random.below(HORIZON), Act::Revise(random.below(runs), random.below(10_000)));
     (0..count).map(revise).collect()
+}
+
+/// What is said to runs from outside: often where somebody hears it. Drawn from numbers of its own, too.
+fn messages(random: &mut Random, runs: &[PlanDraft]) -> Vec<(u32, Act)> {
+    let mut messages = Vec::new();
+    for (number, run) in (0..).zip(runs) {
+        let is_heard = (0..converse::TOPICS).any(|topic| talk::hears_others(run, &talk::topic(topic)));
+        let count = if is_heard { random.below(6) } else { u32::from(random.chance(20)) };
+        let say =
+            |_| (random.below(HORIZON), Act::Emit(number, random.below(converse::TOPICS), random.below(4)));
+        messages.extend((0..count).map(say));
+    }
+    messages
 }
 
 fn act(random: &mut Random, doing: Doing, runs: u32) -> Act {

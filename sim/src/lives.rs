@@ -35,7 +35,7 @@ impl ORun {
                 let (seq, topic, data) = (record.seq.0, topic.clone(), data.clone());
                 let life = &mut self.tasks[ix].life;
                 (life.began, life.said) = (true, Some(data.clone()));
-                self.messages.push(OMessage { seq, topic, from: ix, data });
+                self.messages.push(OMessage { seq, topic, from: Some(ix), data });
             }
             Event::WaitSatisfied { message, .. } => {
                 let said = self.messages.iter().find(|one| one.seq == message.0).map(|one| one.data.clone());

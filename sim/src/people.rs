@@ -20,6 +20,7 @@ use crate::check::Checker;
 use crate::queue::Item;
 use crate::random::mixed;
 use crate::revise;
+use crate::talk;
 use crate::world::World;
 
 /// What people have asked so far.
@@ -82,6 +83,7 @@ impl World {
         let state = &self.checker.shadow;
         let ask = match act {
             Act::Submit | Act::SubmitAgain | Act::Revise(..) => return self.plan(act),
+            Act::Emit(number, topic, data) => said(run_of(number), *topic, *data),
             Act::CancelRun(number) => Ask::Cancel { run: run_of(number), task: None },
             Act::Pause(number) => Ask::Pause { run: run_of(number), now: false },
             Act::PauseNow(number) => Ask::Pause { run: run_of(number), now: true },
@@ -282,6 +284,10 @@ fn enough(run: &Run) -> Raise {
     let budget = &run.plan.budget;
     let wall = budget.wall.map_or(0, |_| 86_400_000);
     Raise { attempts: budget.attempts.map_or(0, |_| 20), wall: Span::from_ms(wall) }
+}
+
+fn said(run: RunId, topic: u32, data: u32) -> Ask {
+    Ask::Emit { run, topic: talk::topic(topic), data: data.into() }
 }
 
 fn approve(run: RunId, task: &Task, approval: String, yes: bool) -> Ask {

@@ -81,6 +81,7 @@ impl Planted {
             Bug::RestFails                  => &["7 dependencies", "18 final is final"],
             Bug::LostWakeUp                 => &["22 topics"],
             Bug::HeardTwice                 => &["22 topics"],
+            Bug::OutsideHeard               => &["22 topics"],
             Bug::KnotsStay                  => &["14 wake"],
             Bug::TimersFirst                => &["1.3 reports first"],
             Bug::RepeatedCommand            => &["3.1 once"],

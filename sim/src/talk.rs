@@ -55,7 +55,8 @@ pub(crate) enum Heeds {
 pub(crate) struct OMessage {
     pub(crate) seq: u64,
     pub(crate) topic: String,
-    pub(crate) from: usize,
+    /// The task that says it; none where it came from outside the run.
+    pub(crate) from: Option<usize>,
     pub(crate) data: Value,
 }
 
@@ -146,7 +147,9 @@ pub(crate) fn heard(run: &ORun, ix: usize) -> Heard<'_> {
     });
     let from = since.max(task.had).max(before.unwrap_or_default());
     let name = topic(listen.topic);
-    for message in run.messages.iter().filter(|message| message.topic == name && message.seq > from) {
+    let is_meant = |message: &&OMessage| listen.external || message.from.is_some();
+    let said = run.messages.iter().filter(|message| message.topic == name && message.seq > from);
+    for message in said.filter(is_meant) {
         let counts = match (listen.heeds, message.data.as_u64()) {
             (Heeds::All, _) => true,
             (Heeds::More(least), Some(number)) => number > u64::from(least),
@@ -216,6 +219,14 @@ fn goes(run: &ORun, ix: usize, going: &[bool]) -> bool {
 pub(crate) fn emits(work: &Work, topic: u32) -> bool {
     let within = |plan: &PlanDraft| plan.tasks.iter().any(|task| emits(&task.work, topic));
     matches!(work, Work::Emit(emit) if emit.topic == topic) || work.plan().is_some_and(within)
+}
+
+/// Whether a task of a plan, or of one within it, waits on a topic for what comes from outside.
+pub(crate) fn hears_others(plan: &PlanDraft, name: &str) -> bool {
+    plan.tasks.iter().any(|task| {
+        let hears = |listen: Listen| listen.external && topic(listen.topic) == name;
+        listens(task).is_some_and(hears) || task.work.plan().is_some_and(|plan| hears_others(plan, name))
+    })
 }
 
 /// Whether an unfinished task can say something on a topic, by itself or through children that it does not have yet.

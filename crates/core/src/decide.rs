@@ -13,6 +13,7 @@ use crate::judge;
 use crate::machine::{attempt, run, task};
 use crate::nests;
 use crate::otherwise::Otherwise;
+use crate::outside;
 use crate::planted::{Bug, is_planted};
 use crate::requeue;
 use crate::revise;
@@ -94,6 +95,9 @@ fn weighed(state: &State, command: &Command, now: Time) -> Decision {
         Ask::Approve { run, task, approval, answer, text } => {
             let given = Given { approval, answer: *answer, by, text, now };
             on_task(state, *run, task, |run, ix| approve(run, ix, id, &given))
+        }
+        Ask::Emit { run, topic, data } => {
+            on_run(state, *run, |run| outside::emit(run, command, topic, data).into())
         }
         Ask::DropDeadLetter { run, task } => on_task(state, *run, task, |run, ix| drop_letter(run, ix, id)),
         Ask::Drain { at_once } => Decision::accepted(drain(state, *at_once)),

@@ -262,9 +262,30 @@ pub enum Event {
         topic: Option<String>,
     },
     /// A message for those who wait for its topic.
-    TopicEmitted { run: RunId, task: TaskId, topic: String, data: serde_json::Value },
-    /// The message that the task waited for has come: what it is, and who emitted it.
-    WaitSatisfied { run: RunId, task: TaskId, topic: String, message: Seq, from: TaskId },
+    TopicEmitted {
+        run: RunId,
+        /// The task that emits it; none where it comes from outside the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        topic: String,
+        data: serde_json::Value,
+        /// The command that brought it from outside.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        command: Option<CommandId>,
+        /// Who sent it from outside.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// The message that the task waited for has come: what it is, and the task that emitted it.
+    WaitSatisfied {
+        run: RunId,
+        task: TaskId,
+        topic: String,
+        message: Seq,
+        /// None where it came from outside the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<TaskId>,
+    },
     /// What it waited for has come.
     TaskUnblocked { run: RunId, task: TaskId, command: CommandId, by: String, answer: Settlement },
     /// The one event by which a result is accepted.

@@ -69,7 +69,6 @@ impl Event {
             | Self::TaskParked { task, .. }
             | Self::TimerFired { task, .. }
             | Self::TaskBlocked { task, .. }
-            | Self::TopicEmitted { task, .. }
             | Self::WaitSatisfied { task, .. }
             | Self::TaskUnblocked { task, .. }
             | Self::TaskSucceeded { task, .. }
@@ -81,7 +80,9 @@ impl Event {
             | Self::TaskCancelled { task, .. }
             | Self::ApprovalRequested { task, .. }
             | Self::ApprovalGiven { task, .. } => Some(task),
-            Self::CancelRequested { task, .. } | Self::BudgetReached { task, .. } => task.as_ref(),
+            Self::CancelRequested { task, .. }
+            | Self::BudgetReached { task, .. }
+            | Self::TopicEmitted { task, .. } => task.as_ref(),
             Self::EngineStarted { .. }
             | Self::ClockJumped { .. }
             | Self::JournalRepaired { .. }

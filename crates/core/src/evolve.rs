@@ -184,6 +184,7 @@ fn note_command(state: &mut State, record: &Record) {
         | Event::PauseRequested { command, .. }
         | Event::RunResumed { command, .. }
         | Event::TaskRequeued { command, .. }
+        | Event::TopicEmitted { command, .. }
         | Event::ApprovalGiven { command, .. } => command.as_ref(),
         _ => None,
     };
@@ -240,6 +241,9 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) -> 
             (run.ended, run.outcome) = (Some(moment.at), Some(*outcome));
         }
         Event::CancelRequested { task, cause, .. } => run.wish_cancel(task.as_ref(), cause.as_ref()),
+        Event::TopicEmitted { task: None, topic, data, .. } => {
+            run.hear_from_outside(topic, data, record.seq, fresh);
+        }
         other => {
             let task = other.task().expect("what is left belongs to a task");
             let ix = *run.names.get(task).expect("the task exists");

@@ -104,6 +104,15 @@ pub enum Ask {
         /// A remark.
         text: String,
     },
+    /// Say something on a topic, from outside the run.
+    Emit {
+        /// The run.
+        run: RunId,
+        /// The topic.
+        topic: String,
+        /// What is said.
+        data: serde_json::Value,
+    },
     /// Give a dead letter up.
     DropDeadLetter {
         /// The run.
@@ -131,6 +140,7 @@ impl Ask {
             | Self::Retry { .. }
             | Self::Settle { .. }
             | Self::Approve { .. }
+            | Self::Emit { .. }
             | Self::DropDeadLetter { .. }
             | Self::Drain { .. } => None,
         }
@@ -148,6 +158,7 @@ impl Ask {
             | Self::Cancel { .. }
             | Self::Settle { .. }
             | Self::Approve { .. }
+            | Self::Emit { .. }
             | Self::DropDeadLetter { .. }
             | Self::Drain { .. } => false,
         }
@@ -165,6 +176,7 @@ impl Ask {
             | Self::Retry { run, .. }
             | Self::Settle { run, .. }
             | Self::Approve { run, .. }
+            | Self::Emit { run, .. }
             | Self::DropDeadLetter { run, .. } => Some(*run),
             Self::Drain { .. } => None,
         }
@@ -356,6 +368,27 @@ pub enum Rejection {
     /// The task asks under another id now.
     #[error("changed since you looked: the approval is now {0}")]
     ChangedSince(String),
+    /// No task waits for messages on this topic that come from outside the run.
+    #[error("no task of run {run} waits for messages on `{topic}` from outside the run; {heard}")]
+    NobodyListens {
+        /// The run.
+        run: RunId,
+        /// The topic.
+        topic: String,
+        /// On which topics one does, in words.
+        heard: String,
+    },
+    /// The message is longer than one may be.
+    #[error("the message is {bytes} bytes of JSON, over the {most} that are kept")]
+    MessageTooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long one may be.
+        most: usize,
+    },
+    /// As much was said to the run from outside as it keeps.
+    #[error("run {0} keeps 16 MiB of messages from outside, and has them")]
+    TooManyMessages(RunId),
     /// What it would leave in the journal is larger than a record may be.
     #[error("it is too long: a record of the journal holds 256 KiB")]
     TooLarge,

@@ -42,6 +42,7 @@ mod knots;
 pub mod machine;
 mod nests;
 mod otherwise;
+pub mod outside;
 mod placement;
 pub mod plan;
 pub mod planted;

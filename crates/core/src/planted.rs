@@ -103,6 +103,8 @@ bugs! {
     LostWakeUp = "lost-wake-up-on-a-topic",
     /// A waiter hears what it has heard before.
     HeardTwice = "a-message-heard-twice",
+    /// What comes from outside wakes also those that listen to tasks of their run alone.
+    OutsideHeard = "anybody-wakes-a-task",
     /// What nobody can wake any more goes on waiting.
     KnotsStay = "the-last-who-could-emit-leaves-a-waiter",
     /// What is due ends before the reports of the turn are taken in.

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::{Event, Record};
-use crate::id::{RunId, Seq};
+use crate::id::{RunId, Seq, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{Plan, WaitFor, Work};
 use crate::planted::{Bug, is_planted};
+use crate::size;
 use crate::state::{Look, Run, TaskIx};
 use crate::transition::Fresh;
 use crate::tree::Form;
@@ -23,6 +24,8 @@ pub struct Topics {
     listeners: u32,
     /// How many of them may be woken from outside the run.
     external: u32,
+    /// How much was said from outside the run, in bytes.
+    from_outside: usize,
     /// The message that each waiter took last.
     taken: BTreeMap<TaskIx, Seq>,
     /// The tasks after whose success somebody listens, each with the record by which it ended.
@@ -49,8 +52,8 @@ pub(crate) struct Topic {
 pub(crate) struct Message {
     /// The record that says it.
     pub(crate) seq: Seq,
-    /// Who said it.
-    pub(crate) from: TaskIx,
+    /// The task that said it; none where it came from outside the run.
+    pub(crate) from: Option<TaskIx>,
     /// What it says.
     pub(crate) data: Value,
 }
@@ -64,6 +67,11 @@ impl Topics {
     /// Whether a task waits for what may come from outside the run.
     pub(crate) fn awaits_others(&self) -> bool {
         self.external > 0
+    }
+
+    /// How much was said from outside the run, in bytes.
+    pub(crate) fn bytes_from_outside(&self) -> usize {
+        self.from_outside
     }
 
     /// The unfinished tasks that may emit a topic, by themselves or through children that they do not have yet.
@@ -96,6 +104,14 @@ impl Topics {
             *end = at;
         }
     }
+}
+
+/// What a message takes up beside what it says, in bytes.
+const MESSAGE_BYTES: usize = 256;
+
+/// How much room a message takes up, in bytes.
+pub(crate) fn weight(data: &Value) -> usize {
+    size::of(data) + MESSAGE_BYTES
 }
 
 /// A look at who is left to emit a topic, unless that comes next anyway.
@@ -212,6 +228,12 @@ impl Run {
         }
     }
 
+    /// The tasks that took a message last, by its place in the journal.
+    pub fn heard_by(&self, message: Seq) -> Vec<TaskId> {
+        let took = self.topics.taken.iter().filter(|(_, taken)| **taken == message);
+        took.map(|(ix, _)| self.task(*ix).id.clone()).collect()
+    }
+
     /// The topic that a task waits for.
     pub(crate) fn topic_of(&self, ix: TaskIx) -> Option<&String> {
         self.listens_to(ix).map(|(topic, _)| topic)
@@ -265,6 +287,21 @@ impl Run {
         Some(since.max(taken(ix)).max(before))
     }
 
+    /// A message has come from outside the run.
+    pub(crate) fn hear_from_outside(&mut self, topic: &str, data: &Value, seq: Seq, fresh: &mut Fresh) {
+        self.topics.from_outside += weight(data);
+        self.hear(topic, Message { seq, from: None, data: data.clone() }, fresh);
+    }
+
+    /// A message is kept, and each waiter is to look at it.
+    fn hear(&mut self, topic: &str, message: Message, fresh: &mut Fresh) {
+        let topic = self.topics.by_name.entry(topic.to_owned()).or_default();
+        let place = topic.messages.len();
+        topic.messages.push(message);
+        let look = |waiter: &TaskIx| Look::Message { run: self.id, waiter: *waiter, message: place };
+        fresh.extend(topic.waiters.iter().map(look));
+    }
+
     /// What the events of topics change. False where the event is none of those.
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -273,11 +310,7 @@ impl Run {
     pub(crate) fn evolve_topic(&mut self, ix: TaskIx, record: &Record, fresh: &mut Fresh) -> bool {
         match &record.event {
             Event::TopicEmitted { topic, data, .. } => {
-                let topic = self.topics.by_name.entry(topic.clone()).or_default();
-                let message = topic.messages.len();
-                topic.messages.push(Message { seq: record.seq, from: ix, data: data.clone() });
-                let look = |waiter: &TaskIx| Look::Message { run: self.id, waiter: *waiter, message };
-                fresh.extend(topic.waiters.iter().map(look));
+                self.hear(topic, Message { seq: record.seq, from: Some(ix), data: data.clone() }, fresh);
             }
             Event::WaitSatisfied { message, .. } => {
                 self.topics.taken.insert(ix, *message);

@@ -16,7 +16,7 @@ use crate::template;
 use crate::topics::Message;
 
 /// What a message may say, in bytes of JSON.
-const DATA_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const DATA_BYTES_MAX: usize = 64 * 1024;
 
 /// A message, and with it the end of the task that emits it.
 pub(crate) fn emit(run: &Run, ix: TaskIx) -> Vec<Event> {
@@ -34,7 +34,14 @@ pub(crate) fn emit(run: &Run, ix: TaskIx) -> Vec<Event> {
         return vec![judge::dead(run, task, None, failure)];
     }
     let (id, name) = (run.id, task.id.clone());
-    let emitted = Event::TopicEmitted { run: id, task: name, topic: topic.clone(), data: data.clone() };
+    let emitted = Event::TopicEmitted {
+        run: id,
+        task: Some(name),
+        topic: topic.clone(),
+        data: data.clone(),
+        command: None,
+        by: None,
+    };
     vec![emitted, given(run, task, data)]
 }
 
@@ -104,9 +111,12 @@ fn listen(run: &Run, ix: TaskIx) -> Vec<Event> {
 /// The end of a wait by a message, where that matches or nobody can tell.
 fn take(run: &Run, ix: TaskIx, message: &Message) -> Vec<Event> {
     let task = run.task(ix);
-    let Work::Wait(WaitFor::Topic { topic, matches, .. }) = &run.spec(task).work else {
+    let Work::Wait(WaitFor::Topic { topic, matches, external, .. }) = &run.spec(task).work else {
         unreachable!("it waits for a topic")
     };
+    if message.from.is_none() && !external && !is_planted(Bug::OutsideHeard) {
+        return Vec::new();
+    }
     let view = View::of(run, ix).with_message(&message.data);
     match matches.as_ref().map_or(Ok(true), |matches| matches.truth(&view)) {
         Ok(false) => Vec::new(),
@@ -117,7 +127,7 @@ fn take(run: &Run, ix: TaskIx, message: &Message) -> Vec<Event> {
                 task: task.id.clone(),
                 topic: topic.clone(),
                 message: message.seq,
-                from: run.task(message.from).id.clone(),
+                from: message.from.map(|ix| run.task(ix).id.clone()),
             };
             vec![satisfied, given(run, task, message.data.clone())]
         }

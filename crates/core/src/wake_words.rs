@@ -200,7 +200,7 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
             let matching = matches.as_ref().map(|matches| format!(" that matches {matches}"));
             (
                 format!("a message on the topic {topic}{}", matching.unwrap_or_default()),
-                emitters(from, *external),
+                emitters(from, external.then(|| format!("`windlass emit {id} {topic}`"))),
             )
         }
         Wake::Moment(_) => ("the moment that it is to wait for".to_owned(), "the clock".to_owned()),
@@ -245,16 +245,16 @@ fn why(bar: &AgentBar) -> String {
     }
 }
 
-/// Who can emit what is waited for.
-fn emitters((named, all): &(Vec<TaskId>, usize), external: bool) -> String {
+/// Who can emit what is waited for; also the command of who may do so from outside.
+fn emitters((named, all): &(Vec<TaskId>, usize), outside: Option<String>) -> String {
     let mut who: Vec<String> = named.iter().map(ToString::to_string).collect();
     match all - named.len() {
         0 => {}
         1 => who.push("one other task".to_owned()),
         more => who.push(format!("{more} other tasks")),
     }
-    if external {
-        who.push("somebody outside the run".to_owned());
+    if let Some(command) = outside {
+        who.push(format!("somebody outside the run: {command}"));
     }
     who.join(", ")
 }

@@ -10,7 +10,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathComplete
 use clap_complete::env::CompleteEnv;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::Run;
-use windlass_core::{id::RunId, view};
+use windlass_core::{id::RunId, outside, view};
 use windlass_engine::reading::Reading;
 
 use crate::cli::Cli;
@@ -44,6 +44,7 @@ fn with_names(command: Command) -> Command {
         _ if !arg.is_positional() => arg,
         "run" => arg.add(ArgValueCompleter::new(runs)),
         "task" => arg.add(ArgValueCompleter::new(tasks)),
+        "heard" => arg.add(ArgValueCompleter::new(topics)),
         "what" if names_a_run(&arg) => arg.add(ArgValueCompleter::new(plans_and_runs)),
         _ => arg,
     })
@@ -85,6 +86,18 @@ fn tasks(current: &OsStr) -> Vec<CompletionCandidate> {
             CompletionCandidate::new(task.id.as_str()).help(Some(phase.name().into()))
         });
         Some(fitting(current, offered))
+    };
+    found().unwrap_or_default()
+}
+
+/// The topics on which tasks of the run that the line names listen to others.
+fn topics(current: &OsStr) -> Vec<CompletionCandidate> {
+    let line = Line::read();
+    let found = || {
+        let reading = line.reading()?;
+        let run = lookup::run(reading.state(), &line.run()?).ok()?;
+        let topics = outside::topics(&run.plan).into_iter();
+        Some(fitting(current, topics.map(CompletionCandidate::new)))
     };
     found().unwrap_or_default()
 }
@@ -175,6 +188,8 @@ mod tests {
             "settle task",
             "approve run",
             "approve task",
+            "emit run",
+            "emit heard",
             "show run",
             "show task",
             "logs run",

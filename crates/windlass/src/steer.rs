@@ -116,8 +116,13 @@ pub(crate) fn new_id() -> Outcome<CommandId> {
 
 /// Carries a command out. Its id makes trying again harmless. What is wrong with the settings was said before.
 pub(crate) fn send(desk: &mut Desk, ask: Ask) -> Outcome<Answer> {
+    send_as(desk, new_id()?, ask)
+}
+
+/// The same under an id that the caller gives it.
+pub(crate) fn send_as(desk: &mut Desk, id: CommandId, ask: Ask) -> Outcome<Answer> {
     let shows = shows(ask.run().as_slice());
-    let command = Command { id: new_id()?, by: "cli".into(), ask };
+    let command = Command { id, by: "cli".into(), ask };
     let config = Config::gather(desk);
     let options = opening::options(desk, &config, Role::Command, 1);
     let reached = reaching::reach(desk, &options, &shows, &mut |client| {

@@ -28,6 +28,7 @@ pub(crate) fn command_of(event: &Event) -> Option<&CommandId> {
         | Event::PauseRequested { command, .. }
         | Event::RunResumed { command, .. }
         | Event::TaskRequeued { command, .. }
+        | Event::TopicEmitted { command, .. }
         | Event::ApprovalGiven { command, .. } => command.as_ref(),
         _ => None,
     }

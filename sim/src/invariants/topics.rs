@@ -9,11 +9,14 @@ use windlass_core::state::State;
 use crate::broken::{Verdict, demand};
 use crate::draft::Work;
 use crate::oracle::{ORun, OTask, Oracle};
-use crate::talk::{self, Await, Heard};
+use crate::talk::{self, Await, Heard, OMessage};
 
 const NAME: &str = "22 topics";
 
 pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
+    if let Event::TopicEmitted { task: None, .. } = &record.event {
+        return from_outside(oracle, &record.event);
+    }
     let Some((_, run, task)) = oracle.at(&record.event) else { return Ok(()) };
     let (ix, id) = (run.names[&task.id], &task.id);
     let work = &run.draft(task).work;
@@ -29,9 +32,12 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         }
         Event::WaitSatisfied { message, from, topic, .. } => {
             let heard = talk::heard(run, ix);
+            let said_by = |first: &OMessage| first.from.map(|ix| run.tasks[ix].id.clone());
             let right = matches!(&heard, Heard::This(first)
-                if first.seq == message.0 && run.tasks[first.from].id == *from && first.topic == *topic);
-            demand(right, NAME, || format!("{id} hears message {message} of {from}, it is to hear {heard:?}"))
+                if first.seq == message.0 && said_by(first) == *from && first.topic == *topic);
+            demand(right, NAME, || {
+                format!("{id} hears message {message} of {from:?}, it is to hear {heard:?}")
+            })
         }
         Event::TaskBlocked { on: BlockedOn::Topic, .. } => {
             let heard = talk::heard(run, ix);
@@ -63,6 +69,16 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
         }
         _ => Ok(()),
     }
+}
+
+/// What is said from outside: by a command, to a run that has not ended, on a topic of which some task hears such things.
+fn from_outside(oracle: &Oracle, event: &Event) -> Verdict {
+    let run = event.run().and_then(|id| oracle.runs.get(&id));
+    let Event::TopicEmitted { topic, command: Some(_), by: Some(_), .. } = event else {
+        return demand(false, NAME, || "nobody knows who says something from outside".to_owned());
+    };
+    let right = run.is_some_and(|run| run.outcome.is_none() && talk::hears_others(&run.draft, topic));
+    demand(right, NAME, || format!("something is said from outside on {topic}, which nobody hears"))
 }
 
 /// At rest nobody waits for what has come, or for what can't come any more.

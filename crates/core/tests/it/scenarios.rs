@@ -193,6 +193,7 @@ impl Story {
             }
             "drop" => self.ask(Ask::DropDeadLetter { run, task: args.task(0).expect("a task") }),
             "settle" => self.settle(args),
+            "emit" => self.emit(args, input),
             "approve" | "deny" => self.approve(args, directive == "approve"),
             "again" => self.ask_again(args.word(0).parse().expect("a number")),
             "states" => self.states(run),
@@ -292,6 +293,21 @@ impl Story {
         self.ask(Ask::Settle { run: args.run(), task, answer, output: Output { value, ..Output::default() } })
     }
 
+    /// Somebody outside says something: the text, or so many letters, so many times.
+    fn emit(&mut self, args: &Args, input: &str) -> String {
+        let times = args.named("times").map_or(1, |times| times.parse().expect("a number"));
+        (0..times).fold(String::new(), |_, _| self.emit_once(args, input))
+    }
+
+    fn emit_once(&mut self, args: &Args, input: &str) -> String {
+        let text = input.trim_end();
+        let data = match args.named("letters") {
+            Some(number) => "x".repeat(number.parse().expect("a number")).into(),
+            None => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+        };
+        self.ask(Ask::Emit { run: args.run(), topic: args.word(0).into(), data })
+    }
+
     fn approve(&mut self, args: &Args, yes: bool) -> String {
         let task = args.task(0).expect("a task");
         let run = &self.core.state().runs[&args.run()];
@@ -340,6 +356,12 @@ impl Args {
     fn run(&self) -> RunId {
         self.named("run").unwrap_or("aaaaaa").parse().expect("a run")
     }
+}
+
+/// A value, or how long it is.
+fn brief(data: &serde_json::Value) -> String {
+    let text = data.to_string();
+    if text.len() > 80 { format!("({} bytes)", text.len()) } else { text }
 }
 
 /// An event as the transcripts show it.
@@ -401,8 +423,10 @@ fn event(event: &Event, now: Time) -> String {
         Event::PauseRequested { reason, .. } | Event::RunPaused { reason, .. } => format!(" {reason:?}"),
         Event::BudgetReached { budget, spent, limit, .. } => format!(" {budget:?} {spent} of {limit}"),
         Event::RunFinished { outcome, .. } => format!(" {outcome:?}"),
+        Event::TopicEmitted { topic, data, by: Some(by), .. } => format!(" {topic} {} by {by}", brief(data)),
         Event::TopicEmitted { topic, data, .. } => format!(" {topic} {data}"),
-        Event::WaitSatisfied { topic, from, .. } => format!(" {topic} of {from}"),
+        Event::WaitSatisfied { topic, from: Some(from), .. } => format!(" {topic} of {from}"),
+        Event::WaitSatisfied { topic, from: None, .. } => format!(" {topic} from outside"),
         Event::ApprovalRequested { text, .. } => format!(" {text:?}"),
         Event::ApprovalGiven { answer, .. } => format!(" {answer:?}"),
         Event::ClockJumped { by_ms, suspended_ms } => format!(" by={by_ms} suspended={suspended_ms}"),

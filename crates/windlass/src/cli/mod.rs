@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod dlq;
 mod doctor;
+mod emit;
 mod events;
 mod graph;
 mod guide;
@@ -64,6 +65,7 @@ enum Verb {
     Revise(revise::Revise),
     Settle(settle::Settle),
     Approve(approve::Approve),
+    Emit(emit::Emit),
     Ps(ps::Ps),
     Show(show::Show),
     Logs(logs::Logs),
@@ -91,6 +93,7 @@ impl Cli {
             Verb::Revise(verb) => verb.carry_out(desk),
             Verb::Settle(verb) => verb.carry_out(desk),
             Verb::Approve(verb) => verb.carry_out(desk),
+            Verb::Emit(verb) => verb.carry_out(desk),
             Verb::Ps(verb) => verb.carry_out(desk),
             Verb::Show(verb) => verb.carry_out(desk),
             Verb::Logs(verb) => verb.carry_out(desk),

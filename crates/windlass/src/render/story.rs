@@ -83,8 +83,9 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         Event::TaskBlocked { on: BlockedOn::Timer, due: Some(due), .. } => {
             (DIM, "waits", format!("until {}", time::date(*due)))
         }
+        Event::TopicEmitted { topic, by: Some(by), .. } => (DIM, "told", format!("{topic} by {by}")),
         Event::TopicEmitted { topic, .. } => (DIM, "emits", topic.clone()),
-        Event::WaitSatisfied { topic, from, .. } => (DIM, "heard", format!("{topic} from {from}")),
+        Event::WaitSatisfied { topic, from, .. } => (DIM, "heard", heard(topic, from.as_ref())),
         Event::ApprovalRequested { text: asked, .. } => (WARNING, "asks", text::first_line(asked)),
         Event::TaskSkipped { reason, task, cause, .. } => {
             let style = if *reason == SkipReason::When { DIM } else { WARNING };
@@ -209,6 +210,11 @@ pub(crate) fn skipped(cause: Option<&TaskId>, with_its_needs: bool) -> String {
         None if with_its_needs => "all that it needs was skipped by `when`".into(),
         None => "its `when` is false".into(),
     }
+}
+
+/// A message that a task has taken: its topic, and who said it.
+fn heard(topic: &str, from: Option<&TaskId>) -> String {
+    format!("{topic} from {}", from.map_or("outside the run", TaskId::as_str))
 }
 
 /// Why a task was cancelled by no person.

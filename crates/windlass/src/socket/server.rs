@@ -283,6 +283,7 @@ fn has_bodies(command: &Command, handle: &Handle) -> bool {
         | Ask::Cancel { .. }
         | Ask::Retry { .. }
         | Ask::Approve { .. }
+        | Ask::Emit { .. }
         | Ask::DropDeadLetter { .. }
         | Ask::Drain { .. } => None,
     };

@@ -12,6 +12,7 @@ mod crash;
 mod desk;
 mod detach;
 mod doctor;
+mod emit;
 mod errors;
 mod folders;
 mod foreign;

@@ -1,0 +1,113 @@
+//! Messages from outside the run, as a user sends them.
+
+use std::fs::File;
+
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+
+const GATED: &str = r#"
+tasks:
+  hold: { wait_for: { topic: deploy/go, external: true, match: "{{ data.ok }}" } }
+  use: { needs: [hold], run: "echo {{ tasks.hold.output.tag }} > proof" }
+"#;
+
+fn of_kind(desk: &Desk, kind: &str) -> Vec<Value> {
+    let events = desk.windlass(&["events", "last", "--json"]).out;
+    let events = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    events.filter(|event| event["type"] == kind).collect()
+}
+
+#[test]
+fn a_message_from_outside_wakes_a_live_run() {
+    let desk = Desk::with(GATED);
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    let run = running.run();
+    running.wait_for("waits     hold");
+    let wait = desk.json(&["show", "last", "hold", "--why", "--json"])["tasks"][0]["waits"][0].clone();
+    let who = wait["who"].as_str().expect("a text");
+    assert!(who.contains("windlass") && who.contains(&format!("emit {run} deploy/go")), "{who}");
+    let early = desk.windlass(&["emit", &run, "deploy/go", r#"{"ok":false}"#]);
+    assert_eq!(early.code, Some(0), "{}", early.all());
+    assert_eq!(early.err, format!("Run {run} was told on deploy/go; no task has heard it yet.\n"));
+    let told = desk.json(&["emit", &run, "deploy/go", r#"{"ok":true,"tag":"v2"}"#, "--json"]);
+    assert_eq!(
+        (&told["run"], &told["topic"], &told["heard_by"]),
+        (&json!(run), &json!("deploy/go"), &json!(["hold"]))
+    );
+    let done = running.end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.read("proof"), "v2\n");
+    assert!(
+        done.out.contains("deploy/go by cli") && done.out.contains("deploy/go from outside the run"),
+        "{}",
+        done.all()
+    );
+    let emitted = of_kind(&desk, "topic_emitted");
+    assert_eq!(emitted[1]["seq"], told["seq"]);
+    assert_eq!(
+        (&emitted[1]["by"], &emitted[1]["data"]),
+        (&json!("cli"), &json!({ "ok": true, "tag": "v2" }))
+    );
+    assert_eq!(emitted[1].get("task"), None);
+}
+
+#[test]
+fn what_is_said_while_no_engine_is_alive_is_heard_when_the_run_goes_on() {
+    let desk = Desk::with(
+        "tasks: { a: { approval: Now? }, hold: { needs: [a], wait_for: { topic: go, external: true } } }",
+    );
+    let waiting = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(waiting.code, Some(3), "{}", waiting.all());
+    let told = desk.windlass(&["emit", "last", "go", "-7"]);
+    assert_eq!(told.code, Some(0), "{}", told.all());
+    assert!(told.err.contains("No engine is alive: `"), "{}", told.err);
+    let done = desk.windlass(&["resume", "last", "--yes"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.json(&["show", "last", "hold", "--json"])["tasks"][0]["output"], json!(-7));
+    let late = desk.windlass(&["emit", "last", "go"]);
+    assert_eq!(late.code, Some(1), "{}", late.all());
+    assert!(late.err.contains("has ended"), "{}", late.err);
+}
+
+#[test]
+fn a_message_with_a_name_is_said_once_however_often_it_is_sent() {
+    let desk =
+        Desk::with("tasks: { a: { approval: Now? }, hold: { wait_for: { topic: go, external: true } } }");
+    let detached = desk.windlass(&["run", "plan.yaml", "--detach"]);
+    assert_eq!(detached.code, Some(0), "{}", detached.all());
+    let first = desk.json(&["emit", "last", "go", "1", "--id", "build-7", "--json"]);
+    let again = desk.json(&["emit", "last", "go", "1", "--id", "build-7", "--json"]);
+    assert_eq!(first, again);
+    let other = desk.json(&["emit", "last", "go", "1", "--id", "build-8", "--json"]);
+    assert_ne!(first["seq"], other["seq"]);
+    assert_eq!(of_kind(&desk, "topic_emitted").len(), 2);
+    desk.windlass(&["cancel", "last"]);
+}
+
+#[test]
+fn a_message_that_nobody_can_hear_is_refused_with_a_way_out() {
+    let desk = Desk::with(
+        "tasks: { a: { approval: Now? }, hold: { needs: [a], wait_for: { topic: deploy/go, external: true } } }",
+    );
+    desk.windlass(&["run", "plan.yaml"]);
+    let cases: [(&[&str], i32, &str); 5] = [
+        (&["emit", "last", "deploy/og"], 2, "did you mean `deploy/go`?"),
+        (&["emit", "last", "a"], 2, "tasks wait on `deploy/go`"),
+        (&["emit", "nobody", "deploy/go"], 2, "there is no run `nobody`"),
+        (&["emit", "last", "deploy/go", "1", "--id", "a b"], 2, "64 letters, digits"),
+        (&["emit", "last"], 2, "<TOPIC>"),
+    ];
+    for (line, code, said) in cases {
+        let refused = desk.windlass(line);
+        assert_eq!(refused.code, Some(code), "{line:?}: {}", refused.all());
+        assert!(refused.err.contains(said), "{line:?}: {}", refused.all());
+    }
+    desk.write("large", &"x".repeat(70_000));
+    let large = File::open(desk.work().join("large")).expect("it was written");
+    let piped = desk.command(&["emit", "last", "deploy/go", "-"]).stdin(large).output().expect("it starts");
+    assert_eq!(piped.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&piped.stderr);
+    assert!(said.contains("the message is 70002 bytes of JSON, over the 65536 that are kept"), "{said}");
+    assert!(of_kind(&desk, "topic_emitted").is_empty());
+}
