@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::decide::{GOAL_BYTES_MAX, beginning};
 use crate::event::{Event, Hydrated, Record};
-use crate::id::{CommandId, Digest, RunId};
+use crate::id::{CommandId, Digest, RunId, Seq};
 use crate::input::{Nesting, Rejection};
 use crate::machine::task::Phase;
 use crate::plan::{brought, validate};
@@ -72,9 +72,14 @@ impl Run {
         1 + self.around(ix).filter(|parent| !self.was_brought(self.task(*parent))).count()
     }
 
+    /// What an attempt of its parent brought, where that is what a task is.
+    pub fn brought(&self, task: &Task) -> Option<&Brought> {
+        self.scope(task)?.brought.as_ref()
+    }
+
     /// Whether a task is a plan that an attempt of its parent brought.
     pub fn was_brought(&self, task: &Task) -> bool {
-        self.scope(task).is_some_and(|scope| scope.brought.is_some())
+        self.brought(task).is_some()
     }
 
     /// The plan that an attempt brought and that a task belongs to, or is; none of those that the run's own plan has.
@@ -113,6 +118,12 @@ impl Run {
         (&self.folder, self.env)
     }
 
+    /// The plan that the record at this place says was brought, as the task that it is.
+    pub fn brought_at(&self, at: Seq) -> Option<&Task> {
+        let is_it = |scope: &&Scope| scope.brought.as_ref().is_some_and(|brought| brought.at == at);
+        self.scopes.iter().find(is_it).map(|scope| self.task(scope.first))
+    }
+
     /// How many of the plans that attempts of a task brought are not final.
     pub fn open_plans(&self, ix: TaskIx) -> u32 {
         self.nests.get(&ix).map_or(0, |nest| nest.open)
@@ -129,7 +140,15 @@ impl Run {
         let plan = hydrated.0.as_ref().expect("a run without its plan is lost");
         let plan = Arc::new(brought::around(plan, &source));
         let first = TaskIx::from_len(self.tasks.len());
-        let brought = Brought { plan: Arc::clone(&plan), digest, folder, env, source, attempt: *attempt };
+        let brought = Brought {
+            plan: Arc::clone(&plan),
+            digest,
+            folder,
+            env,
+            source,
+            attempt: *attempt,
+            at: record.seq,
+        };
         self.scopes.push(Scope { parent: ix, first, inputs: BTreeMap::new(), brought: Some(brought) });
         self.roster.enrol(&plan);
         self.topics.listen(&plan, first.at());

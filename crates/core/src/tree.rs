@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::BlockedOn;
-use crate::id::{Digest, TaskId};
+use crate::id::{Digest, Seq, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{self, Plan, Select, Work};
 use crate::policy::select::{self, Vote};
@@ -45,6 +45,8 @@ pub struct Brought {
     pub source: String,
     /// The attempt that brought it.
     pub attempt: u32,
+    /// The record that says so.
+    pub at: Seq,
 }
 
 /// What a task becomes when its turn comes. A task of several modifiers takes them one after the other, each child

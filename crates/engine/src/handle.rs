@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
-use windlass_core::id::{CommandId, Digest, RunId};
-use windlass_core::input::{Answer, Ask, Command, Rejection, Submission};
+use windlass_core::id::{AttemptKey, CommandId, Digest, RunId, TaskId};
+use windlass_core::input::{Answer, Ask, Command, Nesting, Rejection, Submission};
 use windlass_core::plan::Plan;
 use windlass_core::state::State;
 use windlass_journal::blob::{Blobs, FolderBlobs};
@@ -94,6 +94,35 @@ impl Handle {
                 Ok(Answer::Accepted | Answer::Already) => return Ok(self.run_of(new.command.clone(), run)),
             }
         }
+    }
+
+    /// Makes a plan a sub-plan of the task of an attempt, which carries it out for that attempt. Returns its name, once it is
+    /// in the journal.
+    pub fn nest(&self, new: &NewRun, within: &AttemptKey) -> Result<Result<TaskId, Gone>, EngineError> {
+        let plan = serde_json::to_vec(&*new.plan).expect("a plan is plain data");
+        let env = serde_json::to_vec(&new.env).expect("variables are plain data");
+        let Ok(plan_digest) = self.keep(&plan)? else { return Ok(Err(Gone)) };
+        let Ok(env_digest) = self.keep(&env)? else { return Ok(Err(Gone)) };
+        let nesting = Nesting {
+            within: within.clone(),
+            plan: Arc::clone(&new.plan),
+            plan_digest,
+            folder: new.folder.clone(),
+            env_digest,
+            source: new.source.clone(),
+        };
+        let ask = Ask::Nest(Box::new(nesting));
+        match self.submit(Command { id: new.command.clone(), by: new.by.clone(), ask }) {
+            Err(gone) => return Ok(Err(gone)),
+            Ok(Answer::Refused(why)) => return Err(EngineError::Refused(why)),
+            Ok(Answer::Accepted | Answer::Already) => {}
+        }
+        let (command, run) = (new.command.clone(), within.run);
+        let named = self.query(move |state| {
+            let at = state.commands.get(&command).copied()?;
+            state.run(run)?.brought_at(at).map(|task| task.id.clone())
+        });
+        Ok(named.and_then(|named| named.ok_or(Gone)))
     }
 
     /// Keeps a body among the blobs. Where the disk can't be believed any more the engine ends: nobody may try again.

@@ -128,7 +128,7 @@ fn skipped(run: &Run) -> Vec<String> {
 }
 
 /// A dead task, and what to do about it.
-fn head(run: &Run, task: &Task) -> Vec<String> {
+pub(crate) fn head(run: &Run, task: &Task) -> Vec<String> {
     let why = task.error.as_ref().map(story::failure).unwrap_or_default();
     let optional = if run.spec(task).optional { " (optional)" } else { "" };
     let mut lines =

@@ -7,9 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use windlass_core::event::{Event, Record};
-use windlass_core::id::{RunId, Seq};
+use windlass_core::id::{RunId, Seq, TaskId};
+use windlass_core::input::Ask;
 use windlass_core::machine::run::Phase;
-use windlass_core::state::State;
+use windlass_core::state::{Run, State};
 use windlass_engine::clock;
 use windlass_engine::error::EngineError;
 use windlass_engine::reading::{Heard, Reading};
@@ -25,7 +26,7 @@ use crate::news::{News, Telling};
 use crate::progress::Progress;
 use crate::question::Question;
 use crate::teller::Teller;
-use crate::{calling, closing, lookup, signals, steer};
+use crate::{calling, closing, lookup, nested, reaching, signals, steer};
 
 /// How often the display is drawn anew.
 const FRAME: Duration = Duration::from_millis(250);
@@ -111,9 +112,74 @@ impl Following {
         }
         self.asking.begin(questions, desk, &mut self.teller);
         self.asking.listen(&to_news);
-        watch(reading, run, self.asking.is_answered(), to_news.clone())?;
+        let is_answered = self.asking.is_answered();
+        let is_told = move |record: &Record| record.event.run() == Some(run);
+        watch(reading, is_told, move |state| rests(state, run, is_answered), to_news.clone())?;
         let end = self.attend(desk, &news, &to_news);
         self.conclude(desk, &[run], &end)
+    }
+
+    /// Follows a part of a run in the engine of another process to its end: a plan that a task started, for that task.
+    /// What ends the wait ends that part.
+    pub(crate) fn part(mut self, desk: &mut Desk, run: RunId, part: &TaskId) -> Outcome {
+        let (to_news, news) = mpsc::channel();
+        signals::detach(to_news.clone());
+        let mut reading = lookup::open(desk)?;
+        let Some(found) = reading.state().run(run) else { return Err(lookup::taken_away(desk, run).into()) };
+        let Some(begun) = found.names.get(part).map(|ix| found.task(*ix)) else {
+            return Err(reaching::out_of_place());
+        };
+        let goal = format!("{part} {}", found.plan_of(begun).goal);
+        let started = found.brought(begun).map(|brought| brought.at);
+        let progress = Progress::of(reading.state(), found, clock::now());
+        self.teller.follow(run, progress, &goal);
+        let of_part = part.clone();
+        let is_told = move |record: &Record| {
+            let task = record.event.task();
+            record.event.run() == Some(run) && task.is_none_or(|task| nested::is_of(&of_part, task))
+        };
+        let told = reading.records(started.unwrap_or_default(), &mut |record| {
+            if is_told(record) {
+                self.teller.tell([record]);
+            }
+            ControlFlow::Continue(())
+        });
+        told.map_err(|error| engine_failed(&error))?;
+        let is_over = part.clone();
+        let rests = move |state: &State| {
+            let task = |run: &Run| run.names.get(&is_over).map(|ix| run.task(*ix).phase.is_final());
+            state.run(run).and_then(task).unwrap_or(true)
+        };
+        watch(reading, is_told, rests, to_news.clone())?;
+        let mut end = self.attend(desk, &news, &to_news);
+        if let End::Signal(_) = end {
+            // Where its engine is gone, or ends it already, there is nothing more to ask for.
+            let ask = Ask::Cancel { run, task: Some(part.clone()) };
+            if steer::send(desk, ask).is_ok()
+                && let End::Broken(error) = self.attend(desk, &news, &to_news)
+            {
+                end = End::Broken(error);
+            }
+        }
+        self.conclude_part(desk, (run, part), &end)
+    }
+
+    /// Says what a part of a run came to, and gives the exit code.
+    fn conclude_part(mut self, desk: &mut Desk, (run, part): (RunId, &TaskId), end: &End) -> Outcome {
+        self.teller.clear();
+        if let End::Broken(error) = end {
+            return Err(engine_failed(error).into());
+        }
+        let reading = lookup::open(desk)?;
+        let found = reading.state().run(run);
+        let Some((found, task)) = found.and_then(|found| Some((found, found.task(*found.names.get(part)?))))
+        else {
+            return Err(lookup::taken_away(desk, run).into());
+        };
+        if !self.teller.is_json() {
+            self.teller.print_last(&nested::lines(found, task));
+        }
+        Ok(if let End::Signal(signal) = end { signals::exit_after(*signal) } else { nested::exit_of(task) })
     }
 
     /// Follows runs from here on. Gives what they ask.
@@ -287,16 +353,19 @@ fn rests(state: &State, run: RunId, is_answered: bool) -> bool {
     })
 }
 
-/// Reads the journal on a thread of its own, and passes on what happens in a run until it rests or its engine is gone.
-fn watch(mut reading: Reading, run: RunId, is_answered: bool, to_news: Sender<News>) -> Outcome<()> {
+/// Reads the journal on a thread of its own, and passes on what is told until it rests or its engine is gone.
+fn watch(
+    mut reading: Reading,
+    is_told: impl Fn(&Record) -> bool + Send + 'static,
+    rests: impl Fn(&State) -> bool + Send + 'static,
+    to_news: Sender<News>,
+) -> Outcome<()> {
     let watching = move || {
         let telling = Telling::to(to_news);
         let followed = reading.follow(LOOK_EVERY, &mut |heard, state| match heard {
-            Heard::Record(record) if record.event.run() == Some(run) => telling.tell([record.clone()].into()),
+            Heard::Record(record) if is_told(record) => telling.tell([record.clone()].into()),
             Heard::Record(_) => ControlFlow::Continue(()),
-            Heard::NoMore { is_live } if is_live && !rests(state, run, is_answered) => {
-                ControlFlow::Continue(())
-            }
+            Heard::NoMore { is_live } if is_live && !rests(state) => ControlFlow::Continue(()),
             Heard::NoMore { .. } => ControlFlow::Break(()),
         });
         telling.end(match followed {

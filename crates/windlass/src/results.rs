@@ -20,7 +20,11 @@ const COLUMNS_MAX: usize = 100;
 
 /// A line for each result, and one for those that are too many.
 pub(crate) fn lines(run: &Run) -> Vec<String> {
-    let own = run.tasks.iter().filter(|task| task.parent.is_none());
+    of(run, run.tasks.iter().filter(|task| task.parent.is_none()))
+}
+
+/// The same for these tasks of one plan.
+pub(crate) fn of<'r>(run: &'r Run, own: impl Iterator<Item = &'r Task>) -> Vec<String> {
     let last = own.filter(|task| task.phase == Phase::Succeeded && task.dependants.is_empty());
     // That somebody said yes is no result.
     let last = last.filter(|task| !matches!(run.spec(task).work, Work::Approval { .. }));

@@ -19,7 +19,7 @@ mod raise;
 mod resume;
 mod retry;
 mod revise;
-mod run;
+pub(crate) mod run;
 mod schema;
 mod settle;
 mod show;

@@ -83,14 +83,22 @@ impl Run {
             let hint = format!("`{run}`; `{init}` writes a first plan");
             return Err(Report::usage("there is no plan to run").hint(hint).into());
         };
-        nested::refuse(desk, "start another run")?;
+        let within = nested::around(desk)?;
+        if within.is_some() {
+            nested::refuse_options(&self.hosting)?;
+        }
         let config = Config::load(desk)?;
-        refuse_home_inside(desk, &config)?;
+        if within.is_none() {
+            refuse_home_inside(desk, &config)?;
+        }
         let given = inputs(&self.inputs)?;
         let file = PlanFile::read(path, desk)?;
         let loaded = file.load(&config, &Inputs::given(&given), desk)?;
         file.warn(&loaded);
         let new = new_run(desk, loaded.plan, file.name.clone())?;
+        if let Some(within) = within {
+            return nested::run(desk, &new, within, &self.hosting);
+        }
         match self.hosting.detach.then(|| Background::enter(&desk.place.home)).transpose()? {
             Some(Background::Here(waiting)) => waiting.wait(desk, self.hosting.json),
             Some(Background::There(side)) => start(desk, &config, &new, &self.hosting, Some(side)),
@@ -178,7 +186,9 @@ fn start(
             let hint = "wait until its runs are over, or use another home with --home".to_owned();
             Err(Report::new(Exit::Failed, "the plan was not taken").cause(why).hint(hint).into())
         }
-        Reached::There(Reply::Answer(_) | Reply::TurnedAway { .. }) => Err(reaching::out_of_place()),
+        Reached::There(Reply::Answer(_) | Reply::Nested(_) | Reply::TurnedAway { .. }) => {
+            Err(reaching::out_of_place())
+        }
     }
 }
 

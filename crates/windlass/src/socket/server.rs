@@ -245,6 +245,11 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
         Request::Start { .. } if !host.hosts => Some(Reply::Refused(
             "the engine of this home was started with --no-host: it takes no other plans".into(),
         )),
+        Request::Nest { new, within } => match host.handle.nest(&new, &within) {
+            Ok(Ok(task)) => Some(Reply::Nested(task)),
+            Ok(Err(_)) => None,
+            Err(error) => Some(Reply::Refused(error.to_string())),
+        },
         Request::Yes(run) => {
             host.door.answer_all(run, &host.handle);
             Some(Reply::Answer(Answer::Accepted))

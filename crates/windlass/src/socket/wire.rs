@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read as _, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use windlass_core::id::RunId;
+use windlass_core::id::{AttemptKey, RunId, TaskId};
 use windlass_core::input::{Answer, Command};
 use windlass_core::plan::Plan;
 use windlass_engine::engine::BUILD;
@@ -19,7 +19,7 @@ const LINE_BYTES_MAX: u64 = 256 << 20;
 
 /// The version of what is asked. It is raised whenever a request, or a plan or a command in it, can say something else than
 /// before. What an engine says to those whom it does not hear stays the same in all of them.
-pub(crate) const WIRE: u32 = 1;
+pub(crate) const WIRE: u32 = 2;
 /// The longest hello, in bytes.
 const HELLO_BYTES_MAX: u64 = 1024;
 
@@ -52,6 +52,13 @@ pub(crate) enum Request {
         /// Whether its questions are answered with yes.
         yes: bool,
     },
+    /// To carry out a plan within an attempt's task, for that attempt.
+    Nest {
+        /// The plan.
+        new: Box<NewRun>,
+        /// The attempt.
+        within: AttemptKey,
+    },
     /// To answer the questions of a run with yes.
     Yes(RunId),
 }
@@ -60,7 +67,7 @@ impl Request {
     /// The plan that it brings. Nobody has read it from a file here: it may be anything.
     pub(crate) fn plan(&self) -> Option<&Plan> {
         match self {
-            Self::Start { new, .. } => Some(&new.plan),
+            Self::Start { new, .. } | Self::Nest { new, .. } => Some(&new.plan),
             Self::Command(command) => command.ask.plan(),
             Self::Yes(_) => None,
         }
@@ -70,7 +77,7 @@ impl Request {
     pub(crate) fn refusal(&self) -> Option<String> {
         let (id, by) = match self {
             Self::Command(command) => (&command.id, &command.by),
-            Self::Start { new, .. } => (&new.command, &new.by),
+            Self::Start { new, .. } | Self::Nest { new, .. } => (&new.command, &new.by),
             Self::Yes(_) => return None,
         };
         let is_long = id.0.len() > NAME_BYTES_MAX || by.len() > NAME_BYTES_MAX;
@@ -88,6 +95,8 @@ pub(crate) enum Reply {
     Answer(Answer),
     /// The run is in the journal.
     Started(RunId),
+    /// The plan is in the journal, as this task.
+    Nested(TaskId),
     /// No, and why.
     Refused(String),
     /// Nothing was heard of what was asked: why, and what to do.
@@ -152,7 +161,7 @@ tasks:
   h: { run: "true", repeat: { until: true, max: 2 } }
 "#;
     /// What [`RICH`] and some commands say, by the names in them, and in which version of the wire.
-    const SAYS: (u32, &str) = (1, "b68985957b7a441e2add60ce9ad60c4c5f2f41e4cf081618ad7b6781a386592a");
+    const SAYS: (u32, &str) = (2, "12cbe82ff992c9145819243d7ad348860769b51191b92462e846ea1131e4ffa3");
 
     fn names(value: &Value, within: &str, found: &mut BTreeSet<String>) {
         match value {
@@ -185,9 +194,11 @@ tasks:
             Ask::Drain { at_once: true },
         ];
         let command = |ask| Request::Command(Command { id: CommandId("1".into()), by: "cli".into(), ask });
+        let within = "abcdef/a/1".parse().expect("a key");
+        let nest = Request::Nest { new: Box::new(new.clone()), within };
         let start = Request::Start { new: Box::new(new), yes: true };
         let mut found = BTreeSet::new();
-        for request in asks.map(command).into_iter().chain([start, Request::Yes(run)]) {
+        for request in asks.map(command).into_iter().chain([start, nest, Request::Yes(run)]) {
             names(&serde_json::to_value(&request).expect("plain data"), "", &mut found);
         }
         let said = Digest::of(found.into_iter().collect::<Vec<_>>().join("\n").as_bytes()).to_string();

@@ -1,7 +1,10 @@
 //! Windlass called from within a task: nothing there may wait for the run that waits for it.
 //! Never: a wait without an end, also where this fails (`timeout` ends it).
 
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::desk::Desk;
 
@@ -11,17 +14,164 @@ fn inside(lines: &str) -> Desk {
     Desk::with(&json!({ "tasks": { "a": { "run": lines } } }).to_string())
 }
 
+const INNER: &str = r#"
+goal: Build and test
+tasks:
+  build: { run: "echo built $WINDLASS_KEY" }
+  test: { needs: [build], run: "echo tested after {{ tasks.build.output }}" }
+"#;
+
+/// The names of the tasks of the one run, with their states.
+fn states(desk: &Desk) -> Vec<String> {
+    let show = desk.json(&["show", "last", "--json"]);
+    let tasks = show["tasks"].as_array().expect("a list");
+    let text = |task: &Value, field: &str| task[field].as_str().unwrap_or_default().to_owned();
+    tasks.iter().map(|task| format!("{} {}", text(task, "id"), text(task, "state"))).collect()
+}
+
 #[test]
-fn a_task_can_not_start_another_run() {
-    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
-    let output = desk
-        .command(&["run", "plan.yaml"])
-        .env("WINDLASS_OWNERS", "h|abcdef/a/1")
-        .output()
-        .expect("it starts");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("nested runs are not supported yet"));
-    assert!(!desk.has_home());
+fn a_run_that_a_task_starts_is_a_part_of_the_run_around_it_and_needs_no_slot_of_its_own() {
+    let desk = inside("W run inner.yaml > said; echo $? > code; W run inner.yaml > again");
+    desk.write("inner.yaml", INNER);
+    let done = desk.windlass(&["run", "plan.yaml", "--slots", "1"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_eq!(desk.read("code"), "0\n", "{}", desk.read("said"));
+    let run = done.run();
+    let said = desk.read("said");
+    for part in [
+        format!("run {run} a.0 Build and test\n"),
+        "started   a.0/build".into(),
+        format!("run {run} a.0 succeeded\n"),
+        "tasks     2: 2 succeeded\n".into(),
+        format!("result    a.0/test: tested after built {run}/a.0/build/1\n"),
+        format!("details   windlass show {run} a.0\n"),
+    ] {
+        assert!(said.contains(&part), "{part}: {said}");
+    }
+    assert!(desk.read("again").contains(&format!("run {run} a.1 succeeded")), "{}", desk.read("again"));
+    let expected = ["a", "a.0", "a.0/build", "a.0/test", "a.1", "a.1/build", "a.1/test"];
+    assert_eq!(states(&desk), expected.map(|task| format!("{task} succeeded")));
+    assert!(done.out.contains("nested    a  a.0, a run of "), "{}", done.out);
+    let runs = desk.json(&["ps", "--all", "--json"]);
+    assert_eq!(runs["runs"].as_array().or(runs.as_array()).map(Vec::len), Some(1), "{runs}");
+}
+
+#[test]
+fn what_fails_below_is_for_the_program_to_judge() {
+    let desk = inside("W run inner.yaml > said; echo $? > code");
+    desk.write("inner.yaml", "tasks: { bad: { run: exit 3 }, after: { needs: [bad], run: x } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
+    assert!(
+        desk.read("said").contains("failed: a.0/bad: exit: `/bin/sh` exited with code 3"),
+        "{}",
+        desk.read("said")
+    );
+    assert_eq!(states(&desk), ["a succeeded", "a.0 dead", "a.0/bad dead", "a.0/after skipped"]);
+    let letters = desk.windlass(&["dlq", "list"]);
+    assert!(!letters.out.contains("a.0"), "{}", letters.all());
+    let retried = desk.windlass(&["retry", "last", "a.0/bad"]);
+    assert_eq!(retried.code, Some(1), "{}", retried.all());
+    assert!(retried.err.contains("an attempt of a started it"), "{}", retried.err);
+}
+
+#[test]
+fn a_nested_run_in_a_nested_run_goes_as_deep_as_the_run_around_allows() {
+    let start = |plan: &str| format!("timeout 60 {} run {plan}", env!("CARGO_BIN_EXE_windlass"));
+    let plan = |task: &str, line: &str| json!({ "tasks": { task: { "run": line } } }).to_string();
+    let desk = Desk::with(&plan("a", &start("one.yaml")));
+    desk.write("one.yaml", &plan("b", &start("two.yaml")));
+    desk.write("two.yaml", &plan("c", &format!("{} 2> refused; echo $? > code", start("three.yaml"))));
+    desk.write("three.yaml", &plan("d", "true"));
+    let done = desk.windlass(&["run", "plan.yaml", "--slots", "1"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
+    let names = ["a", "a.0", "a.0/b", "a.0/b.0", "a.0/b.0/c"];
+    assert_eq!(states(&desk), names.map(|name| format!("{name} succeeded")));
+    let refused = desk.read("refused");
+    assert!(refused.contains("its tree would have 4 levels, over its limits.depth of 3"), "{refused}");
+}
+
+#[test]
+fn lines_of_json_are_those_of_the_part_alone() {
+    let desk = inside("W run inner.yaml --json > said");
+    desk.write("inner.yaml", "tasks: { b: { run: \"true\" } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let lines = desk.read("said");
+    let tasks: BTreeSet<String> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"))
+        .map(|line| line["task"].as_str().expect("it is of a task").to_owned())
+        .collect();
+    assert_eq!(tasks, BTreeSet::from(["a.0".to_owned(), "a.0/b".to_owned()]), "{lines}");
+}
+
+#[test]
+fn what_a_nested_run_can_not_do_is_refused() {
+    let lines = "W run inner.yaml --detach 2> detached; echo $? > code; W run inner.yaml --yes 2> yes; \
+                 W run inner.yaml --home ../elsewhere 2> other; env WINDLASS_OWNERS=h\\|abcdef/a/1 W2 2> marks; true";
+    let lines = lines.replace("W2", &format!("{} run inner.yaml", env!("CARGO_BIN_EXE_windlass")));
+    let desk = inside(&lines);
+    desk.write("inner.yaml", INNER);
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "2\n"), "{}", done.all());
+    for (file, part) in [
+        ("detached", "it ends with the attempt that started it"),
+        ("yes", "`--yes` within a task"),
+        ("other", "a task of a run can't start a run in another home"),
+        ("marks", "a task of a run can't start a run in another home"),
+    ] {
+        assert!(desk.read(file).contains(part), "{file}: {}", desk.read(file));
+    }
+    assert_eq!(states(&desk), ["a succeeded"]);
+}
+
+#[test]
+fn what_ends_the_attempt_ends_what_it_started() {
+    let desk = inside("W run inner.yaml");
+    desk.write("inner.yaml", "tasks: { b: { run: cat gate }, c: { needs: [b], run: x } }");
+    desk.gate("gate");
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("started   a.0/b");
+    let cancelled = desk.windlass(&["cancel", "last", "a"]);
+    assert_eq!(cancelled.code, Some(0), "{}", cancelled.all());
+    let done = host.end();
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let names = ["a", "a.0", "a.0/b", "a.0/c"];
+    assert_eq!(states(&desk), names.map(|name| format!("{name} cancelled")));
+}
+
+#[test]
+fn after_a_kill_of_the_engine_the_next_attempt_starts_it_anew() {
+    let desk = inside("W run inner.yaml > said");
+    desk.write("inner.yaml", "tasks: { b: { run: cat gate } }");
+    desk.gate("gate");
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("started   a.0/b");
+    host.signal(Signal::KILL);
+    host.end();
+    let mut resumed = desk.start(&["resume", "last"]);
+    resumed.wait_for("started   a.1/b");
+    desk.open_gate("gate");
+    let done = resumed.end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let states = states(&desk);
+    let expected = ["a succeeded", "a.0 cancelled", "a.0/b cancelled", "a.1 succeeded", "a.1/b succeeded"];
+    assert_eq!(states, expected);
+}
+
+#[test]
+fn a_nested_run_can_be_cancelled_by_itself() {
+    let desk = inside("W run inner.yaml > said; echo $? > code");
+    desk.write("inner.yaml", "tasks: { b: { run: cat gate } }");
+    desk.gate("gate");
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("started   a.0/b");
+    let cancelled = desk.windlass(&["cancel", "last", "a.0"]);
+    assert_eq!(cancelled.code, Some(0), "{}", cancelled.all());
+    let done = host.end();
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
+    assert_eq!(states(&desk), ["a succeeded", "a.0 cancelled", "a.0/b cancelled"]);
 }
 
 #[test]
