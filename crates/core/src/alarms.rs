@@ -63,8 +63,9 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind, active: Span) -> Vec<Event> {
             let failure = judge::took_too_long(timeout);
             match task.phase {
                 Phase::Running => {
-                    let attempt = task.live_attempt().expect("it runs");
-                    vec![fired, stop(run, task, attempt, StopWhy::Timeout, &failure.message)]
+                    let attempt = task.live_attempt().filter(|attempt| attempt.is_live());
+                    let stop = |attempt| stop(run, task, attempt, StopWhy::Timeout, &failure.message);
+                    std::iter::once(fired).chain(attempt.map(stop)).collect()
                 }
                 Phase::Ready | Phase::BackingOff | Phase::Parked => vec![fired, dead(failure)],
                 Phase::Waiting

@@ -1,7 +1,7 @@
 //! Tasks that are blocked: what they wait for, and the clocks that end that. Never: what becomes of them then.
 
 use crate::event::{BlockedOn, Event, Record, TimerKind};
-use crate::machine::task::Fact;
+use crate::machine::task::{Fact, Phase};
 use crate::plan::{WaitFor, Work};
 use crate::state::{Approval, Run, TaskIx};
 use crate::time::Time;
@@ -65,19 +65,22 @@ impl Run {
         let wait = self.task(ix).dues;
         match timer {
             TimerKind::Retry => self.take(ix, Fact::RetryDue, moment, fresh),
-            TimerKind::Answer | TimerKind::Wait => {
-                self.alarms.remove(&(wait.answer_by.unwrap_or_default(), ix, timer));
-            }
-            // The success that follows in the same batch takes it out.
-            TimerKind::Moment => {}
             TimerKind::Budget => self.fire_purse(ix),
-            TimerKind::ScheduleToStart => {
-                self.alarms.remove(&(wait.start_by.unwrap_or_default(), ix, timer));
-            }
-            TimerKind::ScheduleToClose => {
+            TimerKind::ScheduleToClose if !self.may_be_given_up(ix) => {
                 self.alarms.remove(&(wait.close_by.unwrap_or_default(), ix, timer));
             }
+            // The end that follows in the same batch takes it out; without that it fires again.
+            TimerKind::Answer
+            | TimerKind::Wait
+            | TimerKind::Moment
+            | TimerKind::ScheduleToStart
+            | TimerKind::ScheduleToClose => {}
         }
+    }
+
+    /// Whether a task ends as its attempts together have taken too long.
+    fn may_be_given_up(&self, ix: TaskIx) -> bool {
+        matches!(self.task(ix).phase, Phase::Ready | Phase::BackingOff | Phase::Parked)
     }
 
     /// The wait of a task is given up at this moment, if its run is worked on until then.

@@ -96,8 +96,11 @@ fn within_caps(run: &Run, count: u32) -> Result<(), Failure> {
         .hint("raise `limits.tasks` in the plan, or make fewer children"))
 }
 
-/// Which replica is taken, now that it is certain.
+/// Which replica is taken, now that it is certain; or only that it is accepted, where the choice was made before.
 pub(crate) fn choose(run: &Run, task: &Task) -> Vec<Event> {
+    if let Some(Choice::Taken(taken)) = task.choice {
+        return vec![judge::accepted(run, run.task(taken))];
+    }
     let (id, name) = (run.id, task.id.clone());
     let none = |error: Failure| {
         let error = Some(error.recorded());

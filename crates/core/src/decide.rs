@@ -210,10 +210,10 @@ fn stop_all(state: &State, run: &Run) -> Vec<Event> {
     let ours = state.live.values().filter(|(of, _)| *of == run.id).map(|(_, ix)| run.task(*ix));
     let running = ours.filter(|task| task.phase == task::Phase::Running && !is_planted(Bug::PausedGoesOn));
     let stop = |task: &Task| {
-        let attempt = task.live_attempt().expect("it runs");
-        stop(run, task, attempt, StopWhy::Pause, "its run was paused at once")
+        let attempt = task.live_attempt().filter(|attempt| attempt.is_live())?;
+        Some(stop(run, task, attempt, StopWhy::Pause, "its run was paused at once"))
     };
-    running.map(stop).collect()
+    running.filter_map(stop).collect()
 }
 
 fn cancel_run(run: &Run, command: &CommandId, by: &str) -> Decision {
@@ -306,13 +306,12 @@ fn approve(run: &Run, ix: TaskIx, command: &CommandId, given: &Given<'_>) -> Dec
     if asked.id != given.approval && !is_planted(Bug::AnyApprovalId) {
         return Decision::refused(Rejection::ChangedSince(asked.id.clone()));
     }
-    match asked.answer {
-        Some(answer) if answer == given.answer => return Decision::already(),
-        Some(_) => return Decision::refused(Rejection::AnsweredOtherwise(asked.id.clone())),
-        None if task.phase != task::Phase::Blocked => {
-            return Decision::refused(wrong_state(task, "it no longer waits for an answer"));
-        }
-        None => {}
+    if task.approval_open().is_none() {
+        return match asked.answer {
+            Some(answer) if answer == given.answer => Decision::already(),
+            Some(_) => Decision::refused(Rejection::AnsweredOtherwise(asked.id.clone())),
+            None => Decision::refused(wrong_state(task, "it no longer waits for an answer")),
+        };
     }
     let answered = Event::ApprovalGiven {
         run: run.id,
@@ -365,7 +364,7 @@ fn drain(state: &State, at_once: bool) -> Vec<Event> {
         let attempt = task.live_attempt().expect("it is live");
         let grace = if at_once { Span::default() } else { run.spec(task).timeout.grace };
         let hurry = attempt.stop.as_ref().is_none_or(|(_, _, allowed)| grace < *allowed);
-        if hurry {
+        if hurry && attempt.is_live() {
             let shutdown = Stop { why: StopWhy::Shutdown, message: "its engine was told to end", grace };
             events.push(stop_within(run, task, attempt, shutdown));
         }
@@ -403,16 +402,12 @@ fn find<'a>(state: &'a State, key: &AttemptKey, fence: Fence) -> Option<(&'a Run
     Some((run, ix, attempt))
 }
 
-fn is_live(attempt: &Attempt) -> bool {
-    matches!(attempt.phase, attempt::Phase::Running | attempt::Phase::Stopping)
-}
-
 fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
     let Ended { key, fence, .. } = ended;
     let Some((run, ix, attempt)) = find(state, key, *fence) else { return Vec::new() };
     let task = run.task(ix);
     let (run, task, number, fence) = (run.id, task.id.clone(), attempt.number, *fence);
-    if !is_live(attempt) {
+    if !attempt.is_live() {
         // The same report again is acknowledged and leaves no event; a lost attempt's is noted once.
         if attempt.phase == attempt::Phase::Finished || attempt.ignored {
             return Vec::new();
@@ -483,7 +478,8 @@ fn lose(state: &State, attempts: &[LostAttempt], reason: LossReason) -> Vec<Even
     let mut events = Vec::new();
     for lost in attempts {
         let Some((run, ix, attempt)) = find(state, &lost.key, lost.fence) else { continue };
-        if !is_live(attempt) {
+        // An attempt that is over and not reaped is so where the end of the journal was lost.
+        if !state.live.contains_key(&lost.fence) {
             continue;
         }
         let (task, number, fence) = (run.task(ix).id.clone(), attempt.number, lost.fence);
@@ -494,15 +490,17 @@ fn lose(state: &State, attempts: &[LostAttempt], reason: LossReason) -> Vec<Even
         };
         let error = Failure::new(ErrorKind::Lost, said);
         let run = run.id;
-        events.push(Event::AttemptLost {
-            run,
-            task: task.clone(),
-            attempt: number,
-            fence,
-            reason,
-            alone,
-            error,
-        });
+        if attempt.is_live() {
+            events.push(Event::AttemptLost {
+                run,
+                task: task.clone(),
+                attempt: number,
+                fence,
+                reason,
+                alone,
+                error,
+            });
+        }
         events.push(Event::AttemptReaped { run, task, attempt: number, fence, leftovers: lost.leftovers });
     }
     events
@@ -562,9 +560,10 @@ pub(crate) fn wrong_state(task: &Task, why: &str) -> Rejection {
 }
 
 impl Task {
-    /// The question that still waits for its answer.
+    /// The question that still waits for its answer: an answer counts with what it leads to, and where the end of the
+    /// journal took that away it is to be given again.
     pub fn approval_open(&self) -> Option<&crate::state::Approval> {
-        self.approval.as_ref().filter(|asked| self.phase == task::Phase::Blocked && asked.answer.is_none())
+        self.approval.as_ref().filter(|_| self.blocked == Some(BlockedOn::Person))
     }
 }
 

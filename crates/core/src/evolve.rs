@@ -312,8 +312,11 @@ impl Run {
         }
         task.cancel_wished = true;
         self.to_spare.remove(&ix);
-        // What is being stopped or judged, or has children, comes to its end by itself and meets the wish there.
-        let waits = [task::Phase::Stopping, task::Phase::Gating, task::Phase::Expanded].contains(&task.phase);
+        // What is being stopped or judged, or has children, comes to its end by itself and meets the wish there; and so
+        // does what is over and not reaped, as the lost end of a journal leaves it.
+        let is_over = task.live_attempt().is_some_and(|attempt| !attempt.is_live());
+        let by_itself = [task::Phase::Stopping, task::Phase::Gating, task::Phase::Expanded];
+        let waits = is_over || by_itself.contains(&task.phase);
         if !waits {
             self.to_cancel.insert(ix);
         }

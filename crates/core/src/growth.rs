@@ -130,10 +130,10 @@ impl Run {
 
     /// One of the replicas is taken, or none can be: the others are to end.
     fn select(&mut self, ix: TaskIx, taken: Option<TaskIx>, error: Option<Failure>) {
-        self.to_select.remove(&ix);
         let parent = &mut self.tasks[ix.at()];
         parent.choice = Some(taken.map_or(Choice::None, Choice::Taken));
         parent.error = error;
+        self.look_at_votes(ix);
         for child in self.task(ix).children.clone() {
             if taken != Some(child) && !is_planted(Bug::LosersGoOn) {
                 self.family(child).into_iter().for_each(|member| self.wish_end(member));

@@ -136,6 +136,12 @@ fn draw(stamp: Stamp, attempt: &Attempt) -> u64 {
 
 /// What was wrong, and whether a wait is due before another attempt; none where nothing was.
 pub(crate) fn failure(attempt: &Attempt) -> Option<(Failure, Delay)> {
+    let lost = || Failure::new(ErrorKind::Lost, "its output was lost with the end of the journal");
+    told(attempt).or_else(|| attempt.has_lost_output().then(|| (lost(), Delay::None)))
+}
+
+/// The same, as far as its agent has to do with it.
+pub(crate) fn told(attempt: &Attempt) -> Option<(Failure, Delay)> {
     if attempt.phase == attempt::Phase::Lost {
         let lost = attempt.error.clone().unwrap_or_else(|| Failure::new(ErrorKind::Lost, "it was lost"));
         let delay = if attempt.lost == Some(LossReason::EngineDied) { Delay::None } else { Delay::Backoff };
@@ -173,5 +179,6 @@ pub(crate) fn stopped(why: StopWhy, message: &str) -> Failure {
 
 /// Whether the attempt's own exit says what happened: it ended with a code, or never began.
 fn ended_by_itself(attempt: &Attempt) -> bool {
-    attempt.stop.is_none() && matches!(attempt.exit, Some(Exit::Code(_) | Exit::NotStarted))
+    let has_end = attempt.stop.is_none() && !attempt.has_lost_output();
+    has_end && matches!(attempt.exit, Some(Exit::Code(_) | Exit::NotStarted))
 }

@@ -179,6 +179,9 @@ impl Run {
     /// The budget of a task is used up: nothing starts any more below it.
     pub(crate) fn reach(&mut self, payer: TaskIx, used_up: UsedUp) {
         self.purses.get_mut(&payer).expect("it has one").reached = Some(used_up);
+        if used_up.kind == BudgetKind::Wall {
+            self.fire_purse(payer);
+        }
         self.look_at_purse(payer);
         for ix in self.family(payer) {
             self.note_exhaustion(ix);
@@ -221,9 +224,12 @@ impl Run {
         }
     }
 
-    /// The clock of a task's budget has fired. That its time began stays known, so that it begins once.
+    /// The clock of a task's budget has fired. That its time began stays known, so that it begins once. Where nothing of
+    /// the budget was told to be used up, the word of that follows in the same batch; without it the clock fires again.
     pub(crate) fn fire_purse(&mut self, ix: TaskIx) {
-        if let Some(due) = self.purses.get(&ix).and_then(|purse| purse.due) {
+        if let Some(due) =
+            self.purses.get(&ix).filter(|purse| purse.reached.is_some()).and_then(|purse| purse.due)
+        {
             self.alarms.remove(&(due, ix, TimerKind::Budget));
         }
     }

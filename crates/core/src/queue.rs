@@ -45,6 +45,11 @@ impl Rank {
         Self { as_of: self.as_of.saturating_sub(ahead), ..self }
     }
 
+    /// The record by which the task became ready.
+    pub(crate) fn since(self) -> Seq {
+        self.since
+    }
+
     /// The same with another priority: it keeps how long the task has waited.
     #[must_use]
     pub fn with_priority(self, before: i8, now: i8) -> Self {

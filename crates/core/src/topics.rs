@@ -28,6 +28,8 @@ pub struct Topics {
     from_outside: usize,
     /// The message that each waiter took last.
     taken: BTreeMap<TaskIx, Seq>,
+    /// The message with which the wait of a task is about to end: taken once that has ended.
+    taking: BTreeMap<TaskIx, Seq>,
     /// The tasks after whose success somebody listens, each with the record by which it ended.
     ends: BTreeMap<TaskIx, Option<Seq>>,
 }
@@ -103,6 +105,8 @@ impl Topics {
         if let Some(end) = self.ends.get_mut(&ix) {
             *end = at;
         }
+        let taken = self.taking.remove(&ix).map(|message| (ix, message));
+        self.taken.extend(taken);
     }
 }
 
@@ -313,7 +317,7 @@ impl Run {
                 self.hear(topic, Message { seq: record.seq, from: Some(ix), data: data.clone() }, fresh);
             }
             Event::WaitSatisfied { message, .. } => {
-                self.topics.taken.insert(ix, *message);
+                self.topics.taking.insert(ix, *message);
             }
             _ => return false,
         }

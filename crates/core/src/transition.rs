@@ -10,7 +10,7 @@ use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing};
 use crate::policy::select;
 use crate::queue::{LimitOn, Rank};
-use crate::state::{Look, Run, Task, TaskIx};
+use crate::state::{Choice, Look, Run, Task, TaskIx};
 use crate::time::{Span, Time};
 
 /// Where and when the record that moves a task stands.
@@ -248,11 +248,15 @@ impl Run {
         }
     }
 
-    /// Notes a choice among replicas that has become certain.
-    fn look_at_votes(&mut self, parent: TaskIx) {
+    /// Notes a choice among replicas that has become certain, or that was made and is not carried out.
+    pub(crate) fn look_at_votes(&mut self, parent: TaskIx) {
         let task = self.task(parent);
-        let is_open = task.phase == Phase::Expanded && task.choice.is_none() && !task.cancel_wished;
-        if is_open && self.votes(task) != select::Standing::Open {
+        let is_owed = match task.choice {
+            None => !task.cancel_wished && self.votes(task) != select::Standing::Open,
+            Some(Choice::Taken(taken)) => self.task(taken).blocked == Some(BlockedOn::Select),
+            Some(Choice::None) => false,
+        };
+        if task.phase == Phase::Expanded && is_owed {
             self.to_select.insert(parent);
         } else {
             self.to_select.remove(&parent);

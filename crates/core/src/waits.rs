@@ -9,6 +9,7 @@ use crate::judge;
 use crate::machine::task::Phase;
 use crate::plan::{WaitFor, Work};
 use crate::planted::{Bug, is_planted};
+use crate::queue::Rank;
 use crate::render::View;
 use crate::size;
 use crate::state::{Run, State, Task, TaskIx};
@@ -22,6 +23,9 @@ pub(crate) const DATA_BYTES_MAX: usize = 64 * 1024;
 pub(crate) fn emit(run: &Run, ix: TaskIx) -> Vec<Event> {
     let task = run.task(ix);
     let Work::Emit { topic, data } = &run.spec(task).work else { unreachable!("it emits") };
+    if let Some(said) = run.said_already(ix) {
+        return vec![given(run, task, said.data.clone())];
+    }
     let data = match template::evaluate_within(data, &View::of(run, ix)) {
         Ok(data) => data,
         Err(failure) => return vec![judge::dead(run, task, None, failure)],
@@ -151,6 +155,16 @@ pub(crate) fn expired(run: &Run, task: &Task) -> Failure {
 }
 
 impl Run {
+    /// What a task that is about to emit has said since it became ready: the end of the journal lost that it succeeded.
+    fn said_already(&self, ix: TaskIx) -> Option<&Message> {
+        let task = self.task(ix);
+        let Work::Emit { topic, .. } = &self.spec(task).work else { return None };
+        let since = task.rank.map(Rank::since)?;
+        let messages = self.topics.named(topic).map(|topic| topic.messages.as_slice()).unwrap_or_default();
+        let late = messages.iter().rev().take_while(|message| message.seq > since);
+        late.into_iter().find(|message| message.from == Some(ix))
+    }
+
     /// What was said so far on the topic that a task waits for.
     fn messages(&self, ix: TaskIx) -> &[Message] {
         let Work::Wait(WaitFor::Topic { topic, .. }) = &self.spec(self.task(ix)).work else { return &[] };

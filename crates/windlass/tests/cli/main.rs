@@ -23,6 +23,7 @@ mod held;
 mod init;
 mod limits;
 mod looks;
+mod losses;
 #[path = "../../../journal/tests/journal/needs.rs"]
 mod needs;
 mod nested;
