@@ -9,7 +9,7 @@ use windlass_core::id::{AgentName, Fence, Seq};
 use windlass_core::machine::breaker::Phase;
 
 use crate::draft::{Who, Work};
-use crate::invariants::attempts::failure;
+use crate::invariants::attempts::told;
 use crate::meaning;
 use crate::oracle::{ORun, OTask, Oracle};
 use crate::scope;
@@ -101,7 +101,7 @@ pub(crate) fn hang_up(accounts: &mut BTreeMap<String, OAccount>, run: &ORun, ix:
     let Some(account) = &attempt.account else { return };
     let wait_ms = attempt.error.as_ref().and_then(|error| error.retry_after).map(|wait| wait.ms);
     let account = accounts.get_mut(account).expect("it was called");
-    account.end(attempt.fence, attempt.ended_steady_ms, failure(attempt), wait_ms);
+    account.end(attempt.fence, attempt.ended_steady_ms, told(attempt), wait_ms);
 }
 
 /// How many may be in flight.

@@ -40,6 +40,16 @@ pub struct Case {
     pub(crate) behaviours: BTreeMap<String, Behaviour>,
 }
 
+impl Case {
+    /// The same, but that once all has come to rest the journal is found to end behind this record.
+    #[must_use]
+    pub fn cut_after(&self, record: u64) -> Self {
+        let mut cut = self.clone();
+        cut.faults.push((u32::MAX, Fault::Loss { after: record }));
+        cut
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
 fn is_none(number: &u32) -> bool {
     *number == 0
@@ -131,6 +141,11 @@ pub(crate) enum Fault {
     /// The state is kept; by another build that writes it otherwise.
     Snapshot {
         foreign: bool,
+    },
+    /// The engine is killed, and of the journal only the records up to one are found: the one with this number, counted
+    /// over and over. Somebody accepts that.
+    Loss {
+        after: u64,
     },
     /// An attempt is stopped by its driver.
     Overdue {

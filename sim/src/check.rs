@@ -13,11 +13,12 @@ use windlass_core::id::{CommandId, Digest, Fence, RunId, Seq, TaskId};
 use windlass_core::input::{Answer, Ended};
 use windlass_core::plan::Plan;
 use windlass_core::state::State;
+use windlass_core::time::Time;
 use windlass_engine::recover;
 use windlass_journal::memory::MemoryStore;
 use windlass_journal::record::decode;
 
-use crate::broken::{Verdict, broken, demand};
+use crate::broken::{Broken, Verdict, broken, demand};
 use crate::clocks::Clocks;
 use crate::draft::PlanDraft;
 use crate::invariants::{self, effects::Given, fairness::Turns};
@@ -107,6 +108,28 @@ impl Checker {
         Ok(())
     }
 
+    /// When a record was written; the beginning of time for none.
+    pub(crate) fn said_at(&self, store: &MemoryStore, seq: Seq) -> Result<Time, Broken> {
+        if seq == Seq(0) { Ok(Time::default()) } else { Ok(self.read(store, seq)?.at) }
+    }
+
+    /// The records behind this one are gone, and somebody accepted that: what is known is what is left of the journal.
+    pub(crate) fn forget(&mut self, intact: Seq, store: &MemoryStore, clocks: &Clocks) -> Verdict {
+        self.pass(clocks);
+        self.shadow = State::default();
+        self.oracle.forget(intact);
+        (self.given, self.turns) = (Given::default(), Turns::default());
+        while self.shadow.head < store.head().seq {
+            let record = self.read(store, self.shadow.head.next())?;
+            self.oracle.take(&record);
+            evolve(&mut self.shadow, &record);
+            self.shadow.fresh.clear();
+        }
+        self.changed = true;
+        self.acknowledged.retain(|id| self.shadow.commands.contains_key(id));
+        Ok(())
+    }
+
     /// Time passes: it counts as work where an engine was alive, which is for the caller to say by calling.
     pub(crate) fn pass(&mut self, clocks: &Clocks) {
         self.oracle.boot = clocks.boot();
@@ -124,7 +147,7 @@ impl Checker {
         self.awake = clocks.awake;
     }
 
-    fn read(&self, store: &MemoryStore, seq: Seq) -> Result<Record, crate::broken::Broken> {
+    fn read(&self, store: &MemoryStore, seq: Seq) -> Result<Record, Broken> {
         let bytes = store.bytes(seq).ok_or_else(|| broken(PREFIX, format!("record {seq} is gone")))?;
         let mut record = decode(seq, &bytes, String::new)
             .map_err(|error| broken(REPLAY, format!("record {seq} can't be read: {error}")))?;

@@ -4,7 +4,7 @@
 use windlass_core::decide::Stamp;
 use windlass_core::effect::Effect;
 use windlass_core::event::{LossReason, Role};
-use windlass_core::id::Fence;
+use windlass_core::id::{Fence, Seq};
 use windlass_core::input::{Input, LostAttempt, Report};
 use windlass_core::react::pending;
 use windlass_core::time::Time;
@@ -16,6 +16,7 @@ use windlass_engine::recover::{self, Opening};
 use windlass_engine::turn::{Letter, turn};
 use windlass_journal::Journal as _;
 use windlass_journal::memory::{Fault, MemoryJournal};
+use windlass_journal::repair::Acceptance;
 
 use crate::broken::{Broken, Verdict, broken, demand};
 use crate::case::CrashAt;
@@ -226,6 +227,22 @@ impl World {
         if !self.queue.has(|item| matches!(item, Item::Restart)) {
             self.queue.send(self.clocks.awake + down_ms, Item::Restart);
         }
+    }
+
+    /// The engine is killed, and the journal is damaged behind one of its records: it goes on without the rest. What was
+    /// started by what is gone was swept away; of what it would have reported nobody hears.
+    pub(crate) fn lose_records(&mut self, after: u64) -> Verdict {
+        let intact = Seq(after % (self.store.head().seq.0 + 1));
+        self.trace.say(|| format!("the journal ends at {intact}"));
+        self.engine_dies(0);
+        let is_report = |input: &Input| matches!(input, Input::Report(_));
+        self.queue.keep(|item| !matches!(item, Item::Letter { input, .. } if is_report(input)));
+        let wall = Time::from_ms(self.clocks.shown().wall_ms);
+        let at = wall.max(self.checker.said_at(&self.store, intact)?);
+        let acceptance = Acceptance { name: "", at, build: BUILD };
+        let refused = |error| broken("16 replay", format!("the loss can't be accepted: {error}"));
+        self.store.accept_loss(intact, acceptance, self.case.seed).map_err(refused)?;
+        self.checker.forget(intact, &self.store, &self.clocks)
     }
 
     /// The keeper is killed, and with it every attempt; the engine starts another.

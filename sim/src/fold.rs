@@ -12,7 +12,7 @@ use crate::invariants::accounts::number;
 use crate::invariants::attempts::failure;
 use crate::invariants::commands::command_of;
 use crate::lives::Now;
-use crate::oracle::{Live, OAttempt, ORun, Oracle, Question};
+use crate::oracle::{Live, OAttempt, ORun, OTask, Oracle, Question};
 use crate::scope::{self, OScope};
 use crate::talk::{self, OMessage};
 
@@ -36,6 +36,10 @@ impl Oracle {
                 self.died_with = self.live.len();
                 let now = self.worked;
                 self.runs.values_mut().for_each(|run| run.stand(now));
+            }
+            Event::JournalRepaired { .. } => {
+                let tasks = self.runs.values_mut().flat_map(|run| &mut run.tasks);
+                tasks.for_each(OTask::has_lost_its_end);
             }
             Event::ClockJumped { by_ms, .. } => self.steps_ms += by_ms,
             Event::BreakerChanged { account, .. } | Event::ConcurrencyChanged { account, .. } => {

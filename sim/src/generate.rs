@@ -169,6 +169,7 @@ fn fault(random: &mut Random, harm: Harm) -> Fault {
         Harm::Suspend => Fault::Suspend { ms: random.pick(&[2_000, 28_800_000]) },
         Harm::Disk => Fault::DiskLow(random.chance(600)),
         Harm::Snapshot => Fault::Snapshot { foreign: random.chance(300) },
+        Harm::Loss => Fault::Loss { after: random.below(1 << 16).into() },
         Harm::Overdue => {
             let why = random.pick(&[StopWhy::Memory, StopWhy::DiskFull, StopWhy::Stalled]);
             Fault::Overdue { number: random.below(8), why }

@@ -149,6 +149,7 @@ impl OTask {
             question: None,
             ended: None,
             had: 0,
+            hears: None,
             life: Life::default(),
         }
     }

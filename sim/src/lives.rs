@@ -40,6 +40,7 @@ impl ORun {
             Event::WaitSatisfied { message, .. } => {
                 let said = self.messages.iter().find(|one| one.seq == message.0).map(|one| one.data.clone());
                 let task = &mut self.tasks[ix];
+                task.hears = Some((task.had, task.life.began, task.life.listens));
                 (task.life.began, task.life.listens, task.life.said, task.had) =
                     (true, false, said, message.0);
             }
@@ -79,7 +80,7 @@ impl ORun {
         let passed = || task.passed.as_ref().map(|(_, passed)| passed.clone());
         let output = given.or_else(passed).unwrap_or_else(|| self.value(ix, key, seed));
         let task = &mut self.tasks[ix];
-        (task.end, task.output) = (Some(End::Succeeded), output);
+        (task.end, task.output, task.hears) = (Some(End::Succeeded), output, None);
         task.life.accepted = true;
     }
 }
@@ -91,10 +92,11 @@ impl OTask {
                 let attempt = self.attempts.last_mut().expect("it was started");
                 attempt.stop = Some((attempt.stop.map_or(*why, |(first, _)| first), *grace_ms));
             }
-            Event::AttemptFinished { exit, error, .. } => {
+            Event::AttemptFinished { exit, error, output, .. } => {
                 self.deaths_in_row = 0;
                 let attempt = self.attempts.last_mut().expect("it was started");
                 (attempt.exit, attempt.error) = (Some(*exit), error.clone());
+                attempt.is_given_apart = output.blob.is_none() && output.bytes > 0;
             }
             Event::AttemptLost { reason, alone, error, .. } => {
                 self.deaths_in_row += u32::from(*reason != LossReason::ReportLost);
@@ -129,9 +131,7 @@ impl OTask {
             Event::AgentNamed { agent, .. } => self.life.named = Some((number(agent), self.attempts.len())),
             Event::BudgetReached { .. } => self.life.is_used_up = true,
             Event::TimerFired { timer: TimerKind::Retry, .. } => self.life.due = None,
-            Event::TimerFired { timer: TimerKind::Moment, .. } => {
-                (self.life.due, self.life.has_fired) = (None, true);
-            }
+            Event::TimerFired { timer: TimerKind::Moment, .. } => self.life.has_fired = true,
             Event::TaskBlocked { .. } => (self.life.is_unknown, self.life.asked_at) = (true, worked),
             Event::TaskSkipped { reason, .. } => {
                 self.end = Some(if *reason == SkipReason::When { End::WhenFalse } else { End::Upstream });
@@ -147,6 +147,20 @@ impl OTask {
 }
 
 impl OTask {
+    /// The end of the journal is gone: what was about to end it has not.
+    pub(crate) fn has_lost_its_end(&mut self) {
+        if self.end.is_some() {
+            return;
+        }
+        self.life.settled_as = None;
+        if let Some(question) = &mut self.question {
+            question.answer = None;
+        }
+        if let Some((had, began, listens)) = self.hears.take() {
+            (self.had, self.life.began, self.life.listens) = (had, began, listens);
+        }
+    }
+
     /// Another attempt of it, where the run's clock shows this.
     pub(crate) fn begin(&mut self, attempt: OAttempt, worked: u64) {
         self.attempts.push(attempt);
@@ -175,6 +189,7 @@ impl OAttempt {
             error: None,
             lost: None,
             is_settled: false,
+            is_given_apart: false,
             is_reaped: false,
             is_judged: false,
             ended_steady_ms: at.ms,

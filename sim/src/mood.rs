@@ -34,6 +34,7 @@ pub(crate) enum Harm {
     Disk,
     Snapshot,
     Overdue,
+    Loss,
 }
 
 /// What a world has more or less of. Shares are in a thousand.
@@ -335,6 +336,19 @@ const OUTAGES: Mood = Mood {
     ..PLAIN
 };
 
+/// The end of the journal is damaged, and somebody accepts that.
+const LOSSES: Mood = Mood {
+    trouble: &[200, 800, 950],
+    prompts: 500,
+    outages: 150,
+    replicas: 300,
+    spares: 800,
+    approvals: 200,
+    faults: &[1, 3, 8],
+    harms: &[(4, Harm::Loss), (2, Harm::Crash), (1, Harm::Keeper), (1, Harm::Snapshot)],
+    ..PLAIN
+};
+
 impl Mood {
     /// A mood at random: one of ten is plain.
     pub(crate) fn draw(random: &mut Random) -> Self {
@@ -349,6 +363,7 @@ impl Mood {
             18 | 19 => CROWDED,
             20..=22 | 29 => PROVIDERS,
             10 => OUTAGES,
+            11 => LOSSES,
             _ => PLAIN,
         }
     }

@@ -21,6 +21,9 @@ use crate::invariants::joins::{self, Standing};
 use crate::scope::OScope;
 use crate::talk::OMessage;
 
+/// More time than any world takes: by so much its clocks may be wrong about what was told anew.
+const UNTOLD_MS: u64 = 1 << 42;
+
 /// Everything that the journal says.
 pub(crate) struct Oracle {
     pub(crate) seed: u64,
@@ -147,6 +150,8 @@ pub(crate) struct OTask {
     pub(crate) ended: Option<u64>,
     /// The message that it heard last.
     pub(crate) had: u64,
+    /// What it had heard before, and whether it had begun and listened, where its wait is about to end by that.
+    pub(crate) hears: Option<(u64, bool, bool)>,
     /// Since its last requeue.
     pub(crate) life: Life,
 }
@@ -221,6 +226,7 @@ pub(crate) struct Question {
 
 /// An attempt.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that the journal says or does not say")]
 pub(crate) struct OAttempt {
     pub(crate) fence: Fence,
     pub(crate) epoch: Epoch,
@@ -232,6 +238,8 @@ pub(crate) struct OAttempt {
     pub(crate) error: Option<Failure>,
     pub(crate) lost: Option<LossReason>,
     pub(crate) is_settled: bool,
+    /// What it gave was to stand in the record behind its end, or is nothing.
+    pub(crate) is_given_apart: bool,
     pub(crate) is_reaped: bool,
     pub(crate) is_judged: bool,
     /// By the wall less its steps.
@@ -311,7 +319,7 @@ impl OTask {
         self.end.is_none()
             && self.newest().is_some_and(|attempt| {
                 let well = attempt.lost.is_none() && attempt.stop.is_none() && attempt.error.is_none();
-                attempt.is_reaped && well && !attempt.is_settled
+                attempt.is_reaped && well && !attempt.is_settled && !attempt.is_given_apart
             })
     }
 }
@@ -360,6 +368,27 @@ impl Oracle {
             drafts,
             revisions: BTreeMap::new(),
         }
+    }
+
+    /// Knows no record any more; those up to this one will be told again, long after they were written: how much time went
+    /// by between them is not known any more.
+    pub(crate) fn forget(&mut self, intact: Seq) {
+        let before = std::mem::replace(self, Self::new(self.seed, self.slots, BTreeMap::new()));
+        let Self { boot, worked, now, truth, keeper_deaths, named, drafts, revisions, .. } = before;
+        let kept = |fence: &Fence| fence.0 <= intact.0;
+        *self = Self {
+            boot,
+            worked,
+            now,
+            truth: truth.into_iter().filter(|(fence, _)| kept(fence)).collect(),
+            keeper_deaths: keeper_deaths.into_iter().filter(|(fence, _)| kept(fence)).collect(),
+            drift_ms: UNTOLD_MS,
+            unseen_ms: UNTOLD_MS,
+            named,
+            drafts,
+            revisions,
+            ..Self::new(self.seed, self.slots, BTreeMap::new())
+        };
     }
 
     /// By how much the clock of a run in the world may be ahead of what the journal makes of it, in milliseconds.

@@ -26,6 +26,8 @@ pub enum Ending {
 pub struct Told {
     /// How it ended.
     pub ending: Ending,
+    /// How many records its journal has in the end.
+    pub records: u64,
     /// How many turns engines took.
     pub steps: u32,
     /// What the journal holds in the end, and what people were told: the whole of what can be seen from outside.
@@ -52,6 +54,7 @@ pub fn case(case: Case, trace: Trace) -> Told {
             let ending = Ending::Crashed(words(&*panic));
             return Told {
                 ending,
+                records: 0,
                 steps: 0,
                 digest: Digest::of(b""),
                 taken: Taken::default(),
@@ -69,7 +72,8 @@ pub fn case(case: Case, trace: Trace) -> Told {
     let behaviours = std::mem::take(&mut world.case.behaviours);
     let case = Case { behaviours, ..whole };
     let taken = std::mem::take(&mut world.checker.taken);
-    Told { ending, steps: world.step, digest: world.digest(), taken, trace: world.trace, case }
+    let records = world.store.head().seq.0;
+    Told { ending, records, steps: world.step, digest: world.digest(), taken, trace: world.trace, case }
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

@@ -162,6 +162,7 @@ impl World {
             }
             Fault::DiskLow(low) => self.disk(*low),
             Fault::Snapshot { foreign } => self.snapshot(*foreign)?,
+            Fault::Loss { after } => self.lose_records(*after)?,
             Fault::Overdue { number, why } => self.overdue_one(*number, *why),
         }
         Ok(())

@@ -14,6 +14,7 @@ use crate::chain::{Body, Follower, Head, Row, SALT_BYTES, Salts, Sealed};
 use crate::error::{DamageCause, JournalError};
 use crate::journal::Journal;
 use crate::planted::{Bug, is_planted};
+use crate::repair::{self, Acceptance};
 use crate::replay::{Plans, Replay, build_in, damaged};
 use crate::snapshot::Header;
 
@@ -86,6 +87,23 @@ impl MemoryStore {
     /// Loses records behind a place without noticing, as a damaged WAL does; the head still tells of them.
     pub fn lose_after(&self, seq: Seq) {
         self.disk().rows.truncate(index(seq));
+    }
+
+    /// Goes on with the records up to this one, as [`crate::repair::accept_loss`] does where the rest is damaged.
+    pub fn accept_loss(
+        &self,
+        intact: Seq,
+        acceptance: Acceptance<'_>,
+        seed: u64,
+    ) -> Result<(), JournalError> {
+        let mut disk = self.disk();
+        let (known, highest) = (disk.said.seq, disk.head().epoch);
+        disk.rows.truncate(index(intact));
+        disk.said = disk.head();
+        drop(disk);
+        let epoch = Epoch(highest.0 + 1);
+        let mut journal = MemoryJournal::open(self, acceptance.build, seed)?;
+        journal.append(epoch, intact, &repair::said(intact, known, epoch, acceptance))
     }
 
     /// The stored bytes of a record.

@@ -235,16 +235,19 @@ impl Renewal<'_> {
     }
 
     fn records(&self, repair: &Repair) -> [Record; 2] {
-        let at = self.acceptance.at.max(self.beginning.at);
-        let first = self.beginning.head.seq.next();
-        let build = self.acceptance.build.into();
-        // What was lived through after the last of the lost records, nobody knows.
-        let (epoch, role) = (self.epoch, Role::Command);
-        let started = Event::EngineStarted { epoch, role, build, last_alive_ms: None };
-        let repaired =
-            Event::JournalRepaired { lost_from: first, lost_to: repair.known, lost_blobs: Vec::new() };
-        [Record { seq: first, at, event: started }, Record { seq: first.next(), at, event: repaired }]
+        let acceptance = Acceptance { at: self.acceptance.at.max(self.beginning.at), ..self.acceptance };
+        said(self.beginning.head.seq, repair.known, self.epoch, acceptance)
     }
+}
+
+/// What a journal says behind the part that is kept, before it goes on.
+pub(crate) fn said(intact: Seq, known: Seq, epoch: Epoch, acceptance: Acceptance<'_>) -> [Record; 2] {
+    let (first, at) = (intact.next(), acceptance.at);
+    // What was lived through after the last of the lost records, nobody knows.
+    let (role, build) = (Role::Command, acceptance.build.into());
+    let started = Event::EngineStarted { epoch, role, build, last_alive_ms: None };
+    let repaired = Event::JournalRepaired { lost_from: first, lost_to: known, lost_blobs: Vec::new() };
+    [Record { seq: first, at, event: started }, Record { seq: first.next(), at, event: repaired }]
 }
 
 /// Puts the new store in the place of the old one. The head goes first and comes last: in between the home is refused.

@@ -177,6 +177,7 @@ fn due(run: &ORun, task: &OTask, attempt: &OAttempt) -> Due {
     }
     let Some(kind) = failure(attempt) else { return Due::Acceptance };
     let by_itself = attempt.lost.is_none()
+        && !attempt.has_lost_output()
         && attempt.stop.is_none()
         && matches!(attempt.exit, Some(Exit::Code(_) | Exit::NotStarted));
     if spec.rerun == Rerun::Never && !by_itself {
@@ -199,6 +200,11 @@ fn due(run: &ORun, task: &OTask, attempt: &OAttempt) -> Due {
 }
 
 impl OAttempt {
+    /// It ended well, and what it gave was lost with the end of the journal.
+    fn has_lost_output(&self) -> bool {
+        self.is_given_apart && !self.is_settled && told(self).is_none()
+    }
+
     /// Its engine ended in order: that is no loss, and no policy has a say in it.
     fn was_interrupted(&self) -> bool {
         self.lost.is_none() && matches!(self.stop, Some((StopWhy::Shutdown | StopWhy::Pause, _)))
@@ -207,6 +213,11 @@ impl OAttempt {
 
 /// What was wrong with an attempt that is over.
 pub(crate) fn failure(attempt: &OAttempt) -> Option<ErrorKind> {
+    told(attempt).or_else(|| attempt.has_lost_output().then_some(ErrorKind::Lost))
+}
+
+/// The same, as far as its agent has to do with it.
+pub(crate) fn told(attempt: &OAttempt) -> Option<ErrorKind> {
     if attempt.lost.is_some() {
         return Some(ErrorKind::Lost);
     }

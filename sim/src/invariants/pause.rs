@@ -24,8 +24,11 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
 /// What is owed is told.
 pub(crate) fn at_rest(oracle: &Oracle) -> Verdict {
     for run in oracle.runs.values().filter(|run| run.paused_now && run.outcome.is_none()) {
-        let goes_on =
-            |task: &&OTask| task.newest().is_some_and(|attempt| !attempt.is_reaped && attempt.stop.is_none());
+        // Of those before this opening nothing runs any more.
+        let goes_on = |task: &&OTask| {
+            let ours = task.newest().filter(|attempt| attempt.epoch == oracle.epoch);
+            ours.is_some_and(|attempt| !attempt.is_reaped && attempt.stop.is_none())
+        };
         let other = run.tasks.iter().find(goes_on);
         demand(other.is_none(), NAME, || {
             format!("{} runs on in a run that was paused at once", other.expect("it is there").id)

@@ -36,6 +36,18 @@ fn nothing_is_wrong_in_a_kept_case() {
     }
 }
 
+#[test]
+fn a_journal_goes_on_behind_whichever_record_it_was_cut() {
+    for (name, case) in cases() {
+        let records = seed::case(case.clone(), Trace::default()).records;
+        for record in 0..records {
+            let told = seed::case(case.cut_after(record), Trace::kept());
+            let trace = told.trace.lines().join("\n");
+            assert_eq!(told.ending, Ending::Well, "{name}, cut after record {record}:\n{trace}");
+        }
+    }
+}
+
 /// The first world that shows a bug, made small, as it is kept.
 fn found(bug: Planted) -> String {
     plant(Some(bug));
