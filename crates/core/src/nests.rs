@@ -25,7 +25,7 @@ pub(crate) fn bring(
 ) -> Result<Vec<Event>, Rejection> {
     let task = run.task(ix);
     let Nesting { within, plan, plan_digest, folder, env_digest, source } = nesting;
-    let live = task.live_attempt().filter(|attempt| attempt.number == within.attempt);
+    let live = task.live_attempt().filter(|attempt| attempt.number == within.attempt && attempt.is_live());
     let goes_on = task.phase == Phase::Running && !task.cancel_wished;
     let attempt = live.filter(|_| goes_on).ok_or_else(|| Rejection::NotLive(within.clone()))?;
     within_caps(run, ix, nesting).map_err(|why| Rejection::OverCap { run: run.id, why })?;
