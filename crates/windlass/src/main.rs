@@ -21,6 +21,7 @@ mod host;
 mod keyboard;
 mod live;
 mod lookup;
+mod mistyped;
 mod nested;
 mod news;
 mod opening;
@@ -64,9 +65,10 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
-            // Help goes to standard output; that nobody reads it is no failure.
-            usage.print().unwrap_or_default();
-            return if usage.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+            // Help that is asked for goes to standard output.
+            let exit = if usage.use_stderr() { Exit::Usage } else { Exit::Done };
+            mistyped::say(usage);
+            return exit.into();
         }
     };
     carry_out(cli).unwrap_or_else(|failed| end(&failed)).into()

@@ -33,7 +33,7 @@ use crate::error::Outcome;
 
 /// Many hands, one pull: runs plans of tasks in parallel, durably, and goes on after any crash.
 #[derive(Debug, Parser)]
-#[command(name = "windlass", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "windlass", version, arg_required_else_help = true, max_term_width = 80)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) place: PlaceOptions,

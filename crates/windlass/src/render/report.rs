@@ -7,16 +7,18 @@ use windlass_core::plan::diagnostic::{Code, Diagnostic, Severity};
 use crate::error::{FileErrors, Report};
 use crate::render::snippet;
 use crate::render::style::{ERROR, HINT, WARNING, paint};
-use crate::render::text::plain;
+use crate::render::text::{plain, wrap_words};
+use crate::screen;
 
 /// Prints a report.
 pub(crate) fn print(to: &mut dyn Write, report: &Report) -> io::Result<()> {
-    writeln!(to, "{} {}", paint(ERROR, "error:"), lines_of(&report.message))?;
+    say(to, &paint(ERROR, "error:"), &report.message)?;
     for cause in &report.causes {
-        writeln!(to, "  cause: {}", lines_of(cause))?;
+        say(to, "  cause:", cause)?;
     }
     if let Some(hint) = &report.hint {
-        writeln!(to, "\n{} {}", paint(HINT, "hint:"), lines_of(hint))?;
+        writeln!(to)?;
+        say(to, &paint(HINT, "hint:"), hint)?;
     }
     report.last_line.as_ref().map_or(Ok(()), |line| writeln!(to, "{line}"))
 }
@@ -41,7 +43,7 @@ pub(crate) fn print_diagnostics(
             Severity::Error => (ERROR, "error:"),
             Severity::Warning => (WARNING, "warning:"),
         };
-        writeln!(to, "{} {}", paint(style, word), lines_of(&diagnostic.message))?;
+        say(to, &paint(style, word), &diagnostic.message)?;
         match diagnostic.at {
             Some(at) => {
                 for line in snippet::lines(&diagnostic.file, text, at) {
@@ -50,7 +52,7 @@ pub(crate) fn print_diagnostics(
             }
             None => writeln!(to, " --> {}", plain(&diagnostic.file))?,
         }
-        writeln!(to, "{} {}", paint(HINT, "hint:"), lines_of(&diagnostic.hint))?;
+        say(to, &paint(HINT, "hint:"), &diagnostic.hint)?;
     }
     Ok(())
 }
@@ -66,6 +68,13 @@ fn without_secrets(text: &str, diagnostics: &[Diagnostic]) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A text behind its word, broken between words where a terminal would break within them.
+fn say(to: &mut dyn Write, word: &str, text: &str) -> io::Result<()> {
+    let said = format!("{word} {}", lines_of(text));
+    let mut lines = said.split('\n').flat_map(|line| wrap_words(line, screen::width_of_errors()));
+    lines.try_for_each(|line| writeln!(to, "{line}"))
 }
 
 /// A text whose lines stay lines, but for what would steer the terminal.

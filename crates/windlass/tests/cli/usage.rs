@@ -2,13 +2,109 @@
 
 use crate::assert_shows;
 use crate::desk::Desk;
+use crate::terminal::Seat;
+
+/// Each command, as its words: those that the help names, and those within them.
+fn every_command(desk: &Desk) -> Vec<Vec<String>> {
+    let (mut all, mut next): (Vec<Vec<String>>, _) = (Vec::new(), vec![Vec::new()]);
+    while let Some(words) = next.pop() {
+        let help = help_of(desk, &words);
+        let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+        let names = listed.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+        let names = names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+        next.extend(names.map(|name| words.iter().cloned().chain([name.to_owned()]).collect()));
+        all.push(words);
+    }
+    all
+}
+
+fn help_of(desk: &Desk, words: &[String]) -> String {
+    let line: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
+    let done = desk.windlass(&line);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{line:?}");
+    done.out
+}
+
+fn wide(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim_end).filter(|line| line.chars().count() > 80).collect()
+}
+
+#[test]
+fn the_help_of_each_command_fits_eighty_columns_and_has_no_colour_in_a_pipe() {
+    let desk = Desk::new();
+    let all = every_command(&desk);
+    assert!(all.len() > 20, "{all:?}");
+    for words in all {
+        let piped = help_of(&desk, &words);
+        assert!(!piped.contains('\u{1b}'), "{words:?}: {piped}");
+        assert_eq!(wide(&piped), Vec::<&str>::new(), "{words:?}");
+        let line: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
+        let (code, seen) = Seat::new(&desk, &line, &[("NO_COLOR", "1")]).end();
+        assert_eq!(code, Some(0), "{words:?}: {seen}");
+        assert_eq!(wide(&seen), Vec::<&str>::new(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_slip_of_the_pen_is_wrong_usage_that_fits_the_terminal_and_starts_nothing() {
+    let desk = Desk::with("tasks: { build-api: { run: \"true\" } }");
+    let run = desk.windlass(&["run", "plan.yaml"]).run();
+    let mut nearly = run.clone();
+    nearly.replace_range(5..6, if run.ends_with('a') { "b" } else { "a" });
+    let did_you_mean = format!("did you mean `{run}`?");
+    let nearly = nearly.as_str();
+    let cases: Vec<(Vec<&str>, &str)> = vec![
+        (vec!["rnu", "plan.yaml"], "'run'"),
+        (vec!["ps", "--jsn"], "'--json'"),
+        (vec!["run", "plan.yaml", "--inptu", "k=v"], "'--input'"),
+        (vec!["man", "--ot", "x"], "'--out'"),
+        (vec!["schema", "pln"], "'plan'"),
+        (vec!["guide", "plna"], "did you mean `plan`?"),
+        (vec!["show", "last", "build_api"], "did you mean `build-api`?"),
+        (vec!["run", "."], "it is a folder, not a file"),
+        (vec!["check", "."], "it is a folder, not a file"),
+        (vec!["graph", "."], "it is a folder, not a file"),
+        (vec!["revise", "last", "."], "it is a folder, not a file"),
+        (vec!["show", nearly], &did_you_mean),
+        (vec!["cancel", nearly], &did_you_mean),
+        (vec!["pause", nearly], &did_you_mean),
+        (vec!["resume", nearly], &did_you_mean),
+        (vec!["events", nearly], &did_you_mean),
+        (vec!["graph", nearly], &did_you_mean),
+        (vec!["retry", nearly, "build-api"], &did_you_mean),
+        (vec!["approve", nearly, "build-api"], &did_you_mean),
+        (vec!["settle", nearly, "build-api", "--done"], &did_you_mean),
+        (vec!["emit", nearly, "topic"], &did_you_mean),
+        (vec!["logs", nearly, "build-api"], &did_you_mean),
+        (vec!["revise", nearly, "plan.yaml"], &did_you_mean),
+        (vec!["dlq", "requeue", nearly, "build-api"], &did_you_mean),
+        (vec!["doctor", "--why-slow", nearly], &did_you_mean),
+    ];
+    for (line, said) in cases {
+        let piped = desk.windlass(&line);
+        assert_eq!((piped.code, piped.out.as_str()), (Some(2), ""), "{line:?}: {}", piped.all());
+        assert!(piped.err.contains(said) && !piped.err.contains('\u{1b}'), "{line:?}: {}", piped.err);
+        let (code, seen) = Seat::new(&desk, &line, &[("NO_COLOR", "1")]).end();
+        assert_eq!(code, Some(2), "{line:?}: {seen}");
+        // Commands stay in one piece, since they are there to be pasted.
+        let too_wide = wide(&seen).into_iter().filter(|line| !line.contains("windlass "));
+        assert_eq!(too_wide.collect::<Vec<_>>(), Vec::<&str>::new(), "{line:?}: {seen}");
+    }
+    let runs = desk.json(&["ps", "--json"]);
+    assert_eq!(runs["runs"].as_array().map(Vec::len), Some(1), "nothing was started: {runs}");
+}
 
 #[test]
 fn without_a_verb_there_is_help_and_code_2() {
     let desk = Desk::new();
     let done = desk.windlass(&[]);
     assert_eq!((done.code, done.out.as_str()), (Some(2), ""));
-    assert!(done.err.contains("Usage: windlass"), "{}", done.err);
+    assert!(done.err.contains("Usage: windlass") && done.err.contains("Commands:"), "{}", done.err);
+    // A variable of the environment is no verb.
+    let plain =
+        desk.command(&[]).env("WINDLASS_HOME", desk.work().join("elsewhere")).output().expect("it starts");
+    assert_eq!(plain.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&plain.stderr), done.err);
     assert_eq!(desk.windlass(&["--help"]).code, Some(0));
 }
 
