@@ -4,6 +4,7 @@ mod foreign_plans;
 mod kept_inputs;
 mod keys;
 mod machines;
+mod nests;
 mod plan_bytes;
 mod plans;
 mod revisions;
