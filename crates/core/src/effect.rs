@@ -73,6 +73,9 @@ pub struct Assignment {
     pub memory_bytes_max: Option<u64>,
     /// What to do with the output.
     pub settle: Settle,
+    /// The attempts that started the runs that it is in, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub around: Vec<AttemptKey>,
     /// What was wrong with the attempt before, for `WINDLASS_FEEDBACK`.
     pub feedback: Option<String>,
 }

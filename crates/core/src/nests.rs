@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::decide::{GOAL_BYTES_MAX, beginning};
 use crate::event::{Event, Hydrated, Record};
-use crate::id::{CommandId, Digest, RunId, Seq};
+use crate::id::{AttemptKey, CommandId, Digest, RunId, Seq};
 use crate::input::{Nesting, Rejection};
 use crate::machine::task::Phase;
 use crate::plan::{brought, validate};
@@ -122,6 +122,20 @@ impl Run {
     pub fn brought_at(&self, at: Seq) -> Option<&Task> {
         let is_it = |scope: &&Scope| scope.brought.as_ref().is_some_and(|brought| brought.at == at);
         self.scopes.iter().find(is_it).map(|scope| self.task(scope.first))
+    }
+
+    /// The attempts that brought the plans that a task is in, the outermost first.
+    pub(crate) fn attempts_around(&self, task: &Task) -> Vec<AttemptKey> {
+        let (mut attempts, mut scope) = (Vec::new(), self.scope(task));
+        while let Some(inner) = scope {
+            let parent = self.task(inner.parent);
+            if let Some(Brought { attempt, .. }) = inner.brought {
+                attempts.push(AttemptKey { run: self.id, task: parent.id.clone(), attempt });
+            }
+            scope = self.scope(parent);
+        }
+        attempts.reverse();
+        attempts
     }
 
     /// How many of the plans that attempts of a task brought are not final.

@@ -207,6 +207,7 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
         grace: spec.timeout.grace,
         memory_bytes_max: spec.memory_bytes_max.or(agent_memory),
         settle: settle(spec),
+        around: run.attempts_around(view.task),
         feedback: view.feedback().map(str::to_owned),
         program,
     })

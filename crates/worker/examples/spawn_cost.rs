@@ -103,6 +103,7 @@ fn assignment(fence: Fence, folder: &str) -> Assignment {
         grace: Span::from_secs(10),
         memory_bytes_max: None,
         settle: Settle::default(),
+        around: Vec::new(),
         feedback: None,
     }
 }

@@ -34,7 +34,7 @@ pub const LET_THROUGH: [&str; 21] = [
 ];
 
 /// What parts the marks of the runs around a process.
-const OWNERS_SEPARATOR: char = ',';
+const OWNERS_SEPARATOR: &str = ",";
 
 /// The variables of these surroundings that attempts may get at all: the list above, and what some task of the plan
 /// lets through by its `pass`.
@@ -71,6 +71,8 @@ pub(crate) struct Place<'a> {
     pub(crate) home_id: &'a str,
     /// The marks of the runs around this engine.
     pub(crate) owners: Option<&'a str>,
+    /// The attempts of this home within which it is.
+    pub(crate) around: &'a [AttemptKey],
     pub(crate) folder: &'a str,
     pub(crate) workspace: &'a str,
     pub(crate) output: &'a Path,
@@ -100,19 +102,19 @@ pub(crate) fn of_attempt(
     set("WINDLASS_TASK", key.task.to_string());
     set("WINDLASS_ATTEMPT", key.attempt.to_string());
     set("WINDLASS_KEY", key.to_string());
-    set("WINDLASS_OWNERS", owners(place.owners, place.home_id, key));
+    set("WINDLASS_OWNERS", owners(place, key));
     set("WINDLASS_OUTPUT", place.output.display().to_string());
     set("WINDLASS_WORKSPACE", place.workspace.to_owned());
     set("WINDLASS_HOME", place.home.display().to_string());
     all
 }
 
-/// The marks of an attempt: those of the runs around it, and its own at the end.
-pub(crate) fn owners(around: Option<&str>, home_id: &str, key: &AttemptKey) -> String {
-    match around.filter(|marks| !marks.is_empty() && !is_planted(Bug::MarksOverwritten)) {
-        Some(marks) => format!("{marks}{OWNERS_SEPARATOR}{home_id}|{key}"),
-        None => format!("{home_id}|{key}"),
-    }
+/// The marks of an attempt: those of the runs around its engine, of the attempts around it, and its own at the end.
+fn owners(place: &Place<'_>, key: &AttemptKey) -> String {
+    let outside = place.owners.filter(|marks| !marks.is_empty() && !is_planted(Bug::MarksOverwritten));
+    let own = place.around.iter().chain([key]).map(|key| format!("{}|{key}", place.home_id));
+    let marks: Vec<String> = outside.map(str::to_owned).into_iter().chain(own).collect();
+    marks.join(OWNERS_SEPARATOR)
 }
 
 /// The innermost attempt of a home in a list of marks.
@@ -129,6 +131,18 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
+    fn place() -> Place<'static> {
+        Place {
+            home: Path::new("/home"),
+            home_id: "h",
+            owners: None,
+            around: &[],
+            folder: "/f",
+            workspace: "/w",
+            output: Path::new("/o"),
+        }
+    }
+
     #[test]
     fn what_is_neither_listed_nor_passed_stays_outside() {
         let around = variables(&[("PATH", "/bin"), ("LC_ALL", "C"), ("MY_KEY", "k"), ("AWS_SECRET", "s")]);
@@ -138,9 +152,19 @@ mod tests {
 
     #[test]
     fn a_nested_run_appends_its_mark() {
-        let key: AttemptKey = "abcdef/fix/2".parse().expect("a key");
-        assert_eq!(owners(None, "h1", &key), "h1|abcdef/fix/2");
-        assert_eq!(owners(Some("h0|zzzzzz/t/1"), "h1", &key), "h0|zzzzzz/t/1,h1|abcdef/fix/2");
+        let key = |text: &str| text.parse::<AttemptKey>().expect("a key");
+        let own = key("abcdef/fix/2");
+        let mut place = place();
+        assert_eq!(owners(&place, &own), "h|abcdef/fix/2");
+        place.owners = Some("h0|zzzzzz/t/1");
+        assert_eq!(owners(&place, &own), "h0|zzzzzz/t/1,h|abcdef/fix/2");
+        let around = [key("abcdef/t/1"), key("abcdef/t.0/u/3")];
+        place.around = &around;
+        assert_eq!(
+            owners(&place, &own),
+            "h0|zzzzzz/t/1,h|abcdef/t/1,h|abcdef/t.0/u/3,h|abcdef/fix/2",
+            "also within the same home"
+        );
     }
 
     #[test]
@@ -154,17 +178,9 @@ mod tests {
     #[test]
     fn a_plan_sets_the_width_but_not_the_key() {
         let key: AttemptKey = "abcdef/fix/2".parse().expect("a key");
-        let place = Place {
-            home: Path::new("/home"),
-            home_id: "h",
-            owners: None,
-            folder: "/f",
-            workspace: "/w",
-            output: Path::new("/o"),
-        };
         let base = variables(&[("PATH", "/bin"), ("MY_KEY", "k")]);
         let own = variables(&[("COLUMNS", "80"), ("WINDLASS_KEY", "forged"), ("A", "b")]);
-        let all = of_attempt(&base, &[], &own, &key, &place);
+        let all = of_attempt(&base, &[], &own, &key, &place());
         let expected = variables(&[
             ("A", "b"),
             ("COLUMNS", "80"),

@@ -81,10 +81,20 @@ fn a_nested_run_in_a_nested_run_goes_as_deep_as_the_run_around_allows() {
     let plan = |task: &str, line: &str| json!({ "tasks": { task: { "run": line } } }).to_string();
     let desk = Desk::with(&plan("a", &start("one.yaml")));
     desk.write("one.yaml", &plan("b", &start("two.yaml")));
-    desk.write("two.yaml", &plan("c", &format!("{} 2> refused; echo $? > code", start("three.yaml"))));
+    desk.write(
+        "two.yaml",
+        &plan(
+            "c",
+            &format!("echo $WINDLASS_OWNERS > marks; {} 2> refused; echo $? > code", start("three.yaml")),
+        ),
+    );
     desk.write("three.yaml", &plan("d", "true"));
     let done = desk.windlass(&["run", "plan.yaml", "--slots", "1"]);
     assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
+    let marks = desk.read("marks");
+    let marks: Vec<&str> = marks.trim().split(',').filter_map(|mark| mark.split('|').nth(1)).collect();
+    let run = done.run();
+    assert_eq!(marks, [format!("{run}/a/1"), format!("{run}/a.0/b/1"), format!("{run}/a.0/b.0/c/1")]);
     let names = ["a", "a.0", "a.0/b", "a.0/b.0", "a.0/b.0/c"];
     assert_eq!(states(&desk), names.map(|name| format!("{name} succeeded")));
     let refused = desk.read("refused");

@@ -77,6 +77,7 @@ fn lay_out(
         home: &settings.home,
         home_id: &settings.home_id,
         owners: settings.owners.as_deref(),
+        around: &assignment.around,
         folder: &assignment.folder,
         workspace: &assignment.workspace,
         output: &spool.output(),

@@ -202,6 +202,7 @@ mod tests {
             grace: Span::from_secs(10),
             memory_bytes_max: None,
             settle: Settle::default(),
+            around: Vec::new(),
             feedback: None,
         })
     }

@@ -63,6 +63,7 @@ fn assignment(number: u64, home: &str, line: &str) -> Assignment {
         grace: Span::from_secs(10),
         memory_bytes_max: None,
         settle: Settle::default(),
+        around: Vec::new(),
         feedback: None,
     }
 }

@@ -90,6 +90,7 @@ impl Stage {
             grace: Span::from_secs(10),
             memory_bytes_max: None,
             settle: Settle::default(),
+            around: Vec::new(),
             feedback: None,
         }
     }
