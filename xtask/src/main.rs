@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test | fix | accept | sim | bench`. STYLE and CI meet here.
+//! The project's own tasks: `cargo xtask test | fix | accept | picture | sim | bench`. STYLE and CI meet here.
 //! Never: anything that ships, and no dependencies, so that the first line is printed within seconds.
 #![expect(
     clippy::print_stdout,
@@ -22,6 +22,7 @@ cargo xtask <task>
   test quick     unit tests, the core, a look at the simulator: under two minutes when warm
   fix            formats, and applies what clippy can mend by itself
   accept         rewrites goldens, snapshots and diagrams to what the code gives today
+  picture        records the README's terminal anew: the quickstart at 80 columns, as docs/pictures/terminal.svg
   sim [ARGS]     the simulator in release: --seeds N --start S, --planted NAME
   bench NAME     balance: agents over unequal tasks; check: hostile files; core: cost per task up to a million; dag: 1,000 tasks beside ninja; speedup: slots
 ";
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         ["test", "quick"] => verbs::test_quick(),
         ["fix"] => verbs::fix(),
         ["accept"] => verbs::accept(),
+        ["picture"] => verbs::picture(),
         ["sim", rest @ ..] => verbs::sim(rest),
         ["bench", name, rest @ ..] => verbs::bench(name, rest),
         [] | ["help" | "--help" | "-h"] => {

@@ -74,6 +74,12 @@ pub(crate) fn accept() -> Result<(), String> {
     Ok(())
 }
 
+/// Records the README's terminal. The test that draws it at each run of the tests writes it where this variable is set.
+pub(crate) fn picture() -> Result<(), String> {
+    let test = Program::line("cargo test --quiet --locked -p windlass --test cli the_terminal_in_the_readme");
+    test.with("PICTURE", "1").run()
+}
+
 /// The simulator, with optimisation: for many seeds.
 pub(crate) fn sim(rest: &[&str]) -> Result<(), String> {
     Program::line("cargo run --quiet --release --locked -p windlass-sim --").and(rest).run()

@@ -29,6 +29,7 @@ mod needs;
 mod nested;
 mod numbers;
 mod pasting;
+mod picture;
 mod resume;
 mod revise;
 mod run;

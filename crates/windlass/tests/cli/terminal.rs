@@ -16,6 +16,8 @@ pub(crate) struct Seat {
     child: Child,
     screen: File,
     seen: String,
+    /// All that came, letter by letter.
+    bytes: Vec<u8>,
 }
 
 impl Seat {
@@ -39,7 +41,7 @@ impl Seat {
         let open = || File::options().read(true).write(true).open(&name).expect("it is there");
         command.env("TERM", "xterm").envs(environment.iter().copied());
         let child = command.stdin(open()).stdout(open()).stderr(open()).spawn().expect("it starts");
-        Self { child, screen: File::from(screen), seen: String::new() }
+        Self { child, screen: File::from(screen), seen: String::new(), bytes: Vec::new() }
     }
 
     /// Waits until this stands on the screen behind what was waited for before.
@@ -58,6 +60,7 @@ impl Seat {
         // At the end a terminal gives an error, not an end.
         let length = self.screen.read(&mut bytes).unwrap_or(0);
         self.seen.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        self.bytes.extend_from_slice(&bytes[..length]);
         length > 0
     }
 
@@ -69,9 +72,16 @@ impl Seat {
         kill_process(Pid::from_child(&self.child), signal).expect("it is alive");
     }
 
-    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(self) -> (Option<i32>, String) {
+        let (code, seen, _) = self.end_with_all();
+        (code, seen)
+    }
+
+    /// How it ends, what was shown last, and all that ever came.
+    pub(crate) fn end_with_all(mut self) -> (Option<i32>, String, String) {
         while self.look() {}
-        (self.child.wait().expect("it ends").code(), self.seen)
+        let all = String::from_utf8_lossy(&self.bytes).into_owned();
+        (self.child.wait().expect("it ends").code(), self.seen, all)
     }
 }
 
