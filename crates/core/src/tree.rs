@@ -264,15 +264,20 @@ impl Run {
         std::iter::successors(parent(&ix), parent)
     }
 
+    /// The children of a task, or the plans that its attempts brought, in order.
+    pub fn below(&self, ix: TaskIx) -> impl Iterator<Item = TaskIx> {
+        let brought = self.nests.get(&ix).map_or(&[] as &[TaskIx], |nest| nest.plans.as_slice());
+        self.task(ix).children.iter().chain(brought).copied()
+    }
+
     /// A task and all that is below it, each parent before its children.
     pub fn family(&self, ix: TaskIx) -> Vec<TaskIx> {
         let mut family = vec![ix];
         let mut next = 0;
         while let Some(member) = family.get(next) {
-            let children = &self.task(*member).children;
-            let brought = self.nests.get(member).map_or(&[] as &[TaskIx], |nest| nest.plans.as_slice());
+            let below: Vec<TaskIx> = self.below(*member).collect();
             next += 1;
-            family.splice(next..next, children.iter().chain(brought).copied());
+            family.splice(next..next, below);
         }
         family
     }

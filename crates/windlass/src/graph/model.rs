@@ -331,19 +331,19 @@ impl Progress {
             let task = run.task(ix);
             (!task.attempts.is_empty()).then(|| critical::measured(task, now))
         };
-        let members = || task.children.iter().map(|child| (child, run.task(*child)));
-        let children = (!task.children.is_empty()).then(|| Children {
+        let members = || run.below(ix).map(|child| (child, run.task(child)));
+        let children = members().next().is_some().then(|| Children {
             total: members().count(),
             done: members().filter(|(_, child)| child.phase.is_final()).count(),
             failed: members().filter(|(_, child)| child.phase == Phase::Dead).count(),
-            shown: match task.children.len() {
+            shown: match members().count() {
                 0..=CHILDREN_SHOWN => members()
                     .map(|(ix, child)| Child {
                         id: child.id.to_string(),
                         state: child.phase,
                         attempts: child.attempts.len(),
-                        took: took(*ix),
-                        children: child.children.len(),
+                        took: took(ix),
+                        children: run.below(ix).count(),
                     })
                     .collect(),
                 _ => Vec::new(),

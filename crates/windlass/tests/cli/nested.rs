@@ -51,6 +51,11 @@ fn a_run_that_a_task_starts_is_a_part_of_the_run_around_it_and_needs_no_slot_of_
     assert!(desk.read("again").contains(&format!("run {run} a.1 succeeded")), "{}", desk.read("again"));
     let expected = ["a", "a.0", "a.0/build", "a.0/test", "a.1", "a.1/build", "a.1/test"];
     assert_eq!(states(&desk), expected.map(|task| format!("{task} succeeded")));
+    let task = desk.json(&["show", "last", "a", "--json"]);
+    let ids: Vec<_> = task["tasks"].as_array().expect("a list").iter().map(|task| &task["id"]).collect();
+    assert_eq!(ids, ["a", "a.0", "a.1"]);
+    let graph = desk.windlass(&["graph", "last"]);
+    assert!(graph.out.contains("a.0") && graph.out.contains("a.1"), "{}", graph.all());
     assert!(done.out.contains("nested    a  a.0, a run of "), "{}", done.out);
     let runs = desk.json(&["ps", "--all", "--json"]);
     assert_eq!(runs["runs"].as_array().or(runs.as_array()).map(Vec::len), Some(1), "{runs}");

@@ -123,7 +123,7 @@ impl Show {
         let run = lookup::run(state, &self.run)?;
         let only = self.task.as_deref().map(|name| lookup::task(run, name)).transpose()?;
         let shown: Vec<TaskIx> = match only {
-            Some(ix) => std::iter::once(ix).chain(run.task(ix).children.iter().copied()).collect(),
+            Some(ix) => std::iter::once(ix).chain(run.below(ix)).collect(),
             None => view::in_order(run).collect(),
         };
         let whys = |ix| self.why.then(|| WaitDocument::of(state, run, ix, alive));
