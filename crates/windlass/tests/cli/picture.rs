@@ -103,6 +103,11 @@ impl Look {
     }
 }
 
+/// How many columns a text takes: none of its letters is a wide one.
+fn columns(text: &str) -> u16 {
+    u16::try_from(text.chars().count()).expect("a line is short")
+}
+
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -130,14 +135,16 @@ text{{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',mo
             let (look, text, next) = piece(screen, row, from);
             if !text.trim().is_empty() {
                 let bold = if look.is_bold { " bold" } else { "" };
+                // No spaces at the ends: a viewer that drops them would stretch what is left.
+                let lead = columns(&text) - columns(text.trim_start());
                 let (x, y) =
-                    (MARGIN + f32::from(from) * LETTER.0, MARGIN + (f32::from(row) + 0.75) * LETTER.1);
-                let length = f32::from(next - from) * LETTER.0;
+                    (MARGIN + f32::from(from + lead) * LETTER.0, MARGIN + (f32::from(row) + 0.75) * LETTER.1);
+                let length = f32::from(columns(text.trim())) * LETTER.0;
                 writeln!(
                     svg,
                     r#"<text class="{}{bold}" x="{x:.1}" y="{y:.1}" textLength="{length:.1}" xml:space="preserve">{}</text>"#,
                     look.class,
-                    escaped(&text)
+                    escaped(text.trim())
                 )
                 .expect("a text");
             }
