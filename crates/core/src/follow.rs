@@ -144,7 +144,7 @@ fn cancel(run: &Run, task: &Task) -> Event {
             stop(run, task, attempt, StopWhy::Cancel, &format!("the join of {other} was met without it"))
         }
         Some(attempt) if run.is_left_behind(task) => {
-            stop(run, task, attempt, StopWhy::Cancel, "the attempt that started it has ended")
+            stop(run, task, attempt, StopWhy::Cancel, "the attempt that started it ends")
         }
         Some(attempt) if run.spec(task).removed => {
             stop(run, task, attempt, StopWhy::Cancel, "the plan goes on without it")

@@ -157,6 +157,20 @@ fn what_ends_the_attempt_ends_what_it_started() {
 }
 
 #[test]
+fn an_engine_that_is_told_to_end_ends_the_attempt_with_what_it_started() {
+    let desk = inside("W run inner.yaml");
+    desk.write("inner.yaml", "tasks: { b: { run: cat gate }, c: { needs: [b], run: x } }");
+    desk.gate("gate");
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("started   a.0/b");
+    host.signal(Signal::INT);
+    let done = host.end();
+    assert_eq!(done.code, Some(130), "{}", done.all());
+    assert!(done.out.contains("uncharged: it starts again once its run goes on"), "{}", done.all());
+    assert_eq!(states(&desk), ["a ready", "a.0 cancelled", "a.0/b cancelled", "a.0/c cancelled"]);
+}
+
+#[test]
 fn after_a_kill_of_the_engine_the_next_attempt_starts_it_anew() {
     let desk = inside("W run inner.yaml > said");
     desk.write("inner.yaml", "tasks: { b: { run: cat gate } }");
