@@ -6,7 +6,8 @@ use crate::{Source, nothing_of, sources};
 const LINES_MAX: usize = 600;
 
 /// Files that may be longer: flat tables, read by looking a line up.
-const LONGER: [(&str, &str); 0] = [];
+const LONGER: [(&str, &str); 1] =
+    [("crates/core/src/event.rs", "the events in one list, each with its fields and what they say")];
 
 #[test]
 fn no_rust_file_is_longer_than_600_lines() {
