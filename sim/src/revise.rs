@@ -210,6 +210,8 @@ impl ORun {
         }
         self.forget_the_retired();
         for ix in 0..self.tasks.len() {
+            // What needs it now may have gone on without it: whether it comes back is not foreseen, later neither.
+            self.tasks[ix].life.is_asked_anew &= !self.is_needed(ix);
             let task = &self.tasks[ix];
             if task.is_node() && !task.life.began && joins::standing(self, task) != Standing::Met {
                 let life = &mut self.tasks[ix].life;
@@ -217,6 +219,11 @@ impl ORun {
             }
         }
     }
+    /// Whether a task needs this one.
+    fn is_needed(&self, ix: usize) -> bool {
+        self.tasks.iter().any(|other| other.is_node() && self.needs(other).any(|need| need == ix))
+    }
+
     /// A task of the plan has another text.
     fn change(&mut self, ix: usize, scope: &OScope, drafted: usize) {
         let (task, new) = (&self.tasks[ix], scope.draft_at(drafted));

@@ -169,9 +169,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                     format!("{} is skipped for upstream, its join is {standing:?}", task.id)
                 })?;
             }
-            let is_needed =
-                || run.tasks.iter().any(|other| other.is_node() && run.needs(other).any(|need| need == ix));
-            demand(!task.life.is_asked_anew || is_needed(), NAME, || {
+            demand(!task.life.is_asked_anew, NAME, || {
                 format!("{} is skipped for a condition that is another now", task.id)
             })?;
             if task.end.is_some() || task.life.began {
