@@ -3,10 +3,11 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType, Mode, inotify, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -99,6 +100,17 @@ impl Desk {
     /// Waits until somebody has opened the pipe for writing and closed it again; gives what was written.
     pub(crate) fn hear(&self, name: &str) -> String {
         fs::read_to_string(self.work().join(name)).expect("the pipe can be read")
+    }
+
+    /// Waits until a file of the home has been written so many times from now on.
+    pub(crate) fn see_noted(&self, name: &str, times: usize) {
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC).expect("files can be watched");
+        inotify::add_watch(&watch, self.home().join(name), inotify::WatchFlags::MODIFY).expect("it is there");
+        let mut room = [MaybeUninit::uninit(); 1024];
+        let mut notes = inotify::Reader::new(&watch, &mut room);
+        for _ in 0..times {
+            notes.next().expect("it is written");
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "tests start the built binary")]

@@ -180,7 +180,7 @@ tasks:
     retry: { max_attempts: 2, initial_interval: 1h, max_interval: 1h, jitter: none }
     timeout: { schedule_to_close: 2s }
     optional: true
-  quiet: { run: "sleep 1.2; : > gate; exec sleep 1000" }
+  quiet: { run: ": > gate; exec sleep 1000" }
 "#,
     );
     desk.gate("gate");
@@ -190,6 +190,7 @@ tasks:
     for _ in 0..20 {
         let running = desk.start(&command.split(' ').collect::<Vec<_>>());
         desk.hear("gate");
+        desk.see_noted("head", 2);
         running.signal(Signal::KILL);
         running.end();
         command = "resume last";
