@@ -81,7 +81,8 @@ impl EngineError {
                  goes on with it"
                     .into(),
             ),
-            Self::Worker(_) | Self::Refused(_) | Self::System { .. } => None,
+            Self::Worker(error) => error.hint(),
+            Self::Refused(_) | Self::System { .. } => None,
         }
     }
 

@@ -18,6 +18,14 @@ fn a_limit_on_the_size_of_files_is_an_error_with_a_hint() {
 }
 
 #[test]
+fn a_limit_on_open_files_that_leaves_no_room_to_begin_is_an_error_with_a_hint() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    let done = desk.start_shell(&format!("ulimit -n 12; exec {PROGRAM} run plan.yaml")).end();
+    assert_eq!(done.code, Some(4), "{}", done.all());
+    assert!(done.err.contains("raise the limit (`ulimit -n`)"), "{}", done.err);
+}
+
+#[test]
 fn what_tasks_start_is_ended_by_their_own_limit_on_the_size_of_files() {
     let writes = "ulimit -f 1; head -c 99999 /dev/zero > large; echo $?";
     let desk = Desk::with(&format!("tasks: {{ a: {{ run: \"{writes}\" }} }}"));
