@@ -329,8 +329,8 @@ impl Requeue<'_> {
             for dependant in &self.run.task(ix).dependants {
                 let tally = self.left.entry(*dependant).or_insert(self.run.task(*dependant).tally);
                 tally.uncount(ending);
-                let may_come =
-                    self.may_be_met(*dependant) || (requeued.is_none() && self.was_skipped_with(*dependant));
+                let has_changed = || self.was_skipped_with(*dependant) || self.is_told_otherwise(*dependant);
+                let may_come = self.may_be_met(*dependant) || (requeued.is_none() && has_changed());
                 if !self.back.contains(dependant) && may_come {
                     let cause = requeued.cloned().unwrap_or_else(|| self.run.task(*dependant).root_cause());
                     self.unskip_one(*dependant, &cause);
@@ -368,6 +368,17 @@ impl Requeue<'_> {
             && by_when
             && self.run.standing(ix) == Standing::AllSkipped
             && left.when_skipped < task.tally.when_skipped
+    }
+
+    /// Whether a task was skipped because of one that comes back. Where it is not needed for that either, it is skipped again
+    /// for what holds it now: what comes behind it is told that.
+    fn is_told_otherwise(&self, ix: TaskIx) -> bool {
+        let task = self.run.task(ix);
+        let because = match &task.skipped {
+            Some((SkipReason::Upstream, Some(cause))) => self.run.names.get(cause),
+            Some((SkipReason::Upstream | SkipReason::When, _)) | None => None,
+        };
+        task.phase == Phase::Skipped && because.is_some_and(|cause| self.back.contains(cause))
     }
 
     /// A task that succeeded, while nothing that depends on it has started, or all of that is dead or skipped.
