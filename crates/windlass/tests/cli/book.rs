@@ -160,10 +160,12 @@ fn typed(line: &str, code: i32) -> String {
 }
 
 /// What differs each time, and the word in its place.
-static DIFFERENT: LazyLock<[(Regex, &str); 8]> = LazyLock::new(|| {
+static DIFFERENT: LazyLock<[(Regex, &str); 9]> = LazyLock::new(|| {
     [
         (r"\b\d\d:\d\d:\d\d(\.\d+)?\b", "[time]"),
         (r"\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)?", "[span]"),
+        // A wait is drawn, and nothing is a length, too.
+        (r"\bat once\b", "in [span]"),
         (r"\b(run|in run|resume|approve|show|retry|settle|logs|cancel) [a-z0-9]{6}\b", "$1 [run]"),
         (r"^[a-z0-9]{6}  ", "[run]  "),
         (r"--id [0-9a-f]{8}\b", "--id [id]"),
