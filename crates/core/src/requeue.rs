@@ -15,19 +15,7 @@ use crate::tree::Form;
 
 /// Whether a task has come back in this very way and nothing has been tried since.
 pub(crate) fn is_back(task: &Task, otherwise: &Otherwise) -> bool {
-    let waits = match task.phase {
-        Phase::Waiting | Phase::Ready | Phase::BackingOff | Phase::Parked | Phase::Blocked => {
-            !task.has_begun()
-        }
-        Phase::Expanded => true,
-        Phase::Running
-        | Phase::Stopping
-        | Phase::Gating
-        | Phase::Succeeded
-        | Phase::Skipped
-        | Phase::Dead
-        | Phase::Cancelled => false,
-    };
+    let waits = !task.phase.is_final() && !task.has_begun();
     waits && task.returns > 0 && task.handed.to == otherwise.agent && task.asked == otherwise.prompt
 }
 

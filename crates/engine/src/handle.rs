@@ -70,10 +70,7 @@ impl Handle {
 
     /// Makes a run of a plan. Returns once it is in the journal. `named` hears each name that is tried before it is.
     pub fn start(&self, new: &NewRun, named: &dyn Fn(RunId)) -> Result<Result<RunId, Gone>, EngineError> {
-        let plan = serde_json::to_vec(&*new.plan).expect("a plan is plain data");
-        let env = serde_json::to_vec(&new.env).expect("variables are plain data");
-        let Ok(plan_digest) = self.keep(&plan)? else { return Ok(Err(Gone)) };
-        let Ok(env_digest) = self.keep(&env)? else { return Ok(Err(Gone)) };
+        let Ok((plan_digest, env_digest)) = self.keep_bodies(new)? else { return Ok(Err(Gone)) };
         loop {
             let run = RunId::from_random(random()?);
             named(run);
@@ -99,10 +96,7 @@ impl Handle {
     /// Makes a plan a sub-plan of the task of an attempt, which carries it out for that attempt. Returns its name, once it is
     /// in the journal.
     pub fn nest(&self, new: &NewRun, within: &AttemptKey) -> Result<Result<TaskId, Gone>, EngineError> {
-        let plan = serde_json::to_vec(&*new.plan).expect("a plan is plain data");
-        let env = serde_json::to_vec(&new.env).expect("variables are plain data");
-        let Ok(plan_digest) = self.keep(&plan)? else { return Ok(Err(Gone)) };
-        let Ok(env_digest) = self.keep(&env)? else { return Ok(Err(Gone)) };
+        let Ok((plan_digest, env_digest)) = self.keep_bodies(new)? else { return Ok(Err(Gone)) };
         let nesting = Nesting {
             within: within.clone(),
             plan: Arc::clone(&new.plan),
@@ -123,6 +117,14 @@ impl Handle {
             state.run(run)?.brought_at(at).map(|task| task.id.clone())
         });
         Ok(named.and_then(|named| named.ok_or(Gone)))
+    }
+
+    /// Keeps the plan and the variables of a run among the blobs.
+    fn keep_bodies(&self, new: &NewRun) -> Result<Result<(Digest, Digest), Gone>, EngineError> {
+        let plan = serde_json::to_vec(&*new.plan).expect("a plan is plain data");
+        let env = serde_json::to_vec(&new.env).expect("variables are plain data");
+        let Ok(plan) = self.keep(&plan)? else { return Ok(Err(Gone)) };
+        Ok(self.keep(&env)?.map(|env| (plan, env)))
     }
 
     /// Keeps a body among the blobs. Where the disk can't be believed any more the engine ends: nobody may try again.

@@ -85,18 +85,12 @@ pub(crate) fn run(desk: &mut Desk, new: &NewRun, within: AttemptKey, hosting: &H
 
 /// What a part of a run that has come to its end means for the exit code: what it would mean of a run.
 pub(crate) fn exit_of(task: &Task) -> Exit {
-    match task.phase {
-        Phase::Succeeded => Exit::Done,
-        Phase::Dead | Phase::Cancelled | Phase::Skipped => Exit::Failed,
-        Phase::Waiting
-        | Phase::Ready
-        | Phase::Running
-        | Phase::Stopping
-        | Phase::Gating
-        | Phase::BackingOff
-        | Phase::Parked
-        | Phase::Blocked
-        | Phase::Expanded => Exit::Environment,
+    if task.phase == Phase::Succeeded {
+        Exit::Done
+    } else if task.phase.is_final() {
+        Exit::Failed
+    } else {
+        Exit::Environment
     }
 }
 

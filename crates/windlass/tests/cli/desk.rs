@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::mem::MaybeUninit;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -100,6 +101,15 @@ impl Desk {
     /// Waits until somebody has opened the pipe for writing and closed it again; gives what was written.
     pub(crate) fn hear(&self, name: &str) -> String {
         fs::read_to_string(self.work().join(name)).expect("the pipe can be read")
+    }
+
+    /// What a live engine answers to a request that is written by hand.
+    pub(crate) fn ask_by_hand(&self, request: &Value) -> String {
+        let mut stream = UnixStream::connect(self.socket()).expect("it is taken");
+        writeln!(stream, "{HELLO}{request}").expect("it is read");
+        let mut reply = String::new();
+        BufReader::new(&stream).read_line(&mut reply).expect("a reply");
+        reply
     }
 
     /// Waits until a file of the home has been written so many times from now on.

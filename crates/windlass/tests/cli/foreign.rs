@@ -1,22 +1,10 @@
 //! Plans that come over the socket, and were read from no file. Never: one that the reader of files makes.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
-
 use serde_json::{Value, json};
 use windlass_engine::body;
 use windlass_engine::reading::Reading;
 
-use crate::desk::{Desk, HELLO};
-
-/// What a live engine answers to a request that is written by hand.
-fn reply(desk: &Desk, request: &Value) -> String {
-    let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
-    writeln!(stream, "{HELLO}{request}").expect("it is read");
-    let mut reply = String::new();
-    BufReader::new(&stream).read_line(&mut reply).expect("a reply");
-    reply
-}
+use crate::desk::Desk;
 
 #[test]
 fn a_plan_that_nothing_could_go_by_is_refused_with_the_reason_and_the_engine_lives() {
@@ -53,7 +41,7 @@ tasks:
         let start = json!({ "start": { "new": new, "yes": false } });
         let command = json!({ "command": { "id": why, "by": "test", "ask": revise } });
         for request in [start, command] {
-            let reply = reply(&desk, &request);
+            let reply = desk.ask_by_hand(&request);
             let refused: Value = serde_json::from_str(&reply).expect("JSON");
             assert_eq!(refused["refused"], json!(format!("the plan can't be carried out: {why}")));
         }

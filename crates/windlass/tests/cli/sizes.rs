@@ -1,12 +1,9 @@
 //! What is too long for a record of the journal: a task fails of it, or whoever asked is told; the engine goes on.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
-
 use serde_json::{Value, json};
 use windlass_engine::reading::Reading;
 
-use crate::desk::{Desk, HELLO};
+use crate::desk::Desk;
 
 /// A text of control characters: each of its bytes is six in JSON.
 const CONTROLS: &str = "head -c 10900 /dev/zero | tr '\\\\000' '\\\\001'";
@@ -21,15 +18,6 @@ fn a_question_that_no_record_can_hold_is_a_failure_of_its_task() {
     assert_eq!(done.code, Some(1), "{}", done.all());
     let show = desk.json(&["show", "last", "--json"]);
     assert_eq!(show["tasks"][1]["error"]["kind"], "invalid_output", "{show}");
-}
-
-/// What a live engine answers to a request that is written by hand.
-fn reply(desk: &Desk, request: &Value) -> String {
-    let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
-    writeln!(stream, "{HELLO}{request}").expect("it is read");
-    let mut reply = String::new();
-    BufReader::new(&stream).read_line(&mut reply).expect("a reply");
-    reply
 }
 
 #[test]
@@ -52,7 +40,7 @@ fn a_command_that_no_record_can_hold_is_refused_and_the_engine_goes_on() {
     let long_by = command("1", &long, pause.clone());
     let long_id = command(&long, "test", pause);
     for request in [long_by, long_id, command("2", "test", settle), start] {
-        let reply = reply(&desk, &request);
+        let reply = desk.ask_by_hand(&request);
         assert!(reply.contains("refused") && reply.len() < 1000, "{reply}");
     }
     assert_eq!(desk.windlass(&["settle", &run, "a", "--done"]).code, Some(0));

@@ -353,10 +353,7 @@ fn a_plan_is_not_taken_as_a_command_since_its_digest_could_be_anothers() {
         "env_digest": known.env, "source": "-",
     });
     let command = serde_json::json!({ "id": "1", "by": "test", "ask": { "submit_plan": submission } });
-    let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
-    writeln!(stream, "{HELLO}{}", serde_json::json!({ "command": command })).expect("it is read");
-    let mut reply = String::new();
-    BufReader::new(&stream).read_line(&mut reply).expect("a reply");
+    let reply = desk.ask_by_hand(&serde_json::json!({ "command": command }));
     assert!(reply.contains("refused") && reply.contains("start"), "{reply}");
     desk.open_gate("gate");
     assert_eq!(host.end().code, Some(0));
@@ -374,10 +371,7 @@ fn an_output_that_the_home_does_not_have_is_not_taken() {
         "run": run, "task": "a", "answer": "done", "output": { "blob": "0".repeat(64) },
     } });
     let command = serde_json::json!({ "command": { "id": "1", "by": "test", "ask": ask } });
-    let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
-    writeln!(stream, "{HELLO}{command}").expect("it is read");
-    let mut reply = String::new();
-    BufReader::new(&stream).read_line(&mut reply).expect("a reply");
+    let reply = desk.ask_by_hand(&command);
     assert!(reply.contains("a blob that this home does not have"), "{reply}");
     desk.open_gate("gate");
     assert_eq!(host.end().code, Some(0));
