@@ -51,7 +51,7 @@ impl Checker {
     pub(crate) fn new(seed: u64, slots: u32, planned: &[Planned]) -> Self {
         let drafts = planned.iter().map(|planned| {
             let draft = Arc::new(planned.draft.clone());
-            (planned.id, (Arc::clone(&planned.plan), draft))
+            (planned.digest, (Arc::clone(&planned.plan), draft))
         });
         let oracle = Oracle::new(seed, slots, drafts.collect());
         let plans = planned.iter().map(|planned| (planned.digest, planned.plan.clone())).collect();
@@ -72,7 +72,7 @@ impl Checker {
     /// A plan by which a run may go on.
     pub(crate) fn knows(&mut self, digest: Digest, plan: Arc<Plan>, draft: Arc<PlanDraft>) {
         self.plans.insert(digest, Arc::clone(&plan));
-        self.oracle.revisions.insert(digest, (plan, draft));
+        self.oracle.drafts.insert(digest, (plan, draft));
     }
 
     /// Takes in what has become durable.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use windlass_core::event::{BlockedOn, Event, Record, Role};
 use windlass_core::failure::ErrorKind;
-use windlass_core::id::{AttemptKey, Fence, RunId, TaskId};
+use windlass_core::id::{AttemptKey, Digest, Fence, RunId, TaskId};
 
 use crate::accounts::{self, hold_to};
 use crate::invariants::accounts::number;
@@ -46,8 +46,8 @@ impl Oracle {
                 let known = self.accounts.get_mut(&*account.0).expect("it was called");
                 known.take(&record.event, record.seq, self.steps_ms);
             }
-            Event::RunCreated { run, .. } => {
-                self.create(*run);
+            Event::RunCreated { run, plan, .. } => {
+                self.create(*run, plan);
                 self.note(*run);
             }
             other => {
@@ -70,8 +70,8 @@ impl Oracle {
         (failure(attempt) == Some(ErrorKind::DiskFull) && self.is_active(run)).then_some(id)
     }
 
-    fn create(&mut self, id: RunId) {
-        let (plan, draft) = self.drafts[&id].clone();
+    fn create(&mut self, id: RunId, plan: &Digest) {
+        let (plan, draft) = self.drafts[plan].clone();
         let works_since = (self.role == Some(Role::Engine)).then_some(self.worked);
         hold_to(&mut self.accounts, scope::rated(&plan, &draft, &[]));
         let mut run = ORun {
@@ -105,7 +105,7 @@ impl Oracle {
         run.reached = None;
         match &record.event {
             Event::PlanRevised { plan, .. } => {
-                let (plan, draft) = self.revisions[plan].clone();
+                let (plan, draft) = self.drafts[plan].clone();
                 hold_to(&mut self.accounts, scope::rated(&plan, &draft, &[]));
                 (run.plan, run.draft) = (plan, draft);
                 run.revise(OScope::of_run(&run.plan, &run.draft));

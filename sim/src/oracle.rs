@@ -63,10 +63,8 @@ pub(crate) struct Oracle {
     pub(crate) commands: BTreeSet<CommandId>,
     /// The questions that commands named when they answered.
     pub(crate) named: BTreeMap<CommandId, String>,
-    /// The drafts of the plans, by the runs they may become.
-    pub(crate) drafts: BTreeMap<RunId, (Arc<Plan>, Arc<PlanDraft>)>,
-    /// Those that runs may go on by.
-    pub(crate) revisions: BTreeMap<Digest, (Arc<Plan>, Arc<PlanDraft>)>,
+    /// The drafts of the plans that runs may have.
+    pub(crate) drafts: BTreeMap<Digest, (Arc<Plan>, Arc<PlanDraft>)>,
 }
 
 /// An attempt that holds a slot.
@@ -339,7 +337,7 @@ impl Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn new(seed: u64, slots: u32, drafts: BTreeMap<RunId, (Arc<Plan>, Arc<PlanDraft>)>) -> Self {
+    pub(crate) fn new(seed: u64, slots: u32, drafts: BTreeMap<Digest, (Arc<Plan>, Arc<PlanDraft>)>) -> Self {
         Self {
             seed,
             slots,
@@ -366,7 +364,6 @@ impl Oracle {
             commands: BTreeSet::new(),
             named: BTreeMap::new(),
             drafts,
-            revisions: BTreeMap::new(),
         }
     }
 
@@ -374,7 +371,7 @@ impl Oracle {
     /// by between them is not known any more.
     pub(crate) fn forget(&mut self, intact: Seq) {
         let before = std::mem::replace(self, Self::new(self.seed, self.slots, BTreeMap::new()));
-        let Self { boot, worked, now, truth, keeper_deaths, named, drafts, revisions, .. } = before;
+        let Self { boot, worked, now, truth, keeper_deaths, named, drafts, .. } = before;
         let kept = |fence: &Fence| fence.0 <= intact.0;
         *self = Self {
             boot,
@@ -386,7 +383,6 @@ impl Oracle {
             unseen_ms: UNTOLD_MS,
             named,
             drafts,
-            revisions,
             ..Self::new(self.seed, self.slots, BTreeMap::new())
         };
     }

@@ -9,6 +9,7 @@ use windlass_core::machine::task::Phase;
 use windlass_core::state::State;
 
 use crate::broken::{Verdict, demand};
+use crate::family::{Form, form};
 use crate::oracle::{ORun, OTask, Oracle};
 
 use super::attempts::{failure, is_charged};
@@ -92,8 +93,10 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
         let tasks = run.tasks.iter().zip(&state.runs[id].tasks);
         let wants = |phase: Phase| matches!(phase, Phase::Ready | Phase::BackingOff | Phase::Parked);
         for (task, _) in tasks.filter(|(task, seen)| task.end.is_none() && wants(seen.phase)) {
-            let spent = payers(run, task).find(|(payer, most)| used(run, payer).0 >= *most);
-            demand(spent.is_none() && !is_used_up(run, task), NAME, || {
+            // What is to have children wants none itself: they do, once they are there.
+            let is_work = form(run, task) == Form::Work;
+            let spent = is_work && payers(run, task).any(|(payer, most)| used(run, payer).0 >= most);
+            demand(!spent && !is_used_up(run, task), NAME, || {
                 format!("{} waits to start, and a budget around it is used up", task.id)
             })?;
         }
