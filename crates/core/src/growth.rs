@@ -162,6 +162,10 @@ impl Run {
         self.end_bound(ix);
         self.renew_purse(ix);
         self.take(ix, fact, moment, fresh);
+        // Others had gone on without it, and are held by it again.
+        if self.task(ix).phase == Phase::Waiting {
+            self.look_at_wakeable(ix, fresh);
+        }
         if is_parent {
             self.start_purse(ix, self.active.at(moment.alive));
         }

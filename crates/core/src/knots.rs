@@ -1,7 +1,7 @@
 //! Knots: tasks that wait for a message which only they themselves could lead to, or nobody any more. Nothing is looked
-//! at while some task that emits the topic is about to start. A knot can arise only when a wait begins, when a task that
-//! could emit has ended, or when one of several that would have been enough has ended in vain; then it is behind that
-//! topic or that task. Never: a guess at what people, clocks or programs will do; what waits for those goes on.
+//! at while some task that emits the topic is about to start. A knot can arise only when a wait begins, for a message or
+//! once more for what a task needs, when a task that could emit has ended, or when one of several that would have been
+//! enough has ended in vain; then it is behind that topic or that task. Never: a guess at what people, clocks or programs will do; what waits for those goes on.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -225,8 +225,9 @@ impl Run {
         waited_for().for_each(|(name, _)| look_for_knots(self.id, name, fresh));
     }
 
-    /// One of several that would have been enough for a task has ended in vain.
-    pub(crate) fn look_at_rest(&self, ix: TaskIx, fresh: &mut Fresh) {
+    /// A task may have lost what would have woken it: one of several that would have been enough has ended in vain, or it
+    /// waits once more.
+    pub(crate) fn look_at_wakeable(&self, ix: TaskIx, fresh: &mut Fresh) {
         if self.topics.listeners > self.topics.external {
             fresh.push_back(Look::Wakeable { run: self.id, task: ix });
         }

@@ -208,7 +208,7 @@ impl Run {
                     self.look_at_join(dependant, moment, fresh);
                     let is_choosy = self.spec(self.task(dependant)).join != Join::All;
                     if is_choosy && ending != Ending::Succeeded {
-                        self.look_at_rest(dependant, fresh);
+                        self.look_at_wakeable(dependant, fresh);
                     }
                 }
                 // What a person is shown has changed: the question is to be asked anew, each child's too.
@@ -243,7 +243,7 @@ impl Run {
             if parent_task.children_open == 0 && parent_task.phase == Phase::Expanded {
                 self.to_close.insert(parent);
             } else if self.candidates(self.task(ix)).is_some() {
-                self.look_at_rest(parent, fresh);
+                self.look_at_wakeable(parent, fresh);
             }
         }
     }
