@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use windlass_core::arrows::{self, Taken};
-use windlass_core::due::Due;
 use windlass_core::effect::Effect;
 use windlass_core::event::{Event, Record};
-use windlass_core::evolve::evolve;
+use windlass_core::fold::evolve;
 use windlass_core::id::{CommandId, Digest, Fence, RunId, Seq, TaskId};
 use windlass_core::input::{Answer, Ended};
+use windlass_core::machine::arrows::{self, Taken};
 use windlass_core::plan::Plan;
 use windlass_core::state::State;
+use windlass_core::state::due::Due;
 use windlass_core::time::Time;
 use windlass_engine::recover;
 use windlass_journal::memory::MemoryStore;

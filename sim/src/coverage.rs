@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use windlass_core::arrows::Taken;
+use windlass_core::machine::arrows::Taken;
 use windlass_core::machine::{attempt, breaker, run, task};
 
 /// How often each arrow should be taken in so many seeds.

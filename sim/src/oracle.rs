@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
-use windlass_core::budget::BudgetKind;
+use windlass_core::event::BudgetKind;
 use windlass_core::event::{
     ApprovalAnswer, Event, Exit, LossReason, PauseReason, Role, RunOutcome, Settlement, StopWhy, Usage,
 };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use windlass_core::budget::Raise;
+use windlass_core::event::Raise;
 use windlass_core::event::{ApprovalAnswer, BlockedOn, Output, PauseReason, Role, Settlement};
 use windlass_core::id::{AgentName, CommandId, Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Input, Revision, Submission};

@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use windlass_core::arrows::Taken;
 use windlass_core::id::Digest;
+use windlass_core::machine::arrows::Taken;
 
 use crate::broken::Broken;
 use crate::case::Case;

@@ -1,7 +1,7 @@
 //! A row of seeds, gone through one after the other until one fails. Never: seeds in another order.
 
-use windlass_core::arrows::Taken;
 use windlass_core::id::Digest;
+use windlass_core::machine::arrows::Taken;
 
 use crate::seed::{self, Ending, Told};
 use crate::trace::Trace;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::budget::Raise;
+use crate::event::Raise;
 use crate::event::{ApprovalAnswer, Exit, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage};
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};

@@ -6,7 +6,7 @@ use crate::effect::Effect;
 use crate::event::{Event, Record};
 use crate::id::{RunId, TaskId};
 use crate::machine::task::Phase;
-use crate::render;
+use crate::state::render;
 use crate::state::{Run, State, Task, TaskIx};
 
 /// The orders of one record of the turn that has just become durable.

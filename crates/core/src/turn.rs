@@ -1,11 +1,11 @@
 //! The state and its one writer: takes inputs, gives records. Never: keeping what it was not told; `fresh` apart, which
 //! a restart rebuilds, everything it knows is in the records that it gave.
 
-use crate::alarms;
+use crate::decide::alarms;
+use crate::decide::follow;
 use crate::decide::{self, Stamp};
 use crate::event::{Event, Record};
-use crate::evolve::evolve;
-use crate::follow;
+use crate::fold::evolve;
 use crate::input::{Answer, Input, Report};
 use crate::planted::{Bug, is_planted};
 use crate::size;

@@ -266,7 +266,7 @@ impl Blobs for Bodies {
 #[cfg(test)]
 mod tests {
     use windlass_core::event::RunOutcome;
-    use windlass_core::evolve::evolve;
+    use windlass_core::fold::evolve;
     use windlass_core::id::Seq;
     use windlass_journal::suite::created;
 

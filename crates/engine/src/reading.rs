@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use windlass_core::event::Record;
-use windlass_core::evolve::evolve;
+use windlass_core::fold::evolve;
 use windlass_core::id::{Digest, RunId, Seq};
-use windlass_core::slow::Slow;
 use windlass_core::state::State;
+use windlass_core::view::slow::Slow;
 use windlass_journal::blob::Blobs as _;
 use windlass_journal::lock::{self, Owner};
 use windlass_journal::reader::{self, Reader};

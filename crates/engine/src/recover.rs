@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use serde::Deserialize as _;
 use windlass_core::event::Role;
-use windlass_core::evolve::evolve;
+use windlass_core::fold::evolve;
 use windlass_core::id::{Epoch, Seq};
 use windlass_core::input::Report;
 use windlass_core::state::State;

@@ -96,7 +96,7 @@ impl Needed {
 #[cfg(test)]
 mod tests {
     use windlass_core::event::{Record, RunOutcome};
-    use windlass_core::evolve::evolve;
+    use windlass_core::fold::evolve;
 
     use super::*;
     use crate::blob::MemoryBlobs;

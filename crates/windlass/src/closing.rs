@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use windlass_core::budget::UsedUp;
 use windlass_core::event::{PauseReason, RunOutcome};
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
+use windlass_core::state::budget::UsedUp;
 use windlass_core::state::{Run, State};
 use windlass_core::time::Span;
 use windlass_core::view::{self, RunState, Summary};

@@ -9,9 +9,9 @@ use windlass_core::id::TaskId;
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::{Plan, revision};
+use windlass_core::state::tree::Form;
 use windlass_core::state::{Run, State};
 use windlass_core::time::{Span, Time};
-use windlass_core::tree::Form;
 
 use crate::live::estimate::Usual;
 use crate::live::tree::{self, Tree};

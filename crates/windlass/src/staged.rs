@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use windlass_core::budget::Raise;
 use windlass_core::decide::Stamp;
+use windlass_core::event::Raise;
 use windlass_core::event::{Exit, LossReason, Output, RawOutput, Role, Usage};
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use windlass_core::input::{Ask, Command, Ended, Input, LostAttempt, Report, Submission};

@@ -2,7 +2,7 @@
 //! budget that is used up is told when something wants more of it, at once and not before, pauses the run, and is not gone
 //! over by resuming. Never: the core's own count.
 
-use windlass_core::budget::BudgetKind;
+use windlass_core::event::BudgetKind;
 use windlass_core::event::{Event, PauseReason, Record};
 use windlass_core::machine::task::Phase;
 use windlass_core::state::State;

@@ -2,7 +2,7 @@
 //! attempts; it ends with kind `budget` what could start there, once that is told and not before. Never: the core's own
 //! count.
 
-use windlass_core::budget::BudgetKind;
+use windlass_core::event::BudgetKind;
 use windlass_core::event::{Event, Record};
 use windlass_core::failure::ErrorKind;
 use windlass_core::machine::task::Phase;

@@ -61,7 +61,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Phase::Expanded => task.children.iter().any(|child| run.tasks[*child].end.is_none()),
                 Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => false,
             };
-            let named = windlass_core::wake::wake(state, of, of.names[&task.id]).is_some();
+            let named = windlass_core::view::wake::wake(state, of, of.names[&task.id]).is_some();
             demand(named, NAME, || {
                 format!("{} is {} and names nothing that wakes it", task.id, seen.phase.name())
             })?;

@@ -1,6 +1,6 @@
 //! Two thousand seeds, in parts so that every core has some, and what they have in common.
 
-use windlass_core::arrows::Taken;
+use windlass_core::machine::arrows::Taken;
 use windlass_sim::coverage::{self, Rare};
 use windlass_sim::seed::{self, Ending};
 use windlass_sim::seeds::{Row, add, row};

@@ -100,7 +100,7 @@ const OF_ALL: [&str; 4] = ["run", "task", "attempt", "hydrated"];
 #[test]
 fn every_event_is_described_with_its_fields() {
     let reference = page("docs/reference/events.md").text;
-    let source = page("crates/core/src/event.rs").text;
+    let source = page("crates/core/src/event/mod.rs").text;
     let mut found = Vec::new();
     for variant in variants(&source, "Event") {
         let start = format!("| `{}` |", on_the_wire(&variant));

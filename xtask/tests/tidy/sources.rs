@@ -5,21 +5,13 @@ use crate::{Source, nothing_of, sources};
 
 const LINES_MAX: usize = 600;
 
-/// Files that may be longer: flat tables, read by looking a line up.
-const LONGER: [(&str, &str); 1] =
-    [("crates/core/src/event.rs", "the events in one list, each with its fields and what they say")];
-
 #[test]
 fn no_rust_file_is_longer_than_600_lines() {
-    let excepted = |source: &Source| LONGER.iter().any(|(path, _)| *path == source.path);
-    let rust = sources().into_iter().filter(|source| source.is_rust() && !excepted(source));
+    let rust = sources().into_iter().filter(Source::is_rust);
     let long =
         rust.map(|source| (source.text.lines().count(), source.path)).filter(|(lines, _)| *lines > LINES_MAX);
     let found: Vec<String> = long.map(|(lines, path)| format!("{path}: {lines} lines")).collect();
-    nothing_of(
-        &found,
-        "Split the file by concept; a flat table is excepted by a line in LONGER with its reason.",
-    );
+    nothing_of(&found, "Split the file by concept.");
 }
 
 #[test]

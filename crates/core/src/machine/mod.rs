@@ -1,5 +1,6 @@
-//! The state machines, each a table in a file of its own. Never: data, which lives in `state.rs`.
+//! The state machines, each a table in a file of its own. Never: data, which lives in `state/`.
 
+pub mod arrows;
 pub mod attempt;
 pub mod breaker;
 pub mod run;

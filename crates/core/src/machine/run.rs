@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Where a run stands in the journal. What users see besides (`waiting`, `stopped`) is derived in `view.rs`.
+/// Where a run stands in the journal. What users see besides (`waiting`, `stopped`) is derived in `view/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {

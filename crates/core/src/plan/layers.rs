@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::node::{Node, Tree};
 use super::{Balance, Budget, Jitter, Limits, Rerun, Retry, Timeout, sizes};
+use crate::decide::judge::ANSWER_BOUND;
 use crate::failure::ErrorKind;
-use crate::judge::ANSWER_BOUND;
 use crate::template::Template;
 use crate::time::Span;
 

@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use windlass_core::budget::Raise;
 use windlass_core::decide::Stamp;
-use windlass_core::due::Due;
+use windlass_core::event::Raise;
 use windlass_core::event::{Event, Exit, LossReason, Output, RawOutput, Role, StopWhy, Usage};
-use windlass_core::evolve::evolve;
 use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::fold::evolve;
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use windlass_core::input::{
     Answer, Ask, Command, Ended, Input, LostAttempt, Nesting, Report, Revision, Submission,
@@ -17,10 +16,11 @@ use windlass_core::input::{
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;
+use windlass_core::state::due::Due;
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::{Span, Time};
 use windlass_core::turn::Core;
-use windlass_core::wake::wake;
+use windlass_core::view::wake::wake;
 
 const SEEDS: u64 = 150;
 const STEPS: u32 = 60;

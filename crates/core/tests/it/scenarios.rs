@@ -6,14 +6,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use windlass_core::budget::Raise;
 use windlass_core::decide::Stamp;
 use windlass_core::effect::{Effect, Program, PromptPart};
+use windlass_core::event::Raise;
 use windlass_core::event::{
     ApprovalAnswer, Event, Exit, Expansion, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage,
 };
-use windlass_core::evolve::evolve;
 use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::fold::evolve;
 use windlass_core::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use windlass_core::input::{
     Answer, Ask, Command, Ended, Input, LostAttempt, Nesting, Report, Revision, Submission,
@@ -25,7 +25,7 @@ use windlass_core::react::{pending, react};
 use windlass_core::state::State;
 use windlass_core::time::{Span, Time};
 use windlass_core::turn::Core;
-use windlass_core::wake_words::waits;
+use windlass_core::view::wake_words::waits;
 
 /// A core, the journal behind it, and a clock that moves when told.
 struct Story {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
 use windlass_core::event::{Event, Exit, Output, RawOutput, Record, Role, RunOutcome, Usage};
-use windlass_core::evolve::evolve;
 use windlass_core::failure::ErrorKind;
+use windlass_core::fold::evolve;
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Answer, Ask, Command, Ended, Input, Report, Submission};
 use windlass_core::machine::task::Phase;

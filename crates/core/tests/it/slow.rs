@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
 use windlass_core::event::{Exit, Output, RawOutput, Record, Role, Usage};
-use windlass_core::evolve::evolve;
+use windlass_core::fold::evolve;
 use windlass_core::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Answer, Ask, Command, Ended, Input, Report, Submission};
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;
-use windlass_core::slow::{Held, Limit, Slow};
 use windlass_core::state::State;
 use windlass_core::time::{Span, Time};
 use windlass_core::turn::Core;
+use windlass_core::view::slow::{Held, Limit, Slow};
 
 /// A run whose attempts are ended by hand, ten seconds after one another.
 struct Story {

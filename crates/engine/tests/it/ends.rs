@@ -1,6 +1,6 @@
 //! How an engine ends, and what the next one makes of it.
 
-use windlass_core::budget::Raise;
+use windlass_core::event::Raise;
 use windlass_core::event::{Event, LossReason, RunOutcome};
 use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Ask, Command};

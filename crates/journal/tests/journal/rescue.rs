@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use windlass_core::event::{Event, Record};
-use windlass_core::evolve::evolve;
+use windlass_core::fold::evolve;
 use windlass_core::id::{Epoch, Seq};
 use windlass_core::state::State;
 use windlass_journal::Journal;

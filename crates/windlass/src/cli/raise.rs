@@ -1,6 +1,6 @@
 //! What `--budget` says: which budget is raised, and by how much. Never: whether a run has such a one.
 
-use windlass_core::budget::Raise;
+use windlass_core::event::Raise;
 use windlass_core::time::Span;
 
 use crate::error::{Outcome, Report, not_supported_yet};

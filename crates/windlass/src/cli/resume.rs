@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use clap::Args;
-use windlass_core::budget::Raise;
+use windlass_core::event::Raise;
 use windlass_core::event::{Event, PauseReason, Role};
 use windlass_core::id::{CommandId, RunId, Seq};
 use windlass_core::input::{Answer, Ask, Command};

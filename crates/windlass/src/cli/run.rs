@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use windlass_core::budget::Raise;
+use windlass_core::event::Raise;
 use windlass_core::event::Role;
 use windlass_core::input::Ask;
 use windlass_core::plan::Plan;

@@ -25,7 +25,7 @@ impl Schema {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
         let schema = match self.of {
             Of::Plan => windlass_core::plan::schema::plan(),
-            Of::Event => windlass_core::event_schema::line(),
+            Of::Event => windlass_core::event::schema::line(),
         };
         desk.line(&format!("{schema:#}"))?;
         Ok(Exit::Done)

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use windlass_core::critical;
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::{Join, Plan, Select, Task, Work};
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::{Span, Time};
+use windlass_core::view::critical;
 use windlass_core::view::{self, RunState};
 
 use super::talk;

@@ -7,8 +7,8 @@ use windlass_core::event::{Event, Expansion, Record};
 use windlass_core::id::TaskId;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::Run;
+use windlass_core::state::tree::Form;
 use windlass_core::time::{Span, Time};
-use windlass_core::tree::Form;
 use windlass_core::view;
 
 /// Where a task stands among all: the numbers of those around it, then its own.

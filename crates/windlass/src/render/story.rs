@@ -1,11 +1,11 @@
 //! What happens in a run, a line an event that people care about. Never: every record (that is `windlass events`).
 
 use anstyle::Style;
-use windlass_core::budget::UsedUp;
 use windlass_core::event::{BlockedOn, Event, Expansion, PauseReason, Record, SkipReason};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AccountName, AgentName, TaskId};
 use windlass_core::machine::breaker::Phase;
+use windlass_core::state::budget::UsedUp;
 use windlass_core::time::{Span, Time};
 
 use crate::calling;

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use windlass_core::critical::{self, CriticalPath};
 use windlass_core::failure::ErrorKind;
 use windlass_core::machine::attempt::Phase;
 use windlass_core::state::{Attempt, Run, TaskIx};
 use windlass_core::time::{Span, Time};
 use windlass_core::view;
+use windlass_core::view::critical::{self, CriticalPath};
 
 use crate::render::axis::Axis;
 use crate::render::plural::count;

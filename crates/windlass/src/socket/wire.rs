@@ -140,7 +140,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use serde_json::Value;
-    use windlass_core::budget::Raise;
+    use windlass_core::event::Raise;
     use windlass_core::id::{CommandId, Digest};
     use windlass_core::input::Ask;
 

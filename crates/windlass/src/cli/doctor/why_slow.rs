@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 use windlass_core::id::RunId;
-use windlass_core::slow::{Held, Limit, Slow};
 use windlass_core::state::Run;
 use windlass_core::time::Span;
+use windlass_core::view::slow::{Held, Limit, Slow};
 
 use crate::desk::Desk;
 use crate::error::{Outcome, engine_failed};

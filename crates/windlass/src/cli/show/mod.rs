@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
-use windlass_core::critical;
 use windlass_core::failure::ErrorKind;
 use windlass_core::id::{Digest, RunId, TaskId};
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::{Span, Time};
+use windlass_core::view::critical;
+use windlass_core::view::wake_words::{self, Wait};
 use windlass_core::view::{self, BudgetView, RunView, Summary, TaskView};
-use windlass_core::wake_words::{self, Wait};
 use windlass_engine::clock;
 
 use crate::cli::ps::state_cell;

@@ -1,0 +1,173 @@
+//! What tasks come to that emit a message or wait for one. Nobody polls: a message is looked at by each waiter when it
+//! comes, and what came before a waiter began is looked at when it begins. Never: a message that a waiter has taken
+//! before.
+
+use crate::decide::Stamp;
+use crate::decide::judge;
+use crate::event::{BlockedOn, Event, Output, TimerKind};
+use crate::failure::{ErrorKind, Failure};
+use crate::machine::task::Phase;
+use crate::plan::{WaitFor, Work};
+use crate::planted::{Bug, is_planted};
+use crate::size;
+use crate::state::queue::Rank;
+use crate::state::render::View;
+use crate::state::topics::Message;
+use crate::state::{Run, State, Task, TaskIx};
+use crate::template;
+
+/// What a message may say, in bytes of JSON.
+pub(crate) const DATA_BYTES_MAX: usize = 64 * 1024;
+
+/// A message, and with it the end of the task that emits it.
+pub(crate) fn emit(run: &Run, ix: TaskIx) -> Vec<Event> {
+    let task = run.task(ix);
+    let Work::Emit { topic, data } = &run.spec(task).work else { unreachable!("it emits") };
+    if let Some(said) = run.said_already(ix) {
+        return vec![given(run, task, said.data.clone())];
+    }
+    let data = match template::evaluate_within(data, &View::of(run, ix)) {
+        Ok(data) => data,
+        Err(failure) => return vec![judge::dead(run, task, None, failure)],
+    };
+    let bytes = size::of(&data);
+    if bytes > DATA_BYTES_MAX {
+        let message = format!("its `data` is {bytes} bytes of JSON, over the {DATA_BYTES_MAX} that are kept");
+        let failure = Failure::new(ErrorKind::InvalidOutput, message)
+            .hint("let the message name what the others are to read themselves");
+        return vec![judge::dead(run, task, None, failure)];
+    }
+    let (id, name) = (run.id, task.id.clone());
+    let emitted = Event::TopicEmitted {
+        run: id,
+        task: Some(name),
+        topic: topic.clone(),
+        data: data.clone(),
+        command: None,
+        by: None,
+    };
+    vec![emitted, given(run, task, data)]
+}
+
+/// The beginning of a wait, or at once its end where a message has come already.
+pub(crate) fn begin(run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
+    let events = listen(run, ix);
+    if !events.is_empty() {
+        return events;
+    }
+    let task = run.task(ix);
+    let spec = run.spec(task);
+    let Work::Wait(wait) = &spec.work else { unreachable!("it waits") };
+    let (on, due, topic) = match wait {
+        WaitFor::Topic { topic, .. } => {
+            let due = spec.timeout.schedule_to_close.map(|bound| stamp.now.after(bound));
+            (BlockedOn::Topic, due, Some(topic.clone()))
+        }
+        WaitFor::After(length) => (BlockedOn::Timer, Some(stamp.now.after(*length)), None),
+        WaitFor::At(date) => (BlockedOn::Timer, Some(*date), None),
+    };
+    let (run, task) = (run.id, task.id.clone());
+    vec![Event::TaskBlocked { run, task, on, error: None, due, output: None, topic }]
+}
+
+/// What follows when a task has waited long enough: another attempt, or the end of its wait.
+pub(crate) fn time_is_up(run: &Run, ix: TaskIx) -> Vec<Event> {
+    let task = run.task(ix);
+    let fired = |timer| Event::TimerFired { run: run.id, task: task.id.clone(), timer };
+    if task.blocked == Some(BlockedOn::Timer) {
+        vec![fired(TimerKind::Moment), given(run, task, serde_json::Value::Null)]
+    } else {
+        vec![fired(TimerKind::Retry)]
+    }
+}
+
+/// A look of a task that is blocked on its topic, at all that has come.
+pub(crate) fn look(state: &State, run: &Run, ix: TaskIx) -> Vec<Event> {
+    if hears(state, run, ix) { listen(run, ix) } else { Vec::new() }
+}
+
+/// A look of a task that is blocked on its topic, at one message.
+pub(crate) fn look_at(state: &State, run: &Run, ix: TaskIx, message: usize) -> Vec<Event> {
+    if !hears(state, run, ix) || is_planted(Bug::LostWakeUp) {
+        return Vec::new();
+    }
+    let message = run.messages(ix).get(message);
+    let counts = |message: &&Message| run.listens_from(ix).is_some_and(|from| message.seq > from);
+    message.filter(counts).map(|message| take(run, ix, message)).unwrap_or_default()
+}
+
+/// Whether a task is blocked on its topic, and may go on.
+fn hears(state: &State, run: &Run, ix: TaskIx) -> bool {
+    let task = run.task(ix);
+    let waits = task.phase == Phase::Blocked && task.blocked == Some(BlockedOn::Topic);
+    waits && !task.cancel_wished && state.is_active(run)
+}
+
+/// The end of a wait by the first of the messages so far that matches; nothing where none does.
+fn listen(run: &Run, ix: TaskIx) -> Vec<Event> {
+    let Some(from) = run.listens_from(ix) else { return Vec::new() };
+    let messages = run.messages(ix);
+    let first = messages.partition_point(|message| message.seq <= from);
+    let mut ends = messages[first..].iter().map(|message| take(run, ix, message));
+    ends.find(|events| !events.is_empty()).unwrap_or_default()
+}
+
+/// The end of a wait by a message, where that matches or nobody can tell.
+fn take(run: &Run, ix: TaskIx, message: &Message) -> Vec<Event> {
+    let task = run.task(ix);
+    let Work::Wait(WaitFor::Topic { topic, matches, external, .. }) = &run.spec(task).work else {
+        unreachable!("it waits for a topic")
+    };
+    if message.from.is_none() && !external && !is_planted(Bug::OutsideHeard) {
+        return Vec::new();
+    }
+    let view = View::of(run, ix).with_message(&message.data);
+    match matches.as_ref().map_or(Ok(true), |matches| matches.truth(&view)) {
+        Ok(false) => Vec::new(),
+        Err(failure) => vec![judge::dead(run, task, None, failure)],
+        Ok(true) => {
+            let satisfied = Event::WaitSatisfied {
+                run: run.id,
+                task: task.id.clone(),
+                topic: topic.clone(),
+                message: message.seq,
+                from: message.from.map(|ix| run.task(ix).id.clone()),
+            };
+            vec![satisfied, given(run, task, message.data.clone())]
+        }
+    }
+}
+
+/// The success of a task without attempts.
+fn given(run: &Run, task: &Task, value: serde_json::Value) -> Event {
+    let output = Some(Output { value, ..Output::default() });
+    Event::TaskSucceeded { run: run.id, task: task.id.clone(), attempt: None, fence: None, output }
+}
+
+/// The failure of a task whose message did not come in time.
+pub(crate) fn expired(run: &Run, task: &Task) -> Failure {
+    let spec = run.spec(task);
+    let bound = spec.timeout.schedule_to_close.unwrap_or_default();
+    let topic = if let Work::Wait(WaitFor::Topic { topic, .. }) = &spec.work { topic } else { "" };
+    let message = format!("no message that it waits for came on the topic `{topic}` within {bound}");
+    Failure::new(ErrorKind::Expired, message)
+        .hint("give it more time with `timeout`; `windlass retry` waits anew")
+}
+
+impl Run {
+    /// What a task that is about to emit has said since it became ready: the end of the journal lost that it succeeded.
+    fn said_already(&self, ix: TaskIx) -> Option<&Message> {
+        let task = self.task(ix);
+        let Work::Emit { topic, .. } = &self.spec(task).work else { return None };
+        let since = task.rank.map(Rank::since)?;
+        let messages = self.topics.named(topic).map(|topic| topic.messages.as_slice()).unwrap_or_default();
+        let late = messages.iter().rev().take_while(|message| message.seq > since);
+        late.into_iter().find(|message| message.from == Some(ix))
+    }
+
+    /// What was said so far on the topic that a task waits for.
+    fn messages(&self, ix: TaskIx) -> &[Message] {
+        let Work::Wait(WaitFor::Topic { topic, .. }) = &self.spec(self.task(ix)).work else { return &[] };
+        self.topics.named(topic).map_or(&[], |topic| &topic.messages)
+    }
+}

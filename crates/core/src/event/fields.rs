@@ -1,0 +1,300 @@
+//! What the fields of events are made of. Never: an event, or what follows from one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::Digest;
+use crate::time::Span;
+
+/// What a process that opened the journal for writing is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It runs tasks.
+    Engine,
+    /// It carries out one command and starts nothing.
+    Command,
+}
+
+/// Why nothing new starts.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// A person asked for it.
+    Requested,
+    /// The engine was told to end (Ctrl-C, SIGTERM, SIGHUP).
+    Interrupted,
+    /// The disk is nearly full.
+    DiskLow,
+    /// A budget is used up.
+    Budget,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Every required task succeeded, or was skipped by its own `when`.
+    Succeeded,
+    /// A required task is dead, or skipped because of one that is.
+    Failed,
+    /// It was cancelled as a whole.
+    Cancelled,
+}
+
+/// Why an attempt is ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StopWhy {
+    /// Its task or run was cancelled.
+    Cancel,
+    /// `start_to_close` or `schedule_to_close` is over.
+    Timeout,
+    /// It was silent for `heartbeat`.
+    Stalled,
+    /// It used more memory than it may, or the machine has none left.
+    Memory,
+    /// The engine ends in order.
+    Shutdown,
+    /// Its run is paused at once.
+    Pause,
+    /// The disk is full.
+    DiskFull,
+    /// Another replica was chosen.
+    LostRace,
+}
+
+/// How the main process of an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// It never began.
+    NotStarted,
+}
+
+/// What an attempt printed or wrote as its output, before it is parsed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RawOutput {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The blob that holds it, where it is not within the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blob: Option<Digest>,
+    /// Whether more was printed than is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// A task's output as expressions see it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Output {
+    /// The value itself where it is small; null where there is none.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub value: serde_json::Value,
+    /// The blob that holds it where it is large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blob: Option<Digest>,
+    /// The parts of a large value that expressions of the plan name, by JSON pointer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extracts: BTreeMap<String, serde_json::Value>,
+    /// Whether more was printed than is kept; the value is null then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// How the value was written, where it is a number that JSON writes otherwise: `1.10`. In a text it reads so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
+}
+
+impl Output {
+    /// The value as far as it is in the record: that of a large one where the plan needs all of it.
+    pub fn whole(&self) -> &serde_json::Value {
+        self.extracts.get("").unwrap_or(&self.value)
+    }
+}
+
+/// What an attempt used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Usage {
+    /// Time of processors, in milliseconds, of all its processes.
+    pub cpu_ms: u64,
+    /// The most memory seen at once, in bytes, over all its processes.
+    pub memory_bytes_peak: u64,
+    /// The most processes seen at once.
+    pub processes_peak: u32,
+    /// Tokens, where the agent reports them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Money in millionths of a dollar, where the agent reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_micro: Option<u64>,
+}
+
+/// Why nobody will report an attempt's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LossReason {
+    /// The engine died.
+    EngineDied,
+    /// The keeper died.
+    KeeperDied,
+    /// Neither the keeper nor a queued report names it.
+    ReportLost,
+}
+
+/// Which clock ended a wait.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// The wait before a retry.
+    Retry,
+    /// The bound of a wait for a person.
+    Answer,
+    /// `schedule_to_start`.
+    ScheduleToStart,
+    /// `schedule_to_close`.
+    ScheduleToClose,
+    /// The bound of a wait for a message.
+    Wait,
+    /// The moment that a task waits for.
+    Moment,
+    /// The budget of time of a task.
+    Budget,
+}
+
+/// What a blocked task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockedOn {
+    /// An approval.
+    Person,
+    /// Somebody who knows whether the work was done.
+    Outcome,
+    /// The choice among the replicas that it is one of: it has passed.
+    Select,
+    /// A message on a topic.
+    Topic,
+    /// A moment.
+    Timer,
+}
+
+/// The children that a parent gets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Expansion {
+    /// One for each of these, in order.
+    Items(Vec<serde_json::Value>),
+    /// The next round, by its number.
+    Round(u32),
+    /// So many that do the same.
+    Replicas(u32),
+    /// The tasks of its plan.
+    Plan {
+        /// How many there are.
+        tasks: u32,
+        /// The values of its inputs.
+        inputs: BTreeMap<String, serde_json::Value>,
+    },
+}
+
+/// What a person said about an outcome that only a person can know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// It was done.
+    Done,
+    /// It was not, and is given up. What is to be tried again is requeued.
+    Failed,
+}
+
+/// Why a task will not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Its `when` is false, or all it needs was skipped so.
+    When,
+    /// Its join can't be met any more.
+    Upstream,
+}
+
+/// The answer to an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalAnswer {
+    /// Yes.
+    Approved,
+    /// No.
+    Denied,
+    /// Nobody answered in time.
+    Expired,
+}
+
+impl PauseReason {
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Interrupted => "interrupted",
+            Self::DiskLow => "disk_low",
+            Self::Budget => "budget",
+        }
+    }
+}
+
+/// What a budget is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetKind {
+    /// Attempts that are charged.
+    Attempts,
+    /// Time in which a run was worked on, in milliseconds.
+    Wall,
+}
+
+/// By how much a person raises a budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Raise {
+    /// So many attempts more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// So much time more, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_none", rename = "wall_ms")]
+    pub wall: Span,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+pub(crate) const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+const fn is_none(span: &Span) -> bool {
+    span.ms == 0
+}
+
+impl Raise {
+    /// Whether it raises nothing.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// In words, as the beginning of «more».
+    pub fn in_words(&self) -> String {
+        let attempts = match self.attempts {
+            0 => None,
+            1 => Some("1 attempt".to_owned()),
+            many => Some(format!("{many} attempts")),
+        };
+        let wall = (self.wall.ms > 0).then(|| format!("{} of work", self.wall));
+        let parts: Vec<String> = attempts.into_iter().chain(wall).collect();
+        parts.join(" and ")
+    }
+}

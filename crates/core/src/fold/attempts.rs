@@ -1,0 +1,140 @@
+//! What the events of an attempt change, in the attempt and in its task. Never: what becomes of the task
+//! (`judge.rs`).
+
+use crate::event::{Event, LossReason, RawOutput, Record};
+use crate::fold::transition::{Fresh, Moment};
+use crate::machine::arrows;
+use crate::machine::attempt;
+use crate::machine::task::Fact;
+use crate::state::{Attempt, Run, Task, TaskIx};
+use crate::time::Span;
+
+impl Run {
+    /// What the events of an attempt change. False where the event is none of those.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other events of a task are taken apart in `fold/mod.rs`"
+    )]
+    pub(crate) fn evolve_attempt(
+        &mut self,
+        ix: TaskIx,
+        record: &Record,
+        moment: Moment,
+        fresh: &mut Fresh,
+    ) -> bool {
+        match &record.event {
+            Event::AttemptStarted { attempt, agent, seen, plan_version, .. } => {
+                self.take(ix, Fact::Started, moment, fresh);
+                let mut begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
+                begun.seen.clone_from(seen);
+                begun.plan_version = *plan_version;
+                self.tasks[ix.at()].add(begun);
+                if let Some(agent) = agent {
+                    self.take_in_hand(ix, agent);
+                }
+            }
+            Event::StopRequested { why, message, grace_ms, .. } => {
+                self.take(ix, Fact::StopRequested, moment, fresh);
+                self.to_cancel.remove(&ix);
+                self.end_plans(ix);
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::StopRequested);
+                let (why, message) =
+                    attempt.stop.take().map_or((*why, message.clone()), |(why, message, _)| (why, message));
+                attempt.stop = Some((why, message, Span::from_ms(*grace_ms)));
+            }
+            Event::AttemptFinished { exit, error, output, usage, .. } => {
+                self.tasks[ix.at()].deaths_in_row = 0;
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::Finished);
+                attempt.exit = Some(*exit);
+                attempt.error.clone_from(error);
+                attempt.raw = Some(output.clone());
+                attempt.usage = *usage;
+            }
+            Event::AttemptLost { alone, error, reason, .. } => {
+                let task = &mut self.tasks[ix.at()];
+                task.deaths_in_row += u32::from(*reason != LossReason::ReportLost);
+                task.tries.losses += u32::from(*alone);
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::Lost);
+                (attempt.lost, attempt.error) = (Some(*reason), Some(error.clone()));
+            }
+            Event::AttemptReaped { leftovers, .. } => {
+                self.take(ix, Fact::Reaped, moment, fresh);
+                let attempt = self.newest_attempt(ix);
+                attempt.move_by(attempt::Fact::Reaped);
+                attempt.ended = Some(moment.at);
+                attempt.leftovers = *leftovers;
+                attempt.seen.clear();
+                let member = attempt.member;
+                self.end_plans(ix);
+                self.look_at_result(ix);
+                if let Some(member) = member {
+                    self.roster.give_back(member);
+                }
+            }
+            Event::ExtractsRecorded { output, error, .. } => {
+                let attempt = self.newest_attempt(ix);
+                attempt.settled = true;
+                attempt.error.clone_from(error);
+                self.tasks[ix.at()].output = output.clone();
+                self.look_at_result(ix);
+            }
+            Event::PlanNested { .. } => self.nest(ix, record, moment, fresh),
+            Event::ResultIgnored { fence, usage, .. } => {
+                let attempts = &mut self.tasks[ix.at()].attempts;
+                if let Some(attempt) = attempts.iter_mut().find(|attempt| attempt.fence == *fence) {
+                    attempt.ignored = true;
+                    attempt.usage = *usage;
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn newest_attempt(&mut self, ix: TaskIx) -> &mut Attempt {
+        self.tasks[ix.at()].attempts.last_mut().expect("an attempt was started before")
+    }
+}
+
+impl Task {
+    fn add(&mut self, attempt: Attempt) {
+        if self.attempts.is_empty() {
+            // Most tasks have one: room for more would be most of the memory of a large run.
+            self.attempts.reserve_exact(1);
+        }
+        self.attempts.push(attempt);
+    }
+}
+
+impl Attempt {
+    fn move_by(&mut self, fact: attempt::Fact) {
+        arrows::of_attempt(self.phase, fact);
+        let next = self.phase.next(fact);
+        self.phase = next
+            .unwrap_or_else(|| panic!("attempt {} is {:?}: {fact:?} can't happen", self.number, self.phase));
+    }
+
+    /// Whether its main process is not over, as far as is known.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.phase, attempt::Phase::Running | attempt::Phase::Stopping)
+    }
+
+    /// Whether its result can't be judged before its output is settled.
+    pub(crate) fn awaits_settling(&self) -> bool {
+        self.is_unsettled() && !self.has_lost_output()
+    }
+
+    /// Whether it ended well and its output, which was to lie in the record behind its end, is nowhere: the end of the
+    /// journal was lost.
+    pub(crate) fn has_lost_output(&self) -> bool {
+        let is_nowhere = |raw: &RawOutput| raw.bytes > 0 && raw.blob.is_none();
+        self.is_unsettled() && self.raw.as_ref().is_some_and(is_nowhere)
+    }
+
+    fn is_unsettled(&self) -> bool {
+        self.phase == attempt::Phase::Finished && self.stop.is_none() && self.error.is_none() && !self.settled
+    }
+}
