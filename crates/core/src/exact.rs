@@ -1,11 +1,12 @@
 //! Numbers as they are written, held against what is kept of them: whole ones up to 64 bits, and doubles. Never: a number
 //! that is rounded without a word.
 
-/// The most digits that tell doubles apart where all of one are written out.
-const DIGITS_MAX: usize = 800;
+/// The most digits with which programs write doubles: so many tell any two apart. Who writes more means a number that is
+/// no double, also where they are those of one.
+const DIGITS_MAX: usize = 17;
 
 /// Whether a number reads back as it is written in JSON, YAML or TOML. A double may be written with more digits than
-/// it needs, as `1.10` or `0.10000000000000001`, as long as they are its own.
+/// it needs, as `1.10` or, by programs that take no shorter one, `0.10000000000000001`.
 pub fn is_kept(written: &str) -> bool {
     let is_whole = !written.contains(['.', 'e', 'E']);
     if is_whole {
@@ -154,7 +155,8 @@ mod tests {
             "1E-7",
             "0.1",
             "0.10000000000000001",
-            "0.1000000000000000055511151231257827",
+            "0.66666666666666663",
+            "0.50000000000000000000000000",
             "1e23",
             "85.71428571428571",
             "5e-324",
@@ -180,6 +182,9 @@ mod tests {
             "9007199254740993.0",
             "1.00000000000000000001",
             "3.14159265358979323846",
+            "0.1000000000000000055511151231257827",
+            "0.1000000000000000055511151231257827021181583404541015625",
+            "36893488147419103232.0",
         ] {
             assert!(!is_kept(lost), "{lost}");
         }

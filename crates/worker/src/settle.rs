@@ -36,16 +36,16 @@ pub fn settle(bytes: &[u8], truncated: bool, settle: &Settle) -> Result<Output, 
         return settle_truncated(settle);
     }
     let value = value_of(bytes)?;
-    let lossy = lossy(bytes, &value);
-    refuse_lossy(&lossy, &value, settle)?;
+    let (lossy, written) = (lossy(bytes, &value), written(bytes, &value));
+    // A bare number is kept beside its value. What has others in it is kept as it was printed, and in no other way.
+    let rounded = if written.is_some() && settle.schema.is_none() { &[] } else { lossy.as_slice() };
+    refuse_lossy(rounded, &value, settle)?;
     if let Some(schema) = &settle.schema {
         check(&value, schema)?;
     }
     let length = json(&value).len();
-    // A bare number is kept beside its value. What has others in it is kept as it was printed, and in no other way.
-    let is_exact = lossy.is_empty() || value.is_number();
-    if length <= VALUE_BYTES_MAX && is_exact {
-        return Ok(Output { written: written(bytes, &value), value, ..Output::default() });
+    if length <= VALUE_BYTES_MAX && rounded.is_empty() {
+        return Ok(Output { written, value, ..Output::default() });
     }
     let blob = Some(Digest::of(bytes));
     Ok(Output { blob, extracts: cut(&value, &settle.extracts)?, ..Output::default() })
@@ -83,10 +83,7 @@ fn refuse_lossy(lossy: &[Lossy], value: &Value, settle: &Settle) -> Result<(), F
         value.is_string() && !settle.extracts.is_empty()
             || settle.extracts.iter().any(|pointer| lossy.is_in(pointer))
     };
-    match lossy.iter().find(is_named) {
-        Some(named) if !value.is_number() => refused(named, "an expression of the plan names it"),
-        Some(_) | None => Ok(()),
-    }
+    lossy.iter().find(is_named).map_or(Ok(()), |named| refused(named, "an expression of the plan names it"))
 }
 
 /// How a number was written, where JSON writes it otherwise: `1.10` may be a version, and a long number a name.
@@ -111,7 +108,20 @@ fn value_of(bytes: &[u8]) -> Result<Value, Failure> {
 /// The same for who looks at it: what has numbers in it that can't be kept exactly is the text that was printed.
 pub fn value_as_printed(bytes: &[u8]) -> Result<Value, Failure> {
     let value = value_of(bytes)?;
-    Ok(if value.is_number() || lossy(bytes, &value).is_empty() { value } else { text_of(bytes) })
+    Ok(if lossy(bytes, &value).is_empty() { value } else { text_of(bytes) })
+}
+
+/// What somebody says, as a value: what has numbers in it that can't be kept exactly is refused.
+pub fn value_as_said(bytes: &[u8]) -> Result<Value, Failure> {
+    let value = value_of(bytes)?;
+    let text = str::from_utf8(bytes).ok().filter(|_| is_json(bytes));
+    match text.map(exact::lossy).unwrap_or_default().first() {
+        None => Ok(value),
+        Some(lossy) => {
+            let message = format!("it has {}", lossy.in_words());
+            Err(Failure::new(ErrorKind::InvalidOutput, message).hint(AS_TEXT))
+        }
+    }
 }
 
 /// Whether it is JSON, however deep: to pass over a value takes no stack.
@@ -246,6 +256,10 @@ mod tests {
             None,
             "no number is so long"
         );
+        let long = format!("0.{}", "12".repeat(1000));
+        let kept = Output { blob: Some(Digest::of(long.as_bytes())), ..Output::default() };
+        assert_eq!(settled(long.as_bytes()), kept, "as a text");
+        settle(long.as_bytes(), false, &with(None, &[""])).expect_err("an expression would have it rounded");
     }
 
     #[test]

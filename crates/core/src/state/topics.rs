@@ -233,6 +233,13 @@ impl Run {
         }
     }
 
+    /// What was said on a topic by the record at this place.
+    pub fn said_at(&self, topic: &str, message: Seq) -> Option<&Value> {
+        let messages = &self.topics.by_name.get(topic)?.messages;
+        let place = messages.binary_search_by_key(&message, |said| said.seq).ok()?;
+        Some(&messages[place].data)
+    }
+
     /// The tasks that took a message last, by its place in the journal.
     pub fn heard_by(&self, message: Seq) -> Vec<TaskId> {
         let took = self.topics.taken.iter().filter(|(_, taken)| **taken == message);

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::decide::judge;
 use crate::event::{Exit, Output, PauseReason, RunOutcome, SkipReason, Usage};
+use crate::exact;
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AgentName, Digest, RunId, TaskId};
 use crate::machine::{attempt, run};
@@ -328,7 +329,8 @@ fn skipped(run: &Run, task: &Task) -> Option<SkippedView> {
     Some(SkippedView { reason, cause, with_its_needs })
 }
 
-/// What a task gave, as [`Run::given`] says it; null where it has not succeeded.
+/// What a task gave, as [`Run::given`] says it; null where it has not succeeded. A number that its value is not exactly is
+/// the text that was printed.
 pub fn output(run: &Run, task: &Task, read: &mut dyn FnMut(Digest) -> Value) -> Value {
     whole(&run.given(task), read)
 }
@@ -336,6 +338,9 @@ pub fn output(run: &Run, task: &Task, read: &mut dyn FnMut(Digest) -> Value) -> 
 fn whole(given: &OutputSeen<'_>, read: &mut dyn FnMut(Digest) -> Value) -> Value {
     match given {
         OutputSeen::Null => Value::Null,
+        OutputSeen::One(Output { written: Some(written), .. }) if !exact::is_kept(written) => {
+            Value::from(written.as_str())
+        }
         OutputSeen::One(Output { value, blob, .. }) => blob.map_or_else(|| value.clone(), read),
         OutputSeen::List(items) => items.iter().map(|item| whole(item, read)).collect(),
         OutputSeen::Map(fields) => {

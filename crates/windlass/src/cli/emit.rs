@@ -9,7 +9,7 @@ use windlass_core::decide::outside;
 use windlass_core::id::{CommandId, RunId, Seq, TaskId};
 use windlass_core::input::{Answer, Ask};
 use windlass_core::state::Run;
-use windlass_worker::value_as_printed;
+use windlass_worker::value_as_said;
 
 use crate::desk::Desk;
 use crate::error::{Outcome, Report};
@@ -48,14 +48,22 @@ impl Emit {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
         steer::begin(desk);
         let data = said(self.data.as_deref())?;
-        let (run, topic) = {
+        let (run, topic, id, before) = {
             let reading = lookup::open(desk)?;
             let run = lookup::run(reading.state(), &self.run)?;
-            (run.id, heard(run, self.topic)?)
+            let topic = heard(run, self.topic)?;
+            let id = match &self.id {
+                Some(name) => CommandId(format!("{}/{topic}/{}", run.id, sound(name)?).into()),
+                None => steer::new_id()?,
+            };
+            let before =
+                reading.state().commands.get(&id).map(|said| run.said_at(&topic, *said) == Some(&data));
+            (run.id, topic, id, before)
         };
-        let id = match &self.id {
-            Some(name) => CommandId(format!("{run}/{topic}/{}", sound(name)?).into()),
-            None => steer::new_id()?,
+        let again = match before {
+            None => "",
+            Some(true) => " It was so already.",
+            Some(false) => " It was so already, and something else was said under this name: that counts.",
         };
         let ask = Ask::Emit { run, topic: topic.clone(), data };
         if let Answer::Refused(why) = steer::send_as(desk, id.clone(), ask)? {
@@ -65,7 +73,7 @@ impl Emit {
         if self.json {
             desk.json(&told)?;
         } else {
-            desk.note(&told.in_words());
+            desk.note(&format!("{}{again}", told.in_words()));
             steer::say_how_to_go_on(desk, run)?;
         }
         Ok(Exit::Done)
@@ -109,8 +117,9 @@ fn said(data: Option<&str>) -> Outcome<Value> {
         Some("-") => from_standard_input()?,
         Some(text) => text.as_bytes().to_vec(),
     };
-    let value = value_as_printed(&bytes)
-        .map_err(|failure| Report::usage("the message can't be kept").cause(failure.message))?;
+    let value = value_as_said(&bytes).map_err(|failure| {
+        Report::usage("the message can't be kept").cause(failure.message).hint(failure.hint)
+    })?;
     Ok(value)
 }
 

@@ -79,9 +79,44 @@ fn a_message_with_a_name_is_said_once_however_often_it_is_sent() {
     let first = desk.json(&["emit", "last", "go", "1", "--id", "build-7", "--json"]);
     let again = desk.json(&["emit", "last", "go", "1", "--id", "build-7", "--json"]);
     assert_eq!(first, again);
+    let said = desk.windlass(&["emit", "last", "go", "1", "--id", "build-7"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), ""), "{}", said.all());
+    assert!(said.err.contains(" heard it. It was so already.\n"), "{}", said.err);
+    let otherwise = desk.windlass(&["emit", "last", "go", "2", "--id", "build-7"]);
+    assert!(otherwise.err.contains("something else was said under this name"), "{}", otherwise.err);
     let other = desk.json(&["emit", "last", "go", "1", "--id", "build-8", "--json"]);
     assert_ne!(first["seq"], other["seq"]);
     assert_eq!(of_kind(&desk, "topic_emitted").len(), 2);
+    desk.windlass(&["cancel", "last"]);
+}
+
+#[test]
+fn a_message_with_a_number_that_would_be_rounded_is_refused_by_its_place() {
+    let desk =
+        Desk::with("tasks: { a: { approval: Now? }, hold: { wait_for: { topic: go, external: true } } }");
+    desk.windlass(&["run", "plan.yaml", "--detach"]);
+    for (data, number, place) in [
+        ("12345678901234567890123", "12345678901234567890123", ""),
+        ("0.12345678901234567890", "0.12345678901234567890", ""),
+        ("1e400", "1e400", ""),
+        (r#"{"a": [1, 1e400]}"#, "1e400", " at /a/1"),
+        (r#"{"id": 12345678901234567890123}"#, "12345678901234567890123", " at /id"),
+    ] {
+        let refused = desk.windlass(&["emit", "last", "go", data]);
+        assert_eq!(refused.code, Some(2), "{data}: {}", refused.all());
+        let said = format!("it has the number {number}{place}, which can't be kept exactly");
+        assert!(refused.err.contains(&said) && refused.err.contains("in quotes"), "{data}: {}", refused.err);
+    }
+    assert!(of_kind(&desk, "topic_emitted").is_empty());
+    let told = desk.windlass(&[
+        "emit",
+        "last",
+        "go",
+        r#"{"id": "12345678901234567890123", "n": 18446744073709551615}"#,
+    ]);
+    assert_eq!(told.code, Some(0), "{}", told.all());
+    let said = json!({ "id": "12345678901234567890123", "n": u64::MAX });
+    assert_eq!(of_kind(&desk, "topic_emitted")[0]["data"], said);
     desk.windlass(&["cancel", "last"]);
 }
 

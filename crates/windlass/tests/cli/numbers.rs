@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::desk::Desk;
 
-const LOST: [&str; 3] = ["12345678901234567890123", "0.1234567890123456789", "1e400"];
+const LOST: [&str; 4] =
+    ["12345678901234567890123", "0.1234567890123456789", "0.1000000000000000055511151231257827", "1e400"];
 
 #[test]
 fn a_number_in_a_plan_is_refused_in_each_format_and_a_text_is_taken() {
@@ -152,4 +153,26 @@ tasks:
             "{message}"
         );
     }
+}
+
+#[test]
+fn what_is_shown_of_a_number_that_is_not_kept_exactly_is_what_was_printed_in_lists_too() {
+    let desk = Desk::with(
+        "
+tasks:
+  serial: { run: echo 12345678901234567890123 }
+  each: { for_each: [1, 2], run: 'echo 1234567890123456789012{{ item }}' }
+  near: { run: echo 1.10 }
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert!(done.out.contains("12345678901234567890121") && !done.out.contains("e+22"), "{}", done.out);
+    let show = desk.json(&["show", "last", "--json"]);
+    let of = |place: usize| &show["tasks"][place]["output"];
+    assert_eq!(*of(0), json!("12345678901234567890123"));
+    assert_eq!(*of(1), json!(["12345678901234567890121", "12345678901234567890122"]));
+    assert_eq!(*of(4), json!(1.1));
+    let shown = desk.windlass(&["show", "last"]).out;
+    assert!(shown.contains("12345678901234567890122") && !shown.contains("e+22"), "{shown}");
 }
