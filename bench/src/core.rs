@@ -219,6 +219,7 @@ fn empty_plan() -> Plan {
         budget: windlass_core::plan::Budget::default(),
         weight: 1,
         concurrency: None,
+        nested: false,
         inputs: BTreeMap::new(),
         dir: "/".to_owned(),
         tasks: Vec::new(),

@@ -76,6 +76,9 @@ pub struct Assignment {
     /// The attempts that started the runs that it is in, the outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub around: Vec<AttemptKey>,
+    /// How deep runs may start runs in other homes, this run's own attempts being 1; none where it may start none there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<u32>,
     /// What was wrong with the attempt before, for `WINDLASS_FEEDBACK`.
     pub feedback: Option<String>,
 }

@@ -19,6 +19,7 @@ use windlass_journal::error::HomeError;
 use windlass_journal::home::{Home, HomeSettings};
 use windlass_journal::lock::{Lock, Owner};
 use windlass_journal::sqlite::SqliteJournal;
+use windlass_worker::Owners;
 
 use crate::alive::Alive;
 use crate::clock::{self, Clock};
@@ -62,8 +63,8 @@ pub struct Options {
     pub role: Role,
     /// Where commands are taken, for the lock file.
     pub socket: Option<PathBuf>,
-    /// The value of `WINDLASS_OWNERS` around this process.
-    pub owners: Option<String>,
+    /// What is around this process, if an attempt started it.
+    pub owners: Option<Owners>,
     /// The program that is started as the keeper; none is this same binary.
     pub keeper: Option<PathBuf>,
     /// Whether orphans of a dead keeper fall to this process: for a program that has no other children.

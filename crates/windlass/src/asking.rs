@@ -45,10 +45,10 @@ pub(crate) struct Asking {
 
 impl Asking {
     /// No question yet. With `yes` the engine answers all of them.
-    pub(crate) fn new(yes: bool, is_json: bool) -> Self {
+    pub(crate) fn new(yes: bool, is_json: bool, desk: &Desk) -> Self {
         let manner = match yes {
             true => Manner::Yes,
-            false if !is_json && Desk::is_interactive() => Manner::Here,
+            false if !is_json && desk.is_interactive() => Manner::Here,
             false => Manner::Nowhere,
         };
         Self { manner, questions: VecDeque::new(), hears: false, keyboard: Keyboard::default(), home: None }

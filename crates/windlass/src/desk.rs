@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::{Outcome, Report, print_failed};
 use crate::home::Place;
+use crate::opening::OWNERS;
 use crate::printing::print;
 use crate::render::style::{HINT, WARNING, paint};
 use crate::render::text::plain;
@@ -104,8 +105,8 @@ impl Desk {
         }
     }
 
-    /// Whether a person can be asked.
-    pub(crate) fn is_interactive() -> bool {
-        io::stdin().is_terminal() && io::stdout().is_terminal()
+    /// Whether a person can be asked: a task that has made a terminal for itself is none.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.surroundings.text(OWNERS).is_none() && io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 }

@@ -53,8 +53,9 @@ enum End {
 
 impl Following {
     /// Follows nothing yet.
-    pub(crate) fn new(teller: Teller, yes: bool) -> Self {
-        let asking = Asking::new(yes, teller.is_json());
+    pub(crate) fn new(json: bool, yes: bool, desk: &Desk) -> Self {
+        let teller = Teller::new(json, desk);
+        let asking = Asking::new(yes, json, desk);
         Self { teller, asking, summed_up: false }
     }
 

@@ -1,14 +1,13 @@
 //! An engine in this process: on a thread of its own, with its socket, and the news of it for the thread that talks to
 //! the user. Never: talking to the user.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
 use windlass_core::id::RunId;
 use windlass_core::input::{Answer, Ask, Command};
-use windlass_engine::engine::Engine;
+use windlass_engine::engine::{Engine, Options};
 use windlass_engine::feed::Fed;
 use windlass_engine::handle::Handle;
 
@@ -33,7 +32,7 @@ pub(crate) struct Host {
 impl Host {
     /// Lets an engine turn until all its runs are final, paused or waiting for people only. `hosts` is whether it takes
     /// plans of other terminals.
-    pub(crate) fn start(engine: Engine, socket: Option<PathBuf>, hosts: bool) -> Outcome<Self> {
+    pub(crate) fn start(engine: Engine, options: Options, hosts: bool) -> Outcome<Self> {
         let failed = |what: &str, error: &std::io::Error| {
             Report::environment(what.to_owned()).cause(error.to_string())
         };
@@ -41,8 +40,9 @@ impl Host {
         let (to_news, news) = mpsc::channel();
         signals::drain(handle.clone(), to_news.clone());
         let door = Arc::new(Door::default());
-        let hosting = socket::Hosting { handle: handle.clone(), door: Arc::clone(&door), hosts };
-        let served = socket.map(|socket| socket::serve(&socket, hosting)).transpose();
+        let marks: Arc<str> = options.owners.map(|owners| owners.marks).unwrap_or_default().into();
+        let hosting = socket::Hosting { handle: handle.clone(), door: Arc::clone(&door), hosts, marks };
+        let served = options.socket.map(|socket| socket::serve(&socket, hosting)).transpose();
         let served =
             served.map_err(|error| failed("the socket for other terminals could not be made", &error))?;
         let (watched, asked) = (Arc::clone(&door), handle.subscribe());

@@ -6,48 +6,121 @@ use windlass_core::machine::task::Phase;
 use windlass_core::state::{Run, Task};
 use windlass_engine::handle::NewRun;
 use windlass_engine::reading::Reading;
-use windlass_worker::environment::innermost_of;
+use windlass_worker::environment::{NESTED, count_of, home_of_innermost, innermost_of};
 
 use crate::cli::run::Hosting;
 use crate::desk::Desk;
-use crate::error::{Outcome, Report, not_supported_yet};
+use crate::error::{Outcome, Report};
 use crate::exit::Exit;
 use crate::following::Following;
 use crate::opening::OWNERS;
 use crate::render::style::{BOLD, DIM, ERROR, OK, WARNING, paint};
 use crate::render::text;
 use crate::socket::{Lost, Reply, Request};
-use crate::teller::Teller;
+use crate::surroundings::Surroundings;
 use crate::{calling, failures, reaching, results, screen, signals};
 
 /// How many tasks that failed are named.
 const FAILED_MAX: usize = 10;
 
-/// The attempt of this home from within which this is called; none where it is called from outside all runs.
-pub(crate) fn around(desk: &Desk) -> Outcome<Option<AttemptKey>> {
-    let Some(marks) = desk.surroundings.text(OWNERS) else { return Ok(None) };
-    let home = Reading::open(&desk.place.home).ok().and_then(|reading| reading.home_id());
-    if let Some(key) = home.and_then(|home| innermost_of(&home, marks)) {
-        return Ok(Some(key));
-    }
-    let report = Report::new(Exit::Failed, "a task of a run can't start a run in another home")
-        .cause(format!("{OWNERS} is set: this is called from within an attempt, of another home than this"))
-        .hint("start it in the home of the run around it, which is what WINDLASS_HOME says there".to_owned());
-    Err(report.into())
+/// From where a command is called that starts runs, or goes on with them.
+pub(crate) enum Caller {
+    /// From outside all runs.
+    Person,
+    /// From within an attempt of this home.
+    Attempt(AttemptKey),
+    /// From within an attempt of another home, by whose plan there may be so many levels of attempts from here on.
+    Elsewhere {
+        /// How many.
+        levels: u32,
+    },
 }
 
-/// Refuses what a run within a task can't do.
-pub(crate) fn refuse_options(hosting: &Hosting) -> Outcome<()> {
-    if hosting.detach {
-        let report = Report::usage("a run within a task can't be detached from it")
-            .cause("it ends with the attempt that started it")
-            .hint("leave `--detach` out: the command waits for its end".to_owned());
-        return Err(report.into());
+impl Caller {
+    /// Who calls; `what` that is for, in words. Who may not do it in this home is refused.
+    pub(crate) fn of(desk: &Desk, what: &str) -> Outcome<Self> {
+        let Some(marks) = desk.surroundings.text(OWNERS) else { return Ok(Self::Person) };
+        let home = Reading::open(&desk.place.home).ok().and_then(|reading| reading.home_id());
+        if let Some((home, key)) = home.and_then(|home| Some((home.clone(), innermost_of(&home, marks)?))) {
+            if home_of_innermost(marks) == Some(&home) {
+                return Ok(Self::Attempt(key));
+            }
+            let report =
+                Report::new(Exit::Failed, format!("a task of a run can't {what} in a home around its own"))
+                    .cause(format!(
+                        "{key}, an attempt of that home, is around this one, and would not end with it"
+                    ))
+                    .hint("use the home of the run that this is a task of".to_owned());
+            return Err(report.into());
+        }
+        if let Some(levels) = levels_elsewhere(&desk.surroundings) {
+            return Ok(Self::Elsewhere { levels });
+        }
+        let report = Report::new(Exit::Failed, format!("a task of a run can't {what} in another home"))
+            .cause(format!("{OWNERS} is set: this is called from within an attempt, of another home than this"))
+            .cause("the plan of that attempt's run does not say `nested: true`")
+            .hint(
+                "use the home of the run around it, which is what WINDLASS_HOME says there; or let that plan say \
+                 `nested: true`"
+                    .to_owned(),
+            );
+        Err(report.into())
     }
-    if hosting.yes {
-        return Err(not_supported_yet("`--yes` within a task"));
+
+    /// Refuses what a run within a task can't do.
+    pub(crate) fn refuse_options(&self, hosting: &Hosting) -> Outcome<()> {
+        if let Self::Person = self {
+            return Ok(());
+        }
+        if hosting.detach {
+            let report = Report::usage("a run within a task can't be detached from it")
+                .cause("it ends with the attempt that started it")
+                .hint("leave `--detach` out: the command waits for its end".to_owned());
+            return Err(report.into());
+        }
+        if hosting.yes {
+            let report = Report::usage("a task can't answer with `--yes` what a person is asked")
+                .cause("who may answer is who started the run around it")
+                .hint(match self {
+                    Self::Elsewhere { .. } => {
+                        "leave `--yes` out: a person answers by `windlass approve`".to_owned()
+                    }
+                    Self::Person | Self::Attempt(_) => {
+                        "leave `--yes` out: that of the run around it answers what is asked here, too"
+                            .to_owned()
+                    }
+                });
+            return Err(report.into());
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Refuses so many levels of attempts in another home, where those around this have used up what there may be.
+    pub(crate) fn refuse_depth(&self, desk: &Desk, wanted: usize) -> Outcome<()> {
+        let Self::Elsewhere { levels } = *self else { return Ok(()) };
+        let left = usize::try_from(levels).unwrap_or(usize::MAX);
+        if wanted <= left {
+            return Ok(());
+        }
+        let around = desk.surroundings.text(OWNERS).map_or(0, count_of);
+        let report = Report::new(Exit::Failed, "the runs around this go too deep for another")
+            .cause(format!(
+                "with it there would be {} levels of attempts, and the plans around it allow {}",
+                around + wanted,
+                around + left
+            ))
+            .hint(
+                "a plan that starts itself would go on for ever; if it is meant, raise `depth` under `limits` of the \
+                 outermost plan"
+                    .to_owned(),
+            );
+        Err(report.into())
+    }
+}
+
+/// How many levels of attempts the attempt around this lets a run in another home have; none where it lets none be.
+pub(crate) fn levels_elsewhere(surroundings: &Surroundings) -> Option<u32> {
+    surroundings.text(NESTED)?.parse().ok()
 }
 
 /// Makes the plan a sub-plan of the task from within which this is called, and follows that to its end.
@@ -63,9 +136,7 @@ pub(crate) fn run(desk: &mut Desk, new: &NewRun, within: AttemptKey, hosting: &H
     let asked = Request::Nest { new: Box::new(new.clone()), within };
     let reply = reaching::connect(desk).and_then(|mut client| client.ask(&asked));
     match reply {
-        Ok(Reply::Nested(task)) => {
-            Following::new(Teller::new(hosting.json, desk), false).part(desk, id, &task)
-        }
+        Ok(Reply::Nested(task)) => Following::new(hosting.json, false, desk).part(desk, id, &task),
         Ok(Reply::Refused(why)) => {
             let hint = "the caps are those of the run around it: its plan may raise them under `limits`";
             let report = Report::new(Exit::Failed, "the plan was not taken").cause(why);
@@ -124,15 +195,32 @@ pub(crate) fn is_of(part: &TaskId, task: &TaskId) -> bool {
     behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(['.', '/']))
 }
 
-/// Refuses what hosts runs, `what` in words: what is called from within a task would wait for the very run around it.
-pub(crate) fn refuse(desk: &Desk, what: &str) -> Outcome<()> {
+/// What is said of a wait for the very run that waits for it.
+pub(crate) fn waits_for_itself() -> Report {
+    Report::new(Exit::Failed, "a task of a run can't go on with a run")
+        .cause(format!("{OWNERS} is set: this is called from within an attempt"))
+        .hint(format!("`{}` carries a plan out within this task", calling::command("run").with("PLAN")))
+}
+
+/// Refuses what only people say, `what` in words: an agent that is asked to wait for them could say it in their place.
+pub(crate) fn refuse_what_people_say(desk: &Desk, what: &str) -> Outcome<()> {
     if desk.surroundings.text(OWNERS).is_none() {
         return Ok(());
     }
     let report = Report::new(Exit::Failed, format!("a task of a run can't {what}"))
         .cause(format!("{OWNERS} is set: this is called from within an attempt"))
-        .hint(format!("`{}` carries a plan out within this task", calling::command("run").with("PLAN")));
+        .hint("leave it to a person, who does it from outside".to_owned());
     Err(report.into())
+}
+
+/// Refuses another plan for a run around this: what its owner wants people to be asked could be left out of it.
+pub(crate) fn refuse_to_revise(desk: &Desk) -> Outcome<()> {
+    let marks = desk.surroundings.text(OWNERS);
+    let home = Reading::open(&desk.place.home).ok().and_then(|reading| reading.home_id());
+    match home.zip(marks).and_then(|(home, marks)| innermost_of(&home, marks)) {
+        Some(_) => refuse_what_people_say(desk, "change the plan of a run around it"),
+        None => Ok(()),
+    }
 }
 
 /// Refuses to follow what is under way in a home from within an attempt of that same home: it may wait for the end of

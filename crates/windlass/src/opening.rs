@@ -2,10 +2,11 @@
 
 use windlass_core::event::Role;
 use windlass_engine::engine::Options;
+use windlass_worker::Owners;
 
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::socket;
+use crate::{nested, socket};
 
 /// The name of the variable that holds the marks of the runs around a process.
 pub(crate) const OWNERS: &str = "WINDLASS_OWNERS";
@@ -28,7 +29,10 @@ pub(crate) fn options(desk: &mut Desk, config: &Config, role: Role, slots: u32) 
         slots,
         role,
         socket,
-        owners: desk.surroundings.text(OWNERS).map(str::to_owned),
+        owners: desk.surroundings.text(OWNERS).map(|marks| Owners {
+            marks: marks.to_owned(),
+            levels: nested::levels_elsewhere(&desk.surroundings).unwrap_or(0),
+        }),
         keeper: None,
         subreaper: true,
     }

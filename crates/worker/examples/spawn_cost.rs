@@ -104,6 +104,7 @@ fn assignment(fence: Fence, folder: &str) -> Assignment {
         memory_bytes_max: None,
         settle: Settle::default(),
         around: Vec::new(),
+        elsewhere: None,
         feedback: None,
     }
 }

@@ -7,6 +7,7 @@ use globset::{Glob, GlobMatcher};
 use windlass_core::id::AttemptKey;
 
 use crate::planted::{Bug, is_planted};
+use crate::settings::Owners;
 
 /// The names of surrounding variables that every attempt gets; one that ends in `*` stands for all that begin so.
 pub const LET_THROUGH: [&str; 21] = [
@@ -32,6 +33,9 @@ pub const LET_THROUGH: [&str; 21] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 ];
+
+/// The variable that says how many levels of attempts a run in another home may have, where its plan lets it start one.
+pub const NESTED: &str = "WINDLASS_NESTED";
 
 /// What parts the marks of the runs around a process.
 const OWNERS_SEPARATOR: &str = ",";
@@ -69,10 +73,12 @@ fn matchers(pass: &[String]) -> Vec<GlobMatcher> {
 pub(crate) struct Place<'a> {
     pub(crate) home: &'a Path,
     pub(crate) home_id: &'a str,
-    /// The marks of the runs around this engine.
-    pub(crate) owners: Option<&'a str>,
+    /// What is around this engine.
+    pub(crate) owners: Option<&'a Owners>,
     /// The attempts of this home within which it is.
     pub(crate) around: &'a [AttemptKey],
+    /// How deep runs may start runs in other homes by its plan, if they may.
+    pub(crate) elsewhere: Option<u32>,
     pub(crate) folder: &'a str,
     pub(crate) workspace: &'a str,
     pub(crate) output: &'a Path,
@@ -106,15 +112,45 @@ pub(crate) fn of_attempt(
     set("WINDLASS_OUTPUT", place.output.display().to_string());
     set("WINDLASS_WORKSPACE", place.workspace.to_owned());
     set("WINDLASS_HOME", place.home.display().to_string());
+    match levels_elsewhere(place) {
+        Some(levels) => set(NESTED, levels.to_string()),
+        // What a run around this one may do says nothing of this one, however it came here.
+        None => drop(all.remove(NESTED)),
+    }
     all
+}
+
+/// How many levels of attempts a run in another home that it starts may have: each mark is a level, and none of the
+/// bounds around it grows.
+fn levels_elsewhere(place: &Place<'_>) -> Option<u32> {
+    let bound = place.elsewhere?.min(place.owners.map_or(u32::MAX, |owners| owners.levels));
+    let own = u32::try_from(place.around.len() + 1).unwrap_or(u32::MAX);
+    Some(bound.saturating_sub(own))
 }
 
 /// The marks of an attempt: those of the runs around its engine, of the attempts around it, and its own at the end.
 fn owners(place: &Place<'_>, key: &AttemptKey) -> String {
-    let outside = place.owners.filter(|marks| !marks.is_empty() && !is_planted(Bug::MarksOverwritten));
+    let outside = place.owners.map(|owners| &owners.marks);
+    let outside = outside.filter(|marks| !marks.is_empty() && !is_planted(Bug::MarksOverwritten));
     let own = place.around.iter().chain([key]).map(|key| format!("{}|{key}", place.home_id));
-    let marks: Vec<String> = outside.map(str::to_owned).into_iter().chain(own).collect();
+    let marks: Vec<String> = outside.cloned().into_iter().chain(own).collect();
     marks.join(OWNERS_SEPARATOR)
+}
+
+/// The home of the innermost attempt in a list of marks.
+pub fn home_of_innermost(marks: &str) -> Option<&str> {
+    marks.rsplit(OWNERS_SEPARATOR).next()?.split_once('|').map(|(home, _)| home)
+}
+
+/// How many attempts are in a list of marks.
+pub fn count_of(marks: &str) -> usize {
+    marks.split(OWNERS_SEPARATOR).count()
+}
+
+/// Whether what has these marks is within all attempts that what has those is within.
+pub fn is_within(marks: &str, those: &str) -> bool {
+    let behind = marks.strip_prefix(those);
+    those.is_empty() || behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(OWNERS_SEPARATOR))
 }
 
 /// The innermost attempt of a home in a list of marks.
@@ -137,6 +173,7 @@ mod tests {
             home_id: "h",
             owners: None,
             around: &[],
+            elsewhere: None,
             folder: "/f",
             workspace: "/w",
             output: Path::new("/o"),
@@ -156,7 +193,8 @@ mod tests {
         let own = key("abcdef/fix/2");
         let mut place = place();
         assert_eq!(owners(&place, &own), "h|abcdef/fix/2");
-        place.owners = Some("h0|zzzzzz/t/1");
+        let outside = Owners { marks: "h0|zzzzzz/t/1".into(), levels: 2 };
+        place.owners = Some(&outside);
         assert_eq!(owners(&place, &own), "h0|zzzzzz/t/1,h|abcdef/fix/2");
         let around = [key("abcdef/t/1"), key("abcdef/t.0/u/3")];
         place.around = &around;
@@ -168,11 +206,50 @@ mod tests {
     }
 
     #[test]
+    fn each_mark_takes_a_level_and_no_bound_around_a_run_grows() {
+        let mut place = place();
+        assert_eq!(levels_elsewhere(&place), None, "its plan does not let it");
+        place.elsewhere = Some(3);
+        assert_eq!(levels_elsewhere(&place), Some(2));
+        let around = ["abcdef/t/1".parse().expect("a key")];
+        place.around = &around;
+        assert_eq!(levels_elsewhere(&place), Some(1));
+        let outside = Owners { marks: "h0|zzzzzz/t/1".into(), levels: 2 };
+        place.owners = Some(&outside);
+        assert_eq!(levels_elsewhere(&place), Some(0));
+        place.elsewhere = None;
+        assert_eq!(levels_elsewhere(&place), None);
+    }
+
+    #[test]
+    fn a_plan_that_passes_everything_passes_no_leave_to_start_runs_elsewhere() {
+        let key: AttemptKey = "abcdef/fix/2".parse().expect("a key");
+        let base = variables(&[(NESTED, "9")]);
+        let own = variables(&[(NESTED, "9")]);
+        let all = |place: &Place<'_>| of_attempt(&base, &["*".to_owned()], &own, &key, place);
+        assert_eq!(all(&place()).get(NESTED), None);
+        let place = Place { elsewhere: Some(3), ..place() };
+        assert_eq!(all(&place).get(NESTED), Some(&"2".to_owned()));
+    }
+
+    #[test]
+    fn what_is_within_all_that_another_is_within_has_its_marks_first() {
+        assert!(is_within("a|1,b|2", "a|1"));
+        assert!(is_within("a|1", "a|1"));
+        assert!(is_within("a|1", ""));
+        assert!(!is_within("a|11", "a|1"));
+        assert!(!is_within("a|1", "a|1,b|2"));
+        assert!(!is_within("", "a|1"));
+    }
+
+    #[test]
     fn the_innermost_mark_of_a_home_counts() {
         let marks = "h1|aaaaaa/x/1,h2|bbbbbb/y/2,h1|cccccc/z/3,h10|dddddd/w/4";
         assert_eq!(innermost_of("h1", marks), "cccccc/z/3".parse().ok());
         assert_eq!(innermost_of("h2", marks), "bbbbbb/y/2".parse().ok());
         assert_eq!(innermost_of("h3", marks), None);
+        assert_eq!(home_of_innermost(marks), Some("h10"));
+        assert_eq!(home_of_innermost(""), None);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use machine::{Containment, Machine, machine};
 pub use old_keeper::{OldKeeperError, wait_for_old_keeper};
 pub use program::find as find_program;
 pub use report::{AttemptEnded, Captured, WorkerError, WorkerReport};
-pub use settings::{OUTPUT_BYTES_MAX, Settings};
+pub use settings::{OUTPUT_BYTES_MAX, Owners, Settings};
 pub use settle::{
     EXTRACTS_BYTES_MAX, VALUE_BYTES_MAX, check_schema, settle, value_as_printed, value_as_said,
 };

@@ -5,6 +5,15 @@ use std::path::PathBuf;
 /// How long an output may be, in bytes.
 pub const OUTPUT_BYTES_MAX: u64 = 16 << 20;
 
+/// What is around an engine that an attempt of another one started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owners {
+    /// The value of `WINDLASS_OWNERS`: the marks of the attempts around it.
+    pub marks: String,
+    /// The value of `WINDLASS_NESTED`: how many levels of attempts there may be from this engine's own on.
+    pub levels: u32,
+}
+
 /// The settings of a [`crate::Supervisor`].
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -14,8 +23,8 @@ pub struct Settings {
     pub home_id: String,
     /// How many attempts run at the same time; so many monitors are kept at most.
     pub slots: usize,
-    /// The value of `WINDLASS_OWNERS` around this engine, if there is one.
-    pub owners: Option<String>,
+    /// What is around this engine, if an attempt started it.
+    pub owners: Option<Owners>,
     /// The program that is started as the keeper; it must begin with [`crate::run_if_keeper`] and
     /// [`crate::run_if_scripted`]. None is this same binary.
     pub program: Option<PathBuf>,

@@ -44,6 +44,7 @@ pub(crate) fn around(plan: &Arc<Plan>, source: &str) -> Plan {
         budget: super::Budget::default(),
         weight: 1,
         concurrency: None,
+        nested: false,
         inputs: BTreeMap::new(),
         dir: plan.dir.clone(),
         tasks: vec![task],

@@ -162,6 +162,7 @@ impl Reading<'_> {
             budget: layers::budget(root.get("budget")),
             weight: count(root.get("weight")).unwrap_or(1),
             concurrency: count(root.get("concurrency")),
+            nested: tasks::is_true(root.get("nested")),
             inputs: values,
             dir: self.options.dir.to_owned(),
             tasks: built.tasks,

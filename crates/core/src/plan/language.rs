@@ -49,7 +49,7 @@ pub(super) static PLAN: Shape = Shape {
         must("tasks", Map(&Of(&TASK)), "The tasks by their names: `[A-Za-z_][A-Za-z0-9_-]{0,63}`."),
         key("inputs", Map(&Of(&INPUT)), "Values that `--input name=value` gives, for templates."),
         key("weight", COUNT, "The run's share where several runs compete for slots; 1 if nothing is said."),
-        partly("nested", Truth, &["false"], "Whether tasks may start runs in other homes."),
+        key("nested", Truth, "Whether its tasks may start runs in other homes."),
     ],
 };
 

@@ -64,6 +64,9 @@ pub struct Plan {
     pub weight: u32,
     /// How many attempts of the run may be in flight at the same time; none is as many as there are slots.
     pub concurrency: Option<u32>,
+    /// Whether its tasks may start runs in other homes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nested: bool,
     /// The values of `inputs`, defaults applied.
     pub inputs: BTreeMap<String, serde_json::Value>,
     /// The folder of the plan's file, for `{{ plan.dir }}`.

@@ -51,7 +51,7 @@ pub(super) const OF_ATTEMPTS: [&str; 12] = [
 ];
 
 /// What only the run's own plan can say.
-const OF_RUNS: [&str; 5] = ["limits", "concurrency", "weight", "budget", "target"];
+const OF_RUNS: [&str; 6] = ["limits", "concurrency", "weight", "budget", "target", "nested"];
 
 /// Reads the plan that a task is.
 pub(super) fn read(site: &Site<'_>, ground: &Ground<'_>, findings: &mut Findings) -> Option<SubPlan> {

@@ -198,7 +198,7 @@ fn layers(task: &Task) -> usize {
 }
 
 /// How many levels of tasks a plan may come to have, its own being one.
-pub(crate) fn levels(plan: &Plan) -> usize {
+pub fn levels(plan: &Plan) -> usize {
     let below = |task: &Task| layers(task) + task.work.sub_plan().map_or(1, levels);
     plan.tasks.iter().map(below).max().unwrap_or(1)
 }

@@ -208,6 +208,7 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
         memory_bytes_max: spec.memory_bytes_max.or(agent_memory),
         settle: settle(spec),
         around: run.attempts_around(view.task),
+        elsewhere: run.plan.nested.then_some(run.plan.limits.depth),
         feedback: view.feedback().map(str::to_owned),
         program,
     })

@@ -9,7 +9,7 @@ use crate::desk::Desk;
 use crate::error::{Outcome, Report};
 use crate::exit::Exit;
 use crate::question::{self, Question};
-use crate::{calling, lookup, output, steer};
+use crate::{calling, lookup, nested, output, steer};
 
 /// Answer an approval
 #[derive(Args, Debug)]
@@ -31,11 +31,12 @@ pub(crate) struct Approve {
 
 impl Approve {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        nested::refuse_what_people_say(desk, "answer what a person is asked")?;
         steer::begin(desk);
         let (run, task) = steer::find_task(desk, &self.run, &self.task)?;
         let (approval, answer) = match self.id {
             Some(id) => (id, if self.deny { ApprovalAnswer::Denied } else { ApprovalAnswer::Approved }),
-            None if Desk::is_interactive() => {
+            None if desk.is_interactive() => {
                 let reading = lookup::open(desk)?;
                 let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
                 let asked = Question::of(run.task(lookup::task(run, task.as_str())?));

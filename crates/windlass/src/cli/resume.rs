@@ -22,12 +22,12 @@ use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::following::Following;
 use crate::host::Host;
+use crate::nested::Caller;
 use crate::opening::default_slots;
 use crate::plan_file::{Inputs, PlanFile, as_given};
 use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Client, Reply, Request};
-use crate::teller::Teller;
 use crate::{calling, closing, lookup, nested, opening, signals, steer};
 
 /// Go on with a run, or with every run that was interrupted
@@ -72,7 +72,15 @@ impl Resume {
                 ))
                 .into());
         }
-        nested::refuse(desk, "go on with a run")?;
+        let caller = Caller::of(desk, "go on with a run")?;
+        if let Caller::Attempt(_) = caller {
+            return Err(nested::waits_for_itself().into());
+        }
+        caller.refuse_options(&self.hosting)?;
+        caller.refuse_depth(desk, 1)?;
+        if !raise.is_nothing() {
+            nested::refuse_what_people_say(desk, "add to a budget")?;
+        }
         let config = Config::load_what_can_be(desk);
         let runs = match self.subject(desk, &config)? {
             Subject::Runs(runs) => runs,
@@ -192,7 +200,7 @@ fn go_on(
     };
     match reaching::reach(desk, &options, &steer::shows(meant.runs), &mut lift)? {
         Reached::Here(engine) => {
-            let host = Host::start(*engine, options.socket, !hosting.no_host)?;
+            let host = Host::start(*engine, options, !hosting.no_host)?;
             lead(desk, &host, meant, hosting, background)
         }
         Reached::There(Reply::Answer(Answer::Accepted | Answer::Already)) => {
@@ -221,7 +229,7 @@ fn lead(
             Err(_) => return host.ended_early(),
         }
     }
-    let following = Following::new(Teller::new(hosting.json, desk), hosting.yes);
+    let following = Following::new(hosting.json, hosting.yes, desk);
     if hosting.yes {
         for run in runs {
             host.say_yes(*run);
@@ -244,9 +252,7 @@ fn attend(desk: &mut Desk, meant: &Meant<'_>, hosting: &Hosting, background: Opt
     }
     match (background, runs) {
         (Some(side), runs) => side.announce(runs[0]).map(|()| Exit::Done),
-        (None, [run]) => {
-            Following::new(Teller::new(hosting.json, desk), hosting.yes).guest(desk, *run, false)
-        }
+        (None, [run]) => Following::new(hosting.json, hosting.yes, desk).guest(desk, *run, false),
         (None, _) => Ok(Exit::Done),
     }
 }

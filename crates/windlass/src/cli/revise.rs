@@ -15,7 +15,7 @@ use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::plan_file::{Inputs, PlanFile, as_given, inputs};
 use crate::render::plural::{count, list};
-use crate::{lookup, steer};
+use crate::{lookup, nested, steer};
 
 /// Go on with a run by another plan
 #[derive(Args, Debug)]
@@ -31,6 +31,7 @@ pub(crate) struct Revise {
 
 impl Revise {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        nested::refuse_to_revise(desk)?;
         let (run, before, kept, folder) = {
             let reading = lookup::open(desk)?;
             let run = lookup::run(reading.state(), &self.run)?;

@@ -9,6 +9,7 @@ use windlass_core::event::Raise;
 use windlass_core::event::Role;
 use windlass_core::input::Ask;
 use windlass_core::plan::Plan;
+use windlass_core::plan::validate::levels;
 use windlass_core::state::State;
 use windlass_engine::handle::NewRun;
 use windlass_worker::environment;
@@ -20,12 +21,12 @@ use crate::error::{Outcome, Report, engine_failed, not_supported_yet};
 use crate::exit::Exit;
 use crate::following::Following;
 use crate::host::Host;
-use crate::opening::default_slots;
+use crate::nested::Caller;
+use crate::opening::{OWNERS, default_slots};
 use crate::plan_file::{Inputs, PlanFile, inputs};
 use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Reply, Request};
-use crate::teller::Teller;
 use crate::{calling, lookup, nested, opening, signals, steer};
 
 /// Run a plan, and follow it to its end
@@ -83,20 +84,19 @@ impl Run {
             let hint = format!("`{run}`; `{init}` writes a first plan");
             return Err(Report::usage("there is no plan to run").hint(hint).into());
         };
-        let within = nested::around(desk)?;
-        if within.is_some() {
-            nested::refuse_options(&self.hosting)?;
-        }
+        let caller = Caller::of(desk, "start a run")?;
+        caller.refuse_options(&self.hosting)?;
         let config = Config::load(desk)?;
-        if within.is_none() {
+        if !matches!(caller, Caller::Attempt(_)) {
             refuse_home_inside(desk, &config)?;
         }
         let given = inputs(&self.inputs)?;
         let file = PlanFile::read(path, desk)?;
         let loaded = file.load(&config, &Inputs::given(&given), desk)?;
         file.warn(&loaded);
+        caller.refuse_depth(desk, levels(&loaded.plan))?;
         let new = new_run(desk, loaded.plan, file.name.clone())?;
-        if let Some(within) = within {
+        if let Caller::Attempt(within) = caller {
             return nested::run(desk, &new, within, &self.hosting);
         }
         match self.hosting.detach.then(|| Background::enter(&desk.place.home)).transpose()? {
@@ -164,11 +164,15 @@ fn start(
 ) -> Outcome {
     signals::catch()?;
     let options = opening::options(desk, config, Role::Engine, hosting.slots.unwrap_or_else(default_slots));
-    let asked = Request::Start { new: Box::new(new.clone()), yes: hosting.yes };
+    let asked = Request::Start {
+        new: Box::new(new.clone()),
+        yes: hosting.yes,
+        marks: desk.surroundings.text(OWNERS).unwrap_or_default().to_owned(),
+    };
     match reaching::reach(desk, &options, &steer::shows(&[]), &mut |client| client.ask(&asked))? {
         Reached::Here(engine) => {
             name_unfinished(desk, engine.state(), new);
-            let host = Host::start(*engine, options.socket, !hosting.no_host)?;
+            let host = Host::start(*engine, options, !hosting.no_host)?;
             lead(desk, &host, new, hosting, background)
         }
         Reached::There(Reply::Started(run)) => {
@@ -179,7 +183,7 @@ fn start(
             }
             match background {
                 Some(side) => side.announce(run).map(|()| Exit::Done),
-                None => Following::new(Teller::new(hosting.json, desk), hosting.yes).guest(desk, run, true),
+                None => Following::new(hosting.json, hosting.yes, desk).guest(desk, run, true),
             }
         }
         Reached::There(Reply::Refused(why)) => {
@@ -200,7 +204,7 @@ fn lead(
     hosting: &Hosting,
     background: Option<Unannounced>,
 ) -> Outcome {
-    let following = Following::new(Teller::new(hosting.json, desk), hosting.yes);
+    let following = Following::new(hosting.json, hosting.yes, desk);
     let command = new.command.clone();
     // An engine that was asked first may have taken the plan before it ended: then that run goes on here
     // (docs/design/two-terminals.md).

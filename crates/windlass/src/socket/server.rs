@@ -18,6 +18,7 @@ use windlass_engine::clock;
 use windlass_engine::engine::BUILD;
 use windlass_engine::handle::Handle;
 use windlass_engine::room::{Place, Room};
+use windlass_worker::environment::is_within;
 
 use crate::calling;
 use crate::door::Door;
@@ -94,6 +95,8 @@ pub(crate) struct Hosting {
     pub(crate) door: Arc<Door>,
     /// Whether plans of others are taken.
     pub(crate) hosts: bool,
+    /// The attempts within which it is, as `WINDLASS_OWNERS` has them.
+    pub(crate) marks: Arc<str>,
 }
 
 /// A listener and the file that leads to it.
@@ -245,6 +248,9 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
         Request::Start { .. } if !host.hosts => Some(Reply::Refused(
             "the engine of this home was started with --no-host: it takes no other plans".into(),
         )),
+        Request::Start { marks, .. } if !is_within(&host.marks, &marks) => Some(Reply::Refused(
+            "the engine of this home is not within the task that asks: what it starts would not end with that".into(),
+        )),
         Request::Nest { new, within } => match host.handle.nest(&new, &within) {
             Ok(Ok(task)) => Some(Reply::Nested(task)),
             Ok(Err(_)) => None,
@@ -254,7 +260,7 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
             host.door.answer_all(run, &host.handle);
             Some(Reply::Answer(Answer::Accepted))
         }
-        Request::Start { new, yes } => match host.handle.start(&new, &|run| host.name(run, yes)) {
+        Request::Start { new, yes, .. } => match host.handle.start(&new, &|run| host.name(run, yes)) {
             Ok(Ok(run)) => {
                 // Where the plan was handed over before, the run is another than the one that was named.
                 host.name(run, yes);

@@ -19,7 +19,7 @@ const LINE_BYTES_MAX: u64 = 256 << 20;
 
 /// The version of what is asked. It is raised whenever a request, or a plan or a command in it, can say something else than
 /// before. What an engine says to those whom it does not hear stays the same in all of them.
-pub(crate) const WIRE: u32 = 2;
+pub(crate) const WIRE: u32 = 3;
 /// The longest hello, in bytes.
 const HELLO_BYTES_MAX: u64 = 1024;
 
@@ -51,6 +51,8 @@ pub(crate) enum Request {
         new: Box<NewRun>,
         /// Whether its questions are answered with yes.
         yes: bool,
+        /// The attempts within which this is asked, as `WINDLASS_OWNERS` has them: what is started ends with them.
+        marks: String,
     },
     /// To carry out a plan within an attempt's task, for that attempt.
     Nest {
@@ -148,6 +150,7 @@ mod tests {
 
     /// A plan that has something of all that plans have.
     const RICH: &str = r#"
+nested: true
 budget: { attempts: 9, wall: 1h }
 agents: { one: { adapter: command, program: cat, rate: 3/min, fallback: [two] }, two: { adapter: command, program: cat } }
 tasks:
@@ -161,7 +164,7 @@ tasks:
   h: { run: "true", repeat: { until: true, max: 2 } }
 "#;
     /// What [`RICH`] and some commands say, by the names in them, and in which version of the wire.
-    const SAYS: (u32, &str) = (2, "12cbe82ff992c9145819243d7ad348860769b51191b92462e846ea1131e4ffa3");
+    const SAYS: (u32, &str) = (3, "9f65a4525797e02279872380b7dd47abf7cc302cb03c0303f917e5d70cf9e8c9");
 
     fn names(value: &Value, within: &str, found: &mut BTreeSet<String>) {
         match value {
@@ -196,7 +199,7 @@ tasks:
         let command = |ask| Request::Command(Command { id: CommandId("1".into()), by: "cli".into(), ask });
         let within = "abcdef/a/1".parse().expect("a key");
         let nest = Request::Nest { new: Box::new(new.clone()), within };
-        let start = Request::Start { new: Box::new(new), yes: true };
+        let start = Request::Start { new: Box::new(new), yes: true, marks: String::new() };
         let mut found = BTreeSet::new();
         for request in asks.map(command).into_iter().chain([start, nest, Request::Yes(run)]) {
             names(&serde_json::to_value(&request).expect("plain data"), "", &mut found);

@@ -12,6 +12,7 @@ mod crash;
 mod desk;
 mod detach;
 mod doctor;
+mod elsewhere;
 mod emit;
 mod errors;
 mod folders;

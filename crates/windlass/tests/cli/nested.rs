@@ -132,7 +132,7 @@ fn what_a_nested_run_can_not_do_is_refused() {
     assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "2\n"), "{}", done.all());
     for (file, part) in [
         ("detached", "it ends with the attempt that started it"),
-        ("yes", "`--yes` within a task"),
+        ("yes", "a task can't answer with `--yes` what a person is asked"),
         ("other", "a task of a run can't start a run in another home"),
         ("marks", "a task of a run can't start a run in another home"),
     ] {

@@ -76,8 +76,9 @@ fn lay_out(
     let place = Place {
         home: &settings.home,
         home_id: &settings.home_id,
-        owners: settings.owners.as_deref(),
+        owners: settings.owners.as_ref(),
         around: &assignment.around,
+        elsewhere: assignment.elsewhere,
         folder: &assignment.folder,
         workspace: &assignment.workspace,
         output: &spool.output(),

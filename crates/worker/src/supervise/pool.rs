@@ -78,7 +78,8 @@ impl Pool {
     /// Starts a keeper and asks for the first monitors.
     pub(super) fn start(settings: &Settings, poller: &OwnedFd) -> io::Result<Self> {
         let program = settings.program.as_deref().unwrap_or(Host::OWN_PROGRAM.as_ref());
-        let keeper = KeeperProcess::start(program, &settings.home, settings.owners.as_deref())?;
+        let marks = settings.owners.as_ref().map(|owners| owners.marks.as_str());
+        let keeper = KeeperProcess::start(program, &settings.home, marks)?;
         Host::watch(poller, keeper.link.as_fd(), Source::Keeper.token())?;
         let mut pool = Self {
             keeper,

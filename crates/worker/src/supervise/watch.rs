@@ -203,6 +203,7 @@ mod tests {
             memory_bytes_max: None,
             settle: Settle::default(),
             around: Vec::new(),
+            elsewhere: None,
             feedback: None,
         })
     }

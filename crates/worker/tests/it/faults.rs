@@ -177,7 +177,7 @@ fn a_keeper_that_is_this_program_is_named_by_its_path() {
     let home = tempfile::TempDir::new().expect("a folder");
     let mut settings = windlass_worker::Settings::new(home.path().to_owned(), "none".to_owned(), 1);
     // More than one variable may hold.
-    settings.owners = Some("x".repeat(200_000));
+    settings.owners = Some(windlass_worker::Owners { marks: "x".repeat(200_000), levels: 0 });
     let error = windlass_worker::Supervisor::start(settings, |_| {}).expect_err("no keeper");
     let program = std::env::current_exe().expect("a program");
     assert_eq!(error.to_string(), format!("failed to start the keeper {}", program.display()));

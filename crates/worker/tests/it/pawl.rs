@@ -64,6 +64,7 @@ fn assignment(number: u64, home: &str, line: &str) -> Assignment {
         memory_bytes_max: None,
         settle: Settle::default(),
         around: Vec::new(),
+        elsewhere: None,
         feedback: None,
     }
 }

@@ -3,9 +3,9 @@
 
 use windlass_core::event::LossReason;
 use windlass_core::id::AttemptKey;
-use windlass_worker::WorkerReport;
 use windlass_worker::environment::innermost_of;
 use windlass_worker::planted::{Bug, plant};
+use windlass_worker::{Owners, WorkerReport};
 
 use crate::stage::{Stage, text};
 
@@ -14,7 +14,8 @@ const AROUND: &str = "around|aaaaaa/outer/1";
 /// The attempt to which a run belongs that has started another one, by the marks of what that other has started.
 fn owner_by_the_marks(bug: Option<Bug>) -> Option<AttemptKey> {
     plant(bug);
-    let mut stage = Stage::with(|settings| settings.owners = Some(AROUND.to_owned()));
+    let mut stage =
+        Stage::with(|settings| settings.owners = Some(Owners { marks: AROUND.to_owned(), levels: 0 }));
     plant(None);
     let ended = stage.run("printf %s \"$WINDLASS_OWNERS\"");
     innermost_of("around", &text(&ended.captured))

@@ -91,6 +91,7 @@ impl Stage {
             memory_bytes_max: None,
             settle: Settle::default(),
             around: Vec::new(),
+            elsewhere: None,
             feedback: None,
         }
     }
