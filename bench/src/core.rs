@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use windlass_core::decide::Stamp;
 use windlass_core::effect::{Assignment, Effect};
-use windlass_core::event::{Exit, Output, RawOutput, Role, RunOutcome, Usage};
+use windlass_core::event::{Exit, Role, RunOutcome, Usage};
 use windlass_core::id::{CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Ask, Command, Ended, Input, Report, Submission};
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::{Jitter, Join, Limits, Plan, Rerun, Retry, Task, Timeout, WaitFor, Work};
 use windlass_core::react::react;
 use windlass_core::state::State;

@@ -1,9 +1,10 @@
 //! What the drivers of the world do with orders, and what they report. Never: a report that no order or process led to.
 
 use windlass_core::effect::{Assignment, Effect};
-use windlass_core::event::{Exit, LossReason, RawOutput, StopWhy};
+use windlass_core::event::{Exit, LossReason, StopWhy};
 use windlass_core::id::{AttemptKey, Fence};
 use windlass_core::input::{Ended, Input, LostAttempt, Report};
+use windlass_core::output::RawOutput;
 
 use crate::broken::{Verdict, broken};
 use crate::case::{End, Reporting};
@@ -38,7 +39,7 @@ impl World {
                 let output = process::settle(blob, &settle.extracts, &self.store.blobs());
                 let too_large = settle.extracts.iter().any(String::is_empty);
                 let error = (bad || too_large).then(process::bad_output);
-                let output = if error.is_some() { windlass_core::event::Output::default() } else { output };
+                let output = if error.is_some() { windlass_core::output::Output::default() } else { output };
                 let later = self.random.pick(&[0, 1, 30, 3000_u64]);
                 let settled = Report::OutputSettled { key, fence, output, error };
                 if self.random.chance(100) {
@@ -161,7 +162,7 @@ impl World {
         let never = Fence(fence.0 + 1_000_000);
         let exit = Exit::Code(0);
         let (raw, usage) = (RawOutput::default(), windlass_core::event::Usage::default());
-        let output = Some(Ok(windlass_core::event::Output::default()));
+        let output = Some(Ok(windlass_core::output::Output::default()));
         let ended =
             Ended { key: key.clone(), fence: never, exit, error: None, raw, output, usage, leftovers: 0 };
         let report = match kind {
@@ -173,7 +174,7 @@ impl World {
                 reason: LossReason::ReportLost,
             },
             _ => {
-                let output = windlass_core::event::Output::default();
+                let output = windlass_core::output::Output::default();
                 Report::OutputSettled { key, fence: never, output, error: None }
             }
         };

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_core::event::Raise;
-use windlass_core::event::{ApprovalAnswer, BlockedOn, Output, PauseReason, Role, Settlement};
+use windlass_core::event::{ApprovalAnswer, BlockedOn, PauseReason, Role, Settlement};
 use windlass_core::id::{AgentName, CommandId, Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Input, Revision, Submission};
 use windlass_core::machine::task::Phase;
+use windlass_core::output::Output;
 use windlass_core::plan::Work;
 use windlass_core::state::{Run, State, Task};
 use windlass_core::time::Span;

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 use windlass_core::effect::Assignment;
-use windlass_core::event::{Exit, Output, RawOutput, StopWhy, Usage};
+use windlass_core::event::{Exit, StopWhy, Usage};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Digest};
 use windlass_core::input::Ended;
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::time::Span;
 use windlass_journal::blob::{Blobs, MemoryBlobs};
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::RawOutput;
 use crate::id::{AttemptKey, Digest, Fence};
+use crate::output::RawOutput;
 use crate::plan::Agent;
+use crate::template::PromptPart;
 use crate::time::Span;
 
 /// An order. ARCHITECTURE.md has a row for each: who asks, how its outcome is learned after a crash, what settles it.
@@ -109,14 +110,4 @@ pub enum Program {
         /// What is asked.
         prompt: Vec<PromptPart>,
     },
-}
-
-/// A piece of a prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PromptPart {
-    /// Text as it is.
-    Text(String),
-    /// The content of a blob, streamed in by the driver.
-    Blob(Digest),
 }

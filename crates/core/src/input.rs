@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Raise;
-use crate::event::{ApprovalAnswer, Exit, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage};
+use crate::event::{ApprovalAnswer, Exit, LossReason, Role, Settlement, StopWhy, Usage};
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
+use crate::output::{Output, RawOutput};
 use crate::plan::Plan;
 use crate::time::Span;
 

@@ -19,6 +19,7 @@ pub mod hint;
 pub mod id;
 pub mod input;
 pub mod machine;
+pub mod output;
 pub mod plan;
 pub mod planted;
 pub mod policy;

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use windlass_core::effect::Settle;
-use windlass_core::event::RawOutput;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::Fence;
 use windlass_core::input::{Ended, Report};
+use windlass_core::output::RawOutput;
 use windlass_journal::blob::{Blobs as _, FolderBlobs};
 use windlass_journal::error::BlobError;
 use windlass_worker::planted::{self, Bug, is_planted};

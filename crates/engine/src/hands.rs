@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender, SyncSender};
 
 use windlass_core::effect::{Assignment, Effect, Settle};
-use windlass_core::event::{Event, Exit, LossReason, Output, RawOutput, Record, Usage};
+use windlass_core::event::{Event, Exit, LossReason, Record, Usage};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Digest, Fence};
 use windlass_core::input::{Answer, Ended, LostAttempt, Report};
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::state::State;
 use windlass_journal::blob::{Blobs as _, FolderBlobs};
 use windlass_journal::error::BlobError;

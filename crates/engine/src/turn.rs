@@ -114,9 +114,10 @@ mod tests {
     use std::collections::BTreeMap;
     use std::ops::ControlFlow;
 
-    use windlass_core::event::{Exit, Output, RawOutput, Role, RunOutcome, Usage};
+    use windlass_core::event::{Exit, Role, RunOutcome, Usage};
     use windlass_core::id::{CommandId, Epoch, RunId, Seq};
     use windlass_core::input::{Ask, Command, Ended, Submission};
+    use windlass_core::output::{Output, RawOutput};
     use windlass_core::time::{Span, Time};
     use windlass_journal::Head;
     use windlass_journal::blob::Blobs as _;

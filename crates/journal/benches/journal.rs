@@ -13,8 +13,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Instant;
 
-use windlass_core::event::{Event, Exit, Output, RawOutput, Record, Usage};
+use windlass_core::event::{Event, Exit, Record, Usage};
 use windlass_core::id::{Digest, Epoch, Fence, RunId, Seq, TaskId};
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::time::Time;
 use windlass_journal::Journal;
 use windlass_journal::home::{Home, HomeSettings};

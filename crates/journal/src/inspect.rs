@@ -7,8 +7,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use windlass_core::event::{Event, Output, RawOutput};
+use windlass_core::event::Event;
 use windlass_core::id::{Digest, Epoch, RunId, Seq};
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::Plan;
 
 use crate::blob::{BlobError, Blobs, FolderBlobs};

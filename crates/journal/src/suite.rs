@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use windlass_core::event::{Event, Hydrated, Output, Record, Role};
+use windlass_core::event::{Event, Hydrated, Record, Role};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{CommandId, Digest, Epoch, RunId, Seq, TaskId};
+use windlass_core::output::Output;
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 use windlass_core::effect::Settle;
-use windlass_core::event::Output;
 use windlass_core::id::Digest;
+use windlass_core::output::Output;
 use windlass_engine::body;
 use windlass_engine::reading::Reading;
 use windlass_worker::{OUTPUT_BYTES_MAX, settle, value_as_printed};

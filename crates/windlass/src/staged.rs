@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
 use windlass_core::event::Raise;
-use windlass_core::event::{Exit, LossReason, Output, RawOutput, Role, Usage};
+use windlass_core::event::{Exit, LossReason, Role, Usage};
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use windlass_core::input::{Ask, Command, Ended, Input, LostAttempt, Report, Submission};
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;

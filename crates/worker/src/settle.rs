@@ -8,10 +8,10 @@ use serde::Deserialize as _;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use windlass_core::effect::Settle;
-use windlass_core::event::Output;
 use windlass_core::exact::{self, AS_TEXT, Lossy};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::Digest;
+use windlass_core::output::Output;
 use windlass_core::size::depth_of_json;
 
 /// The longest value that goes into the journal by itself, as JSON; of a longer one only the named parts do.

@@ -1,17 +1,14 @@
 //! What becomes of a task whose attempt is over. Never: the attempt itself, whose outcome is fixed.
 
 use crate::decide::Stamp;
-use crate::event::{BlockedOn, Event, Exit, LossReason, Output, StopWhy};
+use crate::event::{BlockedOn, Event, Exit, LossReason, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::attempt;
-use crate::plan::{Rerun, Retry, Timeout};
+use crate::output::Output;
+use crate::plan::{ANSWER_BOUND, Rerun, Retry, Timeout};
 use crate::planted::{Bug, is_planted};
 use crate::policy::retry::{self, Beside, Delay, Next};
 use crate::state::{Attempt, Run, State, Task, TaskIx};
-use crate::time::Span;
-
-/// How long a person may take to answer before the wait ends.
-pub(crate) const ANSWER_BOUND: Span = Span::from_secs(7 * 24 * 3600);
 
 /// The event that follows the end of a task's attempt.
 pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event {

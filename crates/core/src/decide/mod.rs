@@ -19,13 +19,13 @@ pub(crate) mod waits;
 use crate::decide::otherwise::Otherwise;
 use crate::event::Raise;
 use crate::event::{
-    ApprovalAnswer, BlockedOn, Event, Exit, LossReason, Output, PauseReason, RunOutcome, Settlement, StopWhy,
-    Usage,
+    ApprovalAnswer, BlockedOn, Event, Exit, LossReason, PauseReason, RunOutcome, Settlement, StopWhy, Usage,
 };
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
 use crate::input::{Answer, Ask, Command, Ended, LostAttempt, Rejection, Report, Revision, Submission};
 use crate::machine::{attempt, run, task};
+use crate::output::Output;
 use crate::planted::{Bug, is_planted};
 use crate::size;
 use crate::state::budget::UsedUp;

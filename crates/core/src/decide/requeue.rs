@@ -451,10 +451,11 @@ mod tests {
 
     use super::*;
     use crate::decide::Stamp;
-    use crate::event::{Exit, RawOutput, Role, Usage};
+    use crate::event::{Exit, Role, Usage};
     use crate::failure::{ErrorKind, Failure};
     use crate::id::{Digest, Epoch, Fence, RunId};
     use crate::input::{Answer, Ask, Command, Ended, Input, Report, Submission};
+    use crate::output::RawOutput;
     use crate::plan::file::{self, Options, Source};
     use crate::plan::settings::Settings;
     use crate::policy::join::steps;

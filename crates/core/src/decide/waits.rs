@@ -4,9 +4,10 @@
 
 use crate::decide::Stamp;
 use crate::decide::judge;
-use crate::event::{BlockedOn, Event, Output, TimerKind};
+use crate::event::{BlockedOn, Event, TimerKind};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::task::Phase;
+use crate::output::Output;
 use crate::plan::{WaitFor, Work};
 use crate::planted::{Bug, is_planted};
 use crate::size;

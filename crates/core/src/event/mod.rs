@@ -8,6 +8,7 @@ pub mod schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::output::{Output, RawOutput};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -19,8 +20,8 @@ use crate::time::Time;
 
 pub(crate) use self::fields::is_zero;
 pub use self::fields::{
-    ApprovalAnswer, BlockedOn, BudgetKind, Exit, Expansion, LossReason, Output, PauseReason, Raise,
-    RawOutput, Role, RunOutcome, Settlement, SkipReason, StopWhy, TimerKind, Usage,
+    ApprovalAnswer, BlockedOn, BudgetKind, Exit, Expansion, LossReason, PauseReason, Raise, Role, RunOutcome,
+    Settlement, SkipReason, StopWhy, TimerKind, Usage,
 };
 
 /// An event with its place in the journal and its time.

@@ -1,11 +1,12 @@
 //! What the events of an attempt change, in the attempt and in its task. Never: what becomes of the task
 //! (`judge.rs`).
 
-use crate::event::{Event, LossReason, RawOutput, Record};
+use crate::event::{Event, LossReason, Record};
 use crate::fold::transition::{Fresh, Moment};
 use crate::machine::arrows;
 use crate::machine::attempt;
 use crate::machine::task::Fact;
+use crate::output::RawOutput;
 use crate::state::{Attempt, Run, Task, TaskIx};
 use crate::time::Span;
 

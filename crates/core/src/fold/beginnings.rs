@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::event::{Event, Output, Record, Usage};
+use crate::event::{Event, Record, Usage};
 use crate::fold::transition::Moment;
 use crate::id::{AgentName, Epoch, Seq, TaskId};
 use crate::machine::{attempt, run, task};
+use crate::output::Output;
 use crate::policy::balance::Turns;
 use crate::policy::join::Tally;
 use crate::policy::retry::Tries;

@@ -173,7 +173,7 @@ impl Run {
         (task.error, task.dead_letter, task.skipped) = (None, false, None);
         task.spared_by = None;
         task.left_out = false;
-        task.output = crate::event::Output::default();
+        task.output = crate::output::Output::default();
     }
 
     /// Whether the last of its rounds succeeded, so that going on with it is no way forward.

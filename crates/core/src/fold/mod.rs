@@ -380,7 +380,7 @@ impl Run {
                 let task = &mut self.tasks[ix.at()];
                 task.error = Some(error.clone());
                 task.dead_letter = *dead_letter;
-                task.output = crate::event::Output::default();
+                task.output = crate::output::Output::default();
                 self.take(ix, task::Fact::Died, moment, fresh);
             }
             Event::TaskRequeued { task, command, cause, agent, prompt, .. } => {
@@ -391,7 +391,7 @@ impl Run {
             Event::DeadLetterDropped { .. } => self.tasks[ix.at()].dead_letter = false,
             Event::TaskCancelled { .. } => {
                 let task = &mut self.tasks[ix.at()];
-                task.output = crate::event::Output::default();
+                task.output = crate::output::Output::default();
                 self.take(ix, task::Fact::Cancelled, moment, fresh);
             }
             // Said for people; the event that follows in the same batch moves the task.

@@ -18,9 +18,9 @@ use super::settings::Settings;
 use super::subplans;
 use super::tasks::{self, Needing, Needs};
 use super::waits;
-use super::{Agent, Budget, ForEach, Items, Limits, Repeat, Replicas, Select, Task, Work};
+use super::{Agent, Budget, ForEach, Limits, Repeat, Replicas, Select, Task, Work};
 use crate::id::{AgentName, TaskId};
-use crate::template::{Template, nearest};
+use crate::template::{Items, Template, nearest};
 
 /// The keys that make children of a task.
 const MODIFIERS: [&str; 4] = ["for_each", "repeat", "replicas", "plan"];

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::node::{Node, Tree};
-use super::{Balance, Budget, Jitter, Limits, Rerun, Retry, Timeout, sizes};
-use crate::decide::judge::ANSWER_BOUND;
+use super::{ANSWER_BOUND, Balance, Budget, Jitter, Limits, Rerun, Retry, Timeout, sizes};
 use crate::failure::ErrorKind;
 use crate::template::Template;
 use crate::time::Span;

@@ -41,8 +41,11 @@ use serde::{Deserialize, Serialize};
 use crate::failure::ErrorKind;
 use crate::id::{AccountName, AgentName, TaskId};
 use crate::plan::rate::Rate;
-use crate::template::Template;
+use crate::template::{Items, Template};
 use crate::time::{Span, Time};
+
+/// How long a person may take to answer before the wait ends.
+pub(crate) const ANSWER_BOUND: Span = Span::from_secs(7 * 24 * 3600);
 
 /// A goal with its tasks, valid by construction: [`file::load`] is the one way to get one from a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -264,16 +267,6 @@ pub struct ForEach {
     pub items: Items,
     /// How many children may be in flight at the same time.
     pub max_parallel: Option<u32>,
-}
-
-/// Where the items of a `for_each` come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Items {
-    /// An expression that gives a list.
-    Expression(Template),
-    /// Values written out in the plan.
-    List(Vec<serde_json::Value>),
 }
 
 /// A task again and again.

@@ -4,10 +4,11 @@
 
 use super::rate::Rate;
 use super::{
-    Agent, By, ForEach, Items, Join, LIMIT_MAX, Limits, Plan, Repeat, Replicas, Retry, Task, Timeout,
-    WaitFor, Work, graph, waits,
+    Agent, By, ForEach, Join, LIMIT_MAX, Limits, Plan, Repeat, Replicas, Retry, Task, Timeout, WaitFor, Work,
+    graph, waits,
 };
 use crate::id::{AgentName, TaskId};
+use crate::template::Items;
 use crate::time::Span;
 
 /// Why a plan that came as data can't be carried out.

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::effect::{Assignment, Program, PromptPart, Settle};
+use crate::effect::{Assignment, Program, Settle};
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, Digest, Fence, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{self, Work};
 use crate::planted::{Bug, is_planted};
 use crate::state::{Run, Task, TaskIx};
-use crate::template::{OutputSeen, Scope, TaskSeen};
+use crate::template::{OutputSeen, PromptPart, Scope, TaskSeen};
 
 /// What the templates of one task see.
 pub(crate) struct View<'a> {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{BlockedOn, Exit, LossReason, Output, RawOutput, SkipReason, StopWhy, Usage};
+use crate::event::{BlockedOn, Exit, LossReason, SkipReason, StopWhy, Usage};
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, Digest, Epoch, Fence, RunId, Seq, TaskId};
 use crate::machine::{attempt, task};
+use crate::output::{Output, RawOutput};
 use crate::policy::balance::Turns;
 use crate::policy::{join, retry};
 use crate::state::crew::Handed;

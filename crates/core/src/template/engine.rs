@@ -16,9 +16,9 @@ use super::scope::{self, SINK, Scope, WRITTEN};
 use super::syntax::{self, Source};
 use super::values::{self, Kept, Large, MARK, MARK_END, Mode, Raw, Rounded, Sink};
 use super::{Place, TEXT_BYTES_MAX, TemplateError, shell};
-use crate::effect::PromptPart;
 use crate::exact::Lossy;
 use crate::failure::{ErrorKind, Failure};
+use crate::template::PromptPart;
 
 /// The bound on the work of one render: instructions, and one more for each 64 bytes that they make.
 const FUEL: u64 = 1_000_000;

@@ -18,9 +18,8 @@ use serde_json::Value;
 pub(crate) use self::names::nearest;
 pub use self::references::{Name, References, Step, TaskUse, Use};
 pub use self::scope::{OutputSeen, Scope, TaskSeen};
-use crate::effect::PromptPart;
 use crate::failure::{ErrorKind, Failure};
-use crate::plan::Items;
+use crate::id::Digest;
 
 /// The source of a template, syntactically valid in a loaded plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +130,26 @@ pub fn evaluate_within(value: &Value, scope: &dyn Scope) -> Result<Value, Failur
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     })
+}
+
+/// A piece of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptPart {
+    /// Text as it is.
+    Text(String),
+    /// The content of a blob, streamed in by the driver.
+    Blob(Digest),
+}
+
+/// Where the items of a `for_each` come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Items {
+    /// An expression that gives a list.
+    Expression(Template),
+    /// Values written out in the plan.
+    List(Vec<serde_json::Value>),
 }
 
 /// The items of a `for_each`: null is none, and what is no list is an error.

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::references::{InText, References, Step, TaskUse};
 use super::values::{self, Large, Rounded, Sink};
-use crate::event::Output;
 use crate::exact;
+use crate::output::Output;
 
 /// What a template can see, asked for by name as it is needed.
 pub trait Scope {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::event::Output;
 use crate::id::Digest;
+use crate::output::Output;
 
 struct Seen {
     inputs: BTreeMap<String, Value>,

@@ -13,11 +13,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::decide::judge;
-use crate::event::{Exit, Output, PauseReason, RunOutcome, SkipReason, Usage};
+use crate::event::{Exit, PauseReason, RunOutcome, SkipReason, Usage};
 use crate::exact;
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AgentName, Digest, RunId, TaskId};
 use crate::machine::{attempt, run};
+use crate::output::Output;
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 use crate::template::OutputSeen;
 use crate::time::{Span, Time};

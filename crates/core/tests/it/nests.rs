@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
 use windlass_core::event::Raise;
-use windlass_core::event::{Event, Exit, LossReason, Output, RawOutput, Role, StopWhy, Usage};
+use windlass_core::event::{Event, Exit, LossReason, Role, StopWhy, Usage};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::fold::evolve;
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use windlass_core::input::{
     Answer, Ask, Command, Ended, Input, LostAttempt, Nesting, Report, Revision, Submission,
 };
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;

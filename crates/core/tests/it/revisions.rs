@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
 use windlass_core::effect::Effect;
-use windlass_core::event::{Exit, Output, RawOutput, Role, Usage};
+use windlass_core::event::{Exit, Role, Usage};
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Answer, Ask, Command, Ended, Input, Report, Revision, Submission};
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;

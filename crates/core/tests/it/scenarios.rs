@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
-use windlass_core::effect::{Effect, Program, PromptPart};
+use windlass_core::effect::{Effect, Program};
 use windlass_core::event::Raise;
 use windlass_core::event::{
-    ApprovalAnswer, Event, Exit, Expansion, LossReason, Output, RawOutput, Role, Settlement, StopWhy, Usage,
+    ApprovalAnswer, Event, Exit, Expansion, LossReason, Role, Settlement, StopWhy, Usage,
 };
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::fold::evolve;
@@ -18,11 +18,13 @@ use windlass_core::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, 
 use windlass_core::input::{
     Answer, Ask, Command, Ended, Input, LostAttempt, Nesting, Report, Revision, Submission,
 };
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, PlanText, Source, load};
 use windlass_core::plan::settings::Settings;
 use windlass_core::react::{pending, react};
 use windlass_core::state::State;
+use windlass_core::template::PromptPart;
 use windlass_core::time::{Span, Time};
 use windlass_core::turn::Core;
 use windlass_core::view::wake_words::waits;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
-use windlass_core::event::{Event, Exit, Output, RawOutput, Record, Role, RunOutcome, Usage};
+use windlass_core::event::{Event, Exit, Record, Role, RunOutcome, Usage};
 use windlass_core::failure::ErrorKind;
 use windlass_core::fold::evolve;
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Answer, Ask, Command, Ended, Input, Report, Submission};
 use windlass_core::machine::task::Phase;
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;
 use windlass_core::size::{EVENT_BYTES_MAX, of_record};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
-use windlass_core::event::{Exit, Output, RawOutput, Record, Role, Usage};
+use windlass_core::event::{Exit, Record, Role, Usage};
 use windlass_core::fold::evolve;
 use windlass_core::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Answer, Ask, Command, Ended, Input, Report, Submission};
+use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;
 use windlass_core::state::State;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use windlass_core::effect;
-use windlass_core::event::{Output, Settlement};
+use windlass_core::event::Settlement;
 use windlass_core::id::{RunId, TaskId};
 use windlass_core::input::Ask;
+use windlass_core::output::Output;
 
 use crate::desk::Desk;
 use crate::error::Outcome;

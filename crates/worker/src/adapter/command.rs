@@ -1,9 +1,9 @@
 //! Any program as an agent: the prompt on standard input, the answer on standard output or in the file that
 //! `WINDLASS_OUTPUT` names. Never: reading more into its end than its exit says.
 
-use windlass_core::effect::PromptPart;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::plan::Agent;
+use windlass_core::template::PromptPart;
 
 use super::{Reading, Recipe};
 

@@ -7,10 +7,11 @@ mod scripted;
 
 use std::path::PathBuf;
 
-use windlass_core::effect::{Program, PromptPart};
+use windlass_core::effect::Program;
 use windlass_core::event::Exit;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::plan::Adapter;
+use windlass_core::template::PromptPart;
 
 /// How one attempt is started.
 #[derive(Debug)]

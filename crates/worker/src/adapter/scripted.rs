@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use windlass_core::effect::PromptPart;
 use windlass_core::failure::Failure;
 use windlass_core::plan::Agent;
+use windlass_core::template::PromptPart;
 
 use super::{Conclusion, End, Reading, Recipe, by_exit};
 use crate::os::{Host, Os as _};

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use rustix::pipe::PipeFlags;
-use windlass_core::effect::{Assignment, Program, PromptPart};
+use windlass_core::effect::{Assignment, Program};
 use windlass_core::failure::{ErrorKind, Failure};
+use windlass_core::template::PromptPart;
 
 use super::Surroundings;
 use super::spool::Spool;

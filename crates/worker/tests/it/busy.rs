@@ -5,10 +5,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::Signal;
-use windlass_core::effect::{Program, PromptPart};
+use windlass_core::effect::Program;
 use windlass_core::event::{Exit, StopWhy};
 use windlass_core::failure::ErrorKind;
 use windlass_core::id::{Digest, Fence};
+use windlass_core::template::PromptPart;
 use windlass_core::time::Span;
 use windlass_worker::{Blobs, Surroundings, WorkerReport, log};
 

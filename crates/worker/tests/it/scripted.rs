@@ -1,9 +1,10 @@
 //! The shipped agent that follows a script.
 
-use windlass_core::effect::{Program, PromptPart};
+use windlass_core::effect::Program;
 use windlass_core::event::Exit;
 use windlass_core::failure::ErrorKind;
 use windlass_core::plan::{Adapter, Agent};
+use windlass_core::template::PromptPart;
 use windlass_core::time::Span;
 use windlass_worker::AttemptEnded;
 

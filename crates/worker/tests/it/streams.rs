@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 
-use windlass_core::effect::{Program, PromptPart};
+use windlass_core::effect::Program;
 use windlass_core::event::Exit;
 use windlass_core::failure::ErrorKind;
 use windlass_core::plan::{Adapter, Agent};
+use windlass_core::template::PromptPart;
 use windlass_worker::Captured;
 use windlass_worker::log::{self, Follower, LastLine, LogLine, Stream};
 
