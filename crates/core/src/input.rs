@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Raise;
-use crate::event::{ApprovalAnswer, Exit, LossReason, Role, Settlement, StopWhy, Usage};
+use crate::event::{ApprovalAnswer, Exit, LossReason, Raise, Role, Settlement, StopWhy, Usage};
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use crate::output::{Output, RawOutput};

@@ -6,8 +6,7 @@ use crate::effect::Effect;
 use crate::event::{Event, Record};
 use crate::id::{RunId, TaskId};
 use crate::machine::task::Phase;
-use crate::state::render;
-use crate::state::{Run, State, Task, TaskIx};
+use crate::state::{Run, State, Task, TaskIx, render};
 
 /// The orders of one record of the turn that has just become durable.
 #[expect(clippy::wildcard_enum_match_arm, reason = "no other event asks for anything outside")]

@@ -1,9 +1,7 @@
 //! The state and its one writer: takes inputs, gives records. Never: keeping what it was not told; `fresh` apart, which
 //! a restart rebuilds, everything it knows is in the records that it gave.
 
-use crate::decide::alarms;
-use crate::decide::follow;
-use crate::decide::{self, Stamp};
+use crate::decide::{self, Stamp, alarms, follow};
 use crate::event::{Event, Record};
 use crate::fold::evolve;
 use crate::input::{Answer, Input, Report};

@@ -1,22 +1,17 @@
 //! What follows when time is up: waits, bounds and budgets of time, one at a time. Never: what is due later
 //! (`clocks.rs`).
 
-use crate::decide::approvals;
-use crate::decide::judge;
-use crate::decide::waits;
-use crate::decide::{Stamp, pause_by, stop};
+use crate::decide::{Stamp, accounts, approvals, budgets, judge, pause_by, stop, waits};
 use crate::event::{ApprovalAnswer, Event, PauseReason, StopWhy, TimerKind};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::task::Phase;
 use crate::state::due::Clocks;
-use crate::state::fleet;
-use crate::state::purses;
 use crate::state::{Run, State, TaskIx};
 use crate::time::Span;
 
 /// The waits that have come to their end by `stamp.now`, one at a time.
 pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Vec<Event> {
-    if let Some(event) = fleet::next_timer(state, stamp) {
+    if let Some(event) = accounts::next_timer(state, stamp) {
         return vec![event];
     }
     let now = Clocks { steady: state.steady(stamp.now), wall: stamp.now, alive: state.alive_at(stamp.now) };
@@ -35,7 +30,7 @@ fn of_run(run: &Run, now: &Clocks) -> Vec<Event> {
         return alarm(run, *ix, *timer, active);
     }
     match run.purse.no_time(&run.plan.budget, active) {
-        Some(used_up) => vec![run.reached(used_up), pause_by(run, PauseReason::Budget, "windlass")],
+        Some(used_up) => vec![budgets::reached(run, used_up), pause_by(run, PauseReason::Budget, "windlass")],
         None => Vec::new(),
     }
 }
@@ -51,7 +46,10 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind, active: Span) -> Vec<Event> {
     };
     match timer {
         TimerKind::Retry | TimerKind::Moment => vec![fired],
-        TimerKind::Budget => std::iter::once(fired).chain(purses::no_time(run, ix, active)).collect(),
+        TimerKind::Budget => {
+            let used_up = run.time_used(ix, active).map(|used_up| budgets::told(run, ix, used_up));
+            std::iter::once(fired).chain(used_up).collect()
+        }
         TimerKind::ScheduleToStart => {
             let bound = timeout.schedule_to_start.unwrap_or_default();
             let message = format!("it did not start within its schedule_to_start of {bound}");

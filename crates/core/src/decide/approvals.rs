@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::Stamp;
-use crate::decide::judge;
+use crate::decide::{Stamp, judge};
 use crate::event::Event;
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{Digest, TaskId};

@@ -1,7 +1,7 @@
 //! What becomes of a parent: the children that it gets, which of them is taken, and how it ends. Never: the attempts of
 //! a child (`judge.rs`).
 
-use crate::decide::judge;
+use crate::decide::{budgets, judge};
 use crate::event::{Event, Expansion};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::task::Phase;
@@ -9,7 +9,6 @@ use crate::plan::{Repeat, Work, inputs};
 use crate::planted::{Bug, is_planted};
 use crate::policy::select;
 use crate::size;
-use crate::state::purses;
 use crate::state::render::View;
 use crate::state::tree::Form;
 use crate::state::{Choice, Run, Task, TaskIx};
@@ -147,7 +146,7 @@ pub(crate) fn close(run: &Run, ix: TaskIx) -> Event {
     }
     let ended = close_by_children(run, ix);
     let Event::TaskDead { error, .. } = &ended else { return ended };
-    purses::of_parent(run, ix, error).map(|used_up| judge::dead(run, task, None, used_up)).unwrap_or(ended)
+    budgets::of_parent(run, ix, error).map(|used_up| judge::dead(run, task, None, used_up)).unwrap_or(ended)
 }
 
 fn close_by_children(run: &Run, ix: TaskIx) -> Event {
@@ -190,7 +189,7 @@ fn next_round(run: &Run, ix: TaskIx) -> Event {
     let rounds = u32::try_from(task.children.len()).expect("capped");
     let behind = rounds - task.earlier_children;
     let Repeat { until, max } = run.spec(task).repeat.as_ref().expect("it has rounds");
-    let goes_on = || purses::allows(run, ix).and_then(|()| within_caps(run, 1));
+    let goes_on = || budgets::allows(run, ix).and_then(|()| within_caps(run, 1));
     let another = || match goes_on() {
         Ok(()) => {
             let into = Expansion::Round(rounds);

@@ -2,38 +2,27 @@
 //! their tasks, wishes to end are acted on, parents close, waits end, ready tasks are looked at and started, runs
 //! finish. Never: input from outside; all of it is derived, so a restart comes to the same.
 
-use std::collections::BTreeSet;
-
-use crate::decide::approvals;
-use crate::decide::children;
-use crate::decide::judge;
-use crate::decide::knots;
-use crate::decide::placement;
-use crate::decide::requeue;
-use crate::decide::rest;
-use crate::decide::waits;
-use crate::decide::{Stamp, pause_by, stop};
+use crate::decide::{
+    Stamp, accounts, approvals, budgets, children, judge, knots, pause_by, requeue, rest, stop, waits,
+};
 use crate::event::{BlockedOn, Event, PauseReason, SkipReason, StopWhy};
 use crate::failure::{ErrorKind, Failure};
-use crate::fold::transition::Fresh;
-use crate::id::TaskId;
 use crate::machine::task::Phase;
 use crate::plan::Work;
 use crate::policy::join::Ending;
 use crate::size;
-use crate::state::fleet;
-use crate::state::purses;
 use crate::state::render::{self, View};
-use crate::state::{Look, Run, State, Task, TaskIx};
+use crate::state::steps::{Rest, Step};
+use crate::state::{Attempt, Fresh, Look, Run, State, Task, TaskIx, placement};
 
 /// The next consequence of the state: its events, or none where the state is at rest.
 /// Takes the `fresh` tasks that it has looked at.
 pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -> Vec<Event> {
-    if let Some(event) = fleet::next(state, stamp) {
+    if let Some(event) = accounts::next(state, stamp) {
         return vec![event];
     }
     let mut due = state.due.follow().map(|id| &state.runs[&id]);
-    if let Some(events) = due.find_map(|run| Some(of_step(state, run, &Step::first(run)?, stamp))) {
+    if let Some(events) = due.find_map(|run| Some(of_step(state, run, Step::first(run)?, stamp))) {
         return events;
     }
     while let Some(look) = fresh.pop_front() {
@@ -58,10 +47,10 @@ pub(crate) fn next(state: &State, fresh: &mut Fresh, slots: u32, stamp: Stamp) -
         }
     }
     let mut due = state.due.rest().map(|id| &state.runs[&id]);
-    if let Some(events) = due.find_map(|run| rest::next(run, state.is_active(run))) {
+    if let Some(events) = due.find_map(|run| Some(rest::events(run, Rest::of(run, state.is_active(run))?))) {
         return events;
     }
-    placement::next(state, slots, stamp).map_or_else(Vec::new, |start| vec![begin(&start)])
+    placement::next(state, slots, stamp.now).map_or_else(Vec::new, |start| vec![begin(&start)])
 }
 
 /// A look at a task that became ready, or whose question or topic may have changed.
@@ -74,58 +63,23 @@ fn look_at(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
     }
 }
 
-/// What is to be done for tasks of a run, and for which.
-enum Step {
-    Return,
-    Judge(TaskIx),
-    /// The first is not needed any more, by the second.
-    Spare(TaskIx, TaskIx),
-    Cancel(TaskIx),
-    Skip(TaskIx),
-    Select(TaskIx),
-    Tell(TaskIx),
-    Exhaust(TaskIx),
-    Close(TaskIx),
-}
-
-impl Step {
-    fn first(run: &Run) -> Option<Self> {
-        let first = |tasks: &BTreeSet<TaskIx>| tasks.first().copied();
-        // First of all: until a retry is complete joins and parents don't stand as they will.
-        let back = (!run.returning.is_empty()).then_some(Self::Return);
-        back.or_else(|| first(&run.to_judge).map(Self::Judge))
-            .or_else(|| run.to_spare.first_key_value().map(|(ix, cause)| Self::Spare(*ix, *cause)))
-            .or_else(|| first(&run.to_cancel).map(Self::Cancel))
-            .or_else(|| first(&run.to_skip).map(Self::Skip))
-            .or_else(|| first(&run.to_select).map(Self::Select))
-            .or_else(|| first(&run.to_tell).map(Self::Tell))
-            .or_else(|| first(&run.to_exhaust).map(Self::Exhaust))
-            .or_else(|| first(&run.to_close).map(Self::Close))
-    }
-}
-
-/// Whether something follows from tasks of a run.
-pub(crate) fn has_next(run: &Run) -> bool {
-    Step::first(run).is_some()
-}
-
-fn of_step(state: &State, run: &Run, step: &Step, stamp: Stamp) -> Vec<Event> {
-    match *step {
+fn of_step(state: &State, run: &Run, step: Step, stamp: Stamp) -> Vec<Event> {
+    match step {
         Step::Return => requeue::next(run).into_iter().collect(),
         Step::Judge(ix) => judged(state, run, ix, stamp),
         Step::Spare(ix, cause) => vec![spare(run, run.task(ix), run.task(cause))],
         Step::Cancel(ix) => vec![cancel(run, run.task(ix))],
         Step::Skip(ix) => vec![skip(run, ix)],
         Step::Select(ix) => children::choose(run, run.task(ix)),
-        Step::Tell(ix) => vec![purses::no_attempts(run, ix)],
-        Step::Exhaust(ix) => vec![purses::exhausted(run, ix)],
+        Step::Tell(ix) => vec![budgets::told(run, ix, run.attempts_used(ix))],
+        Step::Exhaust(ix) => vec![budgets::exhausted(run, ix)],
         Step::Close(ix) => vec![children::close(run, ix)],
     }
 }
 
 /// What becomes of a task whose attempt is over. A full disk pauses the run that met it, besides.
 fn judged(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
-    let failure = run.task(ix).last_attempt().and_then(judge::failure);
+    let failure = run.task(ix).last_attempt().and_then(Attempt::failure);
     let met_full_disk = failure.is_some_and(|(failure, _)| failure.kind == ErrorKind::DiskFull);
     let pause = || pause_by(run, PauseReason::DiskLow, "disk");
     let event = judge::judge(state, run, ix, stamp);
@@ -157,13 +111,6 @@ fn cancel(run: &Run, task: &Task) -> Event {
     }
 }
 
-/// The task at the start of the chain that keeps the join of a task from being met.
-pub(crate) fn blamed(run: &Run, ix: TaskIx) -> Option<TaskId> {
-    let of = |wanted: Ending| run.needs(run.task(ix)).find(|need| run.ending(*need) == Some(wanted));
-    let need = of(Ending::Lost).or_else(|| of(Ending::Excused)).or_else(|| of(Ending::WhenSkipped));
-    need.map(|need| run.task(need).root_cause())
-}
-
 fn skip(run: &Run, ix: TaskIx) -> Event {
     let task = run.task(ix);
     let needs = run.needs(task);
@@ -172,7 +119,7 @@ fn skip(run: &Run, ix: TaskIx) -> Event {
     if endings.all(|ending| ending == Some(Ending::WhenSkipped)) {
         return Event::TaskSkipped { run: run_id, task: name, reason: SkipReason::When, cause: None };
     }
-    let cause = blamed(run, ix);
+    let cause = run.blamed(ix);
     Event::TaskSkipped { run: run_id, task: name, reason: SkipReason::Upstream, cause }
 }
 

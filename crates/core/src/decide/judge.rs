@@ -1,13 +1,12 @@
 //! What becomes of a task whose attempt is over. Never: the attempt itself, whose outcome is fixed.
 
 use crate::decide::Stamp;
-use crate::event::{BlockedOn, Event, Exit, LossReason, StopWhy};
+use crate::event::{BlockedOn, Event};
 use crate::failure::{ErrorKind, Failure};
-use crate::machine::attempt;
 use crate::output::Output;
 use crate::plan::{ANSWER_BOUND, Rerun, Retry, Timeout};
 use crate::planted::{Bug, is_planted};
-use crate::policy::retry::{self, Beside, Delay, Next};
+use crate::policy::retry::{self, Beside, Next};
 use crate::state::{Attempt, Run, State, Task, TaskIx};
 
 /// The event that follows the end of a task's attempt.
@@ -18,11 +17,11 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
     if task.cancel_wished && !is_planted(Bug::CancelOverruled) {
         return Event::TaskCancelled { run: id, task: name };
     }
-    let Some((failure, delay)) = failure(attempt) else {
+    let Some((failure, delay)) = attempt.failure() else {
         return well(run, task);
     };
     let spec = run.spec(task);
-    if spec.rerun == Rerun::Never && !ended_by_itself(attempt) {
+    if spec.rerun == Rerun::Never && !attempt.ended_by_itself() {
         let error = Failure::new(
             ErrorKind::OutcomeUnknown,
             format!("{}; nobody knows whether it was done", failure.message),
@@ -33,7 +32,7 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
         return Event::TaskBlocked { run: id, task: name, on, error, due, output: None, topic: None };
     }
     let out_of_time = task.dues.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
-    let was_interrupted = was_interrupted(attempt);
+    let was_interrupted = attempt.was_interrupted();
     let successor = attempt.agent.as_ref().and_then(|agent| run.successor(task, agent));
     let next = if was_interrupted {
         retry::after_interruption(&spec.retry, &task.tries)
@@ -91,7 +90,7 @@ pub(crate) fn well(run: &Run, task: &Task) -> Event {
 /// The acceptance of what a task's newest attempt gave.
 pub(crate) fn accepted(run: &Run, task: &Task) -> Event {
     // What a person passed has no attempt that did.
-    let newest = task.last_attempt().filter(|attempt| failure(attempt).is_none());
+    let newest = task.last_attempt().filter(|attempt| attempt.failure().is_none());
     Event::TaskSucceeded {
         run: run.id,
         task: task.id.clone(),
@@ -129,53 +128,4 @@ fn draw(stamp: Stamp, attempt: &Attempt) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
-}
-
-/// What was wrong, and whether a wait is due before another attempt; none where nothing was.
-pub(crate) fn failure(attempt: &Attempt) -> Option<(Failure, Delay)> {
-    let lost = || Failure::new(ErrorKind::Lost, "its output was lost with the end of the journal");
-    told(attempt).or_else(|| attempt.has_lost_output().then(|| (lost(), Delay::None)))
-}
-
-/// The same, as far as its agent has to do with it.
-pub(crate) fn told(attempt: &Attempt) -> Option<(Failure, Delay)> {
-    if attempt.phase == attempt::Phase::Lost {
-        let lost = attempt.error.clone().unwrap_or_else(|| Failure::new(ErrorKind::Lost, "it was lost"));
-        let delay = if attempt.lost == Some(LossReason::EngineDied) { Delay::None } else { Delay::Backoff };
-        return Some((lost, delay));
-    }
-    if let Some((why, message, _)) = &attempt.stop {
-        let delay = if interrupts(*why) { Delay::None } else { Delay::Backoff };
-        return Some((stopped(*why, message), delay));
-    }
-    attempt.error.clone().map(|error| (error, Delay::Backoff))
-}
-
-/// Whether an attempt was ended because its engine ended in order, or its run was paused. That is no loss, and the policy
-/// has no say in it.
-fn was_interrupted(attempt: &Attempt) -> bool {
-    attempt.phase != attempt::Phase::Lost && attempt.stop.as_ref().is_some_and(|(why, ..)| interrupts(*why))
-}
-
-fn interrupts(why: StopWhy) -> bool {
-    matches!(why, StopWhy::Shutdown | StopWhy::Pause)
-}
-
-/// The failure of an attempt that was ended from outside.
-pub(crate) fn stopped(why: StopWhy, message: &str) -> Failure {
-    let kind = match why {
-        StopWhy::Cancel | StopWhy::LostRace => ErrorKind::Cancelled,
-        StopWhy::Timeout => ErrorKind::Timeout,
-        StopWhy::Stalled => ErrorKind::Stalled,
-        StopWhy::Memory => ErrorKind::OutOfMemory,
-        StopWhy::DiskFull => ErrorKind::DiskFull,
-        StopWhy::Shutdown | StopWhy::Pause => ErrorKind::Interrupted,
-    };
-    Failure::new(kind, message)
-}
-
-/// Whether the attempt's own exit says what happened: it ended with a code, or never began.
-fn ended_by_itself(attempt: &Attempt) -> bool {
-    let has_end = attempt.stop.is_none() && !attempt.has_lost_output();
-    has_end && matches!(attempt.exit, Some(Exit::Code(_) | Exit::NotStarted))
 }

@@ -6,18 +6,16 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::decide::judge;
-use crate::decide::waits;
+use crate::decide::{judge, waits};
 use crate::event::{BlockedOn, Event};
 use crate::failure::{ErrorKind, Failure};
-use crate::fold::transition::Fresh;
 use crate::machine::task::Phase;
 use crate::plan::{Join, Select};
 use crate::planted::{Bug, is_planted};
 use crate::policy::select::Standing;
 use crate::state::topics::Topic;
 use crate::state::tree::Form;
-use crate::state::{Look, Run, State, Task, TaskIx};
+use crate::state::{Fresh, Look, Run, State, Task, TaskIx};
 
 /// How far a search goes at first.
 const SEARCH_FIRST: usize = 64;

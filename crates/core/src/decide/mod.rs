@@ -1,8 +1,10 @@
 //! The choice: what a command or a report leads to, as events. What follows from those in turn is `follow.rs`.
 //! Never: changing the state, reading a clock, drawing a random number.
 
+pub(crate) mod accounts;
 pub(crate) mod alarms;
 mod approvals;
+pub(crate) mod budgets;
 mod children;
 pub(crate) mod follow;
 pub(crate) mod judge;
@@ -10,16 +12,15 @@ mod knots;
 pub(crate) mod nests;
 pub(crate) mod otherwise;
 pub mod outside;
-pub(crate) mod placement;
 pub(crate) mod requeue;
 pub(crate) mod rest;
 mod revise;
 pub(crate) mod waits;
 
 use crate::decide::otherwise::Otherwise;
-use crate::event::Raise;
 use crate::event::{
-    ApprovalAnswer, BlockedOn, Event, Exit, LossReason, PauseReason, RunOutcome, Settlement, StopWhy, Usage,
+    ApprovalAnswer, BlockedOn, Event, Exit, LossReason, PauseReason, Raise, RunOutcome, Settlement, StopWhy,
+    Usage,
 };
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AttemptKey, CommandId, Fence, RunId, TaskId};
@@ -29,7 +30,7 @@ use crate::output::Output;
 use crate::planted::{Bug, is_planted};
 use crate::size;
 use crate::state::budget::UsedUp;
-use crate::state::{Attempt, Run, State, Task, TaskIx};
+use crate::state::{Attempt, Run, State, Task, TaskIx, attempts};
 use crate::time::{Span, Time};
 
 /// How much of a goal its record carries; the plan has it whole.
@@ -176,7 +177,7 @@ fn resume(state: &State, run: &Run, command: &Command, raise: Raise) -> Decision
     if run.phase == run::Phase::Finished || (goes && raise.is_nothing()) {
         return Decision::already();
     }
-    if let Err(why) = run.may_raise(&raise) {
+    if let Err(why) = budgets::may_raise(run, &raise) {
         return Decision::refused(why);
     }
     if let Some(used_up) = still_used_up(state, run, raise) {
@@ -243,7 +244,7 @@ fn cancel_task(run: &Run, ix: TaskIx, command: &CommandId, by: &str) -> Decision
         return Decision::already();
     }
     if task.phase.is_final() {
-        return Decision::refused(wrong_state(task, "it is final: cancel came too late"));
+        return Decision::refused(task.wrong_state("it is final: cancel came too late"));
     }
     Decision::accepted(vec![wish_of(run, Some(task.id.clone()), command, by)])
 }
@@ -297,7 +298,7 @@ fn settled_before(task: &Task, answer: Settlement, output: &Output) -> Decision 
         false if failed => return Decision::already(),
         false => "only a task that is blocked because its outcome is unknown can be settled",
     };
-    Decision::refused(wrong_state(task, why))
+    Decision::refused(task.wrong_state(why))
 }
 
 /// An answer to an approval.
@@ -312,7 +313,7 @@ struct Given<'a> {
 fn approve(run: &Run, ix: TaskIx, command: &CommandId, given: &Given<'_>) -> Decision {
     let task = run.task(ix);
     let Some(asked) = &task.approval else {
-        return Decision::refused(wrong_state(task, "nobody is asked to approve it"));
+        return Decision::refused(task.wrong_state("nobody is asked to approve it"));
     };
     if asked.id != given.approval && !is_planted(Bug::AnyApprovalId) {
         return Decision::refused(Rejection::ChangedSince(asked.id.clone()));
@@ -321,7 +322,7 @@ fn approve(run: &Run, ix: TaskIx, command: &CommandId, given: &Given<'_>) -> Dec
         return match asked.answer {
             Some(answer) if answer == given.answer => Decision::already(),
             Some(_) => Decision::refused(Rejection::AnsweredOtherwise(asked.id.clone())),
-            None => Decision::refused(wrong_state(task, "it no longer waits for an answer")),
+            None => Decision::refused(task.wrong_state("it no longer waits for an answer")),
         };
     }
     let answered = Event::ApprovalGiven {
@@ -426,7 +427,7 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
         let usage = if is_planted(Bug::UsageDropped) { Usage::default() } else { ended.usage };
         return vec![Event::ResultIgnored { run, task, attempt: number, fence, usage }];
     }
-    let stopped = attempt.stop.as_ref().map(|(why, message, _)| judge::stopped(*why, message));
+    let stopped = attempt.stop.as_ref().map(|(why, message, _)| attempts::stopped(*why, message));
     let own = || ended.error.clone().or_else(|| unexplained(ended.exit));
     let error = stopped.or_else(own).map(Failure::recorded);
     let judged = error.is_none();
@@ -563,18 +564,6 @@ fn stop_within(run: &Run, task: &Task, attempt: &Attempt, stop: Stop<'_>) -> Eve
         why,
         message: message.into(),
         grace_ms: grace.ms,
-    }
-}
-
-pub(crate) fn wrong_state(task: &Task, why: &str) -> Rejection {
-    Rejection::WrongState { task: task.id.clone(), state: task.phase.name().into(), why: why.into() }
-}
-
-impl Task {
-    /// The question that still waits for its answer: an answer counts with what it leads to, and where the end of the
-    /// journal took that away it is to be given again.
-    pub fn approval_open(&self) -> Option<&crate::state::Approval> {
-        self.approval.as_ref().filter(|_| self.blocked == Some(BlockedOn::Person))
     }
 }
 

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::decide::{GOAL_BYTES_MAX, beginning};
 use crate::event::{Event, Hydrated, Record};
-use crate::fold::transition::{Fresh, Moment};
+use crate::fold::transition::Moment;
 use crate::id::{AttemptKey, CommandId, Digest, RunId, Seq};
 use crate::input::{Nesting, Rejection};
 use crate::machine::task::Phase;
 use crate::plan::{brought, validate};
 use crate::state::queue::LimitOn;
 use crate::state::tree::{Brought, Scope};
-use crate::state::{Attempt, Run, State, Task, TaskIx};
+use crate::state::{Attempt, Fresh, Run, State, Task, TaskIx};
 
 /// An attempt brings a plan.
 pub(crate) fn bring(

@@ -1,7 +1,6 @@
 //! What a new incarnation does otherwise than the plan says, since a person wanted it so: another agent, another prompt.
 //! Never: an agent that the plan's owner did not allow.
 
-use crate::decide::wrong_state;
 use crate::id::AgentName;
 use crate::input::Rejection;
 use crate::plan::Work;
@@ -25,13 +24,13 @@ impl Otherwise {
         }
         if !matches!(run.spec(task).work, Work::Prompt { .. }) {
             let why = "no agent works on it, so that there is no other one and no other prompt";
-            return Err(wrong_state(task, why));
+            return Err(task.wrong_state(why));
         }
         if run.is_parent(task) {
-            return Err(wrong_state(task, "its children do the work: name one of them"));
+            return Err(task.wrong_state("its children do the work: name one of them"));
         }
         if self.prompt.as_ref().is_some_and(|prompt| prompt.trim().is_empty()) {
-            return Err(wrong_state(task, "an empty prompt asks nothing"));
+            return Err(task.wrong_state("an empty prompt asks nothing"));
         }
         let plan = run.plan_of(task);
         match &self.agent {

@@ -9,8 +9,7 @@ use crate::input::{Command, Rejection};
 use crate::machine::run::Phase;
 use crate::plan::{Plan, WaitFor, Work};
 use crate::size;
-use crate::state::Run;
-use crate::state::topics;
+use crate::state::{Run, topics};
 use crate::template::nearest;
 
 /// How much a run keeps of what is said to it from outside, in bytes: nothing else bounds how often somebody speaks.

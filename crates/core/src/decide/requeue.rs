@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::decide::otherwise::Otherwise;
-use crate::decide::wrong_state;
 use crate::event::{BlockedOn, Event, SkipReason};
 use crate::id::{CommandId, TaskId};
 use crate::input::Rejection;
@@ -118,10 +117,10 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
                 }
                 _ => format!("it was skipped because of {cause}: retry that"),
             };
-            return Err(wrong_state(task, &why));
+            return Err(task.wrong_state(&why));
         }
         Phase::Running | Phase::Stopping | Phase::Gating => {
-            return Err(wrong_state(task, "an attempt is live: cancel it first, or wait for its end"));
+            return Err(task.wrong_state("an attempt is live: cancel it first, or wait for its end"));
         }
         Phase::Waiting
         | Phase::Ready
@@ -129,7 +128,7 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
         | Phase::Parked
         | Phase::Expanded
         | Phase::Blocked => {
-            return Err(wrong_state(task, "it is not over yet"));
+            return Err(task.wrong_state("it is not over yet"));
         }
     }
     Ok(again.order)
@@ -137,7 +136,7 @@ fn all(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
 
 /// What a revision left out is not tried again.
 fn left_out(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
-    let why = || wrong_state(run.task(ix), "the plan goes on without it");
+    let why = || run.task(ix).wrong_state("the plan goes on without it");
     if run.is_planned(ix) { Ok(()) } else { Err(why()) }
 }
 
@@ -147,7 +146,7 @@ fn was_brought(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
     by.map_or(Ok(()), |by| {
         let why =
             format!("an attempt of {} started it: retry that, and its next attempt starts it anew", by.id);
-        Err(wrong_state(run.task(ix), &why))
+        Err(run.task(ix).wrong_state(&why))
     })
 }
 
@@ -155,7 +154,7 @@ fn was_brought(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
 /// below any of that.
 fn lost_the_race(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
     let mut around = std::iter::once(ix).chain(run.around(ix));
-    around.find_map(|at| race_is_over(run, at)).map_or(Ok(()), |why| Err(wrong_state(run.task(ix), &why)))
+    around.find_map(|at| race_is_over(run, at)).map_or(Ok(()), |why| Err(run.task(ix).wrong_state(&why)))
 }
 
 /// Why a replica is not tried again, where the choice among its like says so.
@@ -184,7 +183,7 @@ fn went_on(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
     });
     later.map_or(Ok(()), |later| {
         let why = format!("the rounds went on to {} after it", run.task(later).id);
-        Err(wrong_state(run.task(ix), &why))
+        Err(run.task(ix).wrong_state(&why))
     })
 }
 
@@ -194,7 +193,7 @@ fn is_ending(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
     let ending = around.find(|parent| parent.cancel_wished && !parent.phase.is_final());
     ending.map_or(Ok(()), |parent| {
         let why = format!("{} is being cancelled: wait until that is over", parent.id);
-        Err(wrong_state(run.task(ix), &why))
+        Err(run.task(ix).wrong_state(&why))
     })
 }
 
@@ -203,7 +202,7 @@ fn is_exhausted(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
     let parent = run.used_up_around(ix).map(|(payer, _)| run.task(payer));
     parent.filter(|parent| !parent.phase.is_final()).map_or(Ok(()), |parent| {
         let why = format!("the budget of {} is used up: wait until that is over, and retry it", parent.id);
-        Err(wrong_state(run.task(ix), &why))
+        Err(run.task(ix).wrong_state(&why))
     })
 }
 
@@ -373,7 +372,7 @@ impl Requeue<'_> {
     fn succeeded(&mut self, ix: TaskIx) -> Result<(), Rejection> {
         let task = self.run.task(ix);
         if !task.children.is_empty() {
-            return Err(wrong_state(task, "its children did the work: retry one of them"));
+            return Err(task.wrong_state("its children did the work: retry one of them"));
         }
         if task.parent.is_some_and(|(parent, _)| self.run.task(parent).phase == Phase::Succeeded) {
             return self.with_parent(ix);
@@ -402,7 +401,7 @@ impl Requeue<'_> {
             Some(other) => {
                 let children = if other.children.is_empty() { "" } else { ", with children of its own" };
                 let why = format!("{} depends on it and is {}{children}", other.id, other.phase.name());
-                Err(wrong_state(self.run.task(ix), &why))
+                Err(self.run.task(ix).wrong_state(&why))
             }
         }
     }

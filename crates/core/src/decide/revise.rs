@@ -5,10 +5,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::decide::follow;
 use crate::decide::requeue;
 use crate::event::{Event, Record, RunOutcome, SkipReason, TimerKind};
-use crate::fold::transition::{Fresh, Moment};
+use crate::fold::transition::Moment;
 use crate::id::{Digest, TaskId};
 use crate::input::{Command, Rejection, Revision};
 use crate::machine::task::{Fact, Phase};
@@ -16,7 +15,7 @@ use crate::plan::{self, By, Plan, Timeout, WaitFor, Work, graph, revision};
 use crate::policy::balance::Turns;
 use crate::policy::join::{Standing, Tally};
 use crate::state::tree::{Form, Scope};
-use crate::state::{Earlier, Look, Run, Task, TaskIx};
+use crate::state::{Earlier, Fresh, Look, Run, Task, TaskIx};
 use crate::time::Span;
 
 /// The events of `revise RUN PLAN`.
@@ -319,7 +318,7 @@ impl Run {
             let comes_back = back.contains(&ix);
             let is_upstream = matches!(self.task(ix).skipped, Some((SkipReason::Upstream, _)));
             if is_upstream && !comes_back && self.is_planned(ix) {
-                let cause = follow::blamed(self, ix);
+                let cause = self.blamed(ix);
                 self.tasks[ix.at()].skipped = Some((SkipReason::Upstream, cause));
             }
         }

@@ -2,8 +2,7 @@
 //! comes, and what came before a waiter began is looked at when it begins. Never: a message that a waiter has taken
 //! before.
 
-use crate::decide::Stamp;
-use crate::decide::judge;
+use crate::decide::{Stamp, judge};
 use crate::event::{BlockedOn, Event, TimerKind};
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::task::Phase;

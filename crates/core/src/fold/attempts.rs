@@ -2,12 +2,11 @@
 //! (`judge.rs`).
 
 use crate::event::{Event, LossReason, Record};
-use crate::fold::transition::{Fresh, Moment};
+use crate::fold::transition::Moment;
 use crate::machine::arrows;
 use crate::machine::attempt;
 use crate::machine::task::Fact;
-use crate::output::RawOutput;
-use crate::state::{Attempt, Run, Task, TaskIx};
+use crate::state::{Attempt, Fresh, Run, Task, TaskIx};
 use crate::time::Span;
 
 impl Run {
@@ -116,26 +115,5 @@ impl Attempt {
         let next = self.phase.next(fact);
         self.phase = next
             .unwrap_or_else(|| panic!("attempt {} is {:?}: {fact:?} can't happen", self.number, self.phase));
-    }
-
-    /// Whether its main process is not over, as far as is known.
-    pub(crate) fn is_live(&self) -> bool {
-        matches!(self.phase, attempt::Phase::Running | attempt::Phase::Stopping)
-    }
-
-    /// Whether its result can't be judged before its output is settled.
-    pub(crate) fn awaits_settling(&self) -> bool {
-        self.is_unsettled() && !self.has_lost_output()
-    }
-
-    /// Whether it ended well and its output, which was to lie in the record behind its end, is nowhere: the end of the
-    /// journal was lost.
-    pub(crate) fn has_lost_output(&self) -> bool {
-        let is_nowhere = |raw: &RawOutput| raw.bytes > 0 && raw.blob.is_none();
-        self.is_unsettled() && self.raw.as_ref().is_some_and(is_nowhere)
-    }
-
-    fn is_unsettled(&self) -> bool {
-        self.phase == attempt::Phase::Finished && self.stop.is_none() && self.error.is_none() && !self.settled
     }
 }

@@ -1,10 +1,10 @@
 //! Tasks that are blocked: what they wait for, and the clocks that end that. Never: what becomes of them then.
 
 use crate::event::{BlockedOn, Event, Record, TimerKind};
-use crate::fold::transition::{Fresh, Moment};
+use crate::fold::transition::Moment;
 use crate::machine::task::{Fact, Phase};
 use crate::plan::{WaitFor, Work};
-use crate::state::{Approval, Run, TaskIx};
+use crate::state::{Approval, Fresh, Run, TaskIx};
 use crate::time::Time;
 
 impl Run {

@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::decide::otherwise::Otherwise;
 use crate::event::{Event, Expansion, Record};
 use crate::failure::Failure;
-use crate::fold::transition::{Fresh, Moment};
+use crate::fold::transition::Moment;
 use crate::machine::task::{Fact, Phase};
 use crate::plan::{Plan, SubPlan, Work};
 use crate::planted::{Bug, is_planted};
 use crate::state::crew::Handed;
 use crate::state::tree::{Form, Scope};
-use crate::state::{Choice, Run, Task, TaskIx};
+use crate::state::{Choice, Fresh, Run, Task, TaskIx};
 
 impl Run {
     /// Makes the tasks of the run's own plan, and those ready that need nothing.

@@ -1,7 +1,7 @@
 //! Moving a task from one phase to another, with everything that counts, indexes or waits on it.
 //! Never: reading events (`fold/mod.rs`) or choosing the fact (`decide/mod.rs`).
 
-use crate::event::{BlockedOn, Role, SkipReason, TimerKind};
+use crate::event::{BlockedOn, Role, TimerKind};
 use crate::id::{Epoch, Seq};
 use crate::machine::arrows;
 use crate::machine::task::{Fact, Phase};
@@ -10,7 +10,7 @@ use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing};
 use crate::policy::select;
 use crate::state::queue::{LimitOn, Rank};
-use crate::state::{Choice, Look, Run, Task, TaskIx};
+use crate::state::{Choice, Fresh, Look, Run, TaskIx};
 use crate::time::{Span, Time};
 
 /// Where and when the record that moves a task stands.
@@ -29,9 +29,6 @@ pub(crate) struct Moment {
     /// The sum of the wall clock's steps.
     pub(crate) steps_ms: i64,
 }
-
-/// What has changed, for the look that follows.
-pub(crate) type Fresh = std::collections::VecDeque<Look>;
 
 impl Run {
     /// Moves a task by a fact.
@@ -346,59 +343,5 @@ impl Run {
         for need in rest {
             self.to_spare.entry(need).or_insert(ix);
         }
-    }
-
-    /// What the join of a task has come to.
-    pub(crate) fn standing(&self, ix: TaskIx) -> Standing {
-        let task = self.task(ix);
-        if !task.is_node() {
-            return Standing::Met;
-        }
-        let spec = self.spec(task);
-        let needs = u32::try_from(spec.needs.len()).expect("no more needs than tasks");
-        task.tally.standing(spec.join, needs)
-    }
-
-    /// How a task ended, as its dependants count it; none while it is not final.
-    pub(crate) fn ending(&self, ix: TaskIx) -> Option<Ending> {
-        let task = self.task(ix);
-        let optional = self.is_excused(task);
-        match task.phase {
-            Phase::Succeeded => Some(Ending::Succeeded),
-            Phase::Skipped if matches!(task.skipped, Some((SkipReason::When, _))) => {
-                Some(Ending::WhenSkipped)
-            }
-            Phase::Dead | Phase::Cancelled if optional => Some(Ending::Excused),
-            Phase::Dead | Phase::Cancelled | Phase::Skipped => Some(Ending::Lost),
-            Phase::Waiting
-            | Phase::Ready
-            | Phase::Running
-            | Phase::Stopping
-            | Phase::Gating
-            | Phase::BackingOff
-            | Phase::Parked
-            | Phase::Blocked
-            | Phase::Expanded => None,
-        }
-    }
-
-    /// Whether a final task of the plan itself makes the run fail.
-    fn counts_as_failed(&self, ix: TaskIx, phase: Phase) -> bool {
-        self.task(ix).parent.is_none() && self.fails(ix, phase)
-    }
-
-    /// Whether a task that is final in this phase makes the plan fail that it is written in.
-    pub(crate) fn fails(&self, ix: TaskIx, phase: Phase) -> bool {
-        let task = self.task(ix);
-        let skipped_by_when = matches!(task.skipped, Some((SkipReason::When, _)));
-        let fails =
-            matches!(phase, Phase::Dead | Phase::Cancelled) || (phase == Phase::Skipped && !skipped_by_when);
-        fails && (!self.is_excused(task) || is_planted(Bug::OptionalFails))
-    }
-
-    /// Whether the run goes on without a task that failed: it is optional, or was cancelled since it is not needed any more.
-    pub(crate) fn is_excused(&self, task: &Task) -> bool {
-        let spec = self.spec(task);
-        spec.optional || spec.removed || (task.spared_by.is_some() && !is_planted(Bug::RestFails))
     }
 }

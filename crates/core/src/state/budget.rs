@@ -1,15 +1,13 @@
 //! What a run may use up in all: what is spent, what attempts in flight reserve, what people have added. Never: what
-//! becomes of a run whose budget is used up (`follow.rs`).
+//! becomes of a run whose budget is used up (`decide/budgets.rs`).
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::judge;
-use crate::event::{BudgetKind, Event, Raise, is_zero};
-use crate::input::Rejection;
+use crate::event::{BudgetKind, Raise, is_zero};
 use crate::machine::task::Phase;
 use crate::plan::Budget;
 use crate::planted::{Bug, is_planted};
-use crate::state::{Attempt, Run};
+use crate::state::Run;
 use crate::time::Span;
 
 /// What was used of a budget, and what of it is left.
@@ -110,11 +108,6 @@ impl Purse {
     }
 }
 
-/// Whether an attempt that is over is charged: what it did well is, as is what went wrong by its own fault or its agent's.
-pub(crate) fn counts(attempt: &Attempt) -> bool {
-    judge::failure(attempt).is_none_or(|(failure, _)| failure.kind.is_charged())
-}
-
 impl Run {
     /// Its budget of attempts, where it is used up and tasks want more of them.
     pub(crate) fn wants_attempts(&self) -> Option<UsedUp> {
@@ -122,21 +115,5 @@ impl Run {
             .into_iter()
             .any(|phase| self.in_phase(phase) > 0);
         self.purse.no_attempts(&self.plan.budget).filter(|_| wants)
-    }
-
-    /// What a raise comes to: refused where there is no such budget.
-    pub(crate) fn may_raise(&self, raise: &Raise) -> Result<(), Rejection> {
-        let lacks = |kind: &str| Err(Rejection::NoBudget { run: self.id, kind: kind.into() });
-        match (self.plan.budget.attempts, self.plan.budget.wall) {
-            (None, _) if raise.attempts > 0 => lacks("attempts"),
-            (_, None) if raise.wall.ms > 0 => lacks("wall"),
-            _ => Ok(()),
-        }
-    }
-
-    /// The word that a budget is used up.
-    pub(crate) fn reached(&self, used_up: UsedUp) -> Event {
-        let UsedUp { kind, spent, limit } = used_up;
-        Event::BudgetReached { run: self.id, task: None, budget: kind, spent, limit }
     }
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::judge;
 use crate::failure::{ErrorKind, Failure};
 use crate::fold::transition::Moment;
 use crate::id::{AccountName, AgentName, Fence};
@@ -222,7 +221,7 @@ pub(crate) fn hold_to_rates(fleet: &mut Fleet, run: &Run) {
 pub(crate) fn hang_up(fleet: &mut Fleet, run: &Run, (task, fence): (&Task, Fence), moment: Moment) {
     let Some(attempt) = task.last_attempt() else { return };
     let Some(member) = attempt.member else { return };
-    let failure = judge::told(attempt).map(|(failure, _)| failure);
+    let failure = attempt.told().map(|(failure, _)| failure);
     let account = &run.roster.member(member).account();
     fleet.end(Call { account, fence, at: moment.at.ms - moment.steps_ms }, failure.as_ref());
 }

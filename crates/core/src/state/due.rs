@@ -1,15 +1,14 @@
 //! Which runs have something to be done: those from which something follows, and when the first wait of each ends. So what
-//! rests costs nothing at the events of others. Never: what is to be done (`follow.rs`, `rest.rs`, `alarms.rs`).
+//! rests costs nothing at the events of others. Never: what that is (`steps.rs`, `alarms.rs`).
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::follow;
-use crate::decide::rest;
 use crate::id::RunId;
 use crate::machine::run;
 use crate::planted::{Bug, is_planted};
+use crate::state::steps::{Rest, Step};
 use crate::state::{Run, State};
 use crate::time::{Span, Time};
 
@@ -54,7 +53,7 @@ impl Noted {
         if run.phase == run::Phase::Finished {
             return Self::default();
         }
-        let (follows, rests) = (follow::has_next(run), rest::next(run, is_active).is_some());
+        let (follows, rests) = (Step::first(run).is_some(), Rest::of(run, is_active).is_some());
         if !is_active {
             return Self { follows, rests, ..Self::default() };
         }

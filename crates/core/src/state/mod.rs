@@ -2,15 +2,19 @@
 //! Never: anything that is not in the journal (but `fresh`, which a restart rebuilds), or hash order.
 
 pub mod agenda;
+pub(crate) mod attempts;
 pub mod budget;
 pub mod clocks;
 pub mod crew;
 pub mod due;
 pub mod fleet;
+mod joins;
+pub(crate) mod placement;
 pub mod purses;
 pub mod queue;
 pub(crate) mod render;
 pub mod roster;
+pub(crate) mod steps;
 mod tasks;
 pub mod topics;
 pub mod tree;
@@ -133,6 +137,9 @@ impl Look {
         }
     }
 }
+
+/// What has changed, for the look that follows.
+pub(crate) type Fresh = VecDeque<Look>;
 
 /// An execution of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

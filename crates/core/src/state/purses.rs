@@ -3,14 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{BlockedOn, Event, TimerKind};
-use crate::event::{BudgetKind, is_zero};
-use crate::failure::{ErrorKind, Failure};
+use crate::event::{BlockedOn, BudgetKind, TimerKind, is_zero};
 use crate::machine::task::Phase;
-use crate::state::budget::{UsedUp, counts};
+use crate::state::budget::UsedUp;
 use crate::state::queue::{LimitOn, Queue};
 use crate::state::tree::Form;
-use crate::state::{Run, Task, TaskIx};
+use crate::state::{Run, TaskIx};
 use crate::time::Span;
 
 /// What was used of a task's budget in its incarnation.
@@ -78,6 +76,23 @@ impl Run {
         }
     }
 
+    /// The attempts that a task has used up of its budget, with those that wait for what may start no more.
+    pub(crate) fn attempts_used(&self, payer: TaskIx) -> UsedUp {
+        let purse = &self.purses[&payer];
+        let limit = self.attempts_of(payer).unwrap_or_default();
+        let spent = purse.spent + purse.lent;
+        UsedUp { kind: BudgetKind::Attempts, spent: spent.into(), limit: limit.into() }
+    }
+
+    /// The time that a task has used up of its budget when the clock of the run shows this; none where something of the
+    /// budget was told to be used up before.
+    pub(crate) fn time_used(&self, payer: TaskIx, active: Span) -> Option<UsedUp> {
+        let purse = self.purses.get(&payer).filter(|purse| purse.reached.is_none())?;
+        let limit = self.spec(self.task(payer)).budget.wall?;
+        let spent = limit.plus(active.minus(purse.due?));
+        Some(UsedUp { kind: BudgetKind::Wall, spent: spent.ms, limit: limit.ms })
+    }
+
     /// How many attempts the budget of a task allows.
     pub(crate) fn attempts_of(&self, payer: TaskIx) -> Option<u32> {
         self.spec(self.task(payer)).budget.attempts
@@ -93,7 +108,7 @@ impl Run {
     /// The attempt of a task was judged.
     pub(crate) fn settle_attempt(&mut self, ix: TaskIx) {
         let task = self.task(ix);
-        let is_charged = counts(task.last_attempt().expect("what is judged has an attempt"));
+        let is_charged = task.last_attempt().expect("what is judged has an attempt").is_charged();
         let limit = task.limit;
         self.purse.settle(is_charged);
         if !is_charged {
@@ -315,63 +330,4 @@ impl Run {
             self.change_purses(ix, |purse| purse.wants += 1);
         }
     }
-}
-
-/// The word that the attempts of a task's budget are used up.
-pub(crate) fn no_attempts(run: &Run, payer: TaskIx) -> Event {
-    let spent = run.purses[&payer].spent + run.purses[&payer].lent;
-    let limit = run.attempts_of(payer).unwrap_or_default();
-    told(run, payer, UsedUp { kind: BudgetKind::Attempts, spent: spent.into(), limit: limit.into() })
-}
-
-/// The word that the time of a task's budget is used up, unless something of it was told before.
-pub(crate) fn no_time(run: &Run, payer: TaskIx, active: Span) -> Option<Event> {
-    let purse = run.purses.get(&payer).filter(|purse| purse.reached.is_none())?;
-    let limit = run.spec(run.task(payer)).budget.wall?;
-    let spent = limit.plus(active.minus(purse.due?));
-    Some(told(run, payer, UsedUp { kind: BudgetKind::Wall, spent: spent.ms, limit: limit.ms }))
-}
-
-fn told(run: &Run, payer: TaskIx, UsedUp { kind: budget, spent, limit }: UsedUp) -> Event {
-    Event::BudgetReached { run: run.id, task: Some(run.task(payer).id.clone()), budget, spent, limit }
-}
-
-/// The end of a task that would start although a budget around it is used up.
-pub(crate) fn exhausted(run: &Run, ix: TaskIx) -> Event {
-    let (payer, used_up) = run.used_up_around(ix).expect("only such tasks are noted");
-    let task = run.task(ix);
-    let attempt = task.newest_number();
-    let mut error = failure(run, payer, &used_up, ix == payer);
-    if let Some(before) = &task.error {
-        error.message = format!("{}; before that: {}", error.message, before.message);
-    }
-    // What its parent's budget ended comes back with that.
-    let dead_letter = ix == payer && run.brought_around(ix).is_none();
-    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error: error.recorded(), dead_letter }
-}
-
-/// Whether the budgets around a parent let it have another child.
-pub(crate) fn allows(run: &Run, parent: TaskIx) -> Result<(), Failure> {
-    match run.used_up_around(parent) {
-        None => Ok(()),
-        Some((payer, used_up)) => Err(failure(run, payer, &used_up, parent == payer)),
-    }
-}
-
-/// Why a parent is dead that had used up its budget, where its children's ends alone would say this.
-pub(crate) fn of_parent(run: &Run, parent: TaskIx, children: &Failure) -> Option<Failure> {
-    let used_up = run.purses.get(&parent)?.reached.filter(|_| children.kind != ErrorKind::Budget)?;
-    let mut error = failure(run, parent, &used_up, true);
-    error.message = format!("{}; {}", error.message, children.message);
-    error.cause.clone_from(&children.cause);
-    Some(error)
-}
-
-fn failure(run: &Run, payer: TaskIx, used_up: &UsedUp, is_own: bool) -> Failure {
-    let payer: &Task = run.task(payer);
-    let whose = if is_own { "its budget".to_owned() } else { format!("the budget of {}", payer.id) };
-    Failure::new(ErrorKind::Budget, format!("{whose} is used up: {}", used_up.in_words())).hint(format!(
-        "`windlass retry {} {}` begins with all of it again; how much that is stands under `budget` in the plan",
-        run.id, payer.id
-    ))
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{BlockedOn, Exit, LossReason, SkipReason, StopWhy, Usage};
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, Digest, Epoch, Fence, RunId, Seq, TaskId};
+use crate::input::Rejection;
 use crate::machine::{attempt, task};
 use crate::output::{Output, RawOutput};
 use crate::policy::balance::Turns;
@@ -253,5 +254,16 @@ impl Task {
         let died_for = self.error.as_ref().filter(|error| error.kind == crate::failure::ErrorKind::Children);
         let died_for = died_for.and_then(|error| error.cause.as_deref()?.parse().ok());
         skipped_for.or(died_for).unwrap_or_else(|| self.id.clone())
+    }
+
+    /// The question that still waits for its answer: an answer counts with what it leads to, and where the end of the
+    /// journal took that away it is to be given again.
+    pub fn approval_open(&self) -> Option<&Approval> {
+        self.approval.as_ref().filter(|_| self.blocked == Some(BlockedOn::Person))
+    }
+
+    /// The answer that a command can't be carried out as long as the task stands where it does.
+    pub(crate) fn wrong_state(&self, why: &str) -> Rejection {
+        Rejection::WrongState { task: self.id.clone(), state: self.phase.name().into(), why: why.into() }
     }
 }

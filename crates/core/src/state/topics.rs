@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::{Event, Record};
-use crate::fold::transition::Fresh;
 use crate::id::{RunId, Seq, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{Plan, WaitFor, Work};
 use crate::planted::{Bug, is_planted};
 use crate::size;
 use crate::state::tree::Form;
-use crate::state::{Look, Run, TaskIx};
+use crate::state::{Fresh, Look, Run, TaskIx};
 
 /// The topics of a run.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]

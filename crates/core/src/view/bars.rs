@@ -1,12 +1,11 @@
 //! What keeps a ready task of a run that goes on from starting, and whose ends make room for it. Never: choosing what
 //! starts (`placement.rs`).
 
-use crate::decide::placement;
 use crate::id::{AgentName, RunId, TaskId};
 use crate::state::crew::AgentBar;
 use crate::state::roster::AgentIx;
 use crate::state::tree::Form;
-use crate::state::{Attempt, Run, State, Task, TaskIx};
+use crate::state::{Attempt, Run, State, Task, TaskIx, placement};
 use crate::time::Time;
 
 /// How many of the tasks are named whose attempts take the room.

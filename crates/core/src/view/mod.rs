@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::decide::judge;
 use crate::event::{Exit, PauseReason, RunOutcome, SkipReason, Usage};
 use crate::exact;
 use crate::failure::{ErrorKind, Failure};
@@ -353,7 +352,7 @@ fn whole(given: &OutputSeen<'_>, read: &mut dyn FnMut(Digest) -> Value) -> Value
 /// What went wrong with an attempt that is over.
 pub fn attempt_failure(attempt: &Attempt) -> Option<Failure> {
     let over = matches!(attempt.phase, attempt::Phase::Finished | attempt::Phase::Lost);
-    judge::failure(attempt).filter(|_| over).map(|(failure, _)| failure.recorded())
+    attempt.failure().filter(|_| over).map(|(failure, _)| failure.recorded())
 }
 
 fn attempt_view(attempt: &Attempt) -> AttemptView {

@@ -10,15 +10,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::breaker::Breaker;
 pub use self::pace::{Cap, Pace};
-use crate::decide::Stamp;
-use crate::event::Event;
 use crate::failure::{Failure, Served};
 use crate::id::{AccountName, Fence, Seq};
-use crate::machine::breaker::{Fact, Phase};
+use crate::machine::breaker::Phase;
 use crate::plan::rate::Rate;
 use crate::planted::{Bug, is_planted};
-use crate::policy::breaker as policy;
-use crate::state::State;
 
 /// The accounts by name, each from its first attempt on, or from the first run that names a rate for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,38 +156,4 @@ impl Fleet {
     pub fn next_due(&self) -> Option<i64> {
         self.accounts.values().filter_map(|account| account.breaker.until).min()
     }
-}
-
-/// What follows from what the accounts have met.
-pub(crate) fn next(state: &State, stamp: Stamp) -> Option<Event> {
-    state.fleet.accounts.iter().find_map(|(name, account)| {
-        if let Some((fact, why)) = account.breaker.due() {
-            return Some(changed(state, stamp, (name, account), fact, why));
-        }
-        let to = account.pace.due()?.most();
-        let from = account.pace.cap.map(|cap| cap.most);
-        Some(Event::ConcurrencyChanged { account: name.clone(), from, to })
-    })
-}
-
-/// The next breaker that has been open long enough.
-pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Option<Event> {
-    let now = state.steady(stamp.now);
-    let mut open = state.fleet.accounts.iter();
-    let waited = open.find(|(_, account)| account.breaker.until.is_some_and(|until| until <= now))?;
-    Some(changed(state, stamp, waited, Fact::Waited, "it has been open long enough"))
-}
-
-fn changed(
-    state: &State,
-    stamp: Stamp,
-    (name, account): (&AccountName, &Account),
-    fact: Fact,
-    why: &str,
-) -> Event {
-    let from = account.breaker.phase;
-    let to = from.next(fact).expect("a breaker notes only what can happen to it");
-    let now = stamp.now.max(state.now);
-    let until = (to == Phase::Open).then(|| now.after(policy::open_for(account.breaker.opened)));
-    Event::BreakerChanged { account: name.clone(), from, to, until, why: why.to_owned() }
 }

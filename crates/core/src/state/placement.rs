@@ -1,9 +1,9 @@
 //! Which ready task starts next. Never: more attempts than slots, or anything beside an attempt that must be alone.
 
-use crate::decide::Stamp;
 use crate::id::AgentName;
 use crate::planted::{Bug, is_planted};
 use crate::state::{Run, State, TaskIx};
+use crate::time::Time;
 
 /// A task that may start now.
 pub(crate) struct Start<'a> {
@@ -18,12 +18,12 @@ pub(crate) struct Start<'a> {
 }
 
 /// The task whose turn it is, if there is room for it.
-pub(crate) fn next(state: &State, slots: u32, stamp: Stamp) -> Option<Start<'_>> {
+pub(crate) fn next(state: &State, slots: u32, now: Time) -> Option<Start<'_>> {
     let in_flight = u32::try_from(state.live.len() - state.lent.len()).unwrap_or(u32::MAX);
     if in_flight >= slots || state.alone.is_some() {
         return None;
     }
-    let now = state.steady(stamp.now.max(state.now));
+    let now = state.steady(now.max(state.now));
     if let Some(suspect) = suspect(state, now) {
         return Some(suspect).filter(|_| in_flight == 0 || is_planted(Bug::AloneIgnored));
     }
