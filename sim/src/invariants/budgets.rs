@@ -94,8 +94,8 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
         let wants = |phase: Phase| matches!(phase, Phase::Ready | Phase::BackingOff | Phase::Parked);
         for (task, _) in tasks.filter(|(task, seen)| task.end.is_none() && wants(seen.phase)) {
             // What is to have children wants none itself: they do, once they are there.
-            let is_work = form(run, task) == Form::Work;
-            let spent = is_work && payers(run, task).any(|(payer, most)| used(run, payer).0 >= most);
+            let has_attempts = form(run, task) == Form::Work && run.draft(task).work.has_attempts();
+            let spent = has_attempts && payers(run, task).any(|(payer, most)| used(run, payer).0 >= most);
             demand(!spent && !is_used_up(run, task), NAME, || {
                 format!("{} waits to start, and a budget around it is used up", task.id)
             })?;
