@@ -151,12 +151,13 @@ fn answering(line: &str, asked: Option<&str>) -> String {
     asked.map_or_else(|| line.to_owned(), |asked| id.replace(line, format!("--id {asked}")).into_owned())
 }
 
-/// A command as a shell gets it: the binary by its name, both streams in one, the code of the command before.
+/// A command as a shell gets it: the binary by its name, also for what runs within a task, both streams in one, the code of
+/// the command before.
 fn typed(line: &str, code: i32) -> String {
-    let binary = env!("CARGO_BIN_EXE_windlass");
+    let folder = Path::new(env!("CARGO_BIN_EXE_windlass")).parent().expect("it lies in a folder").display();
     let comment = Regex::new(r"\s+# .*$").expect("a pattern");
     let line = if line.contains('\n') { line.into() } else { comment.replace(line, "") };
-    format!("exec 2>&1\nwindlass() {{ {binary} \"$@\"; }}\n(exit {code})\n{line}\n")
+    format!("exec 2>&1\nexport PATH='{folder}':\"$PATH\"\n(exit {code})\n{line}\n")
 }
 
 /// What differs each time, and the word in its place.
