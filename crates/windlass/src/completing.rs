@@ -96,7 +96,7 @@ fn topics(current: &OsStr) -> Vec<CompletionCandidate> {
     let found = || {
         let reading = line.reading()?;
         let run = lookup::run(reading.state(), &line.run()?).ok()?;
-        let topics = outside::topics(&run.plan).into_iter();
+        let topics = outside::topics_of(run).into_iter();
         Some(fitting(current, topics.map(CompletionCandidate::new)))
     };
     found().unwrap_or_default()

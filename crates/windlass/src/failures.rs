@@ -32,11 +32,12 @@ pub(crate) fn dead(run: &Run) -> Vec<&Task> {
     dead.into_iter().map(|(_, task)| task).collect()
 }
 
-/// What to try again first where a run failed.
+/// What to try again first where a run failed: not what an attempt brought, which is not tried again by itself.
 pub(crate) fn first(run: &Run) -> Option<&Task> {
-    let is_fault = |task: &&Task| run.names.get(&task.id).is_some_and(|ix| !is_excused(run, *ix));
+    let is_fault = |ix: TaskIx| !is_excused(run, ix) && run.brought_around(ix).is_none();
+    let is_fault = |task: &&Task| run.names.get(&task.id).is_some_and(|ix| is_fault(*ix));
     let cause = || left_out(run).map(|(_, cause)| cause).find(|cause| cause.phase != Phase::Skipped);
-    dead(run).into_iter().next().filter(is_fault).or_else(cause)
+    dead(run).into_iter().find(is_fault).or_else(cause)
 }
 
 /// The tasks that the run failed of since they were skipped, each with its cause, where that alone is no fault.

@@ -55,6 +55,11 @@ fn ask(state: &State, run: &Run, task: &Task, text: String, stamp: Stamp) -> Res
             Failure::new(ErrorKind::InvalidOutput, message).hint("name the task under `show` instead")
         );
     }
+    // What an answer was given to is gone with the attempt that asked: whether it holds again only people can say.
+    let text = match run.answered_before(task) {
+        Some(before) => format!("{text} ({before})"),
+        None => text,
+    };
     let digests = shown(run, task);
     let name = format!("{}/{}/{}", run.id, task.id, state.head.next());
     let id = Digest::of(name.as_bytes()).to_string()[..8].to_owned();

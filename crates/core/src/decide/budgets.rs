@@ -39,7 +39,8 @@ pub(crate) fn exhausted(run: &Run, ix: TaskIx) -> Event {
     }
     // What its parent's budget ended comes back with that.
     let dead_letter = ix == payer && run.brought_around(ix).is_none();
-    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error: error.recorded(), dead_letter }
+    let error = run.recorded(ix, error);
+    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter }
 }
 
 /// Whether the budgets around a parent let it have another child.

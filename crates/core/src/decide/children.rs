@@ -85,7 +85,7 @@ fn is_kept(values: &impl serde::Serialize, what: &str, they: &str) -> Result<(),
 
 /// So many children more are within the cap on tasks.
 fn within_caps(run: &Run, count: u32) -> Result<(), Failure> {
-    let tasks = u32::try_from(run.tasks.len()).unwrap_or(u32::MAX).saturating_add(count);
+    let tasks = u32::try_from(run.counted()).unwrap_or(u32::MAX).saturating_add(count);
     if tasks <= run.plan.limits.tasks {
         return Ok(());
     }
@@ -233,11 +233,9 @@ fn failed(run: &Run, task: &Task, called: &str) -> Failure {
 }
 
 fn because_of(run: &Run, first: &Task, message: String) -> Failure {
-    let failure = Failure::new(ErrorKind::Children, message).cause(first.id.to_string());
-    if run.brought_around(run.names[&first.id]).is_some() {
-        return failure.hint("whoever started it decides what follows: it is not tried again by itself");
-    }
-    failure.hint(format!("`windlass retry {} {}` requeues a child, and this task with it", run.id, first.id))
+    Failure::new(ErrorKind::Children, message)
+        .cause(first.id.to_string())
+        .hint(format!("`windlass retry {} {}` requeues a child, and this task with it", run.id, first.id))
 }
 
 fn has_failed(child: &Task) -> bool {

@@ -11,6 +11,47 @@ use crate::state::{Attempt, Run, State, Task, TaskIx};
 
 /// The event that follows the end of a task's attempt.
 pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event {
+    let event = by_policy(state, run, ix, stamp);
+    let (Event::RetryScheduled { error, .. } | Event::TaskParked { error, .. }) = &event else {
+        return event;
+    };
+    let Some(error) = done_once(run, ix, error) else { return event };
+    unknown(run, run.task(ix), error, stamp)
+}
+
+/// Why a task is not tried again without a person, where its attempt started what may not be done twice.
+fn done_once(run: &Run, ix: TaskIx, failure: &Failure) -> Option<Failure> {
+    let mut done = run.done_once(ix);
+    let first = &done.next()?.id;
+    let (others, they) = match done.count() {
+        0 => (String::new(), "it"),
+        1 => (" (as was 1 more)".to_owned(), "they"),
+        more => (format!(" (as were {more} more)"), "they"),
+    };
+    let message = format!(
+        "{}; {first} has `rerun: never` and was started{others}: another attempt may start it again",
+        failure.message
+    );
+    let hint = format!(
+        "find out what {they} did, then `windlass settle RUN TASK --done`, `--failed`, or `windlass retry RUN TASK`"
+    );
+    Some(Failure::new(ErrorKind::OutcomeUnknown, message).cause(first.to_string()).hint(hint))
+}
+
+/// A person is asked what only a person can know.
+fn unknown(run: &Run, task: &Task, error: Failure, stamp: Stamp) -> Event {
+    Event::TaskBlocked {
+        run: run.id,
+        task: task.id.clone(),
+        on: BlockedOn::Outcome,
+        error: Some(error),
+        due: Some(stamp.now.after(ANSWER_BOUND)),
+        output: None,
+        topic: None,
+    }
+}
+
+fn by_policy(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event {
     let task = run.task(ix);
     let attempt = task.last_attempt().expect("what is judged has an attempt");
     let (id, name) = (run.id, task.id.clone());
@@ -27,9 +68,7 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
             format!("{}; nobody knows whether it was done", failure.message),
         )
         .hint("find out, then `windlass settle RUN TASK --done`, `--failed`, or `windlass retry RUN TASK`");
-        let (error, due) = (Some(error), Some(stamp.now.after(ANSWER_BOUND)));
-        let on = BlockedOn::Outcome;
-        return Event::TaskBlocked { run: id, task: name, on, error, due, output: None, topic: None };
+        return unknown(run, task, error, stamp);
     }
     let out_of_time = task.dues.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
     let was_interrupted = attempt.was_interrupted();
@@ -111,8 +150,10 @@ pub(crate) fn dead(run: &Run, task: &Task, attempt: Option<u32>, error: Failure)
     // What failed because of its children is theirs; what it died of by itself, whatever that calls itself, is its own.
     let is_own = attempt.is_some() || error.kind != ErrorKind::Children;
     // What an attempt brought is that attempt's to try again, and nobody's letter.
-    let dead_letter = is_own && run.brought_around(run.names[&task.id]).is_none();
-    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error: error.recorded(), dead_letter }
+    let ix = run.names[&task.id];
+    let dead_letter = is_own && run.brought_around(ix).is_none();
+    let error = run.recorded(ix, error);
+    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter }
 }
 
 /// The failure of a task whose attempts together took too long.

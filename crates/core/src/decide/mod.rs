@@ -418,7 +418,7 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
     let Ended { key, fence, .. } = ended;
     let Some((run, ix, attempt)) = find(state, key, *fence) else { return Vec::new() };
     let task = run.task(ix);
-    let (run, task, number, fence) = (run.id, task.id.clone(), attempt.number, *fence);
+    let (place, run, task, number, fence) = (run, run.id, task.id.clone(), attempt.number, *fence);
     if !attempt.is_live() {
         // The same report again is acknowledged and leaves no event; a lost attempt's is noted once.
         if attempt.phase == attempt::Phase::Finished || attempt.ignored {
@@ -429,7 +429,7 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
     }
     let stopped = attempt.stop.as_ref().map(|(why, message, _)| attempts::stopped(*why, message));
     let own = || ended.error.clone().or_else(|| unexplained(ended.exit));
-    let error = stopped.or_else(own).map(Failure::recorded);
+    let error = stopped.or_else(own).map(|error| place.recorded(ix, error));
     let judged = error.is_none();
     let mut events = vec![
         Event::AttemptFinished {

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::decide::{GOAL_BYTES_MAX, beginning};
-use crate::event::{Event, Hydrated, Record};
+use crate::event::{ApprovalAnswer, Event, Exit, Hydrated, Record};
+use crate::failure::Failure;
 use crate::fold::transition::Moment;
-use crate::id::{AttemptKey, CommandId, Digest, RunId, Seq};
+use crate::hint::{self, Part};
+use crate::id::{AttemptKey, CommandId, Digest, RunId, Seq, TaskId};
 use crate::input::{Nesting, Rejection};
 use crate::machine::task::Phase;
-use crate::plan::{brought, validate};
+use crate::plan::{Plan, Rerun, brought, validate};
 use crate::state::queue::LimitOn;
-use crate::state::tree::{Brought, Scope};
+use crate::state::tree::{Brought, Nest, Scope};
 use crate::state::{Attempt, Fresh, Run, State, Task, TaskIx};
 
 /// An attempt brings a plan.
@@ -46,11 +48,12 @@ pub(crate) fn bring(
     }])
 }
 
-/// A plan that an attempt brings is within the caps of the run: of its tasks, of its levels, of children of one task.
+/// A plan that an attempt brings is within the caps of the run: of its tasks, of its levels, of children of one task. What
+/// earlier attempts left is no part of that: else kills and retries would use the caps up.
 fn within_caps(run: &Run, ix: TaskIx, nesting: &Nesting) -> Result<(), String> {
     let limits = run.plan.limits;
     let over = |what: String, name: &str, cap: u32| Err(format!("{what}, over its limits.{name} of {cap}"));
-    let tasks = run.tasks.len() + 1 + nesting.plan.tasks.len();
+    let tasks = run.counted() + 1 + nesting.plan.tasks.len();
     if tasks > limits.tasks as usize {
         return over(format!("its tree would have {tasks} tasks"), "tasks", limits.tasks);
     }
@@ -58,7 +61,7 @@ fn within_caps(run: &Run, ix: TaskIx, nesting: &Nesting) -> Result<(), String> {
     if levels > limits.depth as usize {
         return over(format!("its tree would have {levels} levels"), "depth", limits.depth);
     }
-    let plans = run.nests.get(&ix).map_or(0, |nest| nest.plans.len()) + 1;
+    let plans = run.nests.get(&ix).map_or(0, |nest| nest.newest().len()) + 1;
     if plans > limits.fan_out as usize {
         let id = &run.task(ix).id;
         return over(format!("{id} would have brought {plans} plans"), "fan_out", limits.fan_out);
@@ -136,6 +139,107 @@ impl Run {
         }
         attempts.reverse();
         attempts
+    }
+
+    /// How many tasks count for its caps: all but what attempts before the newest of their task left.
+    pub(crate) fn counted(&self) -> usize {
+        self.tasks.len() - usize::try_from(self.left).expect("32 bits fit")
+    }
+
+    /// Another attempt of a task starts: what those before it brought is left.
+    pub(crate) fn leave_plans(&mut self, ix: TaskIx) {
+        let Some(nest) = self.nests.get_mut(&ix) else { return };
+        let mut family = nest.newest().to_vec();
+        nest.left = nest.plans.len();
+        // What was left further down is counted already.
+        while let Some(member) = family.pop() {
+            self.left += 1;
+            family.extend_from_slice(&self.task(member).children);
+            family.extend_from_slice(self.nests.get(&member).map_or(&[], Nest::newest));
+        }
+    }
+
+    /// What the newest attempt of a task may have done in what it brought, and the next may not do again without a person:
+    /// the tasks there with `rerun: never` that were started. Only what never began is known to have done nothing.
+    pub(crate) fn done_once(&self, ix: TaskIx) -> impl Iterator<Item = &Task> {
+        let plans = self.nests.get(&ix).map_or(&[] as &[TaskIx], Nest::newest);
+        let below = plans.iter().flat_map(|plan| self.family(*plan)).map(|member| self.task(member));
+        let has_begun = |attempt: &Attempt| attempt.exit != Some(Exit::NotStarted);
+        below.filter(move |task| self.spec(task).rerun == Rerun::Never && task.attempts.iter().any(has_begun))
+    }
+
+    /// What a person answered when an earlier attempt asked the same, in words: of the same plan, brought at the same place.
+    pub(crate) fn answered_before(&self, task: &Task) -> Option<String> {
+        let mut plan = self.brought_around(self.names[&task.id]);
+        while let Some(ix) = plan {
+            let (by, _) = self.task(ix).parent.expect("an attempt brought it");
+            let behind = &task.id.as_str()[self.task(ix).id.as_str().len()..];
+            let same = self.brought_before(ix).into_iter().find_map(|(earlier, attempt)| {
+                let name: TaskId = format!("{}{behind}", self.task(earlier).id).parse().ok()?;
+                let asked = self.task(*self.names.get(&name)?);
+                let answer = match asked.approval.as_ref()?.answer? {
+                    ApprovalAnswer::Approved => "approved",
+                    ApprovalAnswer::Denied => "denied",
+                    ApprovalAnswer::Expired => return None,
+                };
+                Some(format!("{} was {answer} for attempt {attempt} of {}", asked.id, self.task(by).id))
+            });
+            if same.is_some() {
+                return same;
+            }
+            plan = self.brought_around(by);
+        }
+        None
+    }
+
+    /// A plan that an attempt brought, as attempts before brought it at the same place: the newest first, each with the
+    /// number of that attempt.
+    fn brought_before(&self, plan: TaskIx) -> Vec<(TaskIx, u32)> {
+        let (by, _) = self.task(plan).parent.expect("an attempt brought it");
+        let (mut places, mut found) = (BTreeMap::<u32, usize>::new(), Vec::new());
+        for ix in &self.nests[&by].plans {
+            let brought = self.brought(self.task(*ix)).expect("it is one of them");
+            let place = places.entry(brought.attempt).or_default();
+            found.push((*ix, brought.attempt, brought.digest, *place));
+            *place += 1;
+        }
+        let this = found.iter().find(|(ix, ..)| *ix == plan).copied();
+        let Some((_, attempt, digest, place)) = this else { return Vec::new() };
+        let same = found
+            .into_iter()
+            .rev()
+            .filter(|other| other.1 < attempt && (other.2, other.3) == (digest, place));
+        same.map(|(ix, attempt, ..)| (ix, attempt)).collect()
+    }
+
+    /// The plans that attempts brought and that are not final.
+    pub(crate) fn open_brought(&self) -> impl Iterator<Item = &Plan> {
+        let open = self.nests.values().filter(|nest| nest.open > 0).flat_map(Nest::newest);
+        let open = open.map(|plan| self.task(*plan)).filter(|plan| !plan.phase.is_final());
+        open.map(|plan| self.plan_of(plan).as_ref())
+    }
+
+    /// A failure of a task as it goes into a record. Where an attempt brought the task, `retry` refuses it: what its hint says
+    /// of that is left out.
+    pub(crate) fn recorded(&self, ix: TaskIx, failure: Failure) -> Failure {
+        let mut failure = failure.recorded();
+        if self.brought_around(ix).is_none() {
+            return failure;
+        }
+        let is_refused = |part: &Part<'_>| match part {
+            Part::Command(words) if words.first() == Some(&"retry") => {
+                let other = words.get(2).and_then(|task| self.names.get(&task.parse().ok()?));
+                other.is_none_or(|other| self.brought_around(*other).is_some())
+            }
+            Part::Command(_) | Part::Words(_) => false,
+        };
+        let hint = failure.hint.take().unwrap_or_default();
+        let (left_out, mut left): (Vec<&str>, Vec<&str>) =
+            hint.split("; ").partition(|part| hint::parts(part).iter().any(is_refused));
+        if !left_out.is_empty() {
+            left.push("whoever started it decides what follows: it is not tried again by itself");
+        }
+        failure.hint(left.join("; "))
     }
 
     /// How many of the plans that attempts of a task brought are not final.

@@ -24,6 +24,13 @@ pub fn topics(plan: &Plan) -> BTreeSet<&str> {
     topics
 }
 
+/// The same of a run: of its plan, and of those that attempts brought and that go on.
+pub fn topics_of(run: &Run) -> BTreeSet<&str> {
+    let mut into = topics(&run.plan);
+    run.open_brought().for_each(|plan| listened_to(plan, &mut into));
+    into
+}
+
 fn listened_to<'p>(plan: &'p Plan, into: &mut BTreeSet<&'p str>) {
     for task in plan.tasks.iter().filter(|task| !task.removed) {
         if let Work::Wait(WaitFor::Topic { topic, external: true, .. }) = &task.work {
@@ -66,7 +73,7 @@ pub(crate) fn emit(
 
 /// What there is instead of a topic of which no task of a run hears from outside, in words; none where some task does.
 pub fn unheard(run: &Run, topic: &str) -> Option<String> {
-    let topics = topics(&run.plan);
+    let topics = topics_of(run);
     (!topics.contains(topic)).then(|| heard(topic, &topics))
 }
 

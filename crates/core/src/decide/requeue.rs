@@ -140,8 +140,11 @@ fn left_out(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
     if run.is_planned(ix) { Ok(()) } else { Err(why()) }
 }
 
-/// What an attempt brought ends with it, and is brought anew by the next.
+/// What an attempt brought ends with it, and is brought anew by the next. While it goes on people may be asked.
 fn was_brought(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
+    if run.task(ix).blocked == Some(BlockedOn::Outcome) {
+        return Ok(());
+    }
     let by = run.brought_around(ix).and_then(|plan| run.task(plan).parent).map(|(task, _)| run.task(task));
     by.map_or(Ok(()), |by| {
         let why =

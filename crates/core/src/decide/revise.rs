@@ -57,7 +57,7 @@ fn obstacles(run: &Run, revised: &Plan) -> Vec<String> {
         reasons.push("it was cancelled".to_owned());
     }
     let added = revised.tasks.len() - run.plan.tasks.len();
-    let (all, most) = (run.tasks.len() + added, revised.limits.tasks);
+    let (all, most) = (run.counted() + added, revised.limits.tasks);
     if u32::try_from(all).is_ok_and(|all| all > most) {
         reasons.push(format!("it would have {all} tasks, more than its limits.tasks of {most}"));
     }

@@ -50,6 +50,7 @@ impl Run {
             scopes: Vec::new(),
             tasks: Vec::new(),
             nests: BTreeMap::new(),
+            left: 0,
             lenders: 0,
             later: Vec::new(),
             names: BTreeMap::new(),

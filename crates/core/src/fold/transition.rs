@@ -128,6 +128,7 @@ impl Run {
             }
             Phase::Running => {
                 self.reserve_attempt(ix);
+                self.leave_plans(ix);
             }
             Phase::Gating => self.queue.vacate(self.task(ix).limit, LimitOn::InFlight),
             Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Select) => {

@@ -39,7 +39,7 @@ use crate::state::purses::TaskPurse;
 use crate::state::queue::Queue;
 use crate::state::roster::Roster;
 use crate::state::topics::Topics;
-use crate::state::tree::Scope;
+use crate::state::tree::{Nest, Scope};
 use crate::time::{Span, Time};
 
 pub use self::tasks::{Approval, Attempt, Choice, Dues, Task, TaskIx};
@@ -193,6 +193,9 @@ pub struct Run {
     /// What attempts added to their tasks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub nests: BTreeMap<TaskIx, Nest>,
+    /// How many tasks earlier attempts of their tasks left, which no cap counts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) left: u32,
     /// How many of its attempts in flight have lent what they hold.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lenders: u32,
@@ -256,15 +259,6 @@ pub struct Run {
 
 const fn first() -> u32 {
     1
-}
-
-/// The plans that the attempts of a task added to it.
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
-pub struct Nest {
-    /// Each as a task, numbered over the life of the task that they belong to.
-    pub plans: Vec<TaskIx>,
-    /// How many of them are not final.
-    pub open: u32,
 }
 
 /// A plan that a run went by before, as long as attempts do that began by it.

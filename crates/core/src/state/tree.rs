@@ -49,6 +49,30 @@ pub struct Brought {
     pub at: Seq,
 }
 
+/// The plans that the attempts of a task added to it.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct Nest {
+    /// Each as a task, numbered over the life of the task that they belong to.
+    pub plans: Vec<TaskIx>,
+    /// How many of them are not final.
+    pub open: u32,
+    /// How many of them, the first ones, are of attempts before the newest.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) left: usize,
+}
+
+impl Nest {
+    /// Those that the newest attempt brought.
+    pub(crate) fn newest(&self) -> &[TaskIx] {
+        &self.plans[self.left..]
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// What a task becomes when its turn comes. A task of several modifiers takes them one after the other, each child
 /// with those that are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

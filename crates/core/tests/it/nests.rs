@@ -14,9 +14,9 @@ use windlass_core::input::{
     Answer, Ask, Command, Ended, Input, LostAttempt, Nesting, Report, Revision, Submission,
 };
 use windlass_core::output::{Output, RawOutput};
-use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, Source, load};
 use windlass_core::plan::settings::Settings;
+use windlass_core::plan::{Plan, Rerun};
 use windlass_core::state::due::Due;
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::{Span, Time};
@@ -90,6 +90,8 @@ struct Chaos {
     random: u64,
     asked: u32,
     nested: u32,
+    /// The tasks that a person brought back, until they start.
+    asked_for: BTreeSet<TaskId>,
 }
 
 impl Chaos {
@@ -103,6 +105,7 @@ impl Chaos {
             random: seed,
             asked: 0,
             nested: 0,
+            asked_for: BTreeSet::new(),
         };
         chaos.open();
         let plan = plan(OUTER[0]);
@@ -131,9 +134,13 @@ impl Chaos {
         let answer = input.and_then(|input| self.core.handle(input, stamp));
         while self.core.end_waits(stamp) {}
         for record in self.core.take_records() {
-            if matches!(record.event, Event::AttemptStarted { .. }) {
+            if let Event::AttemptStarted { task, .. } = &record.event {
+                self.check_once(task);
                 let taken = self.shadow.live.len() - self.shadow.lent.len();
                 assert!(taken < self.slots, "{taken} take a slot, and another starts");
+            }
+            if let Event::TaskRequeued { task, .. } = &record.event {
+                self.asked_for.insert(task.clone());
             }
             evolve(&mut self.shadow, &record);
         }
@@ -268,6 +275,33 @@ impl Chaos {
         }
     }
 
+    /// Nothing that must not be done twice is done twice by another attempt of a task, unless a person says so.
+    fn check_once(&mut self, task: &TaskId) {
+        let run = &self.shadow.runs[&id()];
+        let ix = run.names[task];
+        let newest = run.task(ix).last_attempt().map(|attempt| attempt.number);
+        let plans = run.below(ix).filter(|plan| {
+            run.brought(run.task(*plan)).is_some_and(|brought| Some(brought.attempt) == newest)
+        });
+        let below = plans.flat_map(|plan| run.family(plan)).map(|below| run.task(below));
+        let mut once = below.filter(|below| run.spec(below).rerun == Rerun::Never && below.has_begun());
+        let done = once.next().map(|done| done.id.clone());
+        let is_asked_for = self.asked_for.remove(task);
+        assert!(done.is_none() || is_asked_for, "{task} starts again, and {done:?} was started before");
+    }
+
+    /// How many tasks count for the caps: what the newest attempt of each task brought, and all that nobody brought.
+    fn count(&self) -> usize {
+        let run = self.run();
+        let is_newest = |ix: &TaskIx| {
+            let Some(brought) = run.brought(run.task(*ix)) else { return true };
+            let (by, _) = run.task(*ix).parent.expect("an attempt brought it");
+            run.task(by).last_attempt().is_some_and(|newest| newest.number == brought.attempt)
+        };
+        let counts = |ix: &TaskIx| std::iter::once(*ix).chain(run.around(*ix)).all(|ix| is_newest(&ix));
+        (0..run.tasks.len()).filter(|at| counts(&TaskIx(u32::try_from(*at).expect("few")))).count()
+    }
+
     /// What is kept in step with each record is what can be counted.
     fn check(&self) {
         let state = self.core.state();
@@ -328,6 +362,10 @@ fn what_attempts_lend_comes_back_and_every_run_ends() {
         }
         chaos.settle();
         nested += chaos.nested;
+        let left =
+            serde_json::to_value(chaos.run()).expect("plain data")["left"].as_u64().unwrap_or_default();
+        let all = u64::try_from(chaos.run().tasks.len()).expect("few");
+        assert_eq!(all - left, u64::try_from(chaos.count()).expect("few"), "seed {seed}");
         let queue = serde_json::to_value(&chaos.run().queue).expect("plain data");
         let limits = queue["limits"].as_array().expect("a list");
         let used = limits.iter().filter(|limit| limit["on"] == "in_flight" && limit["used"] != 0).count();

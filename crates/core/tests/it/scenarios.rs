@@ -267,6 +267,7 @@ impl Story {
         let exit = match (args.named("code"), args.named("signal")) {
             (Some(code), _) => Exit::Code(code.parse().expect("a number")),
             (None, Some(signal)) => Exit::Signal(signal.parse().expect("a number")),
+            (None, None) if args.named("unstarted").is_some() => Exit::NotStarted,
             (None, None) => Exit::Code(0),
         };
         let error = args.named("kind").map(|kind| {

@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 
 use crate::desk::Desk;
 
-/// A desk whose plan has one task, which runs these lines with the binary as `$W`, each under a bound.
+/// A desk whose plan has one task, which runs these lines with the binary as `W`, each under a bound.
 fn inside(lines: &str) -> Desk {
-    let lines = lines.replace("W ", &format!("timeout 60 {} ", env!("CARGO_BIN_EXE_windlass")));
-    Desk::with(&json!({ "tasks": { "a": { "run": lines } } }).to_string())
+    Desk::with(&json!({ "tasks": { "a": { "run": with_binary(lines) } } }).to_string())
+}
+
+fn with_binary(lines: &str) -> String {
+    lines.replace("W ", &format!("timeout 60 {} ", env!("CARGO_BIN_EXE_windlass")))
 }
 
 const INNER: &str = r#"
@@ -241,4 +244,74 @@ fn another_home_can_be_followed_from_within_a_task() {
     let desk = inside(&format!("W events last -f --home {home} && W logs last b -f --home {home}"));
     let done = desk.windlass(&["run", "plan.yaml"]);
     assert_eq!(done.code, Some(0), "{}", done.all());
+}
+
+#[test]
+fn kills_and_retries_use_up_no_cap_on_tasks() {
+    let desk = Desk::with(
+        &json!({
+            "limits": { "tasks": 4, "fan_out": 1 },
+            "tasks": { "a": { "run": with_binary("echo x >> tries; W run inner.yaml && test $(grep -c x tries) = 4"),
+                "retry": { "max_attempts": 4, "initial_interval": "1ms" } } },
+        })
+        .to_string(),
+    );
+    desk.write("inner.yaml", "tasks: { b: { run: \"true\" }, c: { run: \"true\" } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert!(states(&desk).contains(&"a.3 succeeded".to_owned()), "{:?}", states(&desk));
+}
+
+#[test]
+fn what_must_not_be_done_twice_is_asked_about_after_a_kill_of_the_engine() {
+    let desk = inside("W run inner.yaml");
+    let once = "tasks: { b: { run: echo x >> done, rerun: never }, c: { needs: [b], run: cat gate } }";
+    desk.write("inner.yaml", once);
+    desk.gate("gate");
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("started   a.0/c");
+    host.signal(Signal::KILL);
+    host.end();
+    let resumed = desk.windlass(&["resume", "last"]);
+    assert_eq!(resumed.code, Some(3), "{}", resumed.all());
+    let shown = desk.windlass(&["show", "last", "a"]);
+    assert!(shown.out.contains("a.0/b has `rerun: never` and was started"), "{}", shown.all());
+    assert!(resumed.all().contains("settle"), "{}", resumed.all());
+    let settled = desk.windlass(&["settle", "last", "a", "--done"]);
+    assert_eq!(settled.code, Some(0), "{}", settled.all());
+    let resumed = desk.windlass(&["resume", "last"]);
+    assert_eq!((resumed.code, desk.read("done").as_str()), (Some(0), "x\n"), "{}", resumed.all());
+}
+
+#[test]
+fn a_message_from_outside_reaches_who_waits_within_a_nested_run() {
+    let desk = inside("W run inner.yaml");
+    desk.write("inner.yaml", "tasks: { b: { wait_for: { topic: go, external: true } } }");
+    let mut host = desk.start(&["run", "plan.yaml"]);
+    host.wait_for("waits     a.0/b");
+    let why = desk.windlass(&["show", "last", "a.0/b", "--why"]);
+    assert!(why.out.contains("emit") && why.out.contains(" go"), "{}", why.all());
+    let said = desk.windlass(&["emit", "last", "go"]);
+    assert_eq!(said.code, Some(0), "{}", said.all());
+    let done = host.end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+}
+
+#[test]
+fn what_failed_in_a_nested_run_is_not_hinted_at_a_command_that_refuses_it() {
+    let desk = inside("W run inner.yaml > said");
+    desk.write("inner.yaml", "tasks: { b: { approval: Go?, timeout: 1ms }, c: { plan: sub.yaml } }");
+    desk.write("sub.yaml", "tasks: { bad: { run: exit 3 } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let shown: String =
+        ["a.0", "a.0/b", "a.0/c"].map(|task| desk.windlass(&["show", "last", task, "--json"]).out).concat();
+    for said in [shown, desk.read("said"), done.all()] {
+        assert!(!said.contains("retry last a.0") && !said.contains("a.0 requeues"), "{said}");
+        let retries = said.lines().filter(|line| line.contains("windlass retry"));
+        let refused: Vec<&str> = retries.filter(|line| line.contains("a.0")).collect();
+        assert!(refused.is_empty(), "{refused:?}");
+    }
+    let run = done.run();
+    assert!(done.all().contains(&format!("windlass retry {run} a &&")), "{}", done.all());
 }
