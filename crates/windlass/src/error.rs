@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io;
 
 use windlass_core::plan::diagnostic::Diagnostic;
+use windlass_core::plan::secrets::masked_message;
 use windlass_engine::error::EngineError;
 
 use crate::calling::here;
@@ -66,7 +67,7 @@ impl Failed {
             Self::Report(report) => {
                 let parts: Vec<&str> =
                     std::iter::once(&report.message).chain(&report.causes).map(String::as_str).collect();
-                Some((parts.join(": "), report.hint.clone()))
+                Some((masked_message(&parts.join(": ")).into_owned(), report.hint.clone()))
             }
             Self::File(errors) => {
                 let first = errors.diagnostics.first()?;

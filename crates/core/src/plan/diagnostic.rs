@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::secrets::masked_message;
+
 /// An error or a warning about a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -280,8 +282,11 @@ impl Findings {
             diagnostics.push(Diagnostic {
                 code: finding.code,
                 severity: finding.severity,
-                message: finding.message,
-                hint: finding.hint.unwrap_or_else(|| finding.code.hint().to_owned()),
+                message: masked_message(&finding.message).into_owned(),
+                hint: finding.hint.map_or_else(
+                    || finding.code.hint().to_owned(),
+                    |hint| masked_message(&hint).into_owned(),
+                ),
                 file: file.to_owned(),
                 at: finding.at.map(|at| {
                     let location = locate(at, text, &lines);

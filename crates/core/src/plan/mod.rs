@@ -21,6 +21,7 @@ mod pools;
 pub mod rate;
 pub mod revision;
 pub mod schema;
+mod secret_text;
 pub mod secrets;
 pub mod settings;
 mod shape;

@@ -1,5 +1,5 @@
 //! Secrets in clear text, by the names of their variables and by how known keys begin: they are warned of, and masked
-//! where values are shown. Never: certainty.
+//! where values and lines of files are shown. Never: certainty.
 
 use std::borrow::Cow;
 
@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::diagnostic::{Code, Findings};
 use super::node::Node;
+use super::secret_text::{self, Kind};
 
 /// What is shown in the place of a secret.
 pub const MASK: &str = "•••";
@@ -47,7 +48,7 @@ const BEGINNINGS: [&str; 18] = [
 ];
 
 /// What a variable is named for that says where a secret is, or of whom, and holds none.
-const ABOUT: [&str; 6] = ["_FILE", "_PATH", "_URL", "_DIR", "_NAME", "_ENV"];
+const ABOUT: [&str; 7] = ["_FILE", "_PATH", "_URL", "_DIR", "_NAME", "_ENV", "_STDIN"];
 /// How short a value is that is no key.
 const KEY_BYTES_MIN: usize = 16;
 
@@ -87,34 +88,78 @@ pub fn shown(key: &str, value: &Value) -> Value {
         Value::String(text) if is_secret && !text.contains("{{") => MASK.into(),
         Value::String(text) => masked(text).into_owned().into(),
         Value::Bool(_) | Value::Number(_) if is_secret => MASK.into(),
-        Value::Array(items) => items.iter().map(|item| shown(key, item)).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.clone(),
+        Value::Array(items) => list(key, items),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.clone(), shown(&format!("{key}.{name}"), value)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
-/// A text without the keys in it.
+/// A list, in which an option and what is given to it stand beside each other.
+fn list(key: &str, items: &[Value]) -> Value {
+    let before = std::iter::once("").chain(items.iter().map(|item| item.as_str().unwrap_or_default()));
+    let one = |(item, before): (&Value, &str)| {
+        let text = item.as_str().unwrap_or_default();
+        let is_option = before.starts_with("--") && !before.contains(char::is_whitespace) && !text.is_empty();
+        let is_given = is_option && masked(&format!("{before} {text}")).ends_with(MASK);
+        if is_given { MASK.into() } else { shown(key, item) }
+    };
+    items.iter().zip(before).map(one).collect()
+}
+
+/// A text without what looks like a secret in it.
 pub fn masked(text: &str) -> Cow<'_, str> {
-    // A key ends where a word does: options, headers and addresses write it behind one of these.
-    let is_end = |letter: char| letter.is_whitespace() || "=:'\",;@/?&()".contains(letter);
-    if !BEGINNINGS.iter().any(|beginning| text.contains(beginning)) {
+    without(text, Kind::Source)
+}
+
+/// The same for a sentence about something.
+pub fn masked_message(text: &str) -> Cow<'_, str> {
+    without(text, Kind::Message)
+}
+
+fn without(text: &str, kind: Kind) -> Cow<'_, str> {
+    let found = secret_text::found(text, kind);
+    if found.is_empty() {
         return Cow::Borrowed(text);
     }
-    let words = text.split_inclusive(is_end).map(|word| {
-        let end = word.trim_end_matches(is_end).len();
-        if is_key(&word[..end]) { format!("{MASK}{}", &word[end..]) } else { word.to_owned() }
-    });
-    Cow::Owned(words.collect())
+    let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
+    for secret in found {
+        masked.extend([&text[at..secret.start], MASK]);
+        at = secret.end;
+    }
+    Cow::Owned(masked + &text[at..])
+}
+
+/// The text of a file in which what looks like a secret is covered, each place where it was.
+pub fn covered(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for secret in secret_text::found(text, Kind::Source) {
+        cover(&mut bytes[secret]);
+    }
+    String::from_utf8(bytes).expect("whole letters are covered")
+}
+
+/// Covers a secret, without a change of its length in bytes.
+pub fn cover(secret: &mut [u8]) {
+    secret.iter_mut().filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'*');
 }
 
 /// Whether a variable of this name is for a secret.
-fn names_a_secret(name: &str) -> bool {
+pub(super) fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    let is_named = NAMES.iter().any(|part| name.contains(part)) || name.split('_').any(|part| part == "KEY");
-    is_named && !ABOUT.iter().any(|end| name.ends_with(end))
+    let is_secret = is_named(&name) || name.split('_').any(|part| part == "KEY");
+    is_secret && !ABOUT.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a name in capitals has a word in it that stands for secrets.
+pub(super) fn is_named(name: &str) -> bool {
+    NAMES.iter().any(|part| name.contains(part))
 }
 
 /// Whether a word is a key of a kind that is known.
-fn is_key(word: &str) -> bool {
+pub(super) fn is_key(word: &str) -> bool {
     word.len() >= KEY_BYTES_MIN && BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
 }
 
@@ -133,6 +178,8 @@ mod tests {
             ("defaults.env.TOKEN", json!("{{ inputs.token }}"), json!("{{ inputs.token }}")),
             ("agents.a.env.KEYBOARD", json!("de"), json!("de")),
             ("agents.a.args", json!(["--key=sk-0123456789abcdef", "-v"]), json!(["--key=•••", "-v"])),
+            ("agents.a.args", json!(["--password", "hunter2", "-v"]), json!(["--password", "•••", "-v"])),
+            ("agents.a.env", json!({ "MY_TOKEN": "abc", "B": "c" }), json!({ "MY_TOKEN": MASK, "B": "c" })),
             ("checks.token", json!("make"), json!("make")),
         ] {
             assert_eq!(shown(key, &value), said, "{key}");
@@ -140,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_in_a_line_are_masked_and_the_rest_of_it_stays() {
+    fn secrets_in_a_line_are_masked_and_the_rest_of_it_stays() {
         for (text, said) in [
             (
                 "curl -H 'Authorization: Bearer ghp_0123456789abcdef' x",
@@ -148,10 +195,81 @@ mod tests {
             ),
             // Written apart, so that the scan of this repository for secrets passes over it.
             (concat!("https://u:", "glpat-0123456789abc@host/p"), concat!("https://u:", "•••@host/p")),
+            (
+                concat!("git clone https://u:", "hunter2@host/p x"),
+                concat!("git clone https://u:", "•••@host/p x"),
+            ),
+            (concat!("https://u:", "a:b@c@host"), concat!("https://u:", "•••@host")),
+            (
+                concat!("https://u:", "$PASS@host ssh://git@host:22/p@q"),
+                concat!("https://u:", "$PASS@host ssh://git@host:22/p@q"),
+            ),
+            ("API_TOKEN=hunter2 ./x --api-key=hunter2 -v", "API_TOKEN=••• ./x --api-key=••• -v"),
+            ("./x --password hunter2 --token-file t", "./x --password ••• --token-file t"),
+            ("export TOKEN=\"two words\" && x", "export TOKEN=\"•••\" && x"),
+            ("curl -H 'X-Auth-Token: abc def' x", "curl -H 'X-Auth-Token: •••' x"),
+            ("curl -H \"Authorization: Bearer $TOKEN\" x", "curl -H \"Authorization: Bearer $TOKEN\" x"),
+            ("TOKEN=$(cat t) PASSWORD=$P SECRET=/run/s x", "TOKEN=$(cat t) PASSWORD=$P SECRET=/run/s x"),
+            (
+                "x --max-tokens=100 --tokenizer=y --sort-key=name key=1",
+                "x --max-tokens=100 --tokenizer=y --sort-key=name key=1",
+            ),
+            ("[ \"$TOKEN\" == abc ] || x", "[ \"$TOKEN\" == abc ] || x"),
             ("look at sk-learn", "look at sk-learn"),
             ("", ""),
         ] {
             assert_eq!(masked(text), said);
+        }
+    }
+
+    #[test]
+    fn what_stands_under_the_name_of_a_secret_is_covered_in_files_of_each_format() {
+        for (text, said) in [
+            ("env: { MY_TOKEN: hunter2, B: 1 ]", "env: { MY_TOKEN: *******, B: 1 ]"),
+            ("MY_TOKEN: two words # why\nb: 1", "MY_TOKEN: *** ***** # why\nb: 1"),
+            ("MY_TOKEN: 'it''s' \nb: 1", "MY_TOKEN: '*****' \nb: 1"),
+            ("a:\n  MY_TOKEN: |\n    one\n    two\n  b: 1", "a:\n  MY_TOKEN: |\n    ***\n    ***\n  b: 1"),
+            ("a:\n  MY_TOKEN:\n    one\n  b: 1", "a:\n  MY_TOKEN:\n    ***\n  b: 1"),
+            ("a:\n  MY_TOKEN: \"one\n    two\n  b: 1", "a:\n  MY_TOKEN: \"***\n    ***\n  b: 1"),
+            (r#"{"my_token": "hun\"ter2", "b": 1}"#, r#"{"my_token": "*********", "b": 1}"#),
+            ("API_KEY = 'hunter2'\nb = 1", "API_KEY = '*******'\nb = 1"),
+            ("API_KEY = \"\"\"\none\n\"\"\"\nb = 1", "API_KEY = \"\"\"\n***\n\"\"\"\nb = 1"),
+            ("agents.a.env.API_KEY = 'x'", "agents.a.env.API_KEY = '*'"),
+            ("T_TOKEN: a{{ inputs.b }}c", "T_TOKEN: *{{ inputs.b }}*"),
+            ("T_TOKEN: '{{ inputs.b }}'", "T_TOKEN: '{{ inputs.b }}'"),
+            ("run: \"TOKEN=\\\"abc\\\" x\"", "run: \"TOKEN=\\\"***\\\" x\""),
+            ("args: [\"--password\", \"hunter2\", x]", "args: [\"--password\", \"*******\", x]"),
+            ("args:\n  - --password\n  - hunter2\n", "args:\n  - --password\n  - *******\n"),
+            (
+                "budget: { tokens: 2000x }\nsecrets: [A_TOKEN]",
+                "budget: { tokens: 2000x }\nsecrets: [A_TOKEN]",
+            ),
+            ("token: { run: x }\npassword:\n  run: x", "token: { run: x }\npassword:\n  run: x"),
+            (
+                "api_token: { type: string }\npass: [API_TOKEN]",
+                "api_token: { type: string }\npass: [API_TOKEN]",
+            ),
+            ("password: ключ", "password: ********"),
+        ] {
+            assert_eq!(covered(text), said);
+            assert_eq!(covered(text).len(), text.len());
+        }
+        let key =
+            ["-----BEGIN RSA ", "PRIVATE KEY-----\nabc\ndef\n-----END RSA PRIVATE KEY-----\nb"].concat();
+        assert!(covered(&key).contains("-----\n***\n***\n-----END"), "{}", covered(&key));
+    }
+
+    #[test]
+    fn a_sentence_keeps_what_it_says_of_a_name() {
+        for (text, said) in [
+            ("`api_token`: must be a number", "`api_token`: must be a number"),
+            ("`API_TOKEN`: `hunter2` is no list", "`API_TOKEN`: `•••` is no list"),
+            (
+                concat!("X is `https://u:", "hunter2@host`, no size"),
+                concat!("X is `https://u:", "•••@host`, no size"),
+            ),
+        ] {
+            assert_eq!(masked_message(text), said);
         }
     }
 }

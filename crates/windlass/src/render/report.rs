@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use windlass_core::plan::diagnostic::{Code, Diagnostic, Severity};
+use windlass_core::plan::secrets;
 
 use crate::error::{FileErrors, Report};
 use crate::render::snippet;
@@ -12,9 +13,9 @@ use crate::screen;
 
 /// Prints a report.
 pub(crate) fn print(to: &mut dyn Write, report: &Report) -> io::Result<()> {
-    say(to, &paint(ERROR, "error:"), &report.message)?;
+    say(to, &paint(ERROR, "error:"), &secrets::masked_message(&report.message))?;
     for cause in &report.causes {
-        say(to, "  cause:", cause)?;
+        say(to, "  cause:", &secrets::masked_message(cause))?;
     }
     if let Some(hint) = &report.hint {
         writeln!(to)?;
@@ -57,14 +58,14 @@ pub(crate) fn print_diagnostics(
     Ok(())
 }
 
-/// The text of a file without the secrets that were found in it, each place where it was.
+/// The text of a file without what looks like a secret in it, or was found to be one, each place where it was.
 fn without_secrets(text: &str, diagnostics: &[Diagnostic]) -> String {
-    let mut bytes = text.as_bytes().to_vec();
+    let mut bytes = secrets::covered(text).into_bytes();
     let secrets = diagnostics.iter().filter(|found| found.code == Code::ClearSecret);
     for at in secrets.filter_map(|found| found.at) {
         // A place of another file, that of a sub-plan, may be none of this one.
         if let Some(secret) = bytes.get_mut(at.offset..at.offset.saturating_add(at.len)) {
-            secret.iter_mut().filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'*');
+            secrets::cover(secret);
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -35,6 +35,7 @@ mod resume;
 mod revise;
 mod run;
 mod schema;
+mod secrets;
 mod signals;
 mod sizes;
 mod steering;

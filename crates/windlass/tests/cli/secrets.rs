@@ -1,0 +1,56 @@
+//! What looks like a secret, as a user would see it in what Windlass says of a file. Never: a secret that a scan of this
+//! repository would find; they are written apart.
+
+use crate::desk::Desk;
+
+/// The secret that no line may show.
+const SECRET: &str = "hunter2";
+
+#[test]
+fn a_line_of_a_file_is_shown_without_its_secrets_however_the_error_came_about() {
+    let address = concat!("https://u:", "hunter2@host");
+    let key = concat!("sk-", "hunter2hunter2hunter2");
+    let cases = [
+        ("a syntax error", "tasks: { a: { run: x, env: { MY_TOKEN: hunter2 ] } }".to_owned()),
+        ("a doubled key", "tasks: { a: { run: x, env: { MY_TOKEN: hunter2, MY_TOKEN: hunter2 } } }".to_owned()),
+        ("a template", format!("tasks: {{ a: {{ run: 'curl {address}/{{{{ nope }}}}' }} }}")),
+        ("a schema", format!("tasks: {{ a: {{ run: x, output: {{ schema: {{ type: {key} }} }} }} }}")),
+        ("no list", format!("agents: {{ w: {{ adapter: command, args: '--token={key}' }} }}\ntasks: {{ a: {{ run: x }} }}")),
+        ("no text", "agents: { w: { adapter: command, args: [['--password', 'hunter2']] } }\ntasks: { a: { run: x } }".to_owned()),
+        ("no length of time", format!("tasks: {{ a: {{ run: x, timeout: {key} }} }}")),
+        ("a warning", "tasks: { a: { run: x, env: { MY_TOKEN: hunter2 } } }".to_owned()),
+        ("none", format!("tasks: {{ a: {{ run: 'curl {address}' }}, b: {{ run: [x, --password, hunter2] }} }}")),
+    ];
+    for (what, plan) in &cases {
+        let desk = Desk::with(plan);
+        for line in [&["check", "plan.yaml"][..], &["check", "plan.yaml", "--json"]] {
+            let checked = desk.windlass(line);
+            assert!(!checked.all().contains(SECRET), "{what}: {}", checked.all());
+            assert!(
+                checked.all().contains("•••") || checked.all().contains("****") || line.len() > 2,
+                "{what}: {}",
+                checked.all()
+            );
+        }
+    }
+}
+
+#[test]
+fn settings_that_can_not_be_taken_are_repeated_without_their_secrets() {
+    let desk = Desk::with("tasks: { a: { run: 'true' } }");
+    let address = concat!("https://u:", "hunter2@host");
+    desk.write(
+        "windlass.toml",
+        &format!("[agents.w]\nadapter = \"command\"\nmemory = \"{address}\"\nargs = [\"--password\", \"hunter2\"]\n"),
+    );
+    for line in [&["doctor", "--config"][..], &["doctor"], &["check", "plan.yaml"], &["run", "plan.yaml"]] {
+        let output = desk.command(line).env("WINDLASS_HOME_RESERVE", address).output().expect("it starts");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(!said.contains(SECRET), "{line:?}: {said}");
+        assert!(said.contains("•••") || said.contains("***"), "{line:?}: {said}");
+    }
+    desk.write("windlass.toml", "[agents.w]\nadapter = \"command\"\nargs = [\"--password\", \"hunter2\"]\n");
+    let said = desk.windlass(&["doctor", "--config"]);
+    assert!(said.out.contains(r#"["--password","•••"]"#), "{}", said.all());
+}
