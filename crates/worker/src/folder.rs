@@ -16,11 +16,14 @@ fn resolved(folder: &Path, within: &Path) -> io::Result<Result<PathBuf, PathBuf>
     Ok(if real.starts_with(within.canonicalize()?) { Ok(real) } else { Err(real) })
 }
 
-/// Says where the `dir` of a task leads, if it is there and that is out of the run's folder.
-pub fn check_dir(within: &Path, dir: &str) -> Result<(), String> {
-    // What is not there yet is looked at when an attempt starts.
-    let Ok(Err(real)) = resolved(&within.join(dir), within) else { return Ok(()) };
-    Err(format!("leads to {}", real.display()))
+/// Whether the `dir` of a task is there, within the run's folder; else where it leads. What is not there yet is looked at
+/// when an attempt starts.
+pub fn check_dir(within: &Path, dir: &str) -> Result<bool, String> {
+    match resolved(&within.join(dir), within) {
+        Ok(Ok(_)) => Ok(true),
+        Ok(Err(real)) => Err(format!("leads to {}", real.display())),
+        Err(_) => Ok(false),
+    }
 }
 
 /// The real path of the folder that an attempt is to work in.
@@ -69,8 +72,16 @@ mod tests {
         }
         let failure = of("broken").expect_err("it leads nowhere");
         assert!(failure.message.contains("does not exist"), "{failure:?}");
-        assert_eq!(check_dir(&at("run"), "inner"), Ok(()));
-        assert_eq!(check_dir(&at("run"), "not/yet"), Ok(()));
-        assert_eq!(check_dir(&at("run"), "out"), Err(format!("leads to {}", real.join("other").display())));
+        for dir in ["deep/../deep", "inner/../er", "../run/deep", "../link/../run/deep"] {
+            let led = of(dir).expect("it leads back");
+            assert!(led.starts_with(real.join("run/deep")), "{led:?}");
+            assert_eq!(check_dir(&at("run"), dir), Ok(true));
+        }
+        assert_eq!(check_dir(&at("run"), "inner"), Ok(true));
+        assert_eq!(check_dir(&at("run"), "not/yet"), Ok(false));
+        for dir in ["out", "../other", "inner/../../../other"] {
+            let elsewhere = format!("leads to {}", real.join("other").display());
+            assert_eq!(check_dir(&at("run"), dir), Err(elsewhere));
+        }
     }
 }

@@ -69,8 +69,8 @@ pub struct PlanText {
 /// Compiles a JSON Schema, or says what is wrong with it.
 pub type CheckSchema = dyn Fn(&Value) -> Result<(), String>;
 
-/// Says where the `dir` of a task leads, if that is out of the run's folder.
-pub type CheckDir<'d> = dyn Fn(&str) -> Result<(), String> + 'd;
+/// Whether the `dir` of a task is there, within the run's folder; else where it leads.
+pub type CheckDir<'d> = dyn Fn(&str) -> Result<bool, String> + 'd;
 
 /// Compiles a glob, or says what is wrong with it.
 pub type CheckGlob = dyn Fn(&str) -> Result<(), String>;

@@ -174,21 +174,38 @@ pub(super) fn check_dir(node: &Node<'_>, look: Option<&CheckDir<'_>>, findings: 
         "is an absolute path".to_owned()
     } else if text.starts_with('~') {
         "begins with `~`, which only a shell knows".to_owned()
-    } else if text.split('/').any(|part| part == "..") {
-        "leads out of it".to_owned()
     } else if text.is_empty() {
         "is empty".to_owned()
-    } else if let Some(Err(why)) =
-        look.filter(|_| Template(text.to_owned()).is_plain()).map(|look| look(text))
-    {
-        why
     } else {
-        return;
+        let is_plain = Template(text.to_owned()).is_plain();
+        match look.filter(|_| is_plain).map_or(Ok(false), |look| look(text)) {
+            Err(why) => why,
+            Ok(false) if leads_out(text) => "leads out of it".to_owned(),
+            Ok(_) => return,
+        }
     };
     let hint =
         "name a folder inside the one in which the run was started, as in `dir: crates/core`".to_owned();
     let message = format!("`dir` stays inside the run's folder, and `{text}` {why}");
     findings.error(Code::DirOutside, dir.at, message, Some(hint));
+}
+
+/// Whether a path leads out of the folder that it begins in, as it is written; links in it may lead it elsewhere, and so
+/// may templates.
+fn leads_out(path: &str) -> bool {
+    let mut depth = 0_usize;
+    path.split('/').take_while(|step| !step.contains("{{")).any(|step| match step {
+        "" | "." => false,
+        ".." if depth == 0 => true,
+        ".." => {
+            depth -= 1;
+            false
+        }
+        _ => {
+            depth += 1;
+            false
+        }
+    })
 }
 
 /// Reports variables that can't be set.

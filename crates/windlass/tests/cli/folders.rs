@@ -66,3 +66,38 @@ tasks:
     assert!(desk.work().join("there/below/proof").exists());
     assert!(!desk.work().with_file_name("outside").join("proof").exists());
 }
+
+#[test]
+fn a_dir_whose_steps_lead_back_into_the_folder_is_as_good_as_a_straight_one() {
+    let desk = with_links(
+        "
+tasks:
+  back: { dir: deep/../deep/er, run: 'pwd; touch back' }
+  round: { dir: ../project/inner, run: touch round }
+  link: { dir: inner/.., run: 'pwd; touch link' }
+  told: { run: 'echo deep/../deep' }
+  named: { needs: [told], dir: '{{ tasks.told.output }}', run: touch named }
+  out: { needs: [told], dir: '{{ tasks.told.output }}/../../outside', run: touch proof, optional: true }
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    for file in ["deep/er/back", "deep/er/round", "deep/link", "deep/named"] {
+        assert!(desk.work().join(file).exists(), "{file}");
+    }
+    let tasks = desk.json(&["show", "last", "--json"])["tasks"].clone();
+    let real = desk.work().canonicalize().expect("it is there");
+    assert_eq!(tasks[0]["output"], real.join("deep/er").display().to_string());
+    assert_eq!(tasks[2]["output"], real.join("deep").display().to_string());
+    assert_eq!(tasks[5]["error"]["kind"], "spawn_dir", "{}", tasks[5]);
+    for (dir, why) in [
+        ("../outside", "leads to /"),
+        ("deep/../../gone", "leads out of it"),
+        ("../{{ run.id }}", "leads out of it"),
+    ] {
+        desk.write("plan.yaml", &format!("tasks: {{ a: {{ dir: '{dir}', run: touch proof }} }}"));
+        let refused = desk.windlass(&["run", "plan.yaml"]);
+        assert_eq!(refused.code, Some(2), "{}", refused.all());
+        assert!(refused.err.contains(&format!("and `{dir}` {why}")), "{}", refused.err);
+    }
+}

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
@@ -102,6 +102,10 @@ fn lay_out(
     let (folder, workspace) = (Path::new(&assignment.folder), Path::new(&assignment.workspace));
     // By its real path, so that no link can be made another between this look and the start.
     let real = if folder == workspace { folder.to_owned() } else { folder::to_work_in(folder, workspace)? };
+    if folder.components().any(|step| step == Component::ParentDir) {
+        // No shell takes such a `PWD` for the folder that it is in.
+        env.insert("PWD".to_owned(), real.display().to_string());
+    }
     let program = program::find(&recipe.program, env.get("PATH").map(String::as_str), folder)?;
 
     let mut start = StartBytes::new(assignment.fence.0, recipe.argv.len(), env.len());
