@@ -28,6 +28,7 @@ mod losses;
 #[path = "../../../journal/tests/journal/needs.rs"]
 mod needs;
 mod nested;
+mod nested_kills;
 mod numbers;
 mod pasting;
 mod picture;

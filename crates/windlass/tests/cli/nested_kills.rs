@@ -1,0 +1,107 @@
+//! `kill -9` while a task waits for a run that it started, in its own home or in another one: the next attempt starts that
+//! anew, and what was left of it is gone by then. Never: a process that outlives its test.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::desk::{Desk, Running, is_alive};
+
+/// The task of a nested run is at work: it says its number in a pipe, and goes on when another is opened.
+struct Stage {
+    desk: Desk,
+    worker: u32,
+}
+
+impl Stage {
+    /// With these options of the nested command, and the command of the run around it.
+    fn with(options: &str) -> (Self, Running) {
+        let nested = format!(
+            "sh -c 'echo $$ > command; exec {} run inner.yaml {options}'; exit $?",
+            env!("CARGO_BIN_EXE_windlass")
+        );
+        let task = json!({ "run": nested, "retry": { "max_attempts": 2, "initial_interval": "1ms" } });
+        let desk = Desk::with(&json!({ "nested": true, "tasks": { "a": task } }).to_string());
+        let line = "trap '' TERM; setsid sh -c 'echo $$ > began; cat gate'";
+        desk.write("inner.yaml", &json!({ "tasks": { "b": { "run": line } } }).to_string());
+        desk.gate("began");
+        desk.gate("gate");
+        let host = desk.start(&["run", "plan.yaml"]);
+        let worker = said(&desk);
+        (Self { desk, worker }, host)
+    }
+
+    fn command(&self) -> Pid {
+        self.desk.read("command").trim().parse().ok().and_then(Pid::from_raw).expect("a process")
+    }
+
+    /// The next attempt gets as far as the first, which is gone by then, and comes to its end.
+    fn goes_on(self, host: Running) {
+        let Self { desk, worker } = self;
+        let next = said(&desk);
+        assert_ne!(next, worker);
+        assert!(!is_alive(worker), "nothing runs twice at once");
+        desk.open_gate("gate");
+        let done = host.end();
+        assert_eq!(done.code, Some(0), "{}", done.all());
+        assert!(!is_alive(next), "nothing is left over");
+    }
+}
+
+fn said(desk: &Desk) -> u32 {
+    desk.hear("began").trim().parse().expect("a number")
+}
+
+fn kill(pid: Pid) {
+    kill_process(pid, Signal::KILL).expect("it is alive");
+}
+
+/// The keeper of an engine.
+fn keeper_of(engine: Pid) -> Pid {
+    let tasks = fs::read_dir(format!("/proc/{}/task", engine.as_raw_nonzero())).expect("it is alive");
+    let children = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let children: String = children.collect();
+    let is_keeper =
+        |pid: &&str| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "pawl");
+    let keeper = children.split_whitespace().find(is_keeper).and_then(|pid| pid.parse().ok());
+    keeper.and_then(Pid::from_raw).expect("it has one")
+}
+
+const PLACES: [&str; 2] = ["", "--home ../other"];
+
+#[test]
+fn after_a_kill_of_the_engine_a_nested_run_begins_anew_once_nothing_of_it_is_left() {
+    for place in PLACES {
+        let (stage, host) = Stage::with(place);
+        kill(host.pid());
+        host.end();
+        let resumed = stage.desk.start(&["resume", "last"]);
+        stage.goes_on(resumed);
+    }
+}
+
+#[test]
+fn after_a_kill_of_the_keeper_a_nested_run_begins_anew_once_nothing_of_it_is_left() {
+    for place in PLACES {
+        let (stage, host) = Stage::with(place);
+        kill(keeper_of(host.pid()));
+        stage.goes_on(host);
+    }
+}
+
+#[test]
+fn after_a_kill_of_its_command_a_nested_run_begins_anew_once_nothing_of_it_is_left() {
+    for place in PLACES {
+        let (stage, host) = Stage::with(place);
+        kill(stage.command());
+        stage.goes_on(host);
+    }
+}
+
+#[test]
+fn after_a_kill_of_its_own_keeper_a_run_in_another_home_goes_on_by_itself() {
+    let (stage, host) = Stage::with(PLACES[1]);
+    kill(keeper_of(stage.command()));
+    stage.goes_on(host);
+}
