@@ -1,5 +1,5 @@
 //! The commands that are printed to be pasted: they say again which home and folder are meant, where the command line
-//! said so. Never: what the environment says, since it says it to a pasted command, too.
+//! said so. Never: what the environment of a person says, since it says it to a pasted command, too.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use windlass_core::hint::{Part, parts};
 
 use crate::cli::PlaceOptions;
+use crate::home::Place;
+use crate::opening::OWNERS;
 use crate::surroundings::Surroundings;
 
 /// What follows `windlass` in each command: nothing, or options with a space behind them.
@@ -17,10 +19,14 @@ static OPTIONS: OnceLock<String> = OnceLock::new();
 /// The verbs that are about no place.
 const ANYWHERE: [&str; 2] = ["guide", "schema"];
 
-/// Keeps what the command line says of places.
-pub(crate) fn remember(place: &PlaceOptions, surroundings: &Surroundings) {
-    let home = place.home.as_deref().filter(|home| !surroundings.is("WINDLASS_HOME", home.as_os_str()));
-    let options = [("--home", home), ("--dir", place.dir.as_deref())];
+/// Keeps what the command line says of places. What a task is told is pasted by a person, who has no variable of the task's.
+pub(crate) fn remember(options: &PlaceOptions, place: &Place, surroundings: &Surroundings) {
+    let is_variable = |home: &Path| surroundings.is("WINDLASS_HOME", home.as_os_str());
+    let home = match surroundings.text(OWNERS) {
+        Some(_) => Some(place.home.as_path()).filter(|_| !place.is_home_of_project(surroundings)),
+        None => options.home.as_deref().filter(|home| !is_variable(home)),
+    };
+    let options = [("--home", home), ("--dir", options.dir.as_deref())];
     let given =
         options.into_iter().filter_map(|(name, path)| Some(format!("{name} {} ", quoted_path(path?))));
     // It is called once, and the first word holds.

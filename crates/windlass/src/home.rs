@@ -61,6 +61,11 @@ impl Place {
         Ok(Self { folder, root, home, named })
     }
 
+    /// Whether the home is the one that its project has where nobody names another.
+    pub(crate) fn is_home_of_project(&self, surroundings: &Surroundings) -> bool {
+        homes(surroundings).is_ok_and(|homes| self.home == homes.join(name_of(&self.root)))
+    }
+
     /// Whether tasks that work in the folder could remove the home by tidying up.
     pub(crate) fn home_is_inside(&self) -> bool {
         let there = self.home.ancestors().find_map(|path| Some((path, path.canonicalize().ok()?)));

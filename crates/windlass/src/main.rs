@@ -76,8 +76,8 @@ fn main() -> ExitCode {
 
 fn carry_out(cli: Cli) -> Outcome {
     let surroundings = Surroundings::read();
-    calling::remember(&cli.place, &surroundings);
     let place = Place::find(cli.place.dir.as_deref(), cli.place.home.as_deref(), &surroundings)?;
+    calling::remember(&cli.place, &place, &surroundings);
     let mut desk = Desk::new(place, surroundings);
     let done = cli.carry_out(&mut desk);
     match desk.flush() {

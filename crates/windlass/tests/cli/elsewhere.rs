@@ -232,11 +232,16 @@ fn a_task_does_not_say_what_only_people_say() {
 
 #[test]
 fn what_a_run_in_another_home_asks_ends_its_command_with_3_and_a_person_answers_it() {
-    let desk = inside("$W run asks.yaml --home ../other > said; echo $? > code");
+    let desk = inside("export WINDLASS_HOME=../other; $W run asks.yaml > said; echo $? > code");
     desk.write("asks.yaml", "tasks: { b: { approval: \"Go?\" } }");
     let done = desk.windlass(&["run", "plan.yaml", "--yes"]);
     assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "3\n"), "{}", done.all());
     let said = desk.read("said");
+    let home = desk.work().canonicalize().expect("it is there").join(OTHER);
+    assert!(
+        said.contains(&format!("windlass --home {} approve", home.display())),
+        "no variable is pasted: {said}"
+    );
     let id = said.split("--id ").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("an id");
     let approved = in_other(&desk, &["approve", "last", "b", "--id", id]);
     assert_eq!(approved.code, Some(0), "{}", approved.all());
