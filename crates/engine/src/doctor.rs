@@ -34,7 +34,7 @@ pub fn sweep(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) ->
     windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, &mut *says)?;
     let id = windlass_journal::head::home_id(home.path());
     let Some(id) = id else { return Ok(0) };
-    Ok(windlass_worker::sweep(&id.to_string(), LEFT_AT_MOST, says, |_| false)?.len())
+    Ok(windlass_worker::sweep((home.path(), &id.to_string()), LEFT_AT_MOST, says, |_| false)?.len())
 }
 
 /// The runs that wrote logs and that the journal does not know: what a loss took, as far as anything still shows it.

@@ -109,7 +109,8 @@ impl Engine {
         }
         windlass_worker::wait_for_old_keeper(home.path(), OLD_KEEPER_AT_MOST, &mut *says)?;
         let mut journal = SqliteJournal::open(&home, &lock, BUILD)?;
-        let swept = windlass_worker::sweep(&journal.home_id().to_string(), LEFT_AT_MOST, says, |_| false)?;
+        let id = journal.home_id().to_string();
+        let swept = windlass_worker::sweep((home.path(), &id), LEFT_AT_MOST, says, |_| false)?;
         let Opening { core, kept, clock, first } =
             recover::open(&mut journal, options.role, BUILD, options.slots, clock::shown())?;
         journal.hold(core.state());

@@ -40,6 +40,11 @@ impl Ending {
         self.force_at = self.force_at.min(clock::monotonic() + grace);
     }
 
+    /// Whether force is due.
+    pub(crate) fn is_forceful(&self) -> bool {
+        clock::monotonic() >= self.force_at
+    }
+
     /// Does what is due to these processes and all that descend from them; gives the time until the next step. Each
     /// step asks for them anew, since a number may be another's by then.
     pub(crate) fn step(&mut self, roots: impl Fn() -> Vec<Look>) -> Duration {

@@ -5,15 +5,16 @@ use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::cgroups::END_WITHIN;
 use crate::clock::{self, Moment};
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent, look_at_children};
 use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
-use crate::os::{Host, Look, Os as _, Pid, Process, Signal, Waited};
+use crate::os::{Host, Look, Os as _, Pid, Process, Signal, Waited, cgroup};
 use crate::wire::{FromKeeper, Message as _, ToKeeper};
 use crate::{monitor, private};
 
@@ -30,7 +31,8 @@ pub fn run_if_keeper() {
     if arguments.next().is_none_or(|name| name != NAME) {
         return;
     }
-    let code = match arguments.next().map(|home| keep(Path::new(&home))) {
+    let code = match arguments.next().map(|home| keep(Path::new(&home), arguments.next().map(PathBuf::from)))
+    {
         Some(Ok(())) => 0,
         Some(Err(_)) => 4,
         None => 2,
@@ -61,14 +63,21 @@ pub(crate) struct KeeperProcess {
 static KEEPERS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 impl KeeperProcess {
-    /// Starts a keeper for this home: the program is this same binary, unless a test has one of its own.
+    /// Starts a keeper for this home: the program is this same binary, unless a test has one of its own. Attempts are born
+    /// in control groups below this one, if there is one.
     #[expect(clippy::disallowed_methods, reason = "this is the one process that an engine starts")]
-    pub(crate) fn start(program: &Path, home: &Path, owners: Option<&str>) -> io::Result<Self> {
+    pub(crate) fn start(
+        program: &Path,
+        home: &Path,
+        cgroups: Option<&Path>,
+        owners: Option<&str>,
+    ) -> io::Result<Self> {
         let (link, theirs) = Link::pair()?;
         let mut command = Command::new(program);
         command
             .arg0(NAME)
             .arg(home)
+            .args(cgroups)
             .env_clear()
             .env(STARTED_AS_KEEPER, "1")
             .envs(owners.map(|marks| ("WINDLASS_OWNERS", marks)));
@@ -134,7 +143,7 @@ pub(crate) fn lock_path(home: &Path) -> std::path::PathBuf {
     home.join("keeper.lock")
 }
 
-fn keep(home: &Path) -> io::Result<()> {
+fn keep(home: &Path, cgroups: Option<PathBuf>) -> io::Result<()> {
     let link = Link::from(Host::detach()?);
     let _ = rustix::thread::set_name(c"pawl");
     let signals = Host::signals()?;
@@ -144,12 +153,18 @@ fn keep(home: &Path) -> io::Result<()> {
     let mut keeper =
         Keeper { link, signals, monitors: HashSet::new(), gone: Vec::new(), orphans: None, closing: None };
     match keeper.run()? {
-        Role::KeeperToTheEnd => Ok(()),
+        Role::KeeperToTheEnd => {
+            // Still under the lock: whoever takes it finds nothing.
+            if let Some(folder) = cgroups {
+                cgroup::end(&folder, END_WITHIN);
+            }
+            Ok(())
+        }
         Role::Monitor(link) => {
             // A monitor holds the keeper's lock and signals, and never its link: the engine waits for its end.
             let Keeper { link: of_keeper, signals, .. } = keeper;
             drop(of_keeper);
-            monitor::run(&link, &signals, own)
+            monitor::run(&link, &signals, own, cgroups.as_deref())
         }
     }
 }

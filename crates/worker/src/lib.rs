@@ -12,6 +12,7 @@
 mod adapter;
 pub mod background;
 mod capture;
+mod cgroups;
 mod clock;
 mod ending;
 pub mod environment;

@@ -1,4 +1,4 @@
-//! What this machine offers to hold processes, for `doctor`. Never: changing any of it.
+//! What this machine offers to hold processes, for `doctor`. Never: leaving any of it changed.
 
 use crate::os::{Host, Os as _};
 
@@ -10,11 +10,12 @@ pub enum Containment {
     /// By descent from its monitor as well, whatever it does to its environment and session. Where engine and keeper
     /// are killed both at once, a program that is in a session of its own and has cleared its mark survives.
     Descent,
+    /// By a control group of its own as well, also where engine, keeper and monitors are killed all at once.
+    Cgroup,
 }
 
 /// Facts about this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is something that a machine has or has not")]
 pub struct Machine {
     /// What is reached here.
     pub containment: Containment,
@@ -24,8 +25,6 @@ pub struct Machine {
     pub has_children_file: bool,
     /// Whether the marks of processes can be read: those of a dead engine are found by them.
     pub reads_marks: bool,
-    /// Whether this process could put attempts into control groups of their own; that is not used yet.
-    pub has_delegated_cgroup: bool,
     /// How many files may be open at once: now, and at most.
     pub descriptors_max: (u64, u64),
     /// How many processes this user may have; none is no limit.
@@ -48,7 +47,12 @@ impl Containment {
             }
             Self::Descent => {
                 "what an attempt starts is found by descent, whatever it does to its environment or session; if engine and \
-                 keeper are both killed at once, a program in a session of its own that cleared its mark survives"
+                 keeper are both killed at once, a program in a session of its own that cleared its mark survives: no \
+                 control group can be made here"
+            }
+            Self::Cgroup => {
+                "each attempt gets a control group of its own: what it starts is found whatever it does to its environment \
+                 or session, and the next start ends it also if engine and keeper are both killed at once"
             }
         }
     }

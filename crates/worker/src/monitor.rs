@@ -2,20 +2,24 @@
 //! made ahead and used again once it is proved empty. Never: knowing what it starts, or why.
 
 use std::collections::HashSet;
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::Duration;
 use std::{fs, io};
 
+use crate::cgroups::END_WITHIN;
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent, look_at_children};
 use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
+use crate::os::cgroup::Cgroup;
 use crate::os::{Fault, Host, Launch, Look, Os as _, Pid, Process, Signal, Starter, Step, Waited};
 use crate::planted::{Bug, is_planted};
 use crate::wire::{Account, FromMonitor, Message as _, Order, Start, ToMonitor};
 
 /// Lives as a monitor, and ends the process when the engine is gone and nothing of it is left.
-pub(crate) fn run(link: &Link, signals: &OwnedFd, keeper: Pid) -> ! {
-    let code = match monitor(link, signals, keeper) {
+pub(crate) fn run(link: &Link, signals: &OwnedFd, keeper: Pid, cgroups: Option<&Path>) -> ! {
+    let code = match monitor(link, signals, keeper, cgroups) {
         Ok(()) => 0,
         Err(_) => 4,
     };
@@ -23,7 +27,7 @@ pub(crate) fn run(link: &Link, signals: &OwnedFd, keeper: Pid) -> ! {
     std::process::exit(code)
 }
 
-fn monitor(link: &Link, signals: &OwnedFd, keeper: Pid) -> io::Result<()> {
+fn monitor(link: &Link, signals: &OwnedFd, keeper: Pid, cgroups: Option<&Path>) -> io::Result<()> {
     let _ = rustix::thread::set_name(c"pawl-monitor");
     Host::become_subreaper()?;
     Host::watch_parent()?;
@@ -46,18 +50,24 @@ fn monitor(link: &Link, signals: &OwnedFd, keeper: Pid) -> io::Result<()> {
         }
         match order {
             Some(Order::Start(start)) => {
-                let begun = begin(&mut starter, &start, &descriptors);
+                let cgroup = cgroups
+                    .and_then(|all| Cgroup::make(all.join(OsStr::from_bytes(start.cgroup.to_bytes()))).ok());
+                let begun = begin(&mut starter, &start, &descriptors, cgroup.as_ref());
                 descriptors.truncate(3);
                 descriptors.drain(..1.min(descriptors.len()));
                 _streams = descriptors;
                 match begun {
                     Ok(main) => {
-                        if Watch::new(link, signals, keeper, main, start.fence).until_empty()? == Engine::Gone
-                        {
+                        let mut watch = Watch::new(link, signals, keeper, main, start.fence);
+                        watch.cgroup = cgroup;
+                        if watch.until_empty()? == Engine::Gone {
                             return Ok(());
                         }
                     }
-                    Err(fault) => tell(link, FromMonitor::Failed(fault))?,
+                    Err(fault) => {
+                        let _ = cgroup.map(|cgroup| cgroup.end(END_WITHIN));
+                        tell(link, FromMonitor::Failed(fault))?;
+                    }
                 }
             }
             Some(Order::Other(ToMonitor::Ask(fence))) => tell(link, FromMonitor::Doing(fence, 0))?,
@@ -79,17 +89,21 @@ fn read_all(file: &OwnedFd, length: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn begin(starter: &mut Starter, start: &Start<'_>, descriptors: &[OwnedFd]) -> Result<Pid, Fault> {
+fn begin(
+    starter: &mut Starter,
+    start: &Start<'_>,
+    descriptors: &[OwnedFd],
+    cgroup: Option<&Cgroup>,
+) -> Result<Pid, Fault> {
     let [input, output, error, ..] = descriptors else {
         // The kernel hands over fewer than were sent when this process may not hold more.
         return Err(Fault { step: Step::Prepare, errno: rustix::io::Errno::MFILE.raw_os_error() });
     };
     let argv: &[&CStr] = &start.argv;
     let stdio = [input.as_fd(), output.as_fd(), error.as_fd()];
-    Host::start(
-        starter,
-        &Launch { program: start.program, folder: start.folder, argv, env: &start.env, stdio },
-    )
+    let (folder, env) = (start.folder, &start.env[..]);
+    let cgroup = cgroup.map(Cgroup::held);
+    Host::start(starter, &Launch { program: start.program, folder, argv, env, stdio, cgroup })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,6 +122,8 @@ struct Watch<'a> {
     /// What was seen alive after the main process was over.
     outlived: HashSet<Process>,
     ending: Option<Ending>,
+    /// The control group that it was born in.
+    cgroup: Option<Cgroup>,
     engine: Engine,
     account: Account,
 }
@@ -117,7 +133,18 @@ impl<'a> Watch<'a> {
         let (cpu, ending) = (Duration::ZERO, None);
         let account = Account { fence, status: 0, cpu, resident_peak: 0, leftovers: 0, keeper_died: false };
         let (outlived, engine) = (HashSet::new(), Engine::There);
-        Self { link, signals, keeper, main, main_lives: true, outlived, ending, engine, account }
+        Self {
+            link,
+            signals,
+            keeper,
+            main,
+            main_lives: true,
+            outlived,
+            ending,
+            cgroup: None,
+            engine,
+            account,
+        }
     }
 
     /// Watches until this process has no child left, and reports that.
@@ -129,6 +156,12 @@ impl<'a> Watch<'a> {
             if !self.main_lives {
                 self.end_within(GRACE_OF_LEFTOVERS);
                 self.outlived.extend(descent(own_children()));
+            }
+            if let Some(cgroup) =
+                self.cgroup.as_ref().filter(|_| self.ending.as_ref().is_some_and(Ending::is_forceful))
+            {
+                // At once, and what is being made at this moment too.
+                cgroup.kill();
             }
             let next_step = self.ending.as_mut().map(|ending| ending.step(own_children));
             let signals = self.signals.as_fd();
@@ -145,7 +178,9 @@ impl<'a> Watch<'a> {
             }
             is_empty = !self.take_the_dead()?;
         }
-        self.account.leftovers = u32::try_from(self.outlived.len()).unwrap_or(u32::MAX);
+        let strangers = self.cgroup.take().map_or(0, |cgroup| cgroup.end(END_WITHIN));
+        self.account.leftovers =
+            u32::try_from(self.outlived.len()).unwrap_or(u32::MAX).saturating_add(strangers);
         if !is_planted(Bug::EndUntold) {
             tell(self.link, FromMonitor::Ended(self.account))?;
         }

@@ -206,6 +206,8 @@ pub(crate) struct Start<'a> {
     pub(crate) fence: u64,
     pub(crate) program: &'a CStr,
     pub(crate) folder: &'a CStr,
+    /// The name of its control group.
+    pub(crate) cgroup: &'a CStr,
     pub(crate) argv: Vec<&'a CStr>,
     pub(crate) env: Vec<&'a CStr>,
 }
@@ -279,10 +281,10 @@ impl<'a> Order<'a> {
                     rest = rest.get(text.count_bytes() + 1..)?;
                     Some(text)
                 };
-                let (program, folder) = (next()?, next()?);
+                let (program, folder, cgroup) = (next()?, next()?, next()?);
                 let argv = (0..words).map(|_| next()).collect::<Option<_>>()?;
                 let env = (0..variables).map(|_| next()).collect::<Option<_>>()?;
-                Some(Self::Start(Start { fence: number(1)?, program, folder, argv, env }))
+                Some(Self::Start(Start { fence: number(1)?, program, folder, cgroup, argv, env }))
             }
             START_IN_FILE => Some(Self::StartInFile(usize::try_from(number(1)?).ok()?)),
             _ => ToMonitor::from_bytes(bytes).map(Self::Other),
@@ -322,7 +324,7 @@ mod tests {
     #[test]
     fn an_order_to_start_keeps_its_texts_where_they_lie() {
         let mut bytes = StartBytes::new(5, 2, 1);
-        for text in ["/bin/true", "/tmp", "true", "", "A=b c"] {
+        for text in ["/bin/true", "/tmp", "abcdef,t,1", "true", "", "A=b c"] {
             assert!(bytes.push(&[text.as_bytes()]));
         }
         let bytes = bytes.into_bytes();
@@ -330,6 +332,7 @@ mod tests {
             fence: 5,
             program: c"/bin/true",
             folder: c"/tmp",
+            cgroup: c"abcdef,t,1",
             argv: vec![c"true", c""],
             env: vec![c"A=b c"],
         };

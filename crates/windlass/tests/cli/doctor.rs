@@ -53,7 +53,7 @@ fn a_home_that_is_well_gets_code_0() {
     for part in ["store", "engine", "agents", "machine", "environment"] {
         assert!(about.contains(&part), "{about:?}");
     }
-    for means in ["subreaper: ", "pidfd: ", "marks readable: ", "control groups delegated"] {
+    for means in ["subreaper: ", "pidfd: ", "marks readable: ", "control groups: "] {
         assert!(done.out.contains(means), "the level of clean-up is said: {}", done.out);
     }
 }

@@ -5,6 +5,7 @@ mod agents;
 mod book;
 mod broken_settings;
 mod budgets;
+mod cgroups;
 mod check;
 mod children;
 mod completions;

@@ -16,7 +16,9 @@ use rustix::process::{PidfdFlags, Resource};
 
 use crate::machine::{Containment, Machine};
 
-use super::{Changes, Fault, Launch, Look, Os, Over, Pid, Process, Signal, Starter, Step, Waited, proc};
+use super::{
+    Changes, Fault, Launch, Look, Os, Over, Pid, Process, Signal, Starter, Step, Waited, cgroup, proc,
+};
 
 /// Linux, from 5.10 on.
 #[derive(Debug)]
@@ -111,10 +113,13 @@ impl Os for Linux {
         };
         let top = starter.stack.as_mut_ptr().wrapping_add(starter.stack.len() & !15);
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        let within = launch.cgroup.and_then(|cgroup| bear_within(cgroup, &mut starter.stack, &mut birth));
         // SAFETY: with CLONE_VFORK this thread stands still until the child has run its program or is gone, so
         // everything that `birth` points to outlives the child's use of it, and the stack is the child's alone.
         // All signals are blocked here (`detach`), so no handler runs in the shared memory.
-        let pid = unsafe { libc::clone(be_born, top.cast(), flags, (&raw mut birth).cast()) };
+        let bear = || unsafe { libc::clone(be_born, top.cast(), flags, (&raw mut birth).cast()) };
+        // What may not be born in a control group is held by descent alone.
+        let pid = within.unwrap_or_else(bear);
         if pid < 0 {
             return Err(Fault { step: Step::Fork, errno: last_errno() });
         }
@@ -276,6 +281,14 @@ impl Os for Linux {
         while rustix::io::read(changes, &mut [0; 4096]).is_ok_and(|length| length > 0) {}
     }
 
+    fn boot_id() -> Option<String> {
+        proc::boot_id()
+    }
+
+    fn cgroup_namespace() -> Option<String> {
+        proc::cgroup_namespace()
+    }
+
     fn memory_file(name: &str) -> io::Result<OwnedFd> {
         Ok(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?)
     }
@@ -284,11 +297,14 @@ impl Os for Linux {
         let descriptors = rustix::process::getrlimit(Resource::Nofile);
         let subreaper = rustix::process::child_subreaper().is_ok();
         Machine {
-            containment: if subreaper { Containment::Descent } else { Containment::Marks },
+            containment: match (cgroup::try_out(), subreaper) {
+                (true, true) => Containment::Cgroup,
+                (false, true) => Containment::Descent,
+                (_, false) => Containment::Marks,
+            },
             has_pidfd: rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).is_ok(),
             has_children_file: proc::has_children_file(),
             reads_marks: proc::reads_marks(),
-            has_delegated_cgroup: proc::is_cgroup_delegated(),
             descriptors_max: (
                 descriptors.current.unwrap_or(u64::MAX),
                 descriptors.maximum.unwrap_or(u64::MAX),
@@ -297,6 +313,73 @@ impl Os for Linux {
             memory_bytes: proc::memory_of_machine(),
         }
     }
+}
+
+/// Bears a process within a control group; none where that is refused.
+///
+/// The C library has no face for this call, and a caller that shares its memory with the child may not share its stack: what
+/// the child runs has to be entered by hand.
+#[cfg(target_arch = "x86_64")]
+fn bear_within(cgroup: BorrowedFd<'_>, stack: &mut [u8], birth: &mut Birth) -> Option<c_int> {
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    let bottom = stack.as_mut_ptr();
+    // The kernel lets the child begin at the end, which has to be a multiple of 16.
+    let length = stack.len() - (bottom.addr() + stack.len()) % 16;
+    let order = CloneArguments {
+        flags: CLONE_INTO_CGROUP | u64::from((libc::CLONE_VM | libc::CLONE_VFORK).cast_unsigned()),
+        exit_signal: u64::from(libc::SIGCHLD.cast_unsigned()),
+        stack: bottom.expose_provenance() as u64,
+        stack_size: length as u64,
+        cgroup: u64::from(cgroup.as_raw_fd().cast_unsigned()),
+        ..CloneArguments::default()
+    };
+    let answer: i64;
+    // SAFETY: as for `clone` in `start`, whose stack and `birth` these are. The child, to whom the call gives 0, has
+    // nothing on its stack, calls `be_born`, and that never returns; the parent goes on behind as after any call.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, {birth}",
+            "call {born}",
+            "ud2",
+            "2:",
+            birth = in(reg) &raw mut *birth,
+            born = in(reg) be_born as extern "C" fn(*mut c_void) -> c_int,
+            inlateout("rax") libc::SYS_clone3 => answer,
+            in("rdi") &raw const order,
+            in("rsi") size_of::<CloneArguments>(),
+            out("rcx") _,
+            out("r11") _,
+        );
+    }
+    c_int::try_from(answer).ok().filter(|pid| *pid > 0)
+}
+
+/// See the other: it has been tried on no other processor.
+#[cfg(not(target_arch = "x86_64"))]
+fn bear_within(_: BorrowedFd<'_>, _: &mut [u8], _: &mut Birth) -> Option<c_int> {
+    None
+}
+
+/// What clone3(2) reads.
+#[cfg(target_arch = "x86_64")]
+#[repr(C)]
+#[derive(Default)]
+struct CloneArguments {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
 }
 
 /// What a starting process reads, and where it leaves word of a failure: memory that it shares with its parent.

@@ -7,6 +7,7 @@ compile_error!(
      another system's two files behind the trait `Os` of crates/worker/src/os/mod.rs"
 );
 
+pub(crate) mod cgroup;
 mod linux;
 mod proc;
 
@@ -19,6 +20,9 @@ use std::time::Duration;
 use crate::machine::Machine;
 
 pub(crate) use rustix::process::{Pid, Signal};
+
+/// Whether processes can be born within control groups. A system that has none of these says no, and makes none.
+pub(crate) const IS_BORN_IN_GROUPS: bool = cfg!(target_arch = "x86_64");
 
 /// The system that this binary is built for.
 pub(crate) type Host = linux::Linux;
@@ -102,6 +106,11 @@ pub(crate) trait Os {
     /// Takes what changed.
     fn drain_changes(changes: &Changes);
 
+    /// What this start of the machine is known by.
+    fn boot_id() -> Option<String>;
+    /// From where this process sees control groups: elsewhere a path means another one, or none.
+    fn cgroup_namespace() -> Option<String>;
+
     /// A file without a name, in memory.
     fn memory_file(name: &str) -> io::Result<OwnedFd>;
     /// Facts about what this machine offers to hold processes.
@@ -142,6 +151,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) argv: &'a [&'a CStr],
     pub(crate) env: &'a [&'a CStr],
     pub(crate) stdio: [BorrowedFd<'a>; 3],
+    /// The control group that it is to be born in, where that can be.
+    pub(crate) cgroup: Option<BorrowedFd<'a>>,
 }
 
 /// The room that a starting process borrows until its program runs.

@@ -1,7 +1,7 @@
 //! Linux: what /proc says about processes and the machine. Never: starting or ending anything.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -148,11 +148,37 @@ pub(super) fn reads_marks() -> bool {
     read(rustix::process::getpid(), "environ").is_some()
 }
 
-/// Whether this process may make groups of its own in the unified hierarchy.
-pub(super) fn is_cgroup_delegated() -> bool {
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::")) else { return false };
-    let folder = format!("/sys/fs/cgroup{path}");
-    fs::exists(format!("{folder}/cgroup.kill")).unwrap_or(false)
-        && rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).is_ok()
+/// What of all control groups of version 2 is mounted here, and where.
+pub(super) fn cgroup_mount() -> Option<(PathBuf, PathBuf)> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    mounts.lines().find_map(|line| {
+        // Some number of optional fields ends with a dash; see proc(5).
+        let (mount, kind) = line.split_once(" - ")?;
+        let mut fields = kind.starts_with("cgroup2 ").then(|| mount.split(' ').skip(3))?;
+        Some((unescaped(fields.next()?), unescaped(fields.next()?)))
+    })
+}
+
+/// A path as `mountinfo` writes it: what would end a field stands there as three octal digits.
+fn unescaped(text: &str) -> PathBuf {
+    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .iter()
+        .fold(text.to_owned(), |text, (written, meant)| text.replace(written, meant))
+        .into()
+}
+
+/// The path of this process's control group of version 2.
+pub(super) fn own_cgroup() -> Option<PathBuf> {
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    own.lines().find_map(|line| line.strip_prefix("0::")).map(PathBuf::from)
+}
+
+/// From where this process sees control groups, by the number of that namespace.
+pub(super) fn cgroup_namespace() -> Option<String> {
+    Some(fs::read_link("/proc/self/ns/cgroup").ok()?.display().to_string())
+}
+
+/// What this start of the machine is known by.
+pub(super) fn boot_id() -> Option<String> {
+    Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
 }

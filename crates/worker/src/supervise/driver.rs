@@ -312,7 +312,9 @@ impl Driver {
             pool.monitors.clear();
             if !pool.keeper.end_within(KEEPER_WITHIN) {
                 pool.keeper.signal(Signal::KILL);
-                self.mourning = Some(Mourning::new(pool, &self.settings.home_id));
+                self.mourning = Some(Mourning::new(pool, &self.settings));
+            } else if let Some(cgroups) = pool.cgroups {
+                cgroups.end();
             }
         }
         if let Some(mourning) = self.mourning {

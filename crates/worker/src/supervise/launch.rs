@@ -20,7 +20,7 @@ use crate::link::MESSAGE_BYTES_MAX;
 use crate::os::{Host, Os as _};
 use crate::settings::Settings;
 use crate::wire::{StartBytes, start_in_file};
-use crate::{fault, folder, private, program};
+use crate::{cgroups, fault, folder, private, program};
 
 /// A prompt up to this size lies in memory, a longer one in a file without a name.
 const PROMPT_BYTES_IN_MEMORY: u64 = 1 << 20;
@@ -110,7 +110,8 @@ fn lay_out(
 
     let mut start = StartBytes::new(assignment.fence.0, recipe.argv.len(), env.len());
     let mut sound = start.push(&[program.as_os_str().as_encoded_bytes()])
-        && start.push(&[real.as_os_str().as_encoded_bytes()]);
+        && start.push(&[real.as_os_str().as_encoded_bytes()])
+        && start.push(&[cgroups::name_of(&assignment.key).as_bytes()]);
     for word in &recipe.argv {
         sound &= start.push(&[word.as_bytes()]);
     }

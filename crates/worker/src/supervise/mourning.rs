@@ -12,6 +12,7 @@ use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent};
 use crate::keeper::left_to_this_process;
 use crate::os::{Host, Look, Os as _, Pid, Process, Signal};
 use crate::report::WorkerReport;
+use crate::settings::Settings;
 use crate::sweep::Sweep;
 
 use super::driver::Driver;
@@ -61,7 +62,10 @@ impl Driver {
         if self.mourning_step.is_some() {
             return;
         }
-        let Some(mourning) = self.mourning.take() else { return };
+        let Some(mut mourning) = self.mourning.take() else { return };
+        if let Some(cgroups) = mourning.pool.cgroups.take() {
+            cgroups.end();
+        }
         let (swept, leftovers) = (mourning.sweep.ended(), mourning.leftovers());
         let mut attempts = Vec::new();
         for (attempt, left) in std::mem::take(&mut self.mourned) {
@@ -83,7 +87,7 @@ impl Driver {
         let next_step = mourning.sweep.step(&is_live)?;
         let now = clock::monotonic();
         if now >= *mourning.tell_at.get_or_insert(now + LONG)
-            && let Some((pid, key)) = mourning.sweep.first_left()
+            && let Some((pid, Some(key))) = mourning.sweep.first_left()
         {
             mourning.tell_at = Some(now + LONG);
             let of_it = mourned.iter_mut().filter(|(attempt, _)| attempt.key == key);
@@ -96,7 +100,7 @@ impl Driver {
 
 impl Mourning {
     /// Begins when the keeper's link has closed. Idle monitors end with their links.
-    pub(super) fn new(mut pool: Pool, home_id: &str) -> Self {
+    pub(super) fn new(mut pool: Pool, settings: &Settings) -> Self {
         let monitors = pool.monitors.values().map(|monitor| monitor.process.pid).collect();
         pool.monitors.retain(|_, monitor| monitor.doing.is_some());
         let mourning = Self {
@@ -105,7 +109,7 @@ impl Mourning {
             seen: HashSet::new(),
             until: clock::monotonic() + GRACE_OF_MONITORS,
             ending: None,
-            sweep: Sweep::new(home_id),
+            sweep: Sweep::new(&settings.home, &settings.home_id),
             tell_at: None,
         };
         // One that is held would neither hear of the keeper's death nor end.
@@ -144,6 +148,9 @@ impl Mourning {
         let until = clock::monotonic() + span;
         while let Some(next_step) = self.step().filter(|_| clock::monotonic() < until) {
             std::thread::sleep(next_step);
+        }
+        if let Some(cgroups) = self.pool.cgroups.take() {
+            cgroups.end();
         }
     }
 

@@ -45,7 +45,7 @@ impl Driver {
             // Another one would fare no better, and be started for each attempt that waits.
             self.fail_waiting(&io::Error::other("its keeper ended as soon as it was started"));
         }
-        self.mourning = Some(Mourning::new(pool, &self.settings.home_id));
+        self.mourning = Some(Mourning::new(pool, &self.settings));
     }
 
     fn monitor_ready(&mut self, monitor: Pid, link: Option<OwnedFd>) {
@@ -141,6 +141,9 @@ impl Driver {
         let Some(place) = self.orphaned.iter().position(|(pid, _)| *pid == monitor) else { return };
         let (_, fence) = self.orphaned.swap_remove(place);
         let Some(attempt) = self.take(fence) else { return };
+        if let Some(cgroups) = self.pool.as_ref().and_then(|pool| pool.cgroups.as_ref()) {
+            cgroups.end_attempt(&attempt.key);
+        }
         let failure = if attempt.forced {
             Failure::new(
                 ErrorKind::Crashed,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use windlass_core::id::Fence;
 
 use super::driver::Source;
+use crate::cgroups::Cgroups;
 use crate::keeper::KeeperProcess;
 use crate::link::{Link, Sent};
 use crate::os::{Host, Os as _, Pid, Process, Signal};
@@ -64,6 +65,8 @@ impl Monitor {
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) keeper: KeeperProcess,
+    /// The control group below which its attempts have theirs.
+    pub(super) cgroups: Option<Cgroups>,
     pub(super) monitors: HashMap<u32, Monitor>,
     idle: Vec<u32>,
     asked: u32,
@@ -79,10 +82,20 @@ impl Pool {
     pub(super) fn start(settings: &Settings, poller: &OwnedFd) -> io::Result<Self> {
         let program = settings.program.as_deref().unwrap_or(Host::OWN_PROGRAM.as_ref());
         let marks = settings.owners.as_ref().map(|owners| owners.marks.as_str());
-        let keeper = KeeperProcess::start(program, &settings.home, marks)?;
+        let cgroups = Cgroups::make(&settings.home, &settings.home_id);
+        let folder = cgroups.as_ref().map(Cgroups::folder);
+        let (keeper, cgroups) = match (KeeperProcess::start(program, &settings.home, folder, marks), cgroups)
+        {
+            (Err(error), Some(cgroups)) => {
+                cgroups.end();
+                return Err(error);
+            }
+            (started, cgroups) => (started?, cgroups),
+        };
         Host::watch(poller, keeper.link.as_fd(), Source::Keeper.token())?;
         let mut pool = Self {
             keeper,
+            cgroups,
             monitors: HashMap::new(),
             idle: Vec::new(),
             asked: 0,

@@ -152,7 +152,8 @@ fn the_sweep_finds_by_marks_what_outlived_all_of_them() {
     main.wait();
     let key = "abcdef/t1/1".parse().expect("a key");
     let sweep = |is_live: &dyn Fn(&AttemptKey) -> bool| {
-        sweep(&engine.home_id, Span::from_secs(60), |_| {}, is_live).expect("all of it ends")
+        sweep((engine.home.path(), &engine.home_id), Span::from_secs(60), |_| {}, is_live)
+            .expect("all of it ends")
     };
     assert!(sweep(&|live| *live == key).is_empty(), "a live attempt is left alone");
     let swept = sweep(&|_| false);
@@ -185,7 +186,8 @@ fn what_does_not_end_in_time_is_named_and_not_waited_for_longer() {
         .expect("a process");
     roll.next();
     let mut said = String::new();
-    let still_there = sweep(&home_id, Span::from_ms(0), |what| said.push_str(what), |_| false);
+    let still_there =
+        sweep((folder.path(), &home_id), Span::from_ms(0), |what| said.push_str(what), |_| false);
     assert_eq!(
         still_there.expect_err("it takes no notice of a warning").to_string(),
         format!(
@@ -195,7 +197,8 @@ fn what_does_not_end_in_time_is_named_and_not_waited_for_longer() {
     );
     assert_eq!(said, format!("waiting for process {} of attempt abcdef/t1/1 to end", left.id()));
     assert_eq!(left.try_wait().expect("our child"), None);
-    let swept = sweep(&home_id, Span::from_secs(60), |_| {}, |_| false).expect("force ends it");
+    let swept =
+        sweep((folder.path(), &home_id), Span::from_secs(60), |_| {}, |_| false).expect("force ends it");
     assert!(swept.contains_key(&"abcdef/t1/1".parse().expect("a key")));
     left.wait().expect("our child");
 }

@@ -1,6 +1,7 @@
 //! Real processes under a real keeper. Never: waiting by the clock (reports, descriptors and files are waited for).
 
 mod busy;
+mod cgroups;
 mod deaths;
 mod faults;
 mod held;

@@ -10,6 +10,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tempfile::TempDir;
+use windlass_core::time::Span;
+use windlass_worker::{sweep, wait_for_old_keeper};
 
 use crate::stage::{PATIENCE, PAWL};
 
@@ -244,5 +246,11 @@ impl Drop for Engine {
         // It may be over already.
         drop(self.child.kill());
         drop(self.child.wait());
+        // What is left is ended as a next start would.
+        if self.home.path().join("cgroups").exists() {
+            let within = Span::from_secs(60);
+            drop(wait_for_old_keeper(self.home.path(), within, |_| {}));
+            drop(sweep((self.home.path(), &self.home_id), within, |_| {}, |_| false));
+        }
     }
 }

@@ -9,7 +9,7 @@ const ABOUT: &str = "machine";
 
 /// The level of clean-up, the means that make it up, and a word for each that is missing.
 pub(super) fn findings(machine: &Machine) -> Vec<Finding> {
-    let descends = machine.containment == Containment::Descent;
+    let descends = machine.containment >= Containment::Descent;
     let level = if descends { Health::Ok } else { Health::Remark };
     let mut findings = vec![
         Finding::new(ABOUT, level, machine.containment.in_words()),
@@ -30,11 +30,11 @@ pub(super) fn findings(machine: &Machine) -> Vec<Finding> {
 
 fn means(machine: &Machine) -> String {
     let means = [
-        ("subreaper", machine.containment == Containment::Descent),
+        ("subreaper", machine.containment >= Containment::Descent),
         ("pidfd", machine.has_pidfd),
         ("lists of children", machine.has_children_file),
         ("marks readable", machine.reads_marks),
-        ("control groups delegated (not used yet)", machine.has_delegated_cgroup),
+        ("control groups", machine.containment == Containment::Cgroup),
     ];
     let said = means.map(|(name, is_there)| format!("{name}: {}", if is_there { "yes" } else { "no" }));
     format!("what an attempt leaves is ended by these means: {}", said.join(", "))
@@ -50,7 +50,6 @@ mod tests {
             has_pidfd: false,
             has_children_file: false,
             reads_marks: false,
-            has_delegated_cgroup: false,
             descriptors_max: (1024, 1024),
             processes_max: None,
             memory_bytes: None,
@@ -70,7 +69,12 @@ mod tests {
         assert_eq!(
             means(&whole),
             "what an attempt leaves is ended by these means: subreaper: yes, pidfd: yes, lists of children: no, \
-             marks readable: yes, control groups delegated (not used yet): no"
+             marks readable: yes, control groups: no"
         );
+        let grouped = Machine { containment: Containment::Cgroup, ..whole };
+        assert_eq!(healths(&grouped), [Health::Ok, Health::Ok]);
+        assert!(means(&grouped).ends_with(
+            "subreaper: yes, pidfd: yes, lists of children: no, marks readable: yes, control groups: yes"
+        ));
     }
 }
