@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use windlass_core::event::{PauseReason, RunOutcome};
+use windlass_core::event::{BudgetKind, PauseReason, RunOutcome};
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::budget::UsedUp;
@@ -138,7 +138,10 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
             format!("{retry} && {resume}")
         }));
     }
-    match used_up(state, run) {
+    // An attempt that was held by the pause counts no more, and will want as many again.
+    let held = UsedUp { kind: BudgetKind::Attempts, spent: 0, limit: 0 };
+    let was_held = run.pauses.contains_key(&PauseReason::Budget).then_some(held);
+    match used_up(state, run).or(was_held) {
         Some(used_up) => steps.push(resume.with_all(used_up.argument().split(' ')).to_string()),
         None if !is_over && !alive => steps.push(resume.to_string()),
         None => {}

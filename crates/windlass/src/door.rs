@@ -42,6 +42,12 @@ impl Door {
         self.yes().insert(run);
     }
 
+    /// Whether the questions of a run are answered here.
+    pub(crate) fn answers(&self, run: RunId) -> bool {
+        *self.asks_here.lock().unwrap_or_else(PoisonError::into_inner) == Some(run)
+            || self.yes().contains(&run)
+    }
+
     fn yes(&self) -> MutexGuard<'_, BTreeSet<RunId>> {
         self.yes.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,12 +2,13 @@
 //! display meet here. Never: deciding when a run rests (its state says so).
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
 use windlass_core::event::{Event, Record};
-use windlass_core::id::{RunId, Seq, TaskId};
+use windlass_core::id::{RunId, Seq};
 use windlass_core::input::Ask;
 use windlass_core::machine::run::Phase;
 use windlass_core::state::{Run, State};
@@ -23,10 +24,11 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::keyboard::Line;
 use crate::news::{News, Telling};
+use crate::part::{self, Part};
 use crate::progress::Progress;
 use crate::question::Question;
 use crate::teller::Teller;
-use crate::{calling, closing, lookup, nested, reaching, signals, steer};
+use crate::{calling, closing, lookup, reaching, signals, steer};
 
 /// How often the display is drawn anew.
 const FRAME: Duration = Duration::from_millis(250);
@@ -122,65 +124,63 @@ impl Following {
 
     /// Follows a part of a run in the engine of another process to its end: a plan that a task started, for that task.
     /// What ends the wait ends that part.
-    pub(crate) fn part(mut self, desk: &mut Desk, run: RunId, part: &TaskId) -> Outcome {
+    pub(crate) fn part(mut self, desk: &mut Desk, part: &Arc<Part>) -> Outcome {
+        let run = part.run;
         let (to_news, news) = mpsc::channel();
         signals::detach(to_news.clone());
         let mut reading = lookup::open(desk)?;
         let Some(found) = reading.state().run(run) else { return Err(lookup::taken_away(desk, run).into()) };
-        let Some(begun) = found.names.get(part).map(|ix| found.task(*ix)) else {
+        let Some(begun) = found.names.get(&part.task).map(|ix| found.task(*ix)) else {
             return Err(reaching::out_of_place());
         };
-        let goal = format!("{part} {}", found.plan_of(begun).goal);
+        let goal = format!("{} {}", part.task, found.plan_of(begun).goal);
         let started = found.brought(begun).map(|brought| brought.at);
         let progress = Progress::of(reading.state(), found, clock::now());
         self.teller.follow(run, progress, &goal);
-        let of_part = part.clone();
-        let is_told = move |record: &Record| {
-            let task = record.event.task();
-            record.event.run() == Some(run) && task.is_none_or(|task| nested::is_of(&of_part, task))
-        };
         let told = reading.records(started.unwrap_or_default(), &mut |record| {
-            if is_told(record) {
+            if part.is_told(record) {
                 self.teller.tell([record]);
             }
             ControlFlow::Continue(())
         });
         told.map_err(|error| engine_failed(&error))?;
-        let is_over = part.clone();
-        let rests = move |state: &State| {
-            let task = |run: &Run| run.names.get(&is_over).map(|ix| run.task(*ix).phase.is_final());
-            state.run(run).and_then(task).unwrap_or(true)
-        };
-        watch(reading, is_told, rests, to_news.clone())?;
+        let (of_part, at_rest) = (Arc::clone(part), Arc::clone(part));
+        let is_told = move |record: &Record| of_part.is_told(record);
+        watch(reading, is_told, move |state| at_rest.rests(state), to_news.clone())?;
         let mut end = self.attend(desk, &news, &to_news);
         if let End::Signal(_) = end {
             // Where its engine is gone, or ends it already, there is nothing more to ask for.
-            let ask = Ask::Cancel { run, task: Some(part.clone()) };
+            let ask = Ask::Cancel { run, task: Some(part.task.clone()) };
             if steer::send(desk, ask).is_ok()
                 && let End::Broken(error) = self.attend(desk, &news, &to_news)
             {
                 end = End::Broken(error);
             }
         }
-        self.conclude_part(desk, (run, part), &end)
+        self.conclude_part(desk, part, &end)
     }
 
     /// Says what a part of a run came to, and gives the exit code.
-    fn conclude_part(mut self, desk: &mut Desk, (run, part): (RunId, &TaskId), end: &End) -> Outcome {
+    fn conclude_part(mut self, desk: &mut Desk, part: &Part, end: &End) -> Outcome {
         self.teller.clear();
         if let End::Broken(error) = end {
             return Err(engine_failed(error).into());
         }
         let reading = lookup::open(desk)?;
-        let found = reading.state().run(run);
-        let Some((found, task)) = found.and_then(|found| Some((found, found.task(*found.names.get(part)?))))
-        else {
-            return Err(lookup::taken_away(desk, run).into());
+        let found = reading.state().run(part.run);
+        let of_it = |run: &'_ Run| run.names.get(&part.task).copied();
+        let Some((run, ix)) = found.and_then(|run| Some((run, of_it(run)?))) else {
+            return Err(lookup::taken_away(desk, part.run).into());
         };
-        if !self.teller.is_json() {
-            self.teller.print_last(&nested::lines(found, task));
+        let task = run.task(ix);
+        if self.teller.is_json() {
+            let line = self.teller.newest().and_then(|newest| part.last_line(run, task, newest));
+            self.teller.print(&line.into_iter().collect::<Vec<_>>());
+        } else {
+            self.teller.print_last(&part::lines(run, task));
         }
-        Ok(if let End::Signal(signal) = end { signals::exit_after(*signal) } else { nested::exit_of(task) })
+        let exit = part::exit_of(run, task);
+        Ok(if let End::Signal(signal) = end { signals::exit_after(*signal) } else { exit })
     }
 
     /// Follows runs from here on. Gives what they ask.

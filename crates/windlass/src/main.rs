@@ -26,6 +26,7 @@ mod nested;
 mod news;
 mod opening;
 mod output;
+mod part;
 mod plan_file;
 mod printing;
 mod progress;

@@ -1,9 +1,9 @@
 //! Windlass called from within a task: a run that it starts is a part of the run around it, and nothing there may wait for
 //! what waits for that task. Never: refusing a look, or steering, which wait for nothing.
 
-use windlass_core::id::{AttemptKey, TaskId};
-use windlass_core::machine::task::Phase;
-use windlass_core::state::{Run, Task};
+use std::sync::Arc;
+
+use windlass_core::id::AttemptKey;
 use windlass_engine::handle::NewRun;
 use windlass_engine::reading::Reading;
 use windlass_worker::environment::{NESTED, count_of, home_of_innermost, innermost_of};
@@ -14,14 +14,10 @@ use crate::error::{Outcome, Report};
 use crate::exit::Exit;
 use crate::following::Following;
 use crate::opening::OWNERS;
-use crate::render::style::{BOLD, DIM, ERROR, OK, WARNING, paint};
-use crate::render::text;
+use crate::part::Part;
 use crate::socket::{Lost, Reply, Request};
 use crate::surroundings::Surroundings;
-use crate::{calling, failures, reaching, results, screen, signals};
-
-/// How many tasks that failed are named.
-const FAILED_MAX: usize = 10;
+use crate::{calling, reaching, signals};
 
 /// From where a command is called that starts runs, or goes on with them.
 pub(crate) enum Caller {
@@ -136,7 +132,8 @@ pub(crate) fn run(desk: &mut Desk, new: &NewRun, within: AttemptKey, hosting: &H
     let asked = Request::Nest { new: Box::new(new.clone()), within };
     let reply = reaching::connect(desk).and_then(|mut client| client.ask(&asked));
     match reply {
-        Ok(Reply::Nested(task)) => Following::new(hosting.json, false, desk).part(desk, id, &task),
+        Ok(Reply::Nested { task, is_answered }) => Following::new(hosting.json, false, desk)
+            .part(desk, &Arc::new(Part { run: id, task, is_answered })),
         Ok(Reply::Refused(why)) => {
             let hint = "the caps are those of the run around it: its plan may raise them under `limits`";
             let report = Report::new(Exit::Failed, "the plan was not taken").cause(why);
@@ -152,47 +149,6 @@ pub(crate) fn run(desk: &mut Desk, new: &NewRun, within: AttemptKey, hosting: &H
             Err(Report::environment("the plan was not taken").cause(why).into())
         }
     }
-}
-
-/// What a part of a run that has come to its end means for the exit code: what it would mean of a run.
-pub(crate) fn exit_of(task: &Task) -> Exit {
-    if task.phase == Phase::Succeeded {
-        Exit::Done
-    } else if task.phase.is_final() {
-        Exit::Failed
-    } else {
-        Exit::Environment
-    }
-}
-
-/// What is said of a part of a run at its end.
-pub(crate) fn lines(run: &Run, task: &Task) -> Vec<String> {
-    let Some(ix) = run.names.get(&task.id) else { return Vec::new() };
-    let below: Vec<&Task> = run.family(*ix).into_iter().skip(1).map(|ix| run.task(ix)).collect();
-    let mut lines = vec![String::new()];
-    let failed = below.iter().filter(|below| below.phase == Phase::Dead && !below.attempts.is_empty());
-    lines.extend(failed.take(FAILED_MAX).flat_map(|failed| failures::head(run, failed)));
-    let exit = exit_of(task);
-    let bad = if exit == Exit::Failed { ERROR } else { WARNING };
-    let style = if exit == Exit::Done { OK } else { bad };
-    let name = if task.phase == Phase::Dead { "failed" } else { task.phase.name() };
-    lines.push(format!("{} {}", paint(BOLD, &format!("run {} {}", run.id, task.id)), paint(style, name)));
-    let in_phase = |phase: Phase| below.iter().filter(|below| below.phase == phase).count();
-    let counts = Phase::ALL.into_iter().map(|phase| (phase, in_phase(phase))).filter(|(_, count)| *count > 0);
-    let counts: Vec<String> = counts.map(|(phase, count)| format!("{count} {}", phase.name())).collect();
-    lines.push(format!("  tasks     {}: {}", below.len(), counts.join(", ")));
-    lines.extend(results::of(run, task.children.iter().map(|child| run.task(*child))));
-    let columns = screen::width_of_lists();
-    let mut lines: Vec<String> = lines.iter().flat_map(|line| text::wrap_words(line, columns)).collect();
-    let details = calling::command("show").with(run.id).with(&task.id);
-    lines.push(paint(DIM, &format!("  details   {details}")));
-    lines
-}
-
-/// Whether a task is one of a part of a run, or that part itself.
-pub(crate) fn is_of(part: &TaskId, task: &TaskId) -> bool {
-    let behind = task.as_str().strip_prefix(part.as_str());
-    behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(['.', '/']))
 }
 
 /// What is said of a wait for the very run that waits for it.

@@ -429,6 +429,7 @@ fn end_attempt(state: &State, ended: &Ended) -> Vec<Event> {
     }
     let stopped = attempt.stop.as_ref().map(|(why, message, _)| attempts::stopped(*why, message));
     let own = || ended.error.clone().or_else(|| unexplained(ended.exit));
+    let own = || own().map(|error| nests::held_up(place, ix, error));
     let error = stopped.or_else(own).map(|error| place.recorded(ix, error));
     let judged = error.is_none();
     let mut events = vec![

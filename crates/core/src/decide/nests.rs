@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use crate::decide::{GOAL_BYTES_MAX, beginning};
 use crate::event::{ApprovalAnswer, Event, Exit, Hydrated, Record};
-use crate::failure::Failure;
+use crate::failure::{ErrorKind, Failure};
 use crate::fold::transition::Moment;
 use crate::hint::{self, Part};
 use crate::id::{AttemptKey, CommandId, Digest, RunId, Seq, TaskId};
 use crate::input::{Nesting, Rejection};
 use crate::machine::task::Phase;
 use crate::plan::{Plan, Rerun, brought, validate};
+use crate::state::parts::Standing;
 use crate::state::queue::LimitOn;
 use crate::state::tree::{Brought, Nest, Scope};
 use crate::state::{Attempt, Fresh, Run, State, Task, TaskIx};
@@ -67,6 +68,18 @@ fn within_caps(run: &Run, ix: TaskIx, nesting: &Nesting) -> Result<(), String> {
         return over(format!("{id} would have brought {plans} plans"), "fan_out", limits.fan_out);
     }
     Ok(())
+}
+
+/// The failure of an attempt that has ended by itself: of one that could not go on, since what it started was held by the pause
+/// of its run, as if it had been stopped by that. What must not be done twice is not tried again for it.
+pub(crate) fn held_up(run: &Run, ix: TaskIx, failure: Failure) -> Failure {
+    let plans = run.nests.get(&ix).map_or(&[] as &[TaskIx], Nest::newest);
+    let is_held = plans.iter().any(|plan| run.standing_of(*plan) == Standing::Held);
+    if !is_held || run.spec(run.task(ix)).rerun == Rerun::Never {
+        return failure;
+    }
+    let message = format!("what it started was held by the pause of its run; {}", failure.message);
+    Failure::new(ErrorKind::Interrupted, message)
 }
 
 impl Run {

@@ -9,6 +9,7 @@ pub mod crew;
 pub mod due;
 pub mod fleet;
 mod joins;
+pub mod parts;
 pub(crate) mod placement;
 pub mod purses;
 pub mod queue;

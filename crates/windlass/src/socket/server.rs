@@ -16,6 +16,7 @@ use windlass_core::input::{Answer, Ask, Command, Revision};
 use windlass_core::plan::Plan;
 use windlass_engine::clock;
 use windlass_engine::engine::BUILD;
+use windlass_engine::error::EngineError;
 use windlass_engine::handle::Handle;
 use windlass_engine::room::{Place, Room};
 use windlass_worker::environment::is_within;
@@ -252,9 +253,11 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
             "the engine of this home is not within the task that asks: what it starts would not end with that".into(),
         )),
         Request::Nest { new, within } => match host.handle.nest(&new, &within) {
-            Ok(Ok(task)) => Some(Reply::Nested(task)),
+            Ok(Ok(task)) => {
+                Some(Reply::Nested { task, is_answered: host.door.answers(within.run) })
+            }
             Ok(Err(_)) => None,
-            Err(error) => Some(Reply::Refused(error.to_string())),
+            Err(error) => Some(refused(&error)),
         },
         Request::Yes(run) => {
             host.door.answer_all(run, &host.handle);
@@ -267,9 +270,15 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
                 Some(Reply::Started(run))
             }
             Ok(Err(_)) => None,
-            Err(error) => Some(Reply::Refused(error.to_string())),
+            Err(error) => Some(refused(&error)),
         },
     }
+}
+
+/// Why a plan was not taken: that it was not, the client says.
+fn refused(error: &EngineError) -> Reply {
+    let why = if let EngineError::Refused(why) = error { why.to_string() } else { error.to_string() };
+    Reply::Refused(why)
 }
 
 impl Hosting {

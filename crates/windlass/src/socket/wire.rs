@@ -19,7 +19,7 @@ const LINE_BYTES_MAX: u64 = 256 << 20;
 
 /// The version of what is asked. It is raised whenever a request, or a plan or a command in it, can say something else than
 /// before. What an engine says to those whom it does not hear stays the same in all of them.
-pub(crate) const WIRE: u32 = 3;
+pub(crate) const WIRE: u32 = 4;
 /// The longest hello, in bytes.
 const HELLO_BYTES_MAX: u64 = 1024;
 
@@ -97,8 +97,13 @@ pub(crate) enum Reply {
     Answer(Answer),
     /// The run is in the journal.
     Started(RunId),
-    /// The plan is in the journal, as this task.
-    Nested(TaskId),
+    /// The plan is in the journal.
+    Nested {
+        /// As this task.
+        task: TaskId,
+        /// Whether the questions of its run are answered where its engine is.
+        is_answered: bool,
+    },
     /// No, and why.
     Refused(String),
     /// Nothing was heard of what was asked: why, and what to do.
@@ -164,7 +169,7 @@ tasks:
   h: { run: "true", repeat: { until: true, max: 2 } }
 "#;
     /// What [`RICH`] and some commands say, by the names in them, and in which version of the wire.
-    const SAYS: (u32, &str) = (3, "9f65a4525797e02279872380b7dd47abf7cc302cb03c0303f917e5d70cf9e8c9");
+    const SAYS: (u32, &str) = (4, "9f65a4525797e02279872380b7dd47abf7cc302cb03c0303f917e5d70cf9e8c9");
 
     fn names(value: &Value, within: &str, found: &mut BTreeSet<String>) {
         match value {

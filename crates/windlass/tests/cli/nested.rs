@@ -125,6 +125,73 @@ fn lines_of_json_are_those_of_the_part_alone() {
 }
 
 #[test]
+fn the_last_line_of_json_says_how_the_part_ended_as_that_of_a_run_does() {
+    let desk = inside("for plan in good bad; do W run $plan.yaml --json > $plan; done; true");
+    desk.write("good.yaml", "tasks: { b: { run: \"true\" } }");
+    desk.write("bad.yaml", "tasks: { b: { run: exit 3 } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    for (file, part, outcome) in [("good", "a.0", "succeeded"), ("bad", "a.1", "failed")] {
+        let said = desk.read(file);
+        let last: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("a line of JSON");
+        let told = [&last["type"], &last["task"], &last["run"], &last["outcome"]];
+        assert_eq!(told, ["run_finished", part, &done.run(), outcome], "{said}");
+        assert!(last["seq"].is_u64() && last["at"].is_string(), "{last}");
+    }
+}
+
+#[test]
+fn a_plan_that_is_not_taken_is_said_once() {
+    let desk = Desk::with(
+        &json!({ "limits": { "tasks": 2 }, "tasks": { "a": { "run": with_binary("W run inner.yaml 2> said; true") } } })
+            .to_string(),
+    );
+    desk.write("inner.yaml", INNER);
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    let said = desk.read("said");
+    assert_eq!((done.code, said.matches("not taken").count()), (Some(0), 1), "{said}");
+    assert!(said.contains("its tree would have 4 tasks, over its limits.tasks of 2"), "{said}");
+}
+
+#[test]
+fn a_budget_that_is_used_up_below_pauses_the_run_and_costs_the_task_nothing() {
+    let line = with_binary("W run inner.yaml --json > said; code=$?; echo $code > code; exit $code");
+    let desk =
+        Desk::with(&json!({ "budget": { "attempts": 2 }, "tasks": { "a": { "run": line } } }).to_string());
+    desk.write("inner.yaml", INNER);
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(3), "3\n"), "{}", done.all());
+    let last = desk.read("said").lines().last().map(ToOwned::to_owned).expect("a line");
+    let last: Value = serde_json::from_str(&last).expect("a line of JSON");
+    assert_eq!([&last["type"], &last["task"], &last["reason"]], ["run_paused", "a.0", "budget"]);
+    let raise = format!("windlass resume {} --budget attempts=+5", done.run());
+    assert!(done.all().contains(&raise), "{}", done.all());
+    let resumed = desk.windlass(&["resume", "last", "--budget", "attempts=+5"]);
+    assert_eq!((resumed.code, desk.read("code").as_str()), (Some(0), "0\n"), "{}", resumed.all());
+}
+
+#[test]
+fn a_plan_whose_own_budget_is_used_up_ends_with_the_code_that_it_would_have_by_itself() {
+    let desk = inside("W run inner.yaml; echo $? > code");
+    desk.write("inner.yaml", &INNER.replace("goal:", "budget: { attempts: 1 }\ngoal:"));
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "3\n"), "{}", done.all());
+}
+
+#[test]
+fn a_part_that_only_people_bring_forward_is_left_where_nobody_is_asked() {
+    let desk = inside("W run inner.yaml > said; echo $? > code");
+    desk.write("inner.yaml", "tasks: { b: { run: \"true\" }, c: { needs: [b], approval: Go? } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "3\n"), "{}", done.all());
+    let said = desk.read("said");
+    assert!(said.contains("only people can bring it forward"), "{said}");
+    assert!(said.contains(&format!("windlass approve {} a.0/c --id ", done.run())), "{said}");
+    assert_eq!(states(&desk), ["a succeeded", "a.0 cancelled", "a.0/b succeeded", "a.0/c cancelled"]);
+    let done = desk.windlass(&["run", "plan.yaml", "--yes"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "0\n"), "{}", done.all());
+}
+
+#[test]
 fn what_a_nested_run_can_not_do_is_refused() {
     let lines = "W run inner.yaml --detach 2> detached; echo $? > code; W run inner.yaml --yes 2> yes; \
                  W run inner.yaml --home ../elsewhere 2> other; env WINDLASS_OWNERS=h\\|abcdef/a/1 W2 2> marks; true";
