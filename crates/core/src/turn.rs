@@ -1,7 +1,7 @@
 //! The state and its one writer: takes inputs, gives records. Never: keeping what it was not told; `fresh` apart, which
 //! a restart rebuilds, everything it knows is in the records that it gave.
 
-use crate::decide::{self, Stamp, alarms, follow};
+use crate::decide::{Stamp, alarms, command, follow, report};
 use crate::event::{Event, Record};
 use crate::fold::evolve;
 use crate::input::{Answer, Input, Report};
@@ -74,10 +74,10 @@ impl Core {
         let stamp = if set_back { stamp } else { self.not_before(stamp) };
         let (events, answer) = match input {
             Input::Command(command) => {
-                let decision = decide::command(&self.state, command, stamp.now);
+                let decision = command::decide(&self.state, command, stamp.now);
                 (decision.events, Some(decision.answer))
             }
-            Input::Report(report) => (decide::report(&self.state, report), None),
+            Input::Report(report) => (report::events(&self.state, report), None),
         };
         self.record(events, stamp);
         self.follow(stamp);

@@ -10,7 +10,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathComplete
 use clap_complete::env::CompleteEnv;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::Run;
-use windlass_core::{decide::outside, id::RunId, view};
+use windlass_core::{id::RunId, state::outside, view};
 use windlass_engine::reading::Reading;
 
 use crate::cli::Cli;

@@ -1,5 +1,5 @@
 //! What people are asked: the question, what is shown with it, and the question anew where that has changed.
-//! Never: the answer (`decide/mod.rs`).
+//! Never: the answer (`command.rs`).
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! What follows from budgets that are used up, of runs and of tasks, and what people may add. Never: counting what is used
 //! (`purses.rs`).
 
+use crate::decide::nests;
 use crate::event::{Event, Raise};
 use crate::failure::{ErrorKind, Failure};
 use crate::input::Rejection;
@@ -39,7 +40,7 @@ pub(crate) fn exhausted(run: &Run, ix: TaskIx) -> Event {
     }
     // What its parent's budget ended comes back with that.
     let dead_letter = ix == payer && run.brought_around(ix).is_none();
-    let error = run.recorded(ix, error);
+    let error = nests::recorded(run, ix, error);
     Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter }
 }
 

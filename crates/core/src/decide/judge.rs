@@ -1,6 +1,6 @@
 //! What becomes of a task whose attempt is over. Never: the attempt itself, whose outcome is fixed.
 
-use crate::decide::Stamp;
+use crate::decide::{Stamp, nests};
 use crate::event::{BlockedOn, Event};
 use crate::failure::{ErrorKind, Failure};
 use crate::output::Output;
@@ -152,7 +152,7 @@ pub(crate) fn dead(run: &Run, task: &Task, attempt: Option<u32>, error: Failure)
     // What an attempt brought is that attempt's to try again, and nobody's letter.
     let ix = run.names[&task.id];
     let dead_letter = is_own && run.brought_around(ix).is_none();
-    let error = run.recorded(ix, error);
+    let error = nests::recorded(run, ix, error);
     Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter }
 }
 

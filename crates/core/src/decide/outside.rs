@@ -1,45 +1,15 @@
-//! What is said to a run from outside: on which topics it listens, and how much it keeps. Never: waking a task whose plan
-//! does not say `external: true`.
-
-use std::collections::BTreeSet;
+//! What is said to a run from outside, and how much of that it keeps. Never: on which topics it listens
+//! (`state/outside.rs`).
 
 use crate::decide::waits::DATA_BYTES_MAX;
 use crate::event::Event;
 use crate::input::{Command, Rejection};
 use crate::machine::run::Phase;
-use crate::plan::{Plan, WaitFor, Work};
 use crate::size;
-use crate::state::{Run, topics};
-use crate::template::nearest;
+use crate::state::{Run, outside, topics};
 
 /// How much a run keeps of what is said to it from outside, in bytes: nothing else bounds how often somebody speaks.
 const FROM_OUTSIDE_BYTES_MAX: usize = 16 << 20;
-/// How many topics are named to somebody who means another.
-const TOPICS_NAMED: usize = 8;
-
-/// The topics on which tasks of a plan, or of plans within it, listen to others than tasks of the run.
-pub fn topics(plan: &Plan) -> BTreeSet<&str> {
-    let mut topics = BTreeSet::new();
-    listened_to(plan, &mut topics);
-    topics
-}
-
-/// The same of a run: of its plan, and of those that attempts brought and that go on.
-pub fn topics_of(run: &Run) -> BTreeSet<&str> {
-    let mut into = topics(&run.plan);
-    run.open_brought().for_each(|plan| listened_to(plan, &mut into));
-    into
-}
-
-fn listened_to<'p>(plan: &'p Plan, into: &mut BTreeSet<&'p str>) {
-    for task in plan.tasks.iter().filter(|task| !task.removed) {
-        if let Work::Wait(WaitFor::Topic { topic, external: true, .. }) = &task.work {
-            into.insert(topic);
-        } else if let Work::Plan(within) = &task.work {
-            listened_to(&within.plan, into);
-        }
-    }
-}
 
 /// A message from outside, for those who wait for its topic and those who will.
 pub(crate) fn emit(
@@ -51,7 +21,7 @@ pub(crate) fn emit(
     if run.phase == Phase::Finished {
         return Err(Rejection::RunEnded(run.id));
     }
-    if let Some(heard) = unheard(run, topic) {
+    if let Some(heard) = outside::unheard(run, topic) {
         return Err(Rejection::NobodyListens { run: run.id, topic: topic.to_owned(), heard });
     }
     let (bytes, most) = (size::of(data), DATA_BYTES_MAX);
@@ -69,24 +39,4 @@ pub(crate) fn emit(
         command: Some(command.id.clone()),
         by: Some(command.by.clone()),
     }])
-}
-
-/// What there is instead of a topic of which no task of a run hears from outside, in words; none where some task does.
-pub fn unheard(run: &Run, topic: &str) -> Option<String> {
-    let topics = topics_of(run);
-    (!topics.contains(topic)).then(|| heard(topic, &topics))
-}
-
-fn heard(topic: &str, topics: &BTreeSet<&str>) -> String {
-    if let Some(near) = nearest(topic, topics.iter().copied()) {
-        return format!("did you mean `{near}`?");
-    }
-    let named: Vec<String> = topics.iter().take(TOPICS_NAMED).map(|topic| format!("`{topic}`")).collect();
-    match topics.len() {
-        0 => "none of its waits says `external: true`".to_owned(),
-        all if all > named.len() => {
-            format!("tasks wait on {} and {} others", named.join(", "), all - named.len())
-        }
-        _ => format!("tasks wait on {}", named.join(", ")),
-    }
 }

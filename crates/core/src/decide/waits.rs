@@ -10,7 +10,6 @@ use crate::output::Output;
 use crate::plan::{WaitFor, Work};
 use crate::planted::{Bug, is_planted};
 use crate::size;
-use crate::state::queue::Rank;
 use crate::state::render::View;
 use crate::state::topics::Message;
 use crate::state::{Run, State, Task, TaskIx};
@@ -152,22 +151,4 @@ pub(crate) fn expired(run: &Run, task: &Task) -> Failure {
     let message = format!("no message that it waits for came on the topic `{topic}` within {bound}");
     Failure::new(ErrorKind::Expired, message)
         .hint("give it more time with `timeout`; `windlass retry` waits anew")
-}
-
-impl Run {
-    /// What a task that is about to emit has said since it became ready: the end of the journal lost that it succeeded.
-    fn said_already(&self, ix: TaskIx) -> Option<&Message> {
-        let task = self.task(ix);
-        let Work::Emit { topic, .. } = &self.spec(task).work else { return None };
-        let since = task.rank.map(Rank::since)?;
-        let messages = self.topics.named(topic).map(|topic| topic.messages.as_slice()).unwrap_or_default();
-        let late = messages.iter().rev().take_while(|message| message.seq > since);
-        late.into_iter().find(|message| message.from == Some(ix))
-    }
-
-    /// What was said so far on the topic that a task waits for.
-    fn messages(&self, ix: TaskIx) -> &[Message] {
-        let Work::Wait(WaitFor::Topic { topic, .. }) = &self.spec(self.task(ix)).work else { return &[] };
-        self.topics.named(topic).map_or(&[], |topic| &topic.messages)
-    }
 }

@@ -1,12 +1,11 @@
 //! How the tree of a run grows: parents get children, one of several replicas is taken, what has ended begins anew.
-//! Never: choosing (`children.rs`, `requeue.rs`).
+//! Never: choosing (`decide/children.rs`, `decide/requeue.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::decide::otherwise::Otherwise;
 use crate::event::{Event, Expansion, Record};
 use crate::failure::Failure;
 use crate::fold::transition::Moment;
@@ -15,7 +14,7 @@ use crate::plan::{Plan, SubPlan, Work};
 use crate::planted::{Bug, is_planted};
 use crate::state::crew::Handed;
 use crate::state::tree::{Form, Scope};
-use crate::state::{Choice, Fresh, Run, Task, TaskIx};
+use crate::state::{Choice, Fresh, Otherwise, Run, Task, TaskIx, returns};
 
 impl Run {
     /// Makes the tasks of the run's own plan, and those ready that need nothing.
@@ -138,6 +137,20 @@ impl Run {
             if taken != Some(child) && !is_planted(Bug::LosersGoOn) {
                 self.family(child).into_iter().for_each(|member| self.wish_end(member));
             }
+        }
+    }
+
+    /// Takes note of a task that is about to come back: of the one that was asked for, with what follows it.
+    pub(crate) fn note_return(&mut self, ix: TaskIx, is_asked_for: bool) {
+        if is_asked_for && self.returning.is_empty() {
+            let others =
+                returns::of(self, ix).unwrap_or_default().into_iter().filter(|(other, _)| *other != ix);
+            self.returning = others.collect();
+        } else if self.returning.front().is_some_and(|(next, _)| *next == ix) {
+            self.returning.pop_front();
+        } else {
+            // An older journal has them in the batch of the command, in an order of its own.
+            self.returning.retain(|(other, _)| *other != ix);
         }
     }
 

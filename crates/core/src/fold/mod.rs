@@ -3,21 +3,24 @@
 mod attempts;
 mod beginnings;
 mod blocked;
+mod crew;
 mod growth;
+mod nests;
+mod purses;
+mod revision;
+mod topics;
 pub(crate) mod transition;
 
-use crate::decide::nests;
-use crate::decide::otherwise::Otherwise;
 use crate::event::{Event, Hydrated, PauseReason, Record, Role};
 use crate::failure::Retried;
+use crate::fold::crew::{call, hang_up, hold_to_rates};
 use crate::fold::transition::Moment;
 use crate::id::{Fence, RunId, Seq, TaskId};
 use crate::machine::arrows;
 use crate::machine::{run, task};
 use crate::planted::{Bug, is_planted};
 use crate::state::budget::UsedUp;
-use crate::state::crew::{call, hang_up, hold_to_rates};
-use crate::state::{Fresh, Look, Pause, Run, State, Task, TaskIx};
+use crate::state::{Fresh, Look, Otherwise, Pause, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
 
 /// Takes a record into the state.

@@ -1,5 +1,5 @@
 //! Moving a task from one phase to another, with everything that counts, indexes or waits on it.
-//! Never: reading events (`fold/mod.rs`) or choosing the fact (`decide/mod.rs`).
+//! Never: reading events (`fold/mod.rs`) or choosing the fact (`decide/`).
 
 use crate::event::{BlockedOn, Role, TimerKind};
 use crate::id::{Epoch, Seq};

@@ -1,5 +1,5 @@
 //! The life of a task: which fact leads from which phase to which. Drawn in `docs/machines/task.md`.
-//! Never: the data of a phase (`state/`), or why a fact comes about (`decide/mod.rs`).
+//! Never: the data of a phase (`state/`), or why a fact comes about (`decide/`).
 
 use serde::{Deserialize, Serialize};
 

@@ -9,11 +9,15 @@ pub mod crew;
 pub mod due;
 pub mod fleet;
 mod joins;
+mod nests;
+pub mod outside;
 pub mod parts;
 pub(crate) mod placement;
 pub mod purses;
 pub mod queue;
 pub(crate) mod render;
+pub(crate) mod returns;
+mod revisions;
 pub mod roster;
 pub(crate) mod steps;
 mod tasks;
@@ -43,6 +47,7 @@ use crate::state::topics::Topics;
 use crate::state::tree::{Nest, Scope};
 use crate::time::{Span, Time};
 
+pub(crate) use self::tasks::Otherwise;
 pub use self::tasks::{Approval, Attempt, Choice, Dues, Task, TaskIx};
 
 /// All that the journal of a home says.

@@ -1,5 +1,5 @@
-//! What is to be done for a run: for its tasks, one step after the other, and for itself once nothing follows from them.
-//! Never: the events of it (`follow.rs`, `rest.rs`).
+//! What is to be done for a run: for its tasks, one step after the other, and for itself once nothing follows from
+//! them. Never: the events of that (`follow.rs`, `rest.rs`).
 
 use std::collections::BTreeSet;
 

@@ -267,3 +267,12 @@ impl Task {
         Rejection::WrongState { task: self.id.clone(), state: self.phase.name().into(), why: why.into() }
     }
 }
+
+/// What a new incarnation does otherwise than the plan says, since a person wanted it so.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Otherwise {
+    /// Who works on it, as if that agent had taken over.
+    pub(crate) agent: Option<AgentName>,
+    /// What is asked: a text as it is.
+    pub(crate) prompt: Option<String>,
+}

@@ -5,10 +5,10 @@ use std::io::{self, Read as _};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
-use windlass_core::decide::outside;
 use windlass_core::id::{CommandId, RunId, Seq, TaskId};
 use windlass_core::input::{Answer, Ask};
 use windlass_core::state::Run;
+use windlass_core::state::outside;
 use windlass_worker::value_as_said;
 
 use crate::desk::Desk;
