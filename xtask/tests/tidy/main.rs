@@ -4,6 +4,7 @@
 mod documents;
 mod names;
 mod sources;
+mod storeys;
 mod text;
 mod walls;
 mod workspace;
