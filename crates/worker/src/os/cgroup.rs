@@ -100,10 +100,16 @@ pub(crate) fn kill(folder: &Path) {
     drop(fs::write(folder.join(KILL), "1"));
 }
 
-/// Removes a group with all that lie in it, which must be empty.
+/// Whether a process is in this group or in any that lie in it.
+fn is_populated(folder: &Path) -> bool {
+    fs::read_to_string(folder.join("cgroup.events")).is_ok_and(|events| events.contains("populated 1"))
+}
+
+/// Removes a group with all that lie in it. Where anything is in any of them all stay: one that is empty may be that of an
+/// engine in another, which has nothing in flight at this moment.
 pub(crate) fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir(folder) {
-        Err(error) if error.raw_os_error() == Some(Errno::BUSY.raw_os_error()) => {
+        Err(error) if error.raw_os_error() == Some(Errno::BUSY.raw_os_error()) && !is_populated(folder) => {
             for inner in within(folder) {
                 remove(&inner)?;
             }

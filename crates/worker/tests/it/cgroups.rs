@@ -10,7 +10,7 @@ use windlass_core::time::Span;
 use windlass_worker::{Containment, machine, sweep, wait_for_old_keeper};
 
 use crate::needs::is_there;
-use crate::stage::Stage;
+use crate::stage::{PAWL, Stage};
 use crate::watched::{Engine, Held, Roll};
 
 /// Whether a test may go on that needs control groups.
@@ -177,6 +177,33 @@ fn a_note_of_a_group_that_this_home_has_not_made_ends_nothing() {
     assert_eq!(fs::read_to_string(inner.join("cgroup.kill")).expect("it is there"), "untouched");
     theirs.end();
     daemon.wait();
+}
+
+#[test]
+fn the_group_of_an_engine_within_a_live_attempt_is_left_alone() {
+    if !in_groups() {
+        return;
+    }
+    let mut engine = Engine::start("c6");
+    let mut roll = Roll::new(engine.home.path());
+    let (home, id) = (tempfile::TempDir::new().expect("a folder"), format!("c6i-{}", std::process::id()));
+    let line = format!("echo '{}'; exec sleep 1000", roll.enter());
+    let inner = format!("{PAWL} {} {id} 4", home.path().display());
+    engine.run(&format!("({line}) | {inner}"));
+    let first = roll.number();
+    let noted = fs::read_to_string(home.path().join("cgroups")).expect("it is noted before anything runs");
+    let path = Path::new(noted.trim_end().rsplit(' ').next().expect("a path"));
+    let name = path.file_name().expect("a name");
+    let around = path.parent().and_then(Path::parent).and_then(Path::file_name).expect("that of the keeper");
+    let group = group_of("self").join(around).join("abcdef,t1,1").join(name);
+    while !groups_in(&group).is_empty() {
+        std::thread::yield_now();
+    }
+    let swept = sweep((engine.home.path(), &engine.home_id), Span::from_secs(60), |_| {}, |_| true);
+    assert!(swept.expect("nothing to end").is_empty());
+    assert!(group.exists(), "the engine within has nothing in flight, and goes on: {first}");
+    engine.end();
+    assert!(!group.exists());
 }
 
 #[test]

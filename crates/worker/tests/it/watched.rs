@@ -65,7 +65,8 @@ impl Roll {
         }
     }
 
-    fn number(&mut self) -> i32 {
+    /// Its number alone, since it may be gone.
+    pub(crate) fn number(&mut self) -> i32 {
         let file = self.lines.get_ref();
         let mut ready = [PollFd::new(file, PollFlags::IN)];
         if self.lines.buffer().is_empty() {
