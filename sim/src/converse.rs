@@ -73,7 +73,7 @@ fn talk(random: &mut Random, task: &mut TaskDraft, timers: u32) {
         let heeds = match random.below(8) {
             0..=2 => Heeds::More(random.below(4)),
             3 if has_index => Heeds::Index,
-            4 if random.chance(300) => Heeds::Untold,
+            4 if random.chance(300) => Heeds::Quotient,
             _ => Heeds::All,
         };
         let since = task.needs.first().copied().filter(|_| random.chance(300));

@@ -46,8 +46,8 @@ pub(crate) enum Heeds {
     More(u32),
     /// The number of the child.
     Index,
-    /// Nobody can tell.
-    Untold,
+    /// What a quotient is large enough for: of zero nobody can tell.
+    Quotient,
 }
 
 /// A message that was emitted.
@@ -65,8 +65,6 @@ pub(crate) struct OMessage {
 pub(crate) enum Heard<'r> {
     Nothing,
     This(&'r OMessage),
-    /// Whether it counts can't be told.
-    Untold,
 }
 
 /// The name of a topic.
@@ -107,7 +105,7 @@ impl Listen {
             Heeds::All => {}
             Heeds::More(number) => wait["match"] = json!(format!("{{{{ data > {number} }}}}")),
             Heeds::Index => wait["match"] = json!("{{ data == index }}"),
-            Heeds::Untold => wait["match"] = json!("{{ data.ok }}"),
+            Heeds::Quotient => wait["match"] = json!("{{ 6 // data > 2 }}"),
         }
         wait
     }
@@ -154,7 +152,8 @@ pub(crate) fn heard(run: &ORun, ix: usize) -> Heard<'_> {
             (Heeds::All, _) => true,
             (Heeds::More(least), Some(number)) => number > u64::from(least),
             (Heeds::Index, number) => number == index(run, ix).map(|index| index as u64),
-            (Heeds::Untold | Heeds::More(_), _) => return Heard::Untold,
+            (Heeds::Quotient, Some(number)) => number > 0 && 6 / number > 2,
+            (Heeds::More(_) | Heeds::Quotient, None) => false,
         };
         if counts {
             return Heard::This(message);

@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
-use windlass_core::event::{BudgetKind, PauseReason, RunOutcome};
+use windlass_core::event::{BlockedOn, BudgetKind, PauseReason, RunOutcome};
 use windlass_core::machine::run::Phase as RunPhase;
-use windlass_core::machine::task::Phase;
 use windlass_core::state::budget::UsedUp;
 use windlass_core::state::{Run, State};
 use windlass_core::time::Span;
@@ -124,8 +123,7 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
         .map(|asked| calling::command("approve").with(id).with(&asked.task).with("--id").with(&asked.id))
         .map(|approve| approve.to_string())
         .collect();
-    let unknown =
-        run.tasks.iter().filter(|task| task.phase == Phase::Blocked && task.approval_open().is_none());
+    let unknown = run.tasks.iter().filter(|task| task.blocked == Some(BlockedOn::Outcome));
     steps.extend(unknown.map(|task| {
         let settle = calling::command("settle").with(id).with(&task.id).with("--done");
         format!("`{settle}`, or `--failed`")
@@ -153,6 +151,15 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::staged::Stage;
+
+    #[test]
+    fn only_what_a_person_can_know_is_to_be_settled() {
+        let plan = "tasks: { a: { wait_for: { topic: t, external: true } }, b: { wait_for: { after: 1h } }, c: { run: x } }";
+        let mut stage = Stage::of(plan);
+        stage.after("1s").pause().end("c", 0, "");
+        let steps = next_steps(stage.state(), stage.run(), false);
+        assert_eq!(steps, [format!("windlass resume {}", stage.run().id)]);
+    }
 
     fn time(stage: &Stage) -> String {
         numbers(stage.state(), stage.run()).pop().expect("it is the last")

@@ -11,7 +11,6 @@ use crate::broken::{Verdict, demand};
 use crate::family::{self, After, Form};
 use crate::meaning::{self, Failed, Items};
 use crate::oracle::{End, ORun, OTask, Oracle};
-use crate::talk::{self, Heard};
 
 const NAME: &str = "7 dependencies";
 
@@ -138,8 +137,7 @@ fn death(run: &ORun, task: &OTask, kind: ErrorKind) -> Verdict {
             let is_text_wrong = || meaning::renders(run, task).is_err() || meaning::named(run, task).is_err();
             let texts = !is_parent && is_text_wrong();
             let rounds = form == Form::Rounds && family::after_round(run, task) == After::NoCondition;
-            let untold = matches!(talk::heard(run, run.names[id]), Heard::Untold);
-            condition || input || list || texts || rounds || untold
+            condition || input || list || texts || rounds
         }
         ErrorKind::InvalidOutput => is_parent,
         ErrorKind::Children => is_parent && task.is_expanded,

@@ -1,4 +1,5 @@
-//! 22, topics: each message reaches every waiter for which it counts, the first one first, and none of them twice; what
+//! 22, topics: each message reaches every waiter for which it counts, the first one first, and none of them twice; one that
+//! can't be judged counts for none. What
 //! nobody can wake any more ends, and nothing else ends so. Never: a wait for a person.
 
 use serde_json::Value;

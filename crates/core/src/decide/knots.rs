@@ -299,7 +299,8 @@ impl<'r> Web<'r> {
             _ => self.circle(knot),
         };
         let dead = |ix: &TaskIx| {
-            let message = format!("nothing can wake it any more: {why}");
+            let odd = waits::unjudged(self.run, self.run.task(*ix));
+            let message = format!("nothing can wake it any more: {why}{odd}");
             judge::dead(
                 self.run,
                 self.run.task(*ix),

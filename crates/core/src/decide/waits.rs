@@ -104,37 +104,30 @@ fn hears(state: &State, run: &Run, ix: TaskIx) -> bool {
 
 /// The end of a wait by the first of the messages so far that matches; nothing where none does.
 fn listen(run: &Run, ix: TaskIx) -> Vec<Event> {
-    let Some(from) = run.listens_from(ix) else { return Vec::new() };
-    let messages = run.messages(ix);
-    let first = messages.partition_point(|message| message.seq <= from);
-    let mut ends = messages[first..].iter().map(|message| take(run, ix, message));
+    let mut ends = run.messages_in_time(ix).iter().map(|message| take(run, ix, message));
     ends.find(|events| !events.is_empty()).unwrap_or_default()
 }
 
-/// The end of a wait by a message, where that matches or nobody can tell.
+/// The end of a wait by a message, where that matches. One that nobody can judge does not.
 fn take(run: &Run, ix: TaskIx, message: &Message) -> Vec<Event> {
     let task = run.task(ix);
-    let Work::Wait(WaitFor::Topic { topic, matches, external, .. }) = &run.spec(task).work else {
+    let Work::Wait(WaitFor::Topic { topic, external, .. }) = &run.spec(task).work else {
         unreachable!("it waits for a topic")
     };
     if message.from.is_none() && !external && !is_planted(Bug::OutsideHeard) {
         return Vec::new();
     }
-    let view = View::of(run, ix).with_message(&message.data);
-    match matches.as_ref().map_or(Ok(true), |matches| matches.truth(&view)) {
-        Ok(false) => Vec::new(),
-        Err(failure) => vec![judge::dead(run, task, None, failure)],
-        Ok(true) => {
-            let satisfied = Event::WaitSatisfied {
-                run: run.id,
-                task: task.id.clone(),
-                topic: topic.clone(),
-                message: message.seq,
-                from: message.from.map(|ix| run.task(ix).id.clone()),
-            };
-            vec![satisfied, given(run, task, message.data.clone())]
-        }
+    if run.heeds(ix, &message.data) != Ok(true) {
+        return Vec::new();
     }
+    let satisfied = Event::WaitSatisfied {
+        run: run.id,
+        task: task.id.clone(),
+        topic: topic.clone(),
+        message: message.seq,
+        from: message.from.map(|ix| run.task(ix).id.clone()),
+    };
+    vec![satisfied, given(run, task, message.data.clone())]
 }
 
 /// The success of a task without attempts.
@@ -148,7 +141,14 @@ pub(crate) fn expired(run: &Run, task: &Task) -> Failure {
     let spec = run.spec(task);
     let bound = spec.timeout.schedule_to_close.unwrap_or_default();
     let topic = if let Work::Wait(WaitFor::Topic { topic, .. }) = &spec.work { topic } else { "" };
-    let message = format!("no message that it waits for came on the topic `{topic}` within {bound}");
+    let odd = unjudged(run, task);
+    let message = format!("no message that it waits for came on the topic `{topic}` within {bound}{odd}");
     Failure::new(ErrorKind::Expired, message)
         .hint("give it more time with `timeout`; `windlass retry` waits anew")
+}
+
+/// What there is to say of messages that a task could not judge, behind why it is dead.
+pub(crate) fn unjudged(run: &Run, task: &Task) -> String {
+    let odd = run.unjudged(run.names[&task.id]);
+    odd.map(|odd| format!("; {}", odd.in_words())).unwrap_or_default()
 }

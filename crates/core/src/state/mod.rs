@@ -8,6 +8,7 @@ pub mod clocks;
 pub mod crew;
 pub mod due;
 pub mod fleet;
+pub mod hearing;
 mod joins;
 mod nests;
 pub mod outside;

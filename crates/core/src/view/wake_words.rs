@@ -8,6 +8,7 @@ use crate::machine::task::Phase;
 use crate::state::budget::UsedUp;
 use crate::state::crew::AgentBar;
 use crate::state::fleet::AccountBar;
+use crate::state::hearing::Unjudged;
 use crate::state::{Run, State, Task, TaskIx};
 use crate::time::Time;
 use crate::view::bars::{Bar, Barred};
@@ -27,6 +28,9 @@ pub struct Wait {
     pub until: Option<Time>,
     /// Who can change it; what people do it by stands as in a hint (`hint.rs`).
     pub who: String,
+    /// The messages that it passes over since nobody can tell whether they are what it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unjudged: Option<Unjudged>,
 }
 
 /// What an unfinished task waits for: one thing, but where several limits keep it from starting. `alive` is whether an
@@ -66,7 +70,9 @@ pub fn waits_of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Vec<Wait> 
     let paused = run.pauses.values().map(|pause| pause.since).min();
     let since = task.since.max(paused.filter(|_| matches!(wake, Wake::Resume(..))).unwrap_or(task.since));
     let (on, who) = in_words(run.id, task, &wake);
-    vec![Wait { task: task.id.clone(), on, since, until, who }]
+    let unjudged = (task.phase == Phase::Blocked).then(|| run.unjudged(ix)).flatten();
+    let on = unjudged.iter().fold(on, |on, odd| format!("{on}; {}", odd.in_words()));
+    vec![Wait { task: task.id.clone(), on, since, until, who, unjudged }]
 }
 
 /// The wait for the end of what keeps a ready task from starting.
@@ -89,7 +95,7 @@ fn for_room(state: &State, run: &Run, task: &Task, barred: &Barred) -> Wait {
     };
     let (on, who) = room_in_words(run.id, barred);
     let since = task.since.max(barred.since.unwrap_or(task.since));
-    Wait { task: task.id.clone(), on, since, until, who }
+    Wait { task: task.id.clone(), on, since, until, who, unjudged: None }
 }
 
 /// What keeps a task from starting, and who can change it.

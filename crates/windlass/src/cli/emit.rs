@@ -74,6 +74,9 @@ impl Emit {
             desk.json(&told)?;
         } else {
             desk.note(&format!("{}{again}", told.in_words()));
+            for Puzzled { task, why } in told.not_judged_by.iter().take(NAMES_MAX) {
+                desk.note(&format!("{task} can't judge it, and waits on: {why}"));
+            }
             steer::say_how_to_go_on(desk, run)?;
         }
         Ok(Exit::Done)
@@ -89,14 +92,27 @@ struct Told {
     seq: Option<Seq>,
     /// The tasks that have taken it so far.
     heard_by: Vec<TaskId>,
+    /// The tasks that wait on and pass it over, since nobody can tell whether it is what they wait for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_judged_by: Vec<Puzzled>,
+}
+
+/// A task that can't judge a message.
+#[derive(Serialize)]
+struct Puzzled {
+    task: TaskId,
+    why: String,
 }
 
 impl Told {
     fn read(desk: &Desk, run: RunId, topic: String, id: &CommandId) -> Outcome<Self> {
         let reading = lookup::open(desk)?;
         let seq = reading.state().commands.get(id).copied();
-        let heard_by = reading.state().run(run).zip(seq).map(|(run, seq)| run.heard_by(seq));
-        Ok(Self { run, topic, seq, heard_by: heard_by.unwrap_or_default() })
+        let found = reading.state().run(run).zip(seq);
+        let heard_by = found.map(|(run, seq)| run.heard_by(seq)).unwrap_or_default();
+        let puzzled = found.map(|(run, seq)| run.puzzled_by(seq, &topic)).unwrap_or_default();
+        let not_judged_by = puzzled.into_iter().map(|(task, why)| Puzzled { task, why }).collect();
+        Ok(Self { run, topic, seq, heard_by, not_judged_by })
     }
 
     fn in_words(&self) -> String {

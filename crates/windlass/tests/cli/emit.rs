@@ -121,6 +121,27 @@ fn a_message_with_a_number_that_would_be_rounded_is_refused_by_its_place() {
 }
 
 #[test]
+fn a_message_that_can_not_be_judged_ends_nothing_and_is_told_to_who_asks() {
+    let desk = Desk::with(GATED);
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    let run = running.run();
+    running.wait_for("waits     hold");
+    let odd = desk.windlass(&["emit", &run, "deploy/go", "yes"]);
+    assert_eq!(odd.code, Some(0), "{}", odd.all());
+    assert!(odd.err.contains("hold can't judge it, and waits on: `data.ok` is undefined"), "{}", odd.err);
+    let other = desk.json(&["emit", &run, "deploy/go", r#"{"ok":"maybe"}"#, "--json"]);
+    assert_eq!(other["not_judged_by"][0]["task"], "hold", "{other}");
+    let wait = desk.json(&["show", &run, "hold", "--why", "--json"])["tasks"][0]["waits"][0].clone();
+    assert_eq!((&wait["unjudged"]["count"], &wait["unjudged"]["newest"]), (&json!(2), &other["seq"]));
+    let why = desk.windlass(&["show", &run, "--why"]).out;
+    assert!(why.contains("2 messages could not be judged, the newest (seq "), "{why}");
+    let told = desk.windlass(&["emit", &run, "deploy/go", r#"{"ok":true,"tag":"v2"}"#]);
+    assert!(told.err.contains("; hold heard it."), "{}", told.err);
+    let done = running.end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+}
+
+#[test]
 fn a_message_that_nobody_can_hear_is_refused_with_a_way_out() {
     let desk = Desk::with(
         "tasks: { a: { approval: Now? }, hold: { needs: [a], wait_for: { topic: deploy/go, external: true } } }",
