@@ -2,6 +2,7 @@
 //! Never: the live engine's word for what happened.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use windlass_core::effect::Effect;
@@ -29,6 +30,8 @@ use crate::world::Planned;
 const REPLAY: &str = "16 replay";
 const PREFIX: &str = "2 prefix";
 const WAKE: &str = "14 wake";
+/// How far an engine's clock may be from the wall clock without that being a step; what is less than the first is a turn.
+const MADE_UP_MS: Range<u64> = 100..5000;
 
 /// The checker of one world.
 pub(crate) struct Checker {
@@ -88,6 +91,9 @@ impl Checker {
                 let unseen_ms = clocks.set - self.oracle.steps_ms;
                 self.oracle.unseen_steps += u32::from(unseen_ms != self.unseen_ms);
                 self.unseen_ms = unseen_ms;
+                // By how much less than a step the wall clock is behind, that is made up for little by little.
+                let ahead_ms = record.at.ms.abs_diff(clocks.shown().wall_ms);
+                self.drifts(if MADE_UP_MS.contains(&ahead_ms) { ahead_ms } else { 0 });
             }
             invariants::of_record(&self.oracle, &self.shadow, &record)?;
             self.turns.of_record(&self.oracle, &record)?;
