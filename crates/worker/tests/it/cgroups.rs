@@ -53,8 +53,14 @@ impl Place {
     }
 
     fn engine(&self, name: &str) -> Engine {
+        self.engine_within(name, &[])
+    }
+
+    /// An engine that another program starts in it.
+    fn engine_within(&self, name: &str, around: &[&str]) -> Engine {
         let enter = format!("echo $$ > {}/cgroup.procs; exec \"$@\"", self.0.display());
-        Engine::start_within(name, &["sh", "-c", &enter, "sh"], 4)
+        let words: Vec<&str> = ["sh", "-c", &enter, "sh"].into_iter().chain(around.iter().copied()).collect();
+        Engine::start_within(name, &words, 4)
     }
 }
 
@@ -88,7 +94,8 @@ fn kill_all(engine: &Engine, main: &Held) {
         process.signal(Signal::KILL);
         process.wait();
     }
-    wait_for_old_keeper(engine.home.path(), Span::from_secs(0), |_| {}).expect("its lock is free");
+    // Monitors that had nothing to do see that by themselves.
+    wait_for_old_keeper(engine.home.path(), Span::from_secs(30), |_| {}).expect("its lock is free");
 }
 
 #[test]
@@ -283,6 +290,28 @@ fn groups_that_an_attempt_makes_within_its_own_are_removed_with_what_is_in_them(
         inner.ends_with("abcdef,t1,1/inner") && !inner.parent().expect("its attempt's").exists(),
         "{inner:?}"
     );
+}
+
+#[test]
+fn a_user_to_whom_a_group_was_handed_has_groups_as_root_has() {
+    // Only root can hand one over.
+    if !in_groups() || !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let place = Place::new("c7");
+    for name in ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] {
+        std::os::unix::fs::chown(place.0.join(name), Some(61236), None).expect("root may");
+    }
+    let user = ["setpriv", "--reuid=61236", "--regid=61236", "--clear-groups"];
+    let mut engine = place.engine_within("c7", &user);
+    let mut roll = Roll::new(engine.home.path());
+    let (main, daemon) = daemon(&mut engine, &mut roll);
+    assert!(group_of_held(&daemon).ends_with("abcdef,t1,1"));
+    main.signal(Signal::KILL);
+    assert!(engine.report().starts_with("ended t1 crashed "));
+    daemon.wait();
+    engine.end();
+    assert_eq!(groups_in(&place.0), Vec::<String>::new());
 }
 
 #[test]
