@@ -1,7 +1,7 @@
 //! Carrying out what a turn orders, and bringing back what comes of it. Never: choosing; and never waiting, since the
 //! engine's thread calls it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender, SyncSender};
@@ -34,6 +34,8 @@ pub(crate) struct Hands {
     env: BTreeMap<Digest, Arc<BTreeMap<String, String>>>,
     unknown: Vec<LostAttempt>,
     swept: BTreeMap<AttemptKey, u32>,
+    /// The attempts that wait for runs that they started, as far as their watch was told.
+    waiting: BTreeSet<Fence>,
     settler: Option<Sender<Unsettled>>,
 }
 
@@ -52,6 +54,7 @@ impl Hands {
             env: BTreeMap::new(),
             unknown: Vec::new(),
             swept,
+            waiting: BTreeSet::new(),
             settler: None,
         }
     }
@@ -87,6 +90,27 @@ impl Hands {
     pub(crate) fn spare_logs(&self, sparing: bool) {
         if let Some(supervisor) = &self.supervisor {
             supervisor.spare_logs(sparing);
+        }
+    }
+
+    /// Tells who watches attempts which of them wait for runs that they started, and which do so no more.
+    fn tell_who_waits(&mut self, state: &State, records: &[Record]) {
+        let fence = |record: &Record| {
+            if let Event::PlanNested { fence, .. } = record.event { Some(fence) } else { None }
+        };
+        let nested = records.iter().filter_map(fence);
+        let begin: Vec<Fence> = nested.filter(|fence| !self.waiting.contains(fence)).collect();
+        self.waiting.extend(&begin);
+        // Also one whose run has ended within the same turn.
+        let end: Vec<Fence> =
+            self.waiting.iter().filter(|fence| !state.lent.contains(fence)).copied().collect();
+        let Some(supervisor) = &self.supervisor else { return };
+        for fence in begin {
+            supervisor.waits(fence, true);
+        }
+        for fence in end {
+            self.waiting.remove(&fence);
+            supervisor.waits(fence, false);
         }
     }
 
@@ -215,6 +239,7 @@ impl Outside for Hands {
                 }
             }
         }
+        self.tell_who_waits(state, records);
         if !records.is_empty() && !self.feeders.is_empty() {
             let bytes = feed::bytes_of(records);
             self.feeders.retain(|feeder| feeder.feed(records, bytes));

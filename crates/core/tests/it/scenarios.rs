@@ -156,11 +156,8 @@ impl Story {
                 let attempts = vec![LostAttempt { key, fence, leftovers: 0 }];
                 self.report(Report::Lost { attempts, reason: LossReason::EngineDied })
             }
-            "overdue" => {
-                let (key, fence) = self.key(args);
-                let (why, message) = (StopWhy::Timeout, "it ran for 2s, over its 1s".into());
-                self.report(Report::Overdue { key, fence, why, message })
-            }
+            "overdue" => self.overdue(args, StopWhy::Timeout, "it ran for 2s, over its 1s"),
+            "silent" => self.overdue(args, StopWhy::Stalled, "no output for 10m"),
             "wait" => {
                 self.now = self.now.after(args.word(0).parse::<Span>().expect("a span"));
                 self.turn(None)
@@ -202,6 +199,11 @@ impl Story {
             "waits" => self.waits(run),
             other => panic!("no such directive: {other}"),
         }
+    }
+
+    fn overdue(&mut self, args: &Args, why: StopWhy, message: &str) -> String {
+        let (key, fence) = self.key(args);
+        self.report(Report::Overdue { key, fence, why, message: message.into() })
     }
 
     fn read(&mut self, text: &str) -> String {

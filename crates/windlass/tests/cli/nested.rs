@@ -382,3 +382,19 @@ fn what_failed_in_a_nested_run_is_not_hinted_at_a_command_that_refuses_it() {
     let run = done.run();
     assert!(done.all().contains(&format!("windlass retry {run} a &&")), "{}", done.all());
 }
+
+#[test]
+fn silence_counts_again_once_what_was_waited_for_has_ended() {
+    let lines = "W run inner.yaml > said 2>&1; echo $? > code; exec sleep 1000 > silent";
+    let timeout = json!({ "start_to_close": "1m", "heartbeat": "500ms" });
+    let plan = json!({ "tasks": { "a": { "run": with_binary(lines), "timeout": timeout, "retry": { "max_attempts": 1 } } } });
+    let desk = Desk::with(&plan.to_string());
+    // Longer than the silence that would be too long.
+    desk.write("inner.yaml", "tasks: { long: { wait_for: { after: 1500ms } } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    assert_eq!(desk.read("code"), "0\n", "{}", desk.read("said"));
+    let tasks = desk.json(&["show", "last", "--json"])["tasks"].clone();
+    assert_eq!(tasks[0]["error"]["kind"], "stalled", "{}", tasks[0]);
+    assert_eq!(tasks[1]["state"], "succeeded", "{}", tasks[1]);
+}

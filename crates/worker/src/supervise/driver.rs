@@ -153,6 +153,7 @@ impl Driver {
                     Order::Start(assignment, ready) => self.prepared(&assignment, ready),
                     Order::Stop { fence, grace } => self.stop(fence, grace),
                     Order::SpareLogs(sparing) => self.spare_logs(sparing),
+                    Order::Waits(fence, waits) => self.waits(fence, waits),
                     Order::PreparerPanicked => panic!("the thread that prepares attempts has panicked"),
                     Order::ShutDown => return self.shut_down(),
                 }
@@ -285,6 +286,12 @@ impl Driver {
     fn spare_logs(&mut self, sparing: bool) {
         self.sparing_logs = sparing;
         self.attempts.values_mut().for_each(|attempt| attempt.spare_log(sparing));
+    }
+
+    fn waits(&mut self, fence: Fence, waits: bool) {
+        if let Some(attempt) = self.attempts.get_mut(&fence) {
+            attempt.watch.waits(waits, clock::monotonic());
+        }
     }
 
     pub(super) fn ended(&mut self, report: AttemptEnded) {

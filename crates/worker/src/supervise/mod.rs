@@ -72,6 +72,8 @@ enum Order {
         grace: Span,
     },
     SpareLogs(bool),
+    /// An attempt waits for a run that it started, or no more.
+    Waits(Fence, bool),
     /// The thread that prepares has met a bug: what it was to make ready never comes.
     PreparerPanicked,
     ShutDown,
@@ -141,6 +143,11 @@ impl Supervisor {
     /// The disk of the home has little room left, and no log grows from here on; or it has room again.
     pub fn spare_logs(&self, sparing: bool) {
         self.orders.give(Order::SpareLogs(sparing));
+    }
+
+    /// An attempt waits for a run that it started, so that its silence is none; or no more, and its silence begins anew.
+    pub fn waits(&self, fence: Fence, waits: bool) {
+        self.orders.give(Order::Waits(fence, waits));
     }
 
     /// The attempts of which no end was reported yet.

@@ -1,5 +1,5 @@
 //! The limits of an attempt that are watched where it runs: its length, its silence, its memory. Each is told once, a
-//! silence once until something is heard again.
+//! silence once until something is heard again; while the attempt waits for what it started its silence is none.
 //! Never: ending an attempt (the core orders that).
 
 use std::collections::VecDeque;
@@ -28,6 +28,8 @@ pub(super) struct Watch {
     /// Time of processors used so far, at moments within the last window.
     samples: VecDeque<(Moment, Duration)>,
     told: Told,
+    /// Whether it waits for a run that it started, as its engine says.
+    waits: bool,
     memory: u64,
     memory_peak: u64,
     processes_peak: u32,
@@ -51,6 +53,7 @@ impl Watch {
             last_output: now,
             samples: VecDeque::new(),
             told: Told::default(),
+            waits: false,
             memory: 0,
             memory_peak: 0,
             processes_peak: 0,
@@ -67,6 +70,13 @@ impl Watch {
     pub(super) const fn heard(&mut self, now: Moment) {
         self.last_output = now;
         self.told.stalled = false;
+    }
+
+    /// It waits from here on for a run that it started, or no more: then its silence begins anew.
+    pub(super) fn waits(&mut self, waits: bool, now: Moment) {
+        self.waits = waits;
+        self.heard(now);
+        self.samples.clear();
     }
 
     /// When it will have run too long.
@@ -88,7 +98,7 @@ impl Watch {
 
     /// Whether nothing was heard of it for so long that it will be told of if it did no work either.
     pub(super) fn seems_silent(&self, now: Moment) -> bool {
-        self.heartbeat.is_some_and(|span| now.since(self.last_output) >= clock::duration(span))
+        !self.waits && self.heartbeat.is_some_and(|span| now.since(self.last_output) >= clock::duration(span))
     }
 
     /// Above how many bytes an exact measurement of its memory matters.
@@ -239,6 +249,26 @@ mod tests {
             told.extend(measured.iter().map(|_| minute));
         }
         told
+    }
+
+    #[test]
+    fn silence_begins_anew_when_what_was_waited_for_is_over_also_where_it_was_told_of_before() {
+        for told_before in [false, true] {
+            let mut watch = watch();
+            let began = clock::monotonic();
+            let silent = |watch: &mut Watch, minute: u64| {
+                let quiet = Measured { cpu: Duration::ZERO, memory: 0, processes: 1, monitor_held: false };
+                !watch.measured(began + Duration::from_mins(minute), quiet).is_empty()
+            };
+            let begins = if told_before { 70 } else { 50 };
+            let told: Vec<u64> = (0..begins).filter(|minute| silent(&mut watch, *minute)).collect();
+            assert_eq!(told, if told_before { vec![60] } else { Vec::new() });
+            watch.waits(true, began + Duration::from_mins(begins));
+            assert!(!(begins..300).any(|minute| silent(&mut watch, minute)), "it waits");
+            watch.waits(false, began + Duration::from_hours(5));
+            let told: Vec<u64> = (300..500).filter(|minute| silent(&mut watch, *minute)).collect();
+            assert_eq!(told, [360]);
+        }
     }
 
     #[test]
