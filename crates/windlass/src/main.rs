@@ -66,10 +66,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
-            // Help that is asked for goes to standard output.
-            let exit = if usage.use_stderr() { Exit::Usage } else { Exit::Done };
-            mistyped::say(usage);
-            return exit.into();
+            return mistyped::say(usage).into();
         }
     };
     carry_out(cli).unwrap_or_else(|failed| end(&failed)).into()

@@ -7,19 +7,30 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory as _, Error};
 
 use crate::cli::Cli;
+use crate::exit::Exit;
 
 /// How many letters may be wrong, missing, too many or swapped with the next one.
 const SLIPS_MAX: usize = 2;
 
 /// Says what is wrong with a command line, or gives the help that it asks for. That nobody reads it is no failure.
-pub(crate) fn say(error: Error) {
+pub(crate) fn say(error: Error) -> Exit {
+    // Help that is asked for goes to standard output.
+    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
     let mut command = meant(std::env::args_os().skip(1));
+    let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+    if matches!(typed.as_deref(), Some("-h" | "--help")) {
+        // `help --help`: there is no help of the help.
+        write!(anstream::stdout(), "{}", Cli::command().render_help().ansi()).unwrap_or_default();
+        return Exit::Done;
+    }
     if error.kind() == ErrorKind::MissingSubcommand {
         // Also where a variable of the environment counts as an option.
         write!(anstream::stderr(), "{}", command.render_help().ansi()).unwrap_or_default();
     } else {
-        with_a_guess(error, &command).print().unwrap_or_default();
+        let error = with_a_guess(error, &command);
+        as_a_person_would_say_it(error, &mut command).print().unwrap_or_default();
     }
+    exit
 }
 
 /// The innermost command that the words name.
@@ -53,6 +64,18 @@ fn with_a_guess(mut error: Error, command: &Command) -> Error {
         && let Some(near) = nearest(option, command.get_arguments().filter_map(clap::Arg::get_long))
     {
         error.insert(guess, ContextValue::String(format!("--{near}")));
+    }
+    error
+}
+
+/// The error with how the whole command is used, since what a variable of the environment says was not typed; and without the
+/// advice to pass a misspelt option on as a value.
+fn as_a_person_would_say_it(mut error: Error, command: &mut Command) -> Error {
+    if error.get(ContextKind::Usage).is_some() {
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(command.render_usage()));
+    }
+    if error.get(ContextKind::SuggestedArg).is_some() {
+        error.remove(ContextKind::Suggested);
     }
     error
 }

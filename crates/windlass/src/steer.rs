@@ -53,12 +53,20 @@ pub(crate) fn say(
     let again = match answer {
         Answer::Accepted => "",
         Answer::Already => " It was so already.",
-        Answer::Refused(rejection) => return Err(refused(rejection).into()),
+        Answer::Refused(rejection) => return Err(refused_about(run, rejection).into()),
     };
     let reading = lookup::open(desk)?;
     let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
     desk.note(&format!("{}{again}", said(run)));
     Ok(Exit::Done)
+}
+
+/// The same of a run: where a task is not as it would have to be, it can be looked at.
+fn refused_about(run: RunId, why: &Rejection) -> Report {
+    let report = refused(why);
+    let Rejection::WrongState { task, .. } = why else { return report };
+    let show = calling::command("show").with(run).with(task);
+    report.hint(format!("`{show}` shows how it came to that; with `--why` also what it waits for"))
 }
 
 /// A command that is refused, with what to do instead.

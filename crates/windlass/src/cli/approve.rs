@@ -3,6 +3,7 @@
 
 use clap::Args;
 use windlass_core::event::ApprovalAnswer;
+use windlass_core::id::{RunId, TaskId};
 use windlass_core::input::Ask;
 
 use crate::desk::Desk;
@@ -40,13 +41,13 @@ impl Approve {
                 let reading = lookup::open(desk)?;
                 let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
                 let asked = Question::of(run.task(lookup::task(run, task.as_str())?));
-                let asked =
-                    asked.ok_or_else(|| Report::new(Exit::Failed, format!("task {task} asks nothing")))?;
+                let asked = asked.ok_or_else(|| asks_nothing(Exit::Failed, run.id, &task))?;
                 let mut read = |digest| output::of_blob(&reading, digest).unwrap_or_default();
                 desk.lines(asked.lines(Some(run), &mut read))?;
                 let answer = if self.deny { ApprovalAnswer::Denied } else { question::ask(desk)? };
                 (asked.id, answer)
             }
+            None if !asks(desk, run, &task)? => return Err(asks_nothing(Exit::Usage, run, &task).into()),
             None => {
                 let show = calling::command("show").with(run).with(&task);
                 let hint = format!("`{show}` shows what is asked, and the line to answer with");
@@ -63,4 +64,16 @@ impl Approve {
         steer::say_how_to_go_on(desk, run)?;
         Ok(exit)
     }
+}
+
+/// Whether a task asks a person now.
+fn asks(desk: &Desk, run: RunId, task: &TaskId) -> Outcome<bool> {
+    let reading = lookup::open(desk)?;
+    let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
+    Ok(Question::of(run.task(lookup::task(run, task.as_str())?)).is_some())
+}
+
+fn asks_nothing(exit: Exit, run: RunId, task: &TaskId) -> Report {
+    let show = calling::command("show").with(run).with(task).with("--why");
+    Report::new(exit, format!("task {task} asks nothing")).hint(format!("`{show}` says what it waits for"))
 }

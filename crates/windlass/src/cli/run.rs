@@ -29,6 +29,9 @@ use crate::render::plural::list;
 use crate::socket::{Reply, Request};
 use crate::{calling, lookup, nested, opening, signals, steer};
 
+/// How many attempts may be in flight at most.
+const SLOTS_MAX: u32 = 4096;
+
 /// Run a plan, and follow it to its end
 #[derive(Args, Debug)]
 pub(crate) struct Run {
@@ -64,7 +67,7 @@ pub(crate) struct Hosting {
     #[arg(long)]
     pub(crate) detach: bool,
     /// How many attempts may be in flight [default: twice the cores, at least 4]
-    #[arg(long, env = "WINDLASS_SLOTS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, env = "WINDLASS_SLOTS", value_name = "N", value_parser = slots)]
     pub(crate) slots: Option<u32>,
     /// Take no plans of other terminals
     #[arg(long)]
@@ -236,4 +239,10 @@ fn name_unfinished(desk: &mut Desk, state: &State, new: &NewRun) {
         let resume = calling::command("resume");
         desk.note(&format!("{} {verb} unfinished: `{resume}` goes on.", list(&unfinished)));
     }
+}
+
+/// A number of slots.
+fn slots(text: &str) -> Result<u32, String> {
+    let slots = text.parse().ok().filter(|slots| (1..=SLOTS_MAX).contains(slots));
+    slots.ok_or_else(|| format!("it is a whole number from 1 to {SLOTS_MAX}"))
 }

@@ -228,3 +228,43 @@ fn an_empty_text_is_no_run() {
     }
     assert_eq!(desk.json(&["ps", "--json"])["runs"][0]["state"], "succeeded");
 }
+
+#[test]
+fn what_is_said_of_a_wrong_line_is_about_what_was_typed() {
+    let desk = Desk::with(
+        "tasks: { a: { run: 'true' }, ask: { needs: [a], approval: Ship? }, hear: { wait_for: { topic: t, external: true } } }",
+    );
+    desk.windlass(&["run", "plan.yaml", "--detach"]);
+    let home = desk.work().with_file_name("elsewhere");
+    for (line, code, said) in [
+        (&["logs", "last"][..], 2, "Usage: windlass logs [OPTIONS] <RUN> <TASK>\n"),
+        (&["dlq", "requeue"], 2, "Usage: windlass dlq requeue [OPTIONS] <RUN> <TASK>\n"),
+        (&["run", "plan.yaml", "--slot", "2"], 2, "'--slots'"),
+        (&["run", "plan.yaml", "--slots", "two"], 2, "it is a whole number from 1 to 4096"),
+        (&["run", "plan.yaml", "--slots", "0"], 2, "it is a whole number from 1 to 4096"),
+    ] {
+        // What the environment says was not typed.
+        let done = desk.command(line).env("WINDLASS_HOME", &home).output().expect("it starts");
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{line:?}: {told}");
+        assert!(
+            told.contains(said) && !told.contains("--home <DIR>") && !told.contains("as a value"),
+            "{line:?}: {told}"
+        );
+    }
+    for (line, code, said) in [
+        (&["approve", "last", "hear"][..], 2, "task hear asks nothing"),
+        (&["approve", "last", "hear"], 2, "last hear --why` says what it waits for"),
+        (&["settle", "last", "hear", "--done"], 1, "hear` shows how it came to that"),
+        (&["retry", "last", "hear"], 1, "hear` shows how it came to that"),
+    ] {
+        let run = desk.json(&["ps", "--json"])["runs"][0]["id"].as_str().expect("a text").to_owned();
+        let done = desk.windlass(line);
+        assert_eq!(done.code, Some(code), "{line:?}: {}", done.all());
+        assert!(done.err.contains(&said.replace("last", &run)), "{line:?}: {}", done.err);
+    }
+    let help = desk.windlass(&["help", "--help"]);
+    assert_eq!((help.code, help.err.as_str()), (Some(0), ""), "{}", help.all());
+    assert_eq!(help.out, desk.windlass(&["--help"]).out);
+    desk.windlass(&["cancel", "last"]);
+}
