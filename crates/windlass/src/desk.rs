@@ -12,7 +12,8 @@ use crate::home::Place;
 use crate::opening::OWNERS;
 use crate::printing::print;
 use crate::render::style::{HINT, WARNING, paint};
-use crate::render::text::plain;
+use crate::render::text::{plain, wrap_words};
+use crate::screen;
 use crate::surroundings::Surroundings;
 
 /// How much data is kept before it is written, in bytes.
@@ -94,15 +95,21 @@ impl Desk {
 
     /// Says something beside the data. That nobody can hear it is no failure.
     pub(crate) fn note(&mut self, text: &str) {
-        print(|| writeln!(self.err, "{}", plain(text))).unwrap_or_default();
+        self.say(&plain(text));
     }
 
     /// Says that something is to be looked at, and what to do about it.
     pub(crate) fn warn(&mut self, text: &str, hint: Option<&str>) {
-        print(|| writeln!(self.err, "{} {}", paint(WARNING, "warning:"), plain(text))).unwrap_or_default();
+        self.say(&format!("{} {}", paint(WARNING, "warning:"), plain(text)));
         if let Some(hint) = hint {
-            print(|| writeln!(self.err, "{} {}", paint(HINT, "hint:"), plain(hint))).unwrap_or_default();
+            self.say(&format!("{} {}", paint(HINT, "hint:"), plain(hint)));
         }
+    }
+
+    /// A line beside the data, broken between words where a terminal would break within them.
+    fn say(&mut self, line: &str) {
+        let lines = wrap_words(line, screen::width_of_errors());
+        print(|| lines.iter().try_for_each(|line| writeln!(self.err, "{line}"))).unwrap_or_default();
     }
 
     /// Whether a person can be asked: a task that has made a terminal for itself is none.

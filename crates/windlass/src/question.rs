@@ -14,7 +14,7 @@ use crate::error::{Outcome, Report};
 use crate::exit::Exit;
 use crate::render::style::{BOLD, paint};
 use crate::render::text;
-use crate::{calling, keyboard, output};
+use crate::{calling, keyboard, output, screen};
 
 /// How much of each output is shown.
 const LINES_MAX: usize = 40;
@@ -59,7 +59,9 @@ impl Question {
     /// What is shown before the answer; `run` is none where nothing of it is needed.
     pub(crate) fn lines(&self, run: Option<&Run>, read: &mut dyn FnMut(Digest) -> Value) -> Vec<String> {
         let mut lines = vec![format!("{} asks:", paint(BOLD, self.task.as_str()))];
-        lines.extend(self.text.lines().map(|line| format!("  {}", text::plain(line))));
+        let columns = screen::width_of_lists();
+        let asked = self.text.lines().map(|line| format!("  {}", text::plain(line)));
+        lines.extend(asked.flat_map(|line| text::wrap_words(&line, columns)));
         for task in &self.shows {
             let Some((run, ix)) = run.and_then(|run| Some((run, *run.names.get(task)?))) else { continue };
             lines.push(format!("{} gave:", paint(BOLD, task.as_str())));

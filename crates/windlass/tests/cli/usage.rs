@@ -268,3 +268,25 @@ fn what_is_said_of_a_wrong_line_is_about_what_was_typed() {
     assert_eq!(help.out, desk.windlass(&["--help"]).out);
     desk.windlass(&["cancel", "last"]);
 }
+
+#[test]
+fn what_people_are_asked_and_told_is_broken_between_words_at_a_terminal() {
+    let question =
+        "Ship it? This question is rather long, and goes on until it fits into no line of eighty columns";
+    let desk = Desk::with(&format!(
+        "tasks: {{ ask: {{ approval: '{question}' }}, hear: {{ wait_for: {{ topic: a/topic/with/a/long/name, external: true }} }} }}"
+    ));
+    let run = desk.windlass(&["run", "plan.yaml", "--detach"]).out.trim().to_owned();
+    for line in [
+        &["show", run.as_str(), "ask"][..],
+        &["emit", &run, "a/topic/with/a/long/name", "a"],
+        &["cancel", &run],
+        &["doctor"],
+    ] {
+        let (code, seen) = Seat::new(&desk, line, &[("NO_COLOR", "1")]).end();
+        assert_eq!(code, Some(0), "{line:?}: {seen}");
+        // What stands between backticks can be pasted, and stays in one line.
+        let wide: Vec<&str> = wide(&seen).into_iter().filter(|line| !line.contains('`')).collect();
+        assert_eq!(wide, Vec::<&str>::new(), "{line:?}");
+    }
+}

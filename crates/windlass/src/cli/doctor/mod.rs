@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::render::plural::{bytes, count};
 use crate::render::style::{ERROR, HINT, OK, WARNING, paint};
 use crate::render::text;
+use crate::screen;
 
 /// Look at the store, the agents and the machine, and say how to mend what is not well
 #[derive(Args, Debug)]
@@ -116,7 +117,7 @@ impl Doctor {
 }
 
 fn print(desk: &mut Desk, findings: &[Finding]) -> Outcome<()> {
-    let mut about = "";
+    let (mut about, columns) = ("", screen::width_of_lists());
     for finding in findings {
         let (style, mark) = match finding.health {
             Health::Ok => (OK, "ok    "),
@@ -127,9 +128,11 @@ fn print(desk: &mut Desk, findings: &[Finding]) -> Outcome<()> {
             about = finding.about;
             desk.line(about)?;
         }
-        desk.line(&format!("  {} {}", paint(style, mark), text::plain(&finding.text)))?;
+        let line = format!("  {} {}", paint(style, mark), text::plain(&finding.text));
+        desk.lines(text::wrap_words(&line, columns))?;
         if let Some(hint) = &finding.hint {
-            desk.line(&format!("         {} {}", paint(HINT, "hint:"), text::plain(hint)))?;
+            let line = format!("         {} {}", paint(HINT, "hint:"), text::plain(hint));
+            desk.lines(text::wrap_words(&line, columns))?;
         }
     }
     Ok(())
