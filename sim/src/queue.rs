@@ -27,27 +27,27 @@ pub(crate) enum Item {
 }
 
 #[derive(Debug)]
-struct Place {
+struct Entry {
     at: u64,
     order: u64,
     item: Item,
 }
 
-impl PartialEq for Place {
+impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
         (self.at, self.order) == (other.at, other.order)
     }
 }
 
-impl Eq for Place {}
+impl Eq for Entry {}
 
-impl PartialOrd for Place {
+impl PartialOrd for Entry {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Place {
+impl Ord for Entry {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.order).cmp(&(other.at, other.order))
     }
@@ -56,19 +56,19 @@ impl Ord for Place {
 /// The queue.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    heap: BinaryHeap<Reverse<Place>>,
+    heap: BinaryHeap<Reverse<Entry>>,
     sent: u64,
 }
 
 impl Queue {
     pub(crate) fn send(&mut self, at: u64, item: Item) {
         self.sent += 1;
-        self.heap.push(Reverse(Place { at, order: self.sent, item }));
+        self.heap.push(Reverse(Entry { at, order: self.sent, item }));
     }
 
     /// When the next thing comes.
     pub(crate) fn next_at(&self) -> Option<u64> {
-        self.heap.peek().map(|Reverse(place)| place.at)
+        self.heap.peek().map(|Reverse(entry)| entry.at)
     }
 
     /// The next thing, if it comes by then.
@@ -78,11 +78,11 @@ impl Queue {
 
     /// Whether something is on its way that this holds of.
     pub(crate) fn has(&self, is: impl Fn(&Item) -> bool) -> bool {
-        self.heap.iter().any(|Reverse(place)| is(&place.item))
+        self.heap.iter().any(|Reverse(entry)| is(&entry.item))
     }
 
     /// Loses what this does not hold of.
     pub(crate) fn keep(&mut self, is: impl Fn(&Item) -> bool) {
-        self.heap.retain(|Reverse(place)| is(&place.item));
+        self.heap.retain(|Reverse(entry)| is(&entry.item));
     }
 }

@@ -460,7 +460,7 @@ mod tests {
             let id = CommandId(number.to_string().into());
             let ask = Ask::Cancel { run: RunId::from_random(7), task: None };
             let command = Box::new(Command { id, by: "test".into(), ask });
-            let asked = Asked { command, reply: reply.clone(), place: engine.handle.room.try_enter() };
+            let asked = Asked { command, reply: reply.clone(), seat: engine.handle.room.try_enter() };
             engine.handle.inbox.send(Message::Command(asked)).expect("it listens");
         }
         let report = Report::Lost { attempts: Vec::new(), reason: LossReason::ReportLost };

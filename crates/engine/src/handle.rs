@@ -54,13 +54,13 @@ impl Handle {
     /// When the engine ended before it answered, or is ending and takes on nothing: to the one who asks both are the
     /// same. Whether the command was carried out is in the journal, under its id.
     pub fn submit(&self, command: Command) -> Result<Answer, Gone> {
-        let place = self.room.try_enter();
+        let seat = self.room.try_enter();
         // To tell it to end there is always room.
-        if place.is_none() && !matches!(command.ask, Ask::Drain { .. }) {
+        if seat.is_none() && !matches!(command.ask, Ask::Drain { .. }) {
             return Ok(Answer::Refused(Rejection::Busy));
         }
         let (reply, answer) = mpsc::sync_channel(1);
-        let asked = Asked { command: Box::new(command), reply, place };
+        let asked = Asked { command: Box::new(command), reply, seat };
         self.inbox.send(Message::Command(asked)).map_err(|_| Gone)?;
         match answer.recv() {
             Ok(Answer::Refused(Rejection::Ending)) | Err(_) => Err(Gone),

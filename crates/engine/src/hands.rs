@@ -17,7 +17,7 @@ use windlass_journal::blob::{Blobs as _, FolderBlobs};
 use windlass_journal::error::BlobError;
 use windlass_worker::{Blobs, Settings, Supervisor, Surroundings, settle};
 
-use crate::desk::Desk;
+use crate::bureau::Bureau;
 use crate::error::EngineError;
 use crate::feed::{self, Feeder};
 use crate::guard::Guard;
@@ -30,7 +30,7 @@ pub(crate) struct Hands {
     blobs: Arc<FolderBlobs>,
     supervisor: Option<Supervisor>,
     feeders: Vec<Feeder>,
-    desk: Option<Desk>,
+    bureau: Option<Bureau>,
     env: BTreeMap<Digest, Arc<BTreeMap<String, String>>>,
     unknown: Vec<LostAttempt>,
     swept: BTreeMap<AttemptKey, u32>,
@@ -50,7 +50,7 @@ impl Hands {
             blobs,
             supervisor: None,
             feeders: Vec::new(),
-            desk: None,
+            bureau: None,
             env: BTreeMap::new(),
             unknown: Vec::new(),
             swept,
@@ -61,9 +61,9 @@ impl Hands {
 
     /// Starts the keeper.
     pub(crate) fn employ(&mut self, settings: Settings) -> Result<(), EngineError> {
-        let (desk, intake) = Desk::open(self.inbox.clone(), Arc::clone(&self.blobs))?;
+        let (bureau, intake) = Bureau::open(self.inbox.clone(), Arc::clone(&self.blobs))?;
         self.supervisor = Some(Supervisor::start(settings, move |report| intake.take(report))?);
-        self.desk = Some(desk);
+        self.bureau = Some(bureau);
         Ok(())
     }
 
@@ -81,9 +81,9 @@ impl Hands {
     /// The fences of attempts whose end was not reported yet.
     pub(crate) fn live(&self) -> Vec<Fence> {
         let live = self.supervisor.as_ref().map(Supervisor::live).unwrap_or_default();
-        // What is on the desk has left the worker and not reached the engine.
-        let on_the_desk = self.desk.as_ref().map(Desk::holds).unwrap_or_default();
-        live.into_iter().map(|(_, fence)| fence).chain(on_the_desk).collect()
+        // What is at the bureau has left the worker and not reached the engine.
+        let at_the_bureau = self.bureau.as_ref().map(Bureau::holds).unwrap_or_default();
+        live.into_iter().map(|(_, fence)| fence).chain(at_the_bureau).collect()
     }
 
     /// The disk has little room left, or has room again: logs are cut meanwhile.
@@ -119,8 +119,8 @@ impl Hands {
         if let Some(supervisor) = self.supervisor.take() {
             supervisor.shutdown();
         }
-        if let Some(desk) = self.desk.take() {
-            desk.close();
+        if let Some(bureau) = self.bureau.take() {
+            bureau.close();
         }
     }
 
@@ -138,9 +138,9 @@ impl Hands {
             }
         };
         let blobs: Arc<dyn Blobs> = Arc::new(Bodies(Arc::clone(&self.blobs)));
-        match (&self.supervisor, &self.desk) {
-            (Some(supervisor), Some(desk)) => {
-                desk.expect(assignment.fence, &assignment.settle);
+        match (&self.supervisor, &self.bureau) {
+            (Some(supervisor), Some(bureau)) => {
+                bureau.expect(assignment.fence, &assignment.settle);
                 supervisor.spawn(assignment, Surroundings { env_base, blobs });
             }
             _ => unreachable!("an engine without a keeper starts nothing"),

@@ -9,7 +9,7 @@ use windlass_core::state::State;
 
 use crate::error::EngineError;
 use crate::feed::Feeder;
-use crate::room::Place;
+use crate::room::Seat;
 
 /// A question about the state, answered between turns, when everything in it is durable.
 pub(crate) type Question = Box<dyn FnOnce(&State) + Send>;
@@ -20,7 +20,7 @@ pub(crate) struct Asked {
     pub(crate) reply: SyncSender<Answer>,
     /// So many may wait; none goes with the command to end.
     #[expect(dead_code, reason = "it is held, not read")]
-    pub(crate) place: Option<Place>,
+    pub(crate) seat: Option<Seat>,
 }
 
 /// Something for the engine's thread.

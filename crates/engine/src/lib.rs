@@ -10,8 +10,8 @@
 
 pub mod alive;
 pub mod body;
+mod bureau;
 pub mod clock;
-mod desk;
 pub mod doctor;
 pub mod embed;
 pub mod engine;

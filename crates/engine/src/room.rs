@@ -11,9 +11,9 @@ pub struct Room {
     one_left: Condvar,
 }
 
-/// A place in a room, until it is dropped.
+/// A seat in a room, until it is dropped.
 #[derive(Debug)]
-pub struct Place(Arc<Room>);
+pub struct Seat(Arc<Room>);
 
 impl Room {
     /// Room for so many.
@@ -21,20 +21,20 @@ impl Room {
         Arc::new(Self { most, taken: Mutex::new(0), one_left: Condvar::new() })
     }
 
-    /// A place, if one is free.
-    pub fn try_enter(self: &Arc<Self>) -> Option<Place> {
+    /// A seat, if one is free.
+    pub fn try_enter(self: &Arc<Self>) -> Option<Seat> {
         let mut taken = self.taken();
         (*taken < self.most).then(|| {
             *taken += 1;
-            Place(Arc::clone(self))
+            Seat(Arc::clone(self))
         })
     }
 
-    /// Waits for a place.
-    pub fn enter(self: &Arc<Self>) -> Place {
+    /// Waits for a seat.
+    pub fn enter(self: &Arc<Self>) -> Seat {
         let waited = self.one_left.wait_while(self.taken(), |taken| *taken >= self.most);
         *waited.unwrap_or_else(PoisonError::into_inner) += 1;
-        Place(Arc::clone(self))
+        Seat(Arc::clone(self))
     }
 
     /// How many are in it.
@@ -53,7 +53,7 @@ impl Room {
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         *self.0.taken() -= 1;
         self.0.one_left.notify_one();
@@ -77,7 +77,7 @@ mod tests {
         room.wait_for_fewer_than(3, Duration::MAX);
         assert_eq!(room.count(), 2);
         drop(first);
-        waiting.join().expect("it got the place");
+        waiting.join().expect("it got the seat");
         assert!(room.try_enter().is_some());
     }
 }

@@ -153,9 +153,9 @@ impl Reader {
     }
 
     /// Begins to watch. Made before a replay, it misses nothing that the replay does not see.
-    pub fn watch(&self) -> Result<Watch, JournalError> {
+    pub fn watch(&self) -> Result<Lookout, JournalError> {
         let watch = os::FileWatch::new(&self.home, &[head::NAME, lock::NAME]);
-        Ok(Watch { watch: watch.map_err(JournalError::io("watch", &self.home))? })
+        Ok(Lookout { watch: watch.map_err(JournalError::io("watch", &self.home))? })
     }
 
     /// Hands over every record after a place, and then each new one once it is there, until told to stop. In between,
@@ -199,11 +199,11 @@ pub enum Heard {
 
 /// Says when there may be something new to read, or when the engine is gone.
 #[derive(Debug)]
-pub struct Watch {
+pub struct Lookout {
     watch: os::FileWatch,
 }
 
-impl Watch {
+impl Lookout {
     /// Waits until something happened, or for so long. Says whether something did; it may have been nothing that counts.
     pub fn wait(&self, longest: Duration) -> io::Result<bool> {
         self.watch.wait(longest)

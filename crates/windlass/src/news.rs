@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 
 use windlass_core::event::Record;
 use windlass_engine::error::EngineError;
-use windlass_engine::room::{Place, Room};
+use windlass_engine::room::{Room, Seat};
 
 use crate::keyboard::Line;
 
@@ -16,8 +16,8 @@ const BATCHES_MAX: usize = 16;
 
 /// Something for the thread that talks to the user.
 pub(crate) enum News {
-    /// Records, once they are durable. So many batches may be on their way: a place goes with each.
-    Records(Arc<[Record]>, Place),
+    /// Records, once they are durable. So many batches may be on their way: a seat goes with each.
+    Records(Arc<[Record]>, Seat),
     /// The runs that are followed have come to a rest, in an engine of another process.
     Rest,
     /// The engine has ended, or the journal can't be read any more.

@@ -12,7 +12,7 @@ use windlass_engine::clock;
 use windlass_engine::reading::wire_line;
 
 use crate::desk::Desk;
-use crate::live::block::{self, Room};
+use crate::live::block::{self, Extent};
 use crate::live::canvas::Canvas;
 use crate::live::tails::Tails;
 use crate::printing::print;
@@ -221,7 +221,7 @@ impl Teller {
     fn block(&mut self, now: Time) -> Vec<String> {
         let (columns, rows) = screen::size();
         // Lines that stay keep a part of the screen; a block higher than it could not be taken off again.
-        let room = Room { columns, rows: (rows * 2 / 3).max(2) / self.runs.len().max(1) };
+        let room = Extent { columns, rows: (rows * 2 / 3).max(2) / self.runs.len().max(1) };
         let mut block = Vec::new();
         for (id, progress) in &mut self.runs {
             block.extend(block::lines(*id, progress, &mut self.tails, now, room));

@@ -70,7 +70,7 @@ fn matchers(pass: &[String]) -> Vec<GlobMatcher> {
 
 /// Where an attempt works and what it is told of its surroundings.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct Whereabouts<'a> {
     pub(crate) home: &'a Path,
     pub(crate) home_id: &'a str,
     /// What is around this engine.
@@ -91,7 +91,7 @@ pub(crate) fn of_attempt(
     pass: &[String],
     own: &BTreeMap<String, String>,
     key: &AttemptKey,
-    place: &Place<'_>,
+    place: &Whereabouts<'_>,
 ) -> BTreeMap<String, String> {
     let pass = matchers(pass);
     let let_through = base.iter().filter(|(name, _)| is_let_through(name, &pass));
@@ -122,14 +122,14 @@ pub(crate) fn of_attempt(
 
 /// How many levels of attempts a run in another home that it starts may have: each mark is a level, and none of the
 /// bounds around it grows.
-fn levels_elsewhere(place: &Place<'_>) -> Option<u32> {
+fn levels_elsewhere(place: &Whereabouts<'_>) -> Option<u32> {
     let bound = place.elsewhere?.min(place.owners.map_or(u32::MAX, |owners| owners.levels));
     let own = u32::try_from(place.around.len() + 1).unwrap_or(u32::MAX);
     Some(bound.saturating_sub(own))
 }
 
 /// The marks of an attempt: those of the runs around its engine, of the attempts around it, and its own at the end.
-fn owners(place: &Place<'_>, key: &AttemptKey) -> String {
+fn owners(place: &Whereabouts<'_>, key: &AttemptKey) -> String {
     let outside = place.owners.map(|owners| &owners.marks);
     let outside = outside.filter(|marks| !marks.is_empty() && !is_planted(Bug::MarksOverwritten));
     let own = place.around.iter().chain([key]).map(|key| format!("{}|{key}", place.home_id));
@@ -167,8 +167,8 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn place() -> Place<'static> {
-        Place {
+    fn place() -> Whereabouts<'static> {
+        Whereabouts {
             home: Path::new("/home"),
             home_id: "h",
             owners: None,
@@ -226,9 +226,9 @@ mod tests {
         let key: AttemptKey = "abcdef/fix/2".parse().expect("a key");
         let base = variables(&[(NESTED, "9")]);
         let own = variables(&[(NESTED, "9")]);
-        let all = |place: &Place<'_>| of_attempt(&base, &["*".to_owned()], &own, &key, place);
+        let all = |place: &Whereabouts<'_>| of_attempt(&base, &["*".to_owned()], &own, &key, place);
         assert_eq!(all(&place()).get(NESTED), None);
-        let place = Place { elsewhere: Some(3), ..place() };
+        let place = Whereabouts { elsewhere: Some(3), ..place() };
         assert_eq!(all(&place).get(NESTED), Some(&"2".to_owned()));
     }
 

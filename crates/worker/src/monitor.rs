@@ -15,7 +15,7 @@ use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
 use crate::os::cgroup::Cgroup;
 use crate::os::{Fault, Host, Launch, Look, Os as _, Pid, Process, Signal, Starter, Step, Waited};
 use crate::planted::{Bug, is_planted};
-use crate::wire::{Account, FromMonitor, Message as _, Order, Start, ToMonitor};
+use crate::wire::{FromMonitor, Message as _, Order, Reckoning, Start, ToMonitor};
 
 /// Lives as a monitor, and ends the process when the engine is gone and nothing of it is left.
 pub(crate) fn run(link: &Link, signals: &OwnedFd, keeper: Pid, cgroups: Option<&Path>) -> ! {
@@ -58,9 +58,9 @@ fn monitor(link: &Link, signals: &OwnedFd, keeper: Pid, cgroups: Option<&Path>) 
                 _streams = descriptors;
                 match begun {
                     Ok(main) => {
-                        let mut watch = Watch::new(link, signals, keeper, main, start.fence);
-                        watch.cgroup = cgroup;
-                        if watch.until_empty()? == Engine::Gone {
+                        let mut held = Held::new(link, signals, keeper, main, start.fence);
+                        held.cgroup = cgroup;
+                        if held.until_empty()? == Engine::Gone {
                             return Ok(());
                         }
                     }
@@ -113,7 +113,7 @@ enum Engine {
 }
 
 /// An attempt that runs.
-struct Watch<'a> {
+struct Held<'a> {
     link: &'a Link,
     signals: &'a OwnedFd,
     keeper: Pid,
@@ -125,13 +125,14 @@ struct Watch<'a> {
     /// The control group that it was born in.
     cgroup: Option<Cgroup>,
     engine: Engine,
-    account: Account,
+    reckoning: Reckoning,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> Held<'a> {
     fn new(link: &'a Link, signals: &'a OwnedFd, keeper: Pid, main: Pid, fence: u64) -> Self {
         let (cpu, ending) = (Duration::ZERO, None);
-        let account = Account { fence, status: 0, cpu, resident_peak: 0, leftovers: 0, keeper_died: false };
+        let reckoning =
+            Reckoning { fence, status: 0, cpu, resident_peak: 0, leftovers: 0, keeper_died: false };
         let (outlived, engine) = (HashSet::new(), Engine::There);
         Self {
             link,
@@ -143,7 +144,7 @@ impl<'a> Watch<'a> {
             ending,
             cgroup: None,
             engine,
-            account,
+            reckoning,
         }
     }
 
@@ -179,13 +180,13 @@ impl<'a> Watch<'a> {
             is_empty = !self.take_the_dead()?;
         }
         let strangers = self.cgroup.take().map_or(0, |cgroup| cgroup.end(END_WITHIN));
-        self.account.leftovers =
+        self.reckoning.leftovers =
             u32::try_from(self.outlived.len()).unwrap_or(u32::MAX).saturating_add(strangers);
         if !is_planted(Bug::EndUntold) {
-            tell(self.link, FromMonitor::Ended(self.account))?;
+            tell(self.link, FromMonitor::Ended(self.reckoning))?;
         }
         // Without its keeper a monitor has nobody to whom its own death would leave what it runs.
-        Ok(if self.account.keeper_died { Engine::Gone } else { self.engine })
+        Ok(if self.reckoning.keeper_died { Engine::Gone } else { self.engine })
     }
 
     /// Takes every child that is over; false when there are none left.
@@ -193,11 +194,11 @@ impl<'a> Watch<'a> {
         loop {
             match Host::wait_any()? {
                 Waited::Over(over) => {
-                    self.account.cpu += over.cpu;
-                    self.account.resident_peak = self.account.resident_peak.max(over.resident_peak);
+                    self.reckoning.cpu += over.cpu;
+                    self.reckoning.resident_peak = self.reckoning.resident_peak.max(over.resident_peak);
                     // Once it was taken, its number may be another's.
                     if self.main_lives && over.pid == self.main {
-                        self.account.status = over.status;
+                        self.reckoning.status = over.status;
                         self.main_lives = false;
                     }
                 }
@@ -221,8 +222,8 @@ impl<'a> Watch<'a> {
     }
 
     fn look_for_keeper(&mut self) {
-        if !self.account.keeper_died && rustix::process::getppid() != Some(self.keeper) {
-            self.account.keeper_died = true;
+        if !self.reckoning.keeper_died && rustix::process::getppid() != Some(self.keeper) {
+            self.reckoning.keeper_died = true;
             self.end_within(GRACE_OF_LEFTOVERS);
         }
     }
@@ -233,7 +234,7 @@ impl<'a> Watch<'a> {
             Received::Message(length, _) => match ToMonitor::from_bytes(&buffer[..length]) {
                 Some(ToMonitor::Stop(grace)) => self.end_within(grace),
                 Some(ToMonitor::Ask(fence)) => {
-                    tell(self.link, FromMonitor::Doing(fence, self.account.fence))?;
+                    tell(self.link, FromMonitor::Doing(fence, self.reckoning.fence))?;
                 }
                 None => {}
             },

@@ -39,14 +39,14 @@ pub(crate) enum FromMonitor {
     /// The program could not be started.
     Failed(Fault),
     /// The program is over and nothing of it is left.
-    Ended(Account),
+    Ended(Reckoning),
     /// Asked for the first fence: the second is what I run; 0 is nothing.
     Doing(u64, u64),
 }
 
 /// What a monitor says at the end of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Account {
+pub(crate) struct Reckoning {
     pub(crate) fence: u64,
     /// As `wait` gives it.
     pub(crate) status: i32,
@@ -159,14 +159,14 @@ impl Message for FromMonitor {
     fn numbers(&self) -> [u64; 7] {
         match *self {
             Self::Failed(fault) => padded([1, number_of(fault.step), unsigned(fault.errno)]),
-            Self::Ended(account) => [
+            Self::Ended(reckoning) => [
                 2,
-                account.fence,
-                unsigned(account.status),
-                micros(account.cpu),
-                account.resident_peak,
-                account.leftovers.into(),
-                account.keeper_died.into(),
+                reckoning.fence,
+                unsigned(reckoning.status),
+                micros(reckoning.cpu),
+                reckoning.resident_peak,
+                reckoning.leftovers.into(),
+                reckoning.keeper_died.into(),
             ],
             Self::Doing(asked, doing) => padded([3, asked, doing]),
         }
@@ -175,7 +175,7 @@ impl Message for FromMonitor {
     fn from_numbers(numbers: [u64; 7]) -> Option<Self> {
         match numbers[0] {
             1 => Some(Self::Failed(Fault { step: step_of(numbers[1])?, errno: signed(numbers[2])? })),
-            2 => Some(Self::Ended(Account {
+            2 => Some(Self::Ended(Reckoning {
                 fence: numbers[1],
                 status: signed(numbers[2])?,
                 cpu: Duration::from_micros(numbers[3]),
@@ -302,7 +302,7 @@ mod tests {
         for message in [FromKeeper::Ready(pid), FromKeeper::Gone(pid, 3), FromKeeper::ForkFailed(11)] {
             assert_eq!(FromKeeper::from_bytes(&message.to_bytes()), Some(message));
         }
-        let account = Account {
+        let reckoning = Reckoning {
             fence: 7,
             status: 0x8900,
             cpu: Duration::from_micros(5),
@@ -311,7 +311,7 @@ mod tests {
             keeper_died: true,
         };
         let fault = Fault { step: Step::Exec, errno: 2 };
-        for message in [FromMonitor::Failed(fault), FromMonitor::Ended(account), FromMonitor::Doing(9, 0)] {
+        for message in [FromMonitor::Failed(fault), FromMonitor::Ended(reckoning), FromMonitor::Doing(9, 0)] {
             assert_eq!(FromMonitor::from_bytes(&message.to_bytes()), Some(message));
         }
         for message in [ToMonitor::Stop(Duration::from_millis(500)), ToMonitor::Ask(9)] {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::diagnostic::{Code, Findings, Mark};
 use super::graph;
 use super::node::{Node, Tree};
-use crate::template::{Name, Place, References, Step, TaskUse, Template, TemplateError, nearest};
+use crate::template::{Name, Purpose, References, Step, TaskUse, Template, TemplateError, nearest};
 
 /// Where a template stands in its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +118,9 @@ impl<'n> Templates<'n> {
             return;
         };
         let place = match spot {
-            Spot::Prompt => Place::Prompt,
-            Spot::Shell => Place::Shell,
-            Spot::Before | Spot::Between | Spot::Shown | Spot::Match | Spot::Attempt => Place::Content,
+            Spot::Prompt => Purpose::Prompt,
+            Spot::Shell => Purpose::Shell,
+            Spot::Before | Spot::Between | Spot::Shown | Spot::Match | Spot::Attempt => Purpose::Content,
         };
         let template = Template(source.to_owned());
         let references = template.references(place);

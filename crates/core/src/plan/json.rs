@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use serde_json::Number;
 
 use super::diagnostic::{Code, Findings, Mark};
-use super::node::{DEPTH_MAX, Entry, Node, Room, Tree, too_deep, too_many, without_duplicates};
+use super::node::{Allowance, DEPTH_MAX, Entry, Node, Tree, too_deep, too_many, without_duplicates};
 use crate::exact::is_kept;
 
 /// Reads a text; none if it could not be read to its end.
 pub(super) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'a>> {
-    let mut reader = Reader { text, at: 0, room: Room::default(), findings };
+    let mut reader = Reader { text, at: 0, room: Allowance::default(), findings };
     let node = reader.value(0)?;
     reader.space();
     if reader.at < text.len() {
@@ -23,7 +23,7 @@ pub(super) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'
 struct Reader<'a, 'f> {
     text: &'a str,
     at: usize,
-    room: Room,
+    room: Allowance,
     findings: &'f mut Findings,
 }
 

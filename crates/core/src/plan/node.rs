@@ -140,11 +140,11 @@ fn is_short_and_without(entries: &[Entry<'_>]) -> bool {
 
 /// Counts the values of a file.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct Allowance {
     used: usize,
 }
 
-impl Room {
+impl Allowance {
     /// Takes room for some values; false if there is no more.
     pub(super) fn take(&mut self, nodes: usize) -> bool {
         self.used = self.used.saturating_add(nodes);

@@ -12,7 +12,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag}
 use serde_json::Number;
 
 use super::diagnostic::{Code, Findings, Mark};
-use super::node::{DEPTH_MAX, Entry, Node, Room, Tree, too_deep, too_many, without_duplicates};
+use super::node::{Allowance, DEPTH_MAX, Entry, Node, Tree, too_deep, too_many, without_duplicates};
 use crate::exact::is_kept;
 
 /// Reads a text; none if it could not be read to its end.
@@ -26,7 +26,7 @@ pub(super) fn parse<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'
         items: Vec::new(),
         entries: Vec::new(),
         anchors: BTreeMap::new(),
-        room: Room::default(),
+        room: Allowance::default(),
         root: None,
     };
     let mut documents = 0;
@@ -80,7 +80,7 @@ struct Builder<'a, 'f> {
     /// What the open maps hold.
     entries: Vec<Entry<'a>>,
     anchors: BTreeMap<usize, (Node<'a>, usize)>,
-    room: Room,
+    room: Allowance,
     root: Option<Node<'a>>,
 }
 

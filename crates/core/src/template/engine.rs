@@ -13,9 +13,9 @@ use serde_json::Value;
 use super::reader;
 use super::references::References;
 use super::scope::{self, SINK, Scope, WRITTEN};
-use super::syntax::{self, Source};
+use super::syntax::{self, Prepared};
 use super::values::{self, Kept, Large, MARK, MARK_END, Mode, Raw, Rounded, Sink};
-use super::{Place, TEXT_BYTES_MAX, TemplateError, shell};
+use super::{Purpose, TEXT_BYTES_MAX, TemplateError, shell};
 use crate::exact::Lossy;
 use crate::failure::{ErrorKind, Failure};
 use crate::template::PromptPart;
@@ -105,16 +105,16 @@ fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Live) ->
 
 /// One render: the source, what it names, and what it leaves behind.
 struct Render<'a> {
-    source: Source<'a>,
+    source: Prepared<'a>,
     references: References,
     sink: Arc<Sink>,
 }
 
 impl<'a> Render<'a> {
     fn new(written: &'a str, mode: Mode) -> Result<Self, Failure> {
-        let source = Source::new(written).map_err(|error| bad(&error))?;
-        let place = if mode == Mode::Prompt { Place::Prompt } else { Place::Content };
-        let references = source.with_tree(|tree| reader::read(tree, place, &source));
+        let source = Prepared::new(written).map_err(|error| bad(&error))?;
+        let purpose = if mode == Mode::Prompt { Purpose::Prompt } else { Purpose::Content };
+        let references = source.with_tree(|tree| reader::read(tree, purpose, &source));
         let references = references.map_err(|error| bad(&error))?;
         Ok(Self { source, references, sink: Sink::new(mode) })
     }

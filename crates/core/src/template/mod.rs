@@ -38,9 +38,9 @@ pub struct TemplateError {
     pub hint: Option<String>,
 }
 
-/// Where a template stands; it decides what a large output means there.
+/// What a template is for; it decides what a large output means in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Purpose {
     /// A value, an argument: contents are needed.
     Content,
     /// A line of shell: contents are needed, where the shell takes them for nothing but text.
@@ -60,16 +60,16 @@ impl Template {
 
     /// Checks the syntax.
     pub fn check(&self) -> Result<(), TemplateError> {
-        if self.is_plain() { Ok(()) } else { syntax::Source::new(&self.0)?.with_tree(|_| ()) }
+        if self.is_plain() { Ok(()) } else { syntax::Prepared::new(&self.0)?.with_tree(|_| ()) }
     }
 
     /// What it refers to, for validation and for cutting extracts, and what is wrong with that.
-    pub fn references(&self, place: Place) -> Result<References, TemplateError> {
+    pub fn references(&self, purpose: Purpose) -> Result<References, TemplateError> {
         if self.is_plain() {
             return Ok(References::default());
         }
-        let source = syntax::Source::new(&self.0)?;
-        source.with_tree(|tree| reader::read(tree, place, &source))
+        let source = syntax::Prepared::new(&self.0)?;
+        source.with_tree(|tree| reader::read(tree, purpose, &source))
     }
 
     /// Its value: one `{{ … }}` keeps its type, all else is text.

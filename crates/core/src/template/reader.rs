@@ -8,16 +8,16 @@ use minijinja::value::ValueKind;
 use super::names::{FILTERS, FUNCTIONS, TESTS, VARIABLES, nearest};
 use super::references::{InText, Name, References, Step, Use};
 use super::shell::Line;
-use super::syntax::Source;
-use super::{Place, TemplateError};
+use super::syntax::Prepared;
+use super::{Purpose, TemplateError};
 use crate::exact;
 
 /// Reads a tree.
-pub(super) fn read(tree: &ast::Stmt<'_>, place: Place, source: &Source<'_>) -> References {
+pub(super) fn read(tree: &ast::Stmt<'_>, purpose: Purpose, source: &Prepared<'_>) -> References {
     let mut reader =
-        Reader { found: References::default(), locals: vec![Vec::new()], place, source, captured: 0 };
+        Reader { found: References::default(), locals: vec![Vec::new()], purpose, source, captured: 0 };
     reader.statement(tree);
-    if place == Place::Shell {
+    if purpose == Purpose::Shell {
         reader.try_line(tree);
     }
     reader.found
@@ -29,8 +29,8 @@ type Local<'t> = (&'t str, Option<(String, Vec<Step>)>);
 struct Reader<'t> {
     found: References,
     locals: Vec<Vec<Local<'t>>>,
-    place: Place,
-    source: &'t Source<'t>,
+    purpose: Purpose,
+    source: &'t Prepared<'t>,
     captured: usize,
 }
 
@@ -241,7 +241,7 @@ impl<'t> Reader<'t> {
 
     /// The value of a `{{ … }}`.
     fn emit(&mut self, expression: &ast::Expr<'t>) {
-        if self.place == Place::Prompt
+        if self.purpose == Purpose::Prompt
             && self.captured == 0
             && let Some(chain) = chain(expression)
             && let Some((task, path)) = self.output_part(&chain)

@@ -19,7 +19,7 @@ const TOKENS_MAX: usize = 50_000;
 const ELIFS_MAX: usize = 50;
 
 /// A source that the engine can take.
-pub(super) struct Source<'a> {
+pub(super) struct Prepared<'a> {
     text: Cow<'a, str>,
     /// Where, in `text`, characters begin that the person did not write, and how many there are up to there.
     shifts: Vec<(usize, usize)>,
@@ -32,7 +32,7 @@ pub(super) fn config() -> SyntaxConfig {
     SyntaxConfig::builder().keep_trailing_newline(true).build().expect("the default delimiters are valid")
 }
 
-impl<'a> Source<'a> {
+impl<'a> Prepared<'a> {
     /// Reads the tokens of a source once.
     pub(super) fn new(written: &'a str) -> Result<Self, TemplateError> {
         let written: Cow<'a, str> = if written.contains(MARK) {

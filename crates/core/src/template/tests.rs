@@ -244,7 +244,7 @@ fn deep_and_long_expressions_are_refused_and_break_nothing() {
         "{% for x in [[[[1]]]] recursive %}{{ loop([x]) }}{% endfor %}".into(),
     ] {
         let template = Template(source);
-        drop((template.references(Place::Content), template.render_text(&Seen::new())));
+        drop((template.references(Purpose::Content), template.render_text(&Seen::new())));
     }
 }
 
@@ -299,12 +299,12 @@ fn a_text_that_looks_like_a_placeholder_is_a_text() {
     assert_eq!(template.render_prompt(&seen), Ok(parts));
 }
 
-fn uses(source: &str, place: Place) -> References {
-    Template(source.into()).references(place).expect("it parses")
+fn uses(source: &str, purpose: Purpose) -> References {
+    Template(source.into()).references(purpose).expect("it parses")
 }
 
 fn pointers(source: &str, task: &str, lists: usize) -> Vec<String> {
-    uses(source, Place::Content).tasks[task].pointers(lists).into_iter().collect()
+    uses(source, Purpose::Content).tasks[task].pointers(lists).into_iter().collect()
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn references_name_the_parts_that_are_needed() {
     assert!(pointers("{{ tasks.a.state }}", "a", 0).is_empty());
     assert_eq!(pointers("{{ tasks.a }}", "a", 0), [""]);
     let prompt = |source: &str, lists: usize| {
-        uses(source, Place::Prompt).tasks["a"].pointers(lists).into_iter().collect::<Vec<_>>()
+        uses(source, Purpose::Prompt).tasks["a"].pointers(lists).into_iter().collect::<Vec<_>>()
     };
     assert!(prompt("{{ tasks.a.output }}", 0).is_empty());
     assert_eq!(prompt("{{ tasks.a.output.b }}", 0), ["/b"]);
@@ -340,11 +340,11 @@ fn references_name_the_parts_that_are_needed() {
 #[test]
 fn references_tell_names_of_the_template_from_those_of_the_plan() {
     let source = "{% set a = 1 %}{% for b in range(3) %}{{ a + b + loop.index }}{% endfor %}{% with c = 1 %}{{ c }}{% endwith %}{{ dict(x=1) }}";
-    let found = uses(source, Place::Content);
+    let found = uses(source, Purpose::Content);
     assert_eq!(found.problems, []);
     assert!(found.uses.is_empty() && found.tasks.is_empty());
     let problems = |source: &str| -> Vec<(String, String)> {
-        let found = uses(source, Place::Content).problems.into_iter();
+        let found = uses(source, Purpose::Content).problems.into_iter();
         found.map(|problem| (problem.message, source[problem.range].to_owned())).collect()
     };
     let one = |message: &str, place: &str| vec![(message.to_owned(), place.to_owned())];
@@ -358,7 +358,7 @@ fn references_tell_names_of_the_template_from_those_of_the_plan() {
         one("of a task there are `output` and `state`, not `result`", "tasks.a.result")
     );
     assert_eq!(problems("{{ tasks[inputs.x].output }}").len(), 1);
-    let found = uses("{{ inputs.a }} {{ inputs['b'] }}", Place::Content);
+    let found = uses("{{ inputs.a }} {{ inputs['b'] }}", Purpose::Content);
     assert_eq!(found.inputs, ["a".to_owned(), "b".to_owned()].into());
 }
 

@@ -28,7 +28,7 @@ fn a_panic_of_the_driver_of_processes_ends_the_engine() {
 
 #[test]
 fn a_panic_of_who_makes_reports_ready_ends_the_engine() {
-    assert_eq!(ended_by(Bug::ClerkPanics, SHORT), "windlass-desk");
+    assert_eq!(ended_by(Bug::ClerkPanics, SHORT), "windlass-clerk");
 }
 
 #[test]

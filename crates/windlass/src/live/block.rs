@@ -22,7 +22,7 @@ const BAR: usize = 40;
 
 /// The room that a block has.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
+pub(crate) struct Extent {
     pub(crate) columns: usize,
     pub(crate) rows: usize,
 }
@@ -35,7 +35,7 @@ struct Layout {
     /// How wide the column of names is.
     names: usize,
     now: Time,
-    room: Room,
+    room: Extent,
 }
 
 /// The block of a run.
@@ -44,7 +44,7 @@ pub(crate) fn lines(
     progress: &mut Progress,
     tails: &mut Tails,
     now: Time,
-    room: Room,
+    room: Extent,
 ) -> Vec<String> {
     let left = progress.left(now).map(|left| format!("~{} left", about(left)));
     let progress = &*progress;
@@ -177,7 +177,7 @@ mod tests {
     fn block(stage: &Stage, columns: usize, rows: usize) -> Vec<String> {
         let mut progress = Progress::of(stage.state(), stage.run(), stage.now);
         let mut tails = Tails::of("/nowhere".into());
-        let lines = lines(stage.run().id, &mut progress, &mut tails, stage.now, Room { columns, rows });
+        let lines = lines(stage.run().id, &mut progress, &mut tails, stage.now, Extent { columns, rows });
         lines.iter().map(|line| strip_str(line).to_string()).collect()
     }
 

@@ -12,16 +12,16 @@ use windlass_core::time::{Span, Time};
 use windlass_core::view;
 
 /// Where a task stands among all: the numbers of those around it, then its own.
-type Place = Vec<u32>;
+type Branch = Vec<u32>;
 
 /// The tasks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
-    rows: BTreeMap<Place, Row>,
-    places: BTreeMap<TaskId, Place>,
+    rows: BTreeMap<Branch, Row>,
+    places: BTreeMap<TaskId, Branch>,
     counts: BTreeMap<Phase, usize>,
     /// The places of those that are worth a line of their own where there is no room for all.
-    notable: BTreeSet<Place>,
+    notable: BTreeSet<Branch>,
     /// How many were running at the same time at most.
     pub(crate) width: usize,
 }
@@ -217,7 +217,7 @@ impl Tree {
             self.plant(task);
             numbers.insert(self.places[task][0], number);
         }
-        let moved = |mut place: Place| {
+        let moved = |mut place: Branch| {
             place[0] = numbers.get(&place[0]).copied().unwrap_or(place[0]);
             place
         };

@@ -18,7 +18,7 @@ use windlass_engine::clock;
 use windlass_engine::engine::BUILD;
 use windlass_engine::error::EngineError;
 use windlass_engine::handle::Handle;
-use windlass_engine::room::{Place, Room};
+use windlass_engine::room::{Room, Seat};
 use windlass_worker::environment::is_within;
 
 use crate::calling;
@@ -138,11 +138,11 @@ fn take(mut bound: Bound, served: &Served, host: &Hosting) {
         poll(&mut waited_for, Some(&every)).unwrap_or_default();
         match bound.listener.accept() {
             Ok((stream, _)) => {
-                let place = room.try_enter();
+                let seat = room.try_enter();
                 // Nobody left in time: whoever is in the queue by now need not wait as long to hear of it.
-                is_full = place.is_none();
-                match place {
-                    Some(place) => serve_client(stream, host.clone(), place),
+                is_full = seat.is_none();
+                match seat {
+                    Some(seat) => serve_client(stream, host.clone(), seat),
                     None => turn_away(&stream),
                 }
                 continue;
@@ -160,11 +160,11 @@ fn take(mut bound: Bound, served: &Served, host: &Hosting) {
 }
 
 /// Talks to a client on a thread of its own.
-fn serve_client(stream: UnixStream, host: Hosting, place: Place) {
+fn serve_client(stream: UnixStream, host: Hosting, seat: Seat) {
     let conversing = move || {
         // Whoever has left or was too slow needs no answer.
         converse(stream, clock::awake, |request| answer(request, &host)).unwrap_or_default();
-        drop(place);
+        drop(seat);
     };
     // Where no thread can be had the client sees a closed socket, and tries again.
     drop(thread::Builder::new().name("socket client".into()).spawn(conversing));

@@ -11,7 +11,7 @@ use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Fence};
 use windlass_core::input::LostAttempt;
 
-use super::driver::Source;
+use super::driver::Awaited;
 use super::launch::Ready;
 use super::spool::Spool;
 use super::watch::Watch;
@@ -22,7 +22,7 @@ use crate::log::{self, LogLimits, LogWriter, Stream};
 use crate::os::{Host, Os as _};
 use crate::report::{AttemptEnded, Captured};
 use crate::settings::Settings;
-use crate::wire::Account;
+use crate::wire::Reckoning;
 
 /// What a pipe can hold at most when its writer is gone: so much is still read at the end, and no more, since
 /// somebody else may go on writing into it.
@@ -97,7 +97,7 @@ impl Attempt {
         let open =
             self.streams.iter().enumerate().filter_map(|(side, stream)| Some((side, stream.as_ref()?)));
         for (side, stream) in open {
-            Host::watch(poller, stream.as_fd(), Source::Stream(self.fence, side).token())?;
+            Host::watch(poller, stream.as_fd(), Awaited::Stream(self.fence, side).token())?;
         }
         Ok(())
     }
@@ -169,9 +169,9 @@ impl Attempt {
     }
 
     /// The attempt is over, as its monitor tells; perhaps the kernel ended it for want of memory.
-    pub(super) fn ended(mut self, account: &Account, by_kernel: bool, buffer: &mut [u8]) -> AttemptEnded {
+    pub(super) fn ended(mut self, reckoning: &Reckoning, by_kernel: bool, buffer: &mut [u8]) -> AttemptEnded {
         self.drain(buffer);
-        let exit = exit_of(account.status);
+        let exit = exit_of(reckoning.status);
         let program = self.reading.called().map_or_else(|| self.program.display().to_string(), str::to_owned);
         let end = End { exit, errors: &self.errors.text(), program: &program };
         let mut conclusion = self.reading.conclude(&end);
@@ -183,14 +183,14 @@ impl Attempt {
             conclusion.error.iter_mut().for_each(|error| error.kind = ErrorKind::DiskFull);
         }
         let usage = Usage {
-            cpu_ms: u64::try_from(account.cpu.as_millis()).unwrap_or(u64::MAX),
-            memory_bytes_peak: self.watch.memory_peak().max(account.resident_peak),
+            cpu_ms: u64::try_from(reckoning.cpu.as_millis()).unwrap_or(u64::MAX),
+            memory_bytes_peak: self.watch.memory_peak().max(reckoning.resident_peak),
             processes_peak: self.watch.processes_peak().max(1),
             tokens: conclusion.tokens,
             usd_micro: conclusion.usd_micro,
         };
         let mut report = self.report(exit, conclusion.error, usage);
-        report.leftovers = account.leftovers;
+        report.leftovers = reckoning.leftovers;
         report
     }
 

@@ -31,7 +31,7 @@ use crate::settings::Settings;
 
 /// What the poller names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum Awaited {
     Bell,
     Keeper,
     Monitor(u32),
@@ -39,7 +39,7 @@ pub(super) enum Source {
     Stream(Fence, usize),
 }
 
-impl Source {
+impl Awaited {
     /// The number by which the poller knows it.
     pub(super) fn token(self) -> u64 {
         match self {
@@ -114,7 +114,7 @@ impl Driver {
         }
         let system = |what| move |source| WorkerError::System { what, source };
         let poller = Host::poller().map_err(system("make a poller"))?;
-        Host::watch(&poller, orders.bell.as_fd(), Source::Bell.token()).map_err(system("watch the bell"))?;
+        Host::watch(&poller, orders.bell.as_fd(), Awaited::Bell.token()).map_err(system("watch the bell"))?;
         let null: OwnedFd = fs::File::open("/dev/null").map_err(system("open /dev/null"))?.into();
         let pool = Pool::start(&settings, &poller).map_err(|source| WorkerError::Keeper {
             program: settings.program.clone().unwrap_or_else(own_program),
@@ -162,13 +162,13 @@ impl Driver {
             let at_most = self.due();
             Host::ready(&self.poller, &mut tokens, at_most).expect("a poller of ours can be waited for");
             for token in &tokens {
-                match Source::of_token(*token) {
-                    Source::Bell => Host::silence(&self.orders.bell),
-                    Source::Keeper => self.hear_keeper(),
-                    Source::Monitor(id) => {
+                match Awaited::of_token(*token) {
+                    Awaited::Bell => Host::silence(&self.orders.bell),
+                    Awaited::Keeper => self.hear_keeper(),
+                    Awaited::Monitor(id) => {
                         self.hear_monitor(id);
                     }
-                    Source::Stream(fence, side) => {
+                    Awaited::Stream(fence, side) => {
                         if let Some(attempt) = self.attempts.get_mut(&fence) {
                             attempt.read(side, &mut self.buffer);
                         }

@@ -15,7 +15,7 @@ use windlass_core::template::PromptPart;
 use super::Surroundings;
 use super::spool::Spool;
 use crate::adapter::{self, Reading, Recipe};
-use crate::environment::{self, Place};
+use crate::environment::{self, Whereabouts};
 use crate::link::MESSAGE_BYTES_MAX;
 use crate::os::{Host, Os as _};
 use crate::settings::Settings;
@@ -74,7 +74,7 @@ fn lay_out(
     let spool = Spool::of(settings, assignment.fence);
     spool.make_folder().map_err(|error| not_made("the folder of its output could not be made", &error))?;
     let recipe = adapter::recipe(&assignment.program, spool.notes())?;
-    let place = Place {
+    let place = Whereabouts {
         home: &settings.home,
         home_id: &settings.home_id,
         owners: settings.owners.as_ref(),

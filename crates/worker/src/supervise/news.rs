@@ -14,7 +14,7 @@ use crate::fault;
 use crate::link::{Link, Received};
 use crate::os::{Host, Os as _, Pid};
 use crate::report::WorkerReport;
-use crate::wire::{Account, FromKeeper, FromMonitor, Message as _};
+use crate::wire::{FromKeeper, FromMonitor, Message as _, Reckoning};
 
 impl Driver {
     pub(super) fn hear_keeper(&mut self) {
@@ -79,10 +79,10 @@ impl Driver {
                         self.lost(Fence(asked));
                     }
                 }
-                (Some(FromMonitor::Ended(account)), Some(fence)) => {
+                (Some(FromMonitor::Ended(reckoning)), Some(fence)) => {
                     pool.is_free(id);
                     self.hand_out();
-                    self.monitor_ended(fence, &account);
+                    self.monitor_ended(fence, &reckoning);
                 }
                 (Some(FromMonitor::Failed(fault)), Some(fence)) => {
                     pool.is_free(id);
@@ -110,14 +110,14 @@ impl Driver {
         while id.is_some_and(|id| self.hear_monitor(id)) {}
     }
 
-    fn monitor_ended(&mut self, fence: Fence, account: &Account) {
-        if account.keeper_died {
-            return self.mourn_attempt(fence, account.leftovers);
+    fn monitor_ended(&mut self, fence: Fence, reckoning: &Reckoning) {
+        if reckoning.keeper_died {
+            return self.mourn_attempt(fence, reckoning.leftovers);
         }
         let Some(attempt) = self.take(fence) else { return };
-        let killed = !attempt.stopped && libc::WIFSIGNALED(account.status);
-        let by_kernel = killed && libc::WTERMSIG(account.status) == libc::SIGKILL && self.memory_ran_out();
-        let report = attempt.ended(account, by_kernel, &mut self.buffer);
+        let killed = !attempt.stopped && libc::WIFSIGNALED(reckoning.status);
+        let by_kernel = killed && libc::WTERMSIG(reckoning.status) == libc::SIGKILL && self.memory_ran_out();
+        let report = attempt.ended(reckoning, by_kernel, &mut self.buffer);
         self.ended(report);
     }
 

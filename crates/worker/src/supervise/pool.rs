@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use windlass_core::id::Fence;
 
-use super::driver::Source;
+use super::driver::Awaited;
 use crate::cgroups::Cgroups;
 use crate::keeper::KeeperProcess;
 use crate::link::{Link, Sent};
@@ -92,7 +92,7 @@ impl Pool {
             }
             (started, cgroups) => (started?, cgroups),
         };
-        Host::watch(poller, keeper.link.as_fd(), Source::Keeper.token())?;
+        Host::watch(poller, keeper.link.as_fd(), Awaited::Keeper.token())?;
         let mut pool = Self {
             keeper,
             cgroups,
@@ -130,7 +130,7 @@ impl Pool {
     pub(super) fn add(&mut self, pid: Pid, link: Link, poller: &OwnedFd) -> io::Result<()> {
         self.has_borne = true;
         self.last += 1;
-        Host::watch(poller, link.as_fd(), Source::Monitor(self.last).token())?;
+        Host::watch(poller, link.as_fd(), Awaited::Monitor(self.last).token())?;
         // One that is gone already began at no time: nobody is taken for it.
         let process = Host::look_at(pid).map_or(Process { pid, began: 0 }, |look| look.process);
         let monitor = Monitor { process, link, doing: None, asked: false, unsent_stop: None };

@@ -23,10 +23,10 @@ use crate::inbox::Message;
 
 /// The names of the threads on both sides.
 const WORKER: &str = "windlass-worker";
-const CLERK: &str = "windlass-desk";
+const CLERK: &str = "windlass-clerk";
 
-/// The engine's side of the desk.
-pub(crate) struct Desk {
+/// The engine's side of the bureau.
+pub(crate) struct Bureau {
     books: Arc<Mutex<Books>>,
     clerk: JoinHandle<()>,
 }
@@ -58,8 +58,8 @@ struct Clerk {
     guard: Guard,
 }
 
-impl Desk {
-    /// Opens a desk. It closes when the intake is gone.
+impl Bureau {
+    /// Opens a bureau. It closes when the intake is gone.
     pub(crate) fn open(
         inbox: Sender<Message>,
         blobs: Arc<FolderBlobs>,
@@ -95,7 +95,7 @@ impl Desk {
 }
 
 impl Intake {
-    /// Takes a report. From here on the attempts that it ends are on the desk, until they are in the inbox.
+    /// Takes a report. From here on the attempts that it ends are at the bureau, until they are in the inbox.
     pub(crate) fn take(&self, report: WorkerReport) {
         locked(&self.books).held.extend(over(&report));
         // The clerk ends only with this queue, whose other end is held here.
@@ -225,7 +225,7 @@ mod tests {
         let (slow, slowly) = rustix::pipe::pipe().expect("a pipe");
         let (inbox, messages) = mpsc::channel();
         let blobs = Arc::new(FolderBlobs::new(&home.path().join("blobs")));
-        let (desk, intake) = Desk::open(inbox, blobs).expect("a desk");
+        let (bureau, intake) = Bureau::open(inbox, blobs).expect("a bureau");
         intake.take(ended_with(File::from(slow)));
         intake.take(WorkerReport::Overdue {
             key: key(),
@@ -233,10 +233,10 @@ mod tests {
             why: StopWhy::Timeout,
             message: "late".into(),
         });
-        assert_eq!(desk.holds(), [Fence(7)]);
+        assert_eq!(bureau.holds(), [Fence(7)]);
         File::from(slowly).write_all(b"large").expect("it is read");
         drop(intake);
-        desk.close();
+        bureau.close();
         let Message::Report(Report::Ended(ended)) = messages.recv().expect("the end") else {
             panic!("the end comes first");
         };
