@@ -12,7 +12,7 @@ use windlass_core::event::{Exit, Role, RunOutcome, Usage};
 use windlass_core::id::{CommandId, Digest, Epoch, RunId};
 use windlass_core::input::{Ask, Command, Ended, Input, Report, Submission};
 use windlass_core::output::{Output, RawOutput};
-use windlass_core::plan::{Jitter, Join, Limits, Plan, Rerun, Retry, Task, Timeout, WaitFor, Work};
+use windlass_core::plan::{Limits, Plan, Task, WaitFor, Work};
 use windlass_core::react::react;
 use windlass_core::state::State;
 use windlass_core::template::Template;
@@ -228,43 +228,7 @@ fn empty_plan() -> Plan {
 }
 
 fn task(number: usize, needs: &[usize]) -> Task {
-    Task {
-        id: format!("t{number}").parse().expect("a letter and digits"),
-        work: Work::Argv(vec![Template("true".to_owned())]),
-        emits: Vec::new(),
-        removed: false,
-        needs: needs.to_vec(),
-        join: Join::All,
-        when: None,
-        for_each: None,
-        repeat: None,
-        replicas: None,
-        retry: Retry {
-            initial_interval: Span::from_secs(1),
-            backoff_coefficient_milli: 2000,
-            max_interval: Span::from_secs(60),
-            jitter: Jitter::Full,
-            max_attempts: 1,
-            losses_max: 3,
-            non_retryable: Vec::new(),
-        },
-        timeout: Timeout {
-            schedule_to_start: None,
-            start_to_close: None,
-            heartbeat: None,
-            schedule_to_close: Some(Span::from_secs(86_400)),
-            grace: Span::from_secs(10),
-        },
-        rerun: Rerun::Safe,
-        optional: false,
-        priority: 0,
-        budget: windlass_core::plan::Budget::default(),
-        cancel_rest: false,
-        output_schema: None,
-        extracts: Vec::new(),
-        env: BTreeMap::new(),
-        pass: Vec::new(),
-        dir: None,
-        memory_bytes_max: None,
-    }
+    let id = format!("t{number}").parse().expect("a letter and digits");
+    let work = Work::Argv(vec![Template("true".to_owned())]);
+    Task { needs: needs.to_vec(), ..Task::plain(id, work) }
 }

@@ -41,6 +41,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::ErrorKind;
 use crate::id::{AccountName, AgentName, TaskId};
+use crate::plan::layers::{RetryLayer, TimeoutLayer};
 use crate::plan::rate::Rate;
 use crate::template::{Items, Template};
 use crate::time::{Span, Time};
@@ -330,6 +331,35 @@ impl Work {
 }
 
 impl Task {
+    /// A task of which nothing is said but what it does: all else is built in. The work is no agent's, and asks nobody.
+    pub fn plain(id: TaskId, work: Work) -> Self {
+        Self {
+            id,
+            emits: waits::emits(&work),
+            work,
+            needs: Vec::new(),
+            join: Join::All,
+            when: None,
+            for_each: None,
+            repeat: None,
+            replicas: None,
+            retry: RetryLayer::default().settle(false),
+            timeout: TimeoutLayer::default().settle(false, false),
+            rerun: Rerun::default(),
+            optional: false,
+            priority: 0,
+            cancel_rest: false,
+            output_schema: None,
+            extracts: Vec::new(),
+            env: BTreeMap::new(),
+            pass: Vec::new(),
+            dir: None,
+            memory_bytes_max: None,
+            budget: Budget::default(),
+            removed: false,
+        }
+    }
+
     /// In how many lists its output is what one attempt gave: one for `for_each`, one for replicas that are all kept.
     pub fn lists(&self) -> usize {
         let all = self.replicas.is_some_and(|replicas| replicas.select == Select::All);
