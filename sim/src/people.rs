@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_core::event::Raise;
-use windlass_core::event::{ApprovalAnswer, BlockedOn, PauseReason, Role, Settlement};
+use windlass_core::event::{ApprovalAnswer, PauseReason, Role, Settlement};
 use windlass_core::id::{AgentName, CommandId, Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Input, Revision, Submission};
 use windlass_core::machine::task::Phase;
 use windlass_core::output::Output;
 use windlass_core::plan::Work;
-use windlass_core::state::{Run, State, Task};
+use windlass_core::state::{Blocked, Run, State, Task};
 use windlass_core::time::Span;
 use windlass_journal::blob::Blobs as _;
 
@@ -301,7 +301,7 @@ fn is_unknown(_: &Run, task: &Task) -> bool {
 }
 
 fn awaits_people(task: &Task) -> bool {
-    let waits = matches!(task.blocked, Some(BlockedOn::Topic | BlockedOn::Timer));
+    let waits = matches!(task.blocked, Some(Blocked::Topic | Blocked::Timer));
     task.phase == Phase::Blocked && !waits
 }
 

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use windlass_core::event::{BlockedOn, BudgetKind, PauseReason, RunOutcome};
+use windlass_core::event::{BudgetKind, PauseReason, RunOutcome};
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::state::budget::UsedUp;
-use windlass_core::state::{Run, State};
+use windlass_core::state::{Blocked, Run, State};
 use windlass_core::time::Span;
 use windlass_core::view::{self, RunState, Summary};
 
@@ -123,7 +123,7 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
         .map(|asked| calling::command("approve").with(id).with(&asked.task).with("--id").with(&asked.id))
         .map(|approve| approve.to_string())
         .collect();
-    let unknown = run.tasks.iter().filter(|task| task.blocked == Some(BlockedOn::Outcome));
+    let unknown = run.tasks.iter().filter(|task| task.blocked == Some(Blocked::Outcome));
     steps.extend(unknown.map(|task| {
         let settle = calling::command("settle").with(id).with(&task.id).with("--done");
         format!("`{settle}`, or `--failed`")

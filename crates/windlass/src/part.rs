@@ -1,12 +1,12 @@
 //! A part of a run: a plan that a task started, as the command that started it follows it; when that rests, how it ended, in
 //! words, as a code, and for programs. Never: what becomes of it, or of the attempt that waits for it.
 
-use windlass_core::event::{BlockedOn, Event, PauseReason, Record, RunOutcome};
+use windlass_core::event::{Event, PauseReason, Record, RunOutcome};
 use windlass_core::failure::ErrorKind;
 use windlass_core::id::{RunId, Seq, TaskId};
 use windlass_core::machine::task::Phase;
 use windlass_core::state::parts::Standing;
-use windlass_core::state::{Run, State, Task, TaskIx};
+use windlass_core::state::{Blocked, Run, State, Task, TaskIx};
 use windlass_core::time::Time;
 use windlass_engine::reading::wire_line;
 
@@ -88,7 +88,7 @@ fn left(run: &Run, part: TaskIx) -> Vec<String> {
     let approve = |asked: Question| {
         calling::command("approve").with(run.id).with(&asked.task).with("--id").with(&asked.id).to_string()
     };
-    let unknown = family.iter().filter(|ix| run.task(**ix).blocked == Some(BlockedOn::Outcome));
+    let unknown = family.iter().filter(|ix| run.task(**ix).blocked == Some(Blocked::Outcome));
     let settle = |ix: &TaskIx| {
         let settle = calling::command("settle").with(run.id).with(&run.task(*ix).id).with("--done");
         format!("`{settle}`, or `--failed`")

@@ -10,7 +10,7 @@ use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::{Plan, revision};
 use windlass_core::state::tree::Form;
-use windlass_core::state::{Run, State};
+use windlass_core::state::{Blocked, Run, State};
 use windlass_core::time::{Span, Time};
 
 use crate::live::estimate::Usual;
@@ -92,7 +92,7 @@ impl Progress {
             } else if matches!(task.phase, Phase::BackingOff | Phase::Parked) {
                 progress.backing_off.insert(task.id.clone());
             } else if task.phase == Phase::Blocked
-                && matches!(task.blocked, Some(BlockedOn::Person | BlockedOn::Outcome))
+                && matches!(task.blocked, Some(Blocked::Person | Blocked::Outcome))
             {
                 progress.blocked.insert(task.id.clone());
             }

@@ -5,7 +5,7 @@ use crate::decide::{
     GOAL_BYTES_MAX, Stop, beginning, budgets, judge, nests, outside, pause_by, requeue, revise, stop,
     stop_within,
 };
-use crate::event::{ApprovalAnswer, BlockedOn, Event, PauseReason, Raise, RunOutcome, Settlement, StopWhy};
+use crate::event::{ApprovalAnswer, Event, PauseReason, Raise, RunOutcome, Settlement, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{CommandId, RunId, TaskId};
 use crate::input::{Answer, Ask, Command, Rejection, Revision, Submission};
@@ -14,7 +14,7 @@ use crate::output::Output;
 use crate::planted::{Bug, is_planted};
 use crate::size;
 use crate::state::budget::UsedUp;
-use crate::state::{Otherwise, Run, State, Task, TaskIx};
+use crate::state::{Blocked, Otherwise, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
 
 /// How long the remark to an approval may be.
@@ -210,7 +210,7 @@ fn wish_of(run: &Run, task: Option<TaskId>, command: &CommandId, by: &str) -> Ev
 
 fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: &Output) -> Decision {
     let task = run.task(ix);
-    let unknown = task.blocked == Some(BlockedOn::Outcome);
+    let unknown = task.blocked == Some(Blocked::Outcome);
     if !unknown {
         return settled_before(task, answer, output);
     }

@@ -7,7 +7,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::decide::{judge, waits};
-use crate::event::{BlockedOn, Event};
+use crate::event::Event;
 use crate::failure::{ErrorKind, Failure};
 use crate::machine::task::Phase;
 use crate::plan::{Join, Select};
@@ -15,7 +15,7 @@ use crate::planted::{Bug, is_planted};
 use crate::policy::select::Standing;
 use crate::state::topics::Topic;
 use crate::state::tree::Form;
-use crate::state::{Fresh, Look, Run, State, Task, TaskIx};
+use crate::state::{Blocked, Fresh, Look, Run, State, Task, TaskIx};
 
 /// How far a search goes at first.
 const SEARCH_FIRST: usize = 64;
@@ -57,7 +57,7 @@ pub(crate) fn look_at_topic(state: &State, run: &Run, topic: &str, fresh: &mut F
 /// The same for a task that has begun to wait for its topic.
 pub(crate) fn look_at_waiter(state: &State, run: &Run, ix: TaskIx, fresh: &mut Fresh) -> Vec<Event> {
     let task = run.task(ix);
-    let waits = task.phase == Phase::Blocked && task.blocked == Some(BlockedOn::Topic);
+    let waits = task.phase == Phase::Blocked && task.blocked == Some(Blocked::Topic);
     let topic = run.topic_of(ix).filter(|_| waits && !run.is_external(ix) && state.is_active(run));
     let Some((topic, found)) = topic.and_then(|topic| Some((topic, run.topics.named(topic)?))) else {
         return Vec::new();
@@ -390,7 +390,7 @@ fn pull<'r>(run: &'r Run, strand: Strand<'r>) -> Pull<'r> {
     let task = run.task(ix);
     match task.phase {
         Phase::Waiting if task.is_node() => needs(run, task),
-        Phase::Blocked if task.blocked == Some(BlockedOn::Topic) && !run.is_external(ix) => {
+        Phase::Blocked if task.blocked == Some(Blocked::Topic) && !run.is_external(ix) => {
             all(run.topic_of(ix).map(|topic| Strand::Topic(topic)).into_iter().collect())
         }
         Phase::Expanded => {

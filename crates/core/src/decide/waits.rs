@@ -12,7 +12,7 @@ use crate::planted::{Bug, is_planted};
 use crate::size;
 use crate::state::render::View;
 use crate::state::topics::Message;
-use crate::state::{Run, State, Task, TaskIx};
+use crate::state::{Blocked, Run, State, Task, TaskIx};
 use crate::template;
 
 /// What a message may say, in bytes of JSON.
@@ -73,7 +73,7 @@ pub(crate) fn begin(run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
 pub(crate) fn time_is_up(run: &Run, ix: TaskIx) -> Vec<Event> {
     let task = run.task(ix);
     let fired = |timer| Event::TimerFired { run: run.id, task: task.id.clone(), timer };
-    if task.blocked == Some(BlockedOn::Timer) {
+    if task.blocked == Some(Blocked::Timer) {
         vec![fired(TimerKind::Moment), given(run, task, serde_json::Value::Null)]
     } else {
         vec![fired(TimerKind::Retry)]
@@ -98,7 +98,7 @@ pub(crate) fn look_at(state: &State, run: &Run, ix: TaskIx, message: usize) -> V
 /// Whether a task is blocked on its topic, and may go on.
 fn hears(state: &State, run: &Run, ix: TaskIx) -> bool {
     let task = run.task(ix);
-    let waits = task.phase == Phase::Blocked && task.blocked == Some(BlockedOn::Topic);
+    let waits = task.phase == Phase::Blocked && task.blocked == Some(Blocked::Topic);
     waits && !task.cancel_wished && state.is_active(run)
 }
 

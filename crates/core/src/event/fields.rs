@@ -129,12 +129,10 @@ pub enum TimerKind {
     Budget,
 }
 
-/// What a blocked task waits for.
+/// What a task waits for that is blocked, and asks nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockedOn {
-    /// An approval.
-    Person,
     /// Somebody who knows whether the work was done.
     Outcome,
     /// The choice among the replicas that it is one of: it has passed.

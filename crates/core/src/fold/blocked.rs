@@ -4,7 +4,7 @@ use crate::event::{BlockedOn, Event, Record, TimerKind};
 use crate::fold::transition::Moment;
 use crate::machine::task::{Fact, Phase};
 use crate::plan::{WaitFor, Work};
-use crate::state::{Approval, Fresh, Run, TaskIx};
+use crate::state::{Approval, Blocked, Fresh, Run, TaskIx};
 use crate::time::Time;
 
 impl Run {
@@ -27,11 +27,11 @@ impl Run {
                 if let Some(output) = output {
                     task.output = output.clone();
                 }
-                (task.blocked, task.passed_at) = (Some(*on), moment.seq);
+                (task.blocked, task.passed_at) = (Some((*on).into()), moment.seq);
                 let fact = match on {
                     BlockedOn::Select => Fact::Passed,
                     BlockedOn::Topic | BlockedOn::Timer => Fact::WaitBegan,
-                    BlockedOn::Person | BlockedOn::Outcome => Fact::OutcomeUnknown,
+                    BlockedOn::Outcome => Fact::OutcomeUnknown,
                 };
                 self.take(ix, fact, moment, fresh);
                 match (on, due) {
@@ -47,7 +47,7 @@ impl Run {
                     self.bound_wait(ix, *due, TimerKind::Answer, moment);
                 }
                 let task = &mut self.tasks[ix.at()];
-                task.blocked = Some(BlockedOn::Person);
+                task.blocked = Some(Blocked::Person);
                 let (id, text, digests) = (id.clone(), text.clone(), digests.clone());
                 task.approval = Some(Approval { id, text, digests, asked: moment.at, answer: None });
             }
@@ -109,7 +109,7 @@ impl Run {
     /// A task is no longer blocked: nothing of its wait is left.
     pub(crate) fn end_wait(&mut self, ix: TaskIx) {
         let task = &mut self.tasks[ix.at()];
-        let is_message = task.blocked == Some(BlockedOn::Topic);
+        let is_message = task.blocked == Some(Blocked::Topic);
         if let Some(due) = task.dues.answer_by.take() {
             let timer = if is_message { TimerKind::Wait } else { TimerKind::Answer };
             self.alarms.remove(&(due, ix, timer));

@@ -1,7 +1,7 @@
 //! Moving a task from one phase to another, with everything that counts, indexes or waits on it.
 //! Never: reading events (`fold/mod.rs`) or choosing the fact (`decide/`).
 
-use crate::event::{BlockedOn, Role, TimerKind};
+use crate::event::{Role, TimerKind};
 use crate::id::{Epoch, Seq};
 use crate::machine::arrows;
 use crate::machine::task::{Fact, Phase};
@@ -10,7 +10,7 @@ use crate::planted::{Bug, is_planted};
 use crate::policy::join::{Ending, Standing};
 use crate::policy::select;
 use crate::state::queue::{LimitOn, Rank};
-use crate::state::{Choice, Fresh, Look, Run, TaskIx};
+use crate::state::{Blocked, Choice, Fresh, Look, Run, TaskIx};
 use crate::time::{Span, Time};
 
 /// Where and when the record that moves a task stands.
@@ -131,11 +131,11 @@ impl Run {
                 self.leave_plans(ix);
             }
             Phase::Gating => self.queue.vacate(self.task(ix).limit, LimitOn::InFlight),
-            Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Select) => {
+            Phase::Blocked if self.task(ix).blocked == Some(Blocked::Select) => {
                 let (parent, _) = self.task(ix).parent.expect("a replica has a parent");
                 self.look_at_votes(parent);
             }
-            Phase::Blocked if self.task(ix).blocked == Some(BlockedOn::Topic) => {
+            Phase::Blocked if self.task(ix).blocked == Some(Blocked::Topic) => {
                 self.begin_listening(ix);
             }
             Phase::Stopping | Phase::BackingOff | Phase::Parked | Phase::Blocked => {}
@@ -251,7 +251,7 @@ impl Run {
         let task = self.task(parent);
         let is_owed = match task.choice {
             None => !task.cancel_wished && self.votes(task) != select::Standing::Open,
-            Some(Choice::Taken(taken)) => self.task(taken).blocked == Some(BlockedOn::Select),
+            Some(Choice::Taken(taken)) => self.task(taken).blocked == Some(Blocked::Select),
             Some(Choice::None) => false,
         };
         if task.phase == Phase::Expanded && is_owed {

@@ -4,14 +4,13 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::event::BlockedOn;
 use crate::failure::Failure;
 use crate::id::{Seq, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{WaitFor, Work};
 use crate::state::render::View;
 use crate::state::topics::Message;
-use crate::state::{Run, TaskIx};
+use crate::state::{Blocked, Run, TaskIx};
 
 /// The messages that came for a task and that its `match` could not judge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -66,7 +65,7 @@ impl Run {
         let Some(said) = topic.messages.iter().rfind(|said| said.seq == message) else { return Vec::new() };
         let waits = |ix: &&TaskIx| {
             let task = self.task(**ix);
-            task.phase == Phase::Blocked && task.blocked == Some(BlockedOn::Topic) && self.is_external(**ix)
+            task.phase == Phase::Blocked && task.blocked == Some(Blocked::Topic) && self.is_external(**ix)
         };
         let why = |ix: &TaskIx| Some((self.task(*ix).id.clone(), self.heeds(*ix, &said.data).err()?.message));
         topic.waiters.iter().filter(waits).filter_map(why).collect()

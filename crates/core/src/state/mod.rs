@@ -49,7 +49,7 @@ use crate::state::tree::{Nest, Scope};
 use crate::time::{Span, Time};
 
 pub(crate) use self::tasks::Otherwise;
-pub use self::tasks::{Approval, Attempt, Choice, Dues, Task, TaskIx};
+pub use self::tasks::{Approval, Attempt, Blocked, Choice, Dues, Task, TaskIx};
 
 /// All that the journal of a home says.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! How a plan that an attempt brought stands for those who wait for its end: whether anything but people brings it forward.
 //! Never: what becomes of it, or of that attempt.
 
-use crate::event::{BlockedOn, PauseReason};
+use crate::event::PauseReason;
 use crate::machine::task::Phase;
-use crate::state::{Run, TaskIx};
+use crate::state::{Blocked, Run, TaskIx};
 
 /// How a part of a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +40,11 @@ impl Run {
         let waits_for = || family.iter().filter_map(|ix| Some((*ix, self.task(*ix).blocked.as_ref()?)));
         let goes_on = is_in(&[Phase::Ready, Phase::BackingOff, Phase::Parked])
             || waits_for().any(|(ix, on)| match on {
-                BlockedOn::Timer => true,
-                BlockedOn::Topic => self.may_be_woken_from_without(ix, &family),
-                BlockedOn::Person | BlockedOn::Outcome | BlockedOn::Select => false,
+                Blocked::Timer => true,
+                Blocked::Topic => self.may_be_woken_from_without(ix, &family),
+                Blocked::Person | Blocked::Outcome | Blocked::Select => false,
             });
-        let asks = waits_for().any(|(_, on)| matches!(on, BlockedOn::Person | BlockedOn::Outcome));
+        let asks = waits_for().any(|(_, on)| matches!(on, Blocked::Person | Blocked::Outcome));
         if asks && !goes_on { Standing::ForPeople } else { Standing::GoesOn }
     }
 

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{BlockedOn, BudgetKind, is_zero};
+use crate::event::{BudgetKind, is_zero};
 use crate::machine::task::Phase;
 use crate::state::budget::UsedUp;
-use crate::state::{Run, TaskIx};
+use crate::state::{Blocked, Run, TaskIx};
 use crate::time::Span;
 
 /// What was used of a task's budget in its incarnation.
@@ -92,7 +92,7 @@ impl Run {
         match task.phase {
             Phase::Ready | Phase::BackingOff | Phase::Parked => true,
             Phase::Blocked => {
-                matches!(task.blocked, Some(BlockedOn::Person | BlockedOn::Topic | BlockedOn::Timer))
+                matches!(task.blocked, Some(Blocked::Person | Blocked::Topic | Blocked::Timer))
             }
             Phase::Waiting
             | Phase::Running

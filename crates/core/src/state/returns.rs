@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::event::{BlockedOn, SkipReason};
+use crate::event::SkipReason;
 use crate::id::TaskId;
 use crate::input::Rejection;
 use crate::machine::task::Phase;
 use crate::policy::join::{Standing, Tally};
 use crate::state::tree::Form;
-use crate::state::{Choice, Run, Task, TaskIx};
+use crate::state::{Blocked, Choice, Run, Task, TaskIx};
 
 /// Everything that comes back with a task, each with what it comes back for, in order.
 pub(crate) fn of(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Rejection> {
@@ -24,7 +24,7 @@ pub(crate) fn of(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Re
     match task.phase {
         Phase::Dead | Phase::Cancelled if !task.children.is_empty() => again.failed_children(ix)?,
         Phase::Dead | Phase::Cancelled => again.with_parent(ix)?,
-        Phase::Blocked if task.blocked == Some(BlockedOn::Outcome) => again.task(ix, &task.id),
+        Phase::Blocked if task.blocked == Some(Blocked::Outcome) => again.task(ix, &task.id),
         Phase::Succeeded => again.succeeded(ix)?,
         Phase::Skipped => {
             let cause = task.root_cause();
@@ -86,7 +86,7 @@ fn left_out(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
 
 /// What an attempt brought ends with it, and is brought anew by the next. While it goes on people may be asked.
 fn was_brought(run: &Run, ix: TaskIx) -> Result<(), Rejection> {
-    if run.task(ix).blocked == Some(BlockedOn::Outcome) {
+    if run.task(ix).blocked == Some(Blocked::Outcome) {
         return Ok(());
     }
     let by = run.brought_around(ix).and_then(|plan| run.task(plan).parent).map(|(task, _)| run.task(task));
@@ -114,7 +114,7 @@ fn race_is_over(run: &Run, ix: TaskIx) -> Option<String> {
         Some(Choice::Taken(taken)) if taken != ix => {
             Some(format!("{} was chosen instead of it: retry that", run.task(taken).id))
         }
-        None if run.task(ix).blocked == Some(BlockedOn::Select) => {
+        None if run.task(ix).blocked == Some(Blocked::Select) => {
             Some(format!("{} has passed: wait until one of the replicas is chosen", run.task(ix).id))
         }
         Some(Choice::Taken(_) | Choice::None) | None => None,

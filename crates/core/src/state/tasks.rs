@@ -111,13 +111,40 @@ pub struct Task {
     /// What a person is, or was, asked.
     pub approval: Option<Approval>,
     /// What it waits for, while it is blocked.
-    pub blocked: Option<BlockedOn>,
+    pub blocked: Option<Blocked>,
     /// The record by which it passed, for the choice among its replicas.
     pub passed_at: Seq,
     /// What became of the choice among its replicas.
     pub choice: Option<Choice>,
     /// How many of its children belong to rounds of earlier incarnations.
     pub earlier_children: u32,
+}
+
+/// What a blocked task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blocked {
+    /// The answer to its question.
+    Person,
+    /// Somebody who knows whether the work was done.
+    Outcome,
+    /// The choice among the replicas that it is one of: it has passed.
+    Select,
+    /// A message on a topic.
+    Topic,
+    /// A moment.
+    Timer,
+}
+
+impl From<BlockedOn> for Blocked {
+    fn from(on: BlockedOn) -> Self {
+        match on {
+            BlockedOn::Outcome => Self::Outcome,
+            BlockedOn::Select => Self::Select,
+            BlockedOn::Topic => Self::Topic,
+            BlockedOn::Timer => Self::Timer,
+        }
+    }
 }
 
 /// What became of the choice among replicas.
@@ -259,7 +286,7 @@ impl Task {
     /// The question that still waits for its answer: an answer counts with what it leads to, and where the end of the
     /// journal took that away it is to be given again.
     pub fn approval_open(&self) -> Option<&Approval> {
-        self.approval.as_ref().filter(|_| self.blocked == Some(BlockedOn::Person))
+        self.approval.as_ref().filter(|_| self.blocked == Some(Blocked::Person))
     }
 
     /// The answer that a command can't be carried out as long as the task stands where it does.

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::event::BlockedOn;
 use crate::id::{Digest, Seq, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{self, Plan, Select, Work};
 use crate::policy::select::{self, Vote};
-use crate::state::{Choice, Run, Task, TaskIx};
+use crate::state::{Blocked, Choice, Run, Task, TaskIx};
 use crate::template::OutputSeen;
 
 /// A plan that a task of a run is itself.
@@ -219,7 +218,7 @@ impl Run {
             self.spec(parent).replicas.is_some_and(|replicas| replicas.select == Select::Majority);
         let vote = |child: &TaskIx| {
             let child = self.task(*child);
-            let passed = child.phase == Phase::Succeeded || child.blocked == Some(BlockedOn::Select);
+            let passed = child.phase == Phase::Succeeded || child.blocked == Some(Blocked::Select);
             if passed {
                 let is_made_of_many = is_counted && self.form(child) == Form::Plan;
                 let given = || Cow::Borrowed(child.output.whole());

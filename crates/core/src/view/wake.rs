@@ -1,14 +1,14 @@
 //! What brings an unfinished task forward: one answer for each phase, read off the state. Whenever the system is at
 //! rest every unfinished task has one, and the simulator holds us to it. Never: changing what it looks at.
 
-use crate::event::{BlockedOn, PauseReason};
+use crate::event::PauseReason;
 use crate::id::TaskId;
 use crate::machine::run;
 use crate::machine::task::Phase;
 use crate::plan::{WaitFor, Work};
 use crate::policy::select::Vote;
 use crate::state::budget::UsedUp;
-use crate::state::{Run, State, Task, TaskIx};
+use crate::state::{Blocked, Run, State, Task, TaskIx};
 use crate::time::Time;
 use crate::view::bars::{Barred, bars};
 
@@ -92,9 +92,9 @@ pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
         Phase::Gating if run.open_plans(ix) > 0 => Some(Wake::Brought(run.open_plans(ix))),
         Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
         Phase::BackingOff | Phase::Parked => standstill(state, run).or_else(|| retry(state, run, ix)),
-        Phase::Blocked if task.blocked == Some(BlockedOn::Select) => choice(run, task),
-        Phase::Blocked if task.blocked == Some(BlockedOn::Topic) => topic(state, run, task),
-        Phase::Blocked if task.blocked == Some(BlockedOn::Timer) => moment(state, run, ix),
+        Phase::Blocked if task.blocked == Some(Blocked::Select) => choice(run, task),
+        Phase::Blocked if task.blocked == Some(Blocked::Topic) => topic(state, run, task),
+        Phase::Blocked if task.blocked == Some(Blocked::Timer) => moment(state, run, ix),
         Phase::Blocked => Some(person(state, run, task)),
         Phase::Expanded => (task.children_open > 0).then_some(Wake::Children(task.children_open)),
         Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => None,
