@@ -1,5 +1,5 @@
 //! What follows from what the accounts of the fleet have met: a breaker changes, or how many attempts may be in flight.
-//! Never: which attempts start then (`placement.rs`).
+//! Never: which attempts start then (`state/placement.rs`).
 
 use crate::decide::Stamp;
 use crate::event::Event;

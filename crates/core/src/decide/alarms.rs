@@ -1,5 +1,5 @@
 //! What follows when time is up: waits, bounds and budgets of time, one at a time. Never: what is due later
-//! (`clocks.rs`).
+//! (`state/clocks.rs`).
 
 use crate::decide::{Stamp, accounts, approvals, budgets, judge, pause_by, stop, waits};
 use crate::event::{ApprovalAnswer, Event, PauseReason, StopWhy, TimerKind};

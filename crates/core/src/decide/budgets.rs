@@ -1,5 +1,5 @@
 //! What follows from budgets that are used up, of runs and of tasks, and what people may add. Never: counting what is used
-//! (`purses.rs`).
+//! (`fold/purses.rs`).
 
 use crate::decide::nests;
 use crate::event::{Event, Raise};

@@ -1,5 +1,5 @@
 //! A new incarnation of a task. Only the task itself is in the decision: what comes back with it follows, and may be a
-//! hundred thousand others, more than a batch of the journal holds. Never: which those are (`returns.rs`).
+//! hundred thousand others, more than a batch of the journal holds. Never: which those are (`state/returns.rs`).
 
 use crate::event::Event;
 use crate::id::CommandId;

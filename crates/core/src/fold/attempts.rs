@@ -1,5 +1,5 @@
 //! What the events of an attempt change, in the attempt and in its task. Never: what becomes of the task
-//! (`judge.rs`).
+//! (`decide/judge.rs`).
 
 use crate::event::{Event, LossReason, Record};
 use crate::fold::transition::Moment;

@@ -1,5 +1,5 @@
 //! What attempts use of the budgets around them: reserved when they start, charged or given back when they are judged. What
-//! is used up is noted. Never: what becomes of it then (`budgets.rs`).
+//! is used up is noted. Never: what becomes of it then (`decide/budgets.rs`).
 
 use crate::event::{BudgetKind, TimerKind};
 use crate::machine::task::Phase;

@@ -1,5 +1,5 @@
 //! A run goes on by another plan: what is new comes to it, what is gone ends, what is in both goes on by the new text.
-//! Never: undoing what has succeeded, or asking whether the plan fits (`revise.rs`).
+//! Never: undoing what has succeeded, or asking whether the plan fits (`decide/revise.rs`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

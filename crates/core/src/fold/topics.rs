@@ -1,5 +1,5 @@
 //! What is said and heard: who emits, who waits, and which messages have come. Never: whether a message matches
-//! (`waits.rs` looks at it).
+//! (`state/hearing.rs` looks at it).
 
 use serde_json::Value;
 

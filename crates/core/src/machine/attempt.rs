@@ -1,5 +1,5 @@
 //! The life of an attempt: it runs, is perhaps stopped, and is finished or lost. Drawn in `docs/machines/attempt.md`.
-//! Never: what its outcome means for the task (`judge.rs`).
+//! Never: what its outcome means for the task (`decide/judge.rs`).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
 //! The life of a circuit breaker: it lets everything through, nothing, or one probe at a time. Drawn in
-//! `docs/machines/breaker.md`. Never: what it counts (`fleet/breaker.rs`), or when that is too much
+//! `docs/machines/breaker.md`. Never: what it counts (`state/fleet/breaker.rs`), or when that is too much
 //! (`policy/breaker.rs`).
 
 use serde::{Deserialize, Serialize};

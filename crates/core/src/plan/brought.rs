@@ -1,5 +1,5 @@
 //! A plan that an attempt brings, as the one task of a plan around it: so it is to its run what a sub-plan of a file is.
-//! Never: whether it may be brought (`nests.rs`).
+//! Never: whether it may be brought (`decide/nests.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

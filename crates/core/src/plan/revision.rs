@@ -1,5 +1,5 @@
 //! A plan laid over the one before it, so that a run goes on by it: tasks of the same name keep their place, new ones
-//! come behind them, and what is left out stays where it is, marked. Never: what a run makes of it (`revise.rs`).
+//! come behind them, and what is left out stays where it is, marked. Never: what a run makes of it (`fold/revision.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What an attempt has come to, as far as that is known. Never: what becomes of its task (`judge.rs`).
+//! What an attempt has come to, as far as that is known. Never: what becomes of its task (`decide/judge.rs`).
 
 use crate::event::{Exit, LossReason, StopWhy};
 use crate::failure::{ErrorKind, Failure};

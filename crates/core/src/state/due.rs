@@ -1,5 +1,5 @@
 //! Which runs have something to be done: those from which something follows, and when the first wait of each ends. So what
-//! rests costs nothing at the events of others. Never: what that is (`steps.rs`, `alarms.rs`).
+//! rests costs nothing at the events of others. Never: what that is (`steps.rs`, `decide/alarms.rs`).
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 //! How tasks count for those that need them: what a join has come to, and how each need has ended. Never: moving a task
-//! for it (`transition.rs`).
+//! for it (`fold/transition.rs`).
 
 use crate::event::SkipReason;
 use crate::id::TaskId;

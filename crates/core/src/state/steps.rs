@@ -1,5 +1,5 @@
 //! What is to be done for a run: for its tasks, one step after the other, and for itself once nothing follows from
-//! them. Never: the events of that (`follow.rs`, `rest.rs`).
+//! them. Never: the events of that (`decide/follow.rs`, `decide/rest.rs`).
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 //! The topics of a run: what was said, who waits, and from where on each waiter listens. Never: whether a message
-//! matches (`waits.rs` looks at it).
+//! matches (`hearing.rs` looks at it).
 
 use std::collections::{BTreeMap, BTreeSet};
 

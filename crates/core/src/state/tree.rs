@@ -1,5 +1,5 @@
 //! Where a task stands in the tree of its run: what the plan says of it, what it needs, what it becomes when its turn
-//! comes, and whose child it is. Never: moving a task (`transition.rs`).
+//! comes, and whose child it is. Never: moving a task (`fold/transition.rs`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

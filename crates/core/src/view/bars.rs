@@ -1,5 +1,5 @@
 //! What keeps a ready task of a run that goes on from starting, and whose ends make room for it. Never: choosing what
-//! starts (`placement.rs`).
+//! starts (`state/placement.rs`).
 
 use crate::id::{AgentName, RunId, TaskId};
 use crate::state::crew::AgentBar;
