@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory as _, Error};
+use windlass_core::plan::secrets::masked_message;
 
 use crate::cli::Cli;
 use crate::exit::Exit;
@@ -69,10 +70,14 @@ fn with_a_guess(mut error: Error, command: &Command) -> Error {
 }
 
 /// The error with how the whole command is used, since what a variable of the environment says was not typed; and without the
-/// advice to pass a misspelt option on as a value.
+/// advice to pass a misspelt option on as a value, or a secret in what was given.
 fn as_a_person_would_say_it(mut error: Error, command: &mut Command) -> Error {
     if error.get(ContextKind::Usage).is_some() {
         error.insert(ContextKind::Usage, ContextValue::StyledStr(command.render_usage()));
+    }
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
+        let shown = masked_message(value).into_owned();
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
     }
     if error.get(ContextKind::SuggestedArg).is_some() {
         error.remove(ContextKind::Suggested);

@@ -50,6 +50,10 @@ fn settings_that_can_not_be_taken_are_repeated_without_their_secrets() {
         assert!(!said.contains(SECRET), "{line:?}: {said}");
         assert!(said.contains("•••") || said.contains("***"), "{line:?}: {said}");
     }
+    let output =
+        desk.command(&["run", "plan.yaml"]).env("WINDLASS_SLOTS", address).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && !said.contains(SECRET) && said.contains("•••"), "{said}");
     desk.write("windlass.toml", "[agents.w]\nadapter = \"command\"\nargs = [\"--password\", \"hunter2\"]\n");
     let said = desk.windlass(&["doctor", "--config"]);
     assert!(said.out.contains(r#"["--password","•••"]"#), "{}", said.all());
