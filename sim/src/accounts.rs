@@ -147,6 +147,12 @@ impl OAccount {
         }
     }
 
+    /// An attempt waits for what it brought: it takes no room, and is no probe any more.
+    pub(crate) fn lend(&mut self, fence: Fence) {
+        self.live.remove(&fence);
+        self.probe = self.probe.filter(|probe| *probe != fence);
+    }
+
     /// An attempt is over: what its failure was, and how long its provider wants nothing more.
     pub(crate) fn end(&mut self, fence: Fence, at: i64, failure: Option<ErrorKind>, wait_ms: Option<u64>) {
         let said = said(failure);
@@ -264,7 +270,7 @@ impl ORun {
 
     /// How many attempts of an agent of a task are in flight in the run.
     pub(crate) fn load(&self, task: &OTask, agent: u32) -> usize {
-        let others = self.tasks.iter().filter(|other| other.is_with() == Some(agent));
+        let others = self.tasks.iter().filter(|other| other.is_with() == Some(agent) && !self.lends(other));
         others.filter(|other| self.is_same_agent(task, other, agent)).count()
     }
 

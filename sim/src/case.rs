@@ -36,6 +36,9 @@ pub struct Case {
     pub(crate) outages: u32,
     /// Whether turns are cut short, so that what follows from their state comes in later ones.
     pub(crate) short_turns: bool,
+    /// The plans that attempts may bring.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) brought: Vec<PlanDraft>,
     /// How attempts behave, by their keys: over what `trouble` would draw.
     pub(crate) behaviours: BTreeMap<String, Behaviour>,
 }
@@ -182,6 +185,9 @@ pub(crate) struct Behaviour {
     pub(crate) leftovers: u32,
     /// Whether its output is held against the schema and fails.
     pub(crate) bad_output: bool,
+    /// The plans that it brings, one after the other, by their numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) brings: Vec<u32>,
 }
 
 impl Default for Behaviour {
@@ -194,6 +200,7 @@ impl Default for Behaviour {
             silent: false,
             leftovers: 0,
             bad_output: false,
+            brings: Vec::new(),
         }
     }
 }

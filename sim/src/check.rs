@@ -157,8 +157,9 @@ impl Checker {
         let bytes = store.bytes(seq).ok_or_else(|| broken(PREFIX, format!("record {seq} is gone")))?;
         let mut record = decode(seq, &bytes, String::new)
             .map_err(|error| broken(REPLAY, format!("record {seq} can't be read: {error}")))?;
-        if let Event::RunCreated { plan, hydrated, .. } | Event::PlanRevised { plan, hydrated, .. } =
-            &mut record.event
+        if let Event::RunCreated { plan, hydrated, .. }
+        | Event::PlanRevised { plan, hydrated, .. }
+        | Event::PlanNested { plan, hydrated, .. } = &mut record.event
         {
             hydrated.0 = self.plans.get(plan).cloned();
         }

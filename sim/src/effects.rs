@@ -6,10 +6,11 @@ use windlass_core::id::{AttemptKey, Fence};
 use windlass_core::input::{Ended, Input, LostAttempt, Report};
 use windlass_core::output::RawOutput;
 
+use crate::bring;
 use crate::broken::{Verdict, broken};
 use crate::case::{End, Reporting};
 use crate::engine::alone_in_its_place;
-use crate::process::{self, Process};
+use crate::process::{self, Bringing, Process};
 use crate::queue::Item;
 use crate::world::World;
 
@@ -100,8 +101,17 @@ impl World {
         if let Some(bound) = assignment.heartbeat.filter(|_| behaviour.silent) {
             self.queue.send(now + bound.ms, Item::Overdue(fence, StopWhy::Stalled));
         }
-        let shape = self.task_draft(key.run, &key.task).shape;
-        let process = Process { assignment, behaviour, shape, started_at: now, ends_at, killed_at: None };
+        let draft = self.task_draft(key.run, &key.task);
+        let shape = draft.shape;
+        if !bring::may_bring(draft, &key.to_string()) {
+            behaviour.brings.clear();
+        }
+        let bringing = behaviour.begins_with();
+        if bringing != Bringing::Done {
+            self.queue.send(now + 1, Item::Bring(fence));
+        }
+        let process =
+            Process { assignment, behaviour, shape, started_at: now, ends_at, killed_at: None, bringing };
         self.processes.insert(fence, process);
         Ok(())
     }

@@ -169,6 +169,7 @@ impl World {
             self.trace.answer(*reply, answer);
         }
         self.people.answered(answers, &mut self.checker)?;
+        self.go_on();
         let down_ms = dying.map_or(0, |(_, down_ms)| down_ms);
         match turned {
             Err(_) if dying.is_some_and(|(at, _)| matches!(at, CrashAt::Append | CrashAt::Appended)) => {
@@ -259,7 +260,7 @@ impl World {
         let attempts: Vec<LostAttempt> = live.collect();
         self.checker.keeper_died(attempts.len(), attempts.iter().map(|lost| lost.fence));
         self.processes.clear();
-        self.queue.keep(|item| !matches!(item, Item::End(_) | Item::Overdue(..)));
+        self.queue.keep(|item| !matches!(item, Item::Bring(_) | Item::End(_) | Item::Overdue(..)));
         if !attempts.is_empty() {
             self.report(3, Report::Lost { attempts, reason: LossReason::KeeperDied });
         }

@@ -147,7 +147,10 @@ impl Oracle {
             }
             other => {
                 let task = other.task().expect("the rest belongs to tasks").clone();
-                self.take_of_task(id, &task, record);
+                if !self.take_loan(id, &task, other) {
+                    self.take_of_task(id, &task, record);
+                    self.give_back(id, &task);
+                }
             }
         }
     }

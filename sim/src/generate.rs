@@ -5,6 +5,7 @@ use windlass_core::event::{Settlement, StopWhy};
 use windlass_core::failure::ErrorKind;
 
 use crate::allot;
+use crate::bring;
 use crate::case::{Act, Aim, Case, CrashAt, Fault, Id};
 use crate::converse;
 use crate::draft::PlanDraft;
@@ -40,6 +41,7 @@ pub(crate) fn case(seed: u64) -> Case {
         allot::allot(&mut Random::new(keyed(seed, &format!("budgets {number}"))), &mood, run);
         converse::converse(&mut Random::new(keyed(seed, &format!("talk {number}"))), &mood, run);
     }
+    case.brought = bring::plans(&mut Random::new(keyed(seed, "brought")), &mood);
     case.acts = acts(&mut random, &mood, runs);
     case.acts.extend(revisions(&mut Random::new(keyed(seed, "revisions")), &mood, runs));
     case.acts.extend(messages(&mut Random::new(keyed(seed, "messages")), &case.runs));

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use windlass_core::event::Expansion;
+use windlass_core::event::{Exit, Expansion};
 use windlass_core::id::TaskId;
+use windlass_core::plan::Rerun;
 
 use crate::family::{self, Choice, Form};
-use crate::oracle::{End, Life, ORun, OTask};
+use crate::oracle::{End, Life, OAttempt, ORun, OTask};
 use crate::scope::OScope;
 
 impl ORun {
@@ -50,6 +51,63 @@ impl ORun {
             let ix = self.bear(OTask { drafted, parent, ..OTask::new(id, number, spec) });
             self.scopes[number].nodes.push(ix);
         }
+    }
+
+    /// An attempt of a task brings a plan.
+    pub(crate) fn bring(&mut self, ix: usize, child: &TaskId, scope: OScope) {
+        let number = self.scopes.len();
+        self.scopes.push(scope);
+        let by = self.tasks[ix].attempts.len();
+        let plan = OTask { brought_by: Some(by), ..OTask::new(child.clone(), number, 0) };
+        let plan = self.bear(plan);
+        self.tasks[plan].parent = Some(ix);
+        self.tasks[ix].nests.push(plan);
+        self.scopes[number].nodes.push(plan);
+    }
+
+    /// What attempts of a task brought is to end.
+    pub(crate) fn end_plans(&mut self, ix: usize) {
+        for plan in self.tasks[ix].nests.clone() {
+            for member in self.family(plan) {
+                let task = &mut self.tasks[member];
+                task.life.cancel_wished |= task.end.is_none();
+                task.life.spared_for = None;
+            }
+        }
+    }
+
+    /// Whether an attempt of a task waits for what it brought.
+    pub(crate) fn lends(&self, task: &OTask) -> bool {
+        task.nests.iter().any(|plan| self.tasks[*plan].end.is_none())
+    }
+
+    /// In how many plans that attempts brought a task is.
+    pub(crate) fn brought_levels(&self, task: &OTask) -> usize {
+        let up = std::iter::successors(Some(task), |task| Some(&self.tasks[task.parent?]));
+        up.filter(|task| task.brought_by.is_some()).count()
+    }
+
+    /// How many tasks count for its caps: not those of plans that attempts before the newest of a task brought.
+    pub(crate) fn counted(&self) -> usize {
+        let is_left = |task: &OTask| {
+            let by = task.parent.map_or(0, |parent| self.tasks[parent].attempts.len());
+            task.brought_by.is_some_and(|brought| brought < by)
+        };
+        let counts = |task: &&OTask| {
+            let mut up = std::iter::successors(Some(*task), |task| Some(&self.tasks[task.parent?]));
+            !up.any(is_left)
+        };
+        self.tasks.iter().filter(counts).count()
+    }
+
+    /// Whether the newest attempt of a task may have done something, in what it brought, that is not to be done twice.
+    pub(crate) fn did_once(&self, task: &OTask) -> bool {
+        let newest = |plan: &&usize| self.tasks[**plan].brought_by == Some(task.attempts.len());
+        let below = task.nests.iter().filter(newest).flat_map(|plan| self.family(*plan));
+        below.map(|ix| &self.tasks[ix]).any(|task| {
+            let began = |attempt: &OAttempt| attempt.exit != Some(Exit::NotStarted);
+            self.spec(task).rerun == Rerun::Never && task.attempts.iter().any(began)
+        })
     }
 
     /// A task comes to the run; its place.
@@ -136,6 +194,8 @@ impl OTask {
             layer: 0,
             parent: None,
             children: Vec::new(),
+            brought_by: None,
+            nests: Vec::new(),
             is_expanded: false,
             passed: None,
             choice: None,

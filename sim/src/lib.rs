@@ -9,6 +9,7 @@
 
 pub mod accounts;
 mod allot;
+mod bring;
 mod broken;
 pub mod case;
 mod check;

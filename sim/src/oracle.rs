@@ -10,7 +10,7 @@ use windlass_core::event::{
     ApprovalAnswer, Event, Exit, LossReason, PauseReason, Role, RunOutcome, Settlement, StopWhy, Usage,
 };
 use windlass_core::failure::{ErrorKind, Failure};
-use windlass_core::id::{CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
+use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
 use windlass_core::plan::Plan;
 use windlass_core::time::Time;
 
@@ -128,6 +128,10 @@ pub(crate) struct OTask {
     pub(crate) layer: usize,
     pub(crate) parent: Option<usize>,
     pub(crate) children: Vec<usize>,
+    /// The number of the parent's attempt that brought it, where it is a plan that one did.
+    pub(crate) brought_by: Option<usize>,
+    /// The plans that its attempts brought.
+    pub(crate) nests: Vec<usize>,
     pub(crate) is_expanded: bool,
     /// Which record says that it passed, and what it gave.
     pub(crate) passed: Option<(u64, Value)>,
@@ -326,6 +330,30 @@ impl Oracle {
     pub(crate) fn is_active(&self, run: &ORun) -> bool {
         let lives = self.role == Some(Role::Engine) && run.host == self.epoch;
         lives && run.pauses.is_empty() && run.outcome.is_none()
+    }
+
+    /// How many attempts take a slot: not those that wait for what they brought, and have lent it.
+    pub(crate) fn taking_room(&self) -> usize {
+        let takes = |live: &&Live| {
+            let run = &self.runs[&live.run];
+            !run.lends(&run.tasks[live.task])
+        };
+        self.live.values().filter(takes).count()
+    }
+
+    /// The attempts within which an attempt is, the outermost first.
+    pub(crate) fn attempts_around(&self, live: &Live) -> Vec<AttemptKey> {
+        let run = &self.runs[&live.run];
+        let around = |ix: &usize| run.tasks[*ix].parent;
+        let up = std::iter::successors(Some(live.task), around).map(|ix| &run.tasks[ix]);
+        let brought = up.filter_map(|task| Some((task.parent?, task.brought_by?)));
+        let key = |(by, attempt): (usize, usize)| {
+            let attempt = u32::try_from(attempt).expect("few");
+            AttemptKey { run: live.run, task: run.tasks[by].id.clone(), attempt }
+        };
+        let mut keys: Vec<AttemptKey> = brought.map(key).collect();
+        keys.reverse();
+        keys
     }
 
     /// The run and task of an event.

@@ -38,6 +38,11 @@ pub(crate) struct People {
 }
 
 impl People {
+    /// Whether an answer has come.
+    pub(crate) fn was_told(&self, reply: u64) -> bool {
+        self.told.iter().rev().any(|(told, _)| *told == reply)
+    }
+
     /// Answers have come: what was accepted must be in the journal.
     pub(crate) fn answered(&mut self, answers: Vec<(u64, Answer)>, checker: &mut Checker) -> Verdict {
         // Among other answers of the turn one may have taken back what another did.
@@ -206,6 +211,19 @@ impl World {
         }
         self.people.issued.push(command.clone());
         self.send(command)
+    }
+
+    /// Asks this engine and no other. What its answer will be known by.
+    pub(crate) fn ask_of_engine(&mut self, engine: u32, ask: Ask) -> u64 {
+        let id = CommandId(format!("c{}", self.people.issued.len()).into());
+        let command = Command { id, by: "cli".into(), ask };
+        self.people.issued.push(command.clone());
+        self.people.replies += 1;
+        let reply = self.people.replies;
+        self.people.asked.insert(reply, command.id.clone());
+        let (engine, input) = (Some(engine), Box::new(Input::Command(command)));
+        self.queue.send(self.clocks.awake, Item::Letter { engine, input, reply: Some(reply) });
+        reply
     }
 
     /// A command on its way. Without an engine it finds one, or opens one for itself, or waits.

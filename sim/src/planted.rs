@@ -84,6 +84,9 @@ impl Planted {
             Bug::OutsideHeard               => &["22 topics"],
             Bug::KnotsStay                  => &["14 wake"],
             Bug::TimersFirst                => &["1.3 reports first"],
+            Bug::DoneTwice                  => &["5 attempts"],
+            Bug::MarksOverwritten           => &["4.2 marks"],
+            Bug::NothingLent                => &["14 wake"],
             Bug::RepeatedCommand            => &["3.1 once"],
         }
     }

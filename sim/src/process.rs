@@ -10,6 +10,7 @@ use windlass_core::output::{Output, RawOutput};
 use windlass_core::time::Span;
 use windlass_journal::blob::{Blobs, MemoryBlobs};
 
+use crate::bring;
 use crate::case::{Behaviour, Case, End, OnTerm, Reporting};
 use crate::draft::Shape;
 use crate::generate::FAILURES;
@@ -26,12 +27,26 @@ pub(crate) struct Process {
     pub(crate) ends_at: u64,
     /// Whether it was told to end, and when it is killed.
     pub(crate) killed_at: Option<u64>,
+    pub(crate) bringing: Bringing,
+}
+
+/// Where an attempt stands with the plans that it brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bringing {
+    /// It will ask for this one next.
+    Next(usize),
+    /// It waits for the end of this one, for which it asked so.
+    Asked(usize, u64),
+    /// There is none, or no more.
+    Done,
 }
 
 /// How an attempt goes, where the case does not say.
 pub(crate) fn behaviour(case: &Case, key: &AttemptKey) -> Behaviour {
     let mut random = Random::new(keyed(case.seed, &key.to_string()));
-    let mut behaviour = Behaviour { takes_ms: u64::from(random.within(1, 400)), ..Behaviour::default() };
+    let brings = bring::brings(case, &key.to_string());
+    let mut behaviour =
+        Behaviour { takes_ms: u64::from(random.within(1, 400)), brings, ..Behaviour::default() };
     if !random.chance(case.trouble) {
         return behaviour;
     }

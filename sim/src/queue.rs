@@ -12,6 +12,8 @@ use windlass_core::input::Input;
 pub(crate) enum Item {
     /// Something for an engine: that with this number, or whichever lives.
     Letter { engine: Option<u32>, input: Box<Input>, reply: Option<u64> },
+    /// An attempt asks for a plan to be carried out.
+    Bring(Fence),
     /// The main process of an attempt ends.
     End(Fence),
     /// An attempt is over one of its limits.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use windlass_core::id::{AgentName, TaskId};
 use windlass_core::plan::{self, Plan};
 
-use crate::draft::{self, AgentDraft, PlanDraft, TaskDraft, Work};
+use crate::draft::{self, AgentDraft, PlanDraft, TaskDraft, Within, Work};
 use crate::meaning;
 use crate::oracle::{ORun, OTask};
 
@@ -41,6 +41,21 @@ impl OScope {
         let (flag, agents) = (draft.flag, draft.agents.clone());
         let (plan, draft) = (Arc::clone(plan), Arc::clone(draft));
         Self { nodes: Vec::new(), is_own: true, plan, draft, flag, agents }
+    }
+}
+
+impl OScope {
+    /// A plan that an attempt brought, as the one task of a plan.
+    pub(crate) fn around(brought: &PlanDraft) -> Self {
+        // Its budget is that of the task.
+        let (attempts_max, wall_ms_max) = (brought.attempts_max, brought.wall_ms_max);
+        let plan = PlanDraft { attempts_max: None, wall_ms_max: None, ..brought.clone() };
+        let work = Work::Plan(Within { plan: Box::new(plan), flag: None });
+        let task = TaskDraft { work, attempts_max, wall_ms_max, ..TaskDraft::default() };
+        let draft = PlanDraft { tasks: vec![task], depth: Some(9), ..PlanDraft::default() };
+        let plan = draft.load().unwrap_or_else(|why| panic!("a plan around one is refused: {why}"));
+        let (flag, agents) = (draft.flag, Vec::new());
+        Self { nodes: Vec::new(), is_own: false, plan: Arc::new(plan), draft: Arc::new(draft), flag, agents }
     }
 }
 

@@ -211,6 +211,7 @@ impl World {
         while let Some(item) = self.queue.take(now) {
             match item {
                 Item::Letter { engine, input, reply } => self.deliver(engine, input, reply, &mut letters),
+                Item::Bring(fence) => self.bring(fence),
                 Item::End(fence) => self.process_ends(fence),
                 Item::Overdue(fence, why) => self.process_is_overdue(fence, why),
                 Item::Lists => self.compare_lists(),

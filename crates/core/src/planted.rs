@@ -109,6 +109,12 @@ bugs! {
     KnotsStay = "the-last-who-could-emit-leaves-a-waiter",
     /// What is due ends before the reports of the turn are taken in.
     TimersFirst = "timers-before-reports",
+    /// What an attempt started, and must not be done twice, is started again by the next.
+    DoneTwice = "done-twice-by-the-next-attempt",
+    /// The attempts around a run that an attempt started are forgotten.
+    MarksOverwritten = "marks-overwritten-by-a-nested-run",
+    /// An attempt that waits for what it started lends nothing to that.
+    NothingLent = "nothing-lent",
     /// A command is carried out whenever it comes.
     RepeatedCommand = "repeated-command-carried-out",
 }

@@ -144,8 +144,12 @@ fn judged(oracle: &Oracle, event: &Event, followed: Due) -> Verdict {
     let (_, run, task) = oracle.at(event).expect("it was created");
     let attempt =
         task.newest().ok_or_else(|| broken(NAME, format!("{} is judged without an attempt", task.id)))?;
-    let due = due(run, task, attempt);
+    let due = match due(run, task, attempt) {
+        Due::Retry(_) if run.did_once(task) => Due::Question,
+        due => due,
+    };
     demand(attempt.is_reaped, NAME, || format!("{} is judged before its attempt is reaped", task.id))?;
+    demand(!run.lends(task), NAME, || format!("{} is judged while what it brought goes on", task.id))?;
     demand(due == followed, NAME, || format!("{}: {due:?} was due, {followed:?} followed", task.id))
 }
 
@@ -183,7 +187,7 @@ fn due(run: &ORun, task: &OTask, attempt: &OAttempt) -> Due {
     if spec.rerun == Rerun::Never && !by_itself {
         return Due::Question;
     }
-    if attempt.was_interrupted() {
+    if attempt.was_interrupted() || kind == ErrorKind::Interrupted {
         return Due::Retry(kind);
     }
     if kind == ErrorKind::Lost && life.losses >= spec.retry.losses_max {

@@ -23,6 +23,12 @@ fn used(run: &ORun) -> (u32, u32) {
     (number(charged.count()), number(open.count()))
 }
 
+/// Attempts in flight that wait for what they brought: they count as spent for what waits for room.
+fn lent(run: &ORun) -> u32 {
+    let lends = |task: &&OTask| task.newest().is_some_and(|attempt| !attempt.is_reaped) && run.lends(task);
+    u32::try_from(run.tasks.iter().filter(lends).count()).expect("few")
+}
+
 fn attempts_max(run: &ORun) -> Option<u32> {
     run.draft.attempts_max.map(|most| most + run.raised.0)
 }
@@ -38,7 +44,7 @@ pub(crate) fn has_room(run: &ORun) -> bool {
 }
 
 fn is_used_up(run: &ORun) -> bool {
-    attempts_max(run).is_some_and(|most| used(run).0 >= most)
+    attempts_max(run).is_some_and(|most| used(run).0 + lent(run) >= most)
 }
 
 pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Verdict {
@@ -52,7 +58,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
         }),
         Event::BudgetReached { task: None, budget: BudgetKind::Attempts, spent, limit, .. } => {
             let told = (u32::try_from(*spent), u32::try_from(*limit).ok());
-            let right = is_used_up(run) && told == (Ok(used(run).0), attempts_max(run));
+            let right = is_used_up(run) && told == (Ok(used(run).0 + lent(run)), attempts_max(run));
             let wants = |phase: Phase| matches!(phase, Phase::Ready | Phase::BackingOff | Phase::Parked);
             let wanted = before.runs[&id].tasks.iter().any(|task| wants(task.phase));
             demand(right && wanted, NAME, || {
@@ -69,7 +75,8 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
             demand(run.reached.is_some(), NAME, || format!("{id} pauses for a budget that is not used up"))
         }
         Event::RunResumed { raised, .. } if run.pauses.contains_key(&PauseReason::Budget) => {
-            let attempts = attempts_max(run).is_none_or(|most| used(run).0 < most + raised.attempts);
+            let attempts =
+                attempts_max(run).is_none_or(|most| used(run).0 + lent(run) < most + raised.attempts);
             let limit = wall_ms_max(run).map(|most| most + raised.wall.ms + oracle.slack_ms(run));
             demand(attempts && limit.is_none_or(|most| worked < most), NAME, || {
                 format!("{id} goes on with a budget that is used up")

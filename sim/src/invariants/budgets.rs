@@ -40,6 +40,13 @@ fn used(run: &ORun, payer: &OTask) -> (u32, u32) {
     (number(charged.count()), number(open.count()))
 }
 
+/// Attempts of a task and of all below it that wait for what they brought: they count as spent for what waits for room.
+fn lent(run: &ORun, payer: &OTask) -> u32 {
+    let below = |task: &&OTask| line(run, task).any(|around| around.id == payer.id);
+    let lends = |task: &&OTask| task.newest().is_some_and(|attempt| !attempt.is_reaped) && run.lends(task);
+    u32::try_from(run.tasks.iter().filter(below).filter(lends).count()).expect("few")
+}
+
 /// Whether the budgets around a task leave room for another attempt.
 pub(crate) fn has_room(run: &ORun, task: &OTask) -> bool {
     payers(run, task).all(|(payer, most)| {
@@ -62,7 +69,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
             format!("{} starts another: {all:?}", task.id)
         }),
         Event::BudgetReached { task: Some(_), budget: BudgetKind::Attempts, spent, limit, .. } => {
-            let (charged, _) = used(run, task);
+            let charged = used(run, task).0 + lent(run, task);
             let right =
                 (*spent, *limit) == (charged.into(), run.draft(task).attempts_max.unwrap_or(0).into());
             let wants = |phase: Phase| matches!(phase, Phase::Ready | Phase::BackingOff | Phase::Parked);
@@ -95,7 +102,8 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
         for (task, _) in tasks.filter(|(task, seen)| task.end.is_none() && wants(seen.phase)) {
             // What is to have children wants none itself: they do, once they are there.
             let has_attempts = form(run, task) == Form::Work && run.draft(task).work.has_attempts();
-            let spent = has_attempts && payers(run, task).any(|(payer, most)| used(run, payer).0 >= most);
+            let spent = has_attempts
+                && payers(run, task).any(|(payer, most)| used(run, payer).0 + lent(run, payer) >= most);
             demand(!spent && !is_used_up(run, task), NAME, || {
                 format!("{} waits to start, and a budget around it is used up", task.id)
             })?;

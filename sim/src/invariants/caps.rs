@@ -15,6 +15,18 @@ const NAME: &str = "24 caps";
 pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict {
     let Some((_, run, task)) = oracle.at(&record.event) else { return Ok(()) };
     match &record.event {
+        Event::PlanNested { plan, .. } => {
+            let draft = &oracle.drafts[plan].1;
+            let by = Some(task.attempts.len());
+            let beside = task.nests.iter().filter(|nest| run.tasks[**nest].brought_by == by).count();
+            let few = u32::try_from(beside + 1).is_ok_and(|plans| plans <= run.plan.limits.fan_out);
+            let is_flat = level(run, task) < run.plan.limits.depth;
+            demand(few && is_flat && has_room(run, 1 + draft.tasks.len()), NAME, || {
+                format!("{} brings a plan over its caps", task.id)
+            })?;
+            let runs = task.newest().is_some_and(|attempt| !attempt.is_reaped && attempt.stop.is_none());
+            demand(runs, NAME, || format!("{} brings a plan, and no attempt of it runs", task.id))
+        }
         Event::TaskExpanded { .. } if level(run, task) >= run.plan.limits.depth => {
             demand(false, NAME, || format!("{} has children, over the cap on depth", task.id))
         }
@@ -49,8 +61,9 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
 
 /// How deep in the tree of the run a task is.
 fn level(run: &ORun, task: &OTask) -> u32 {
-    let parents = std::iter::successors(task.parent, |parent| run.tasks[*parent].parent).count();
-    u32::try_from(parents).expect("capped") + 1
+    let line = std::iter::successors(Some(task), |task| Some(&run.tasks[task.parent?]));
+    // What was brought stands where a plan would that the task around it is.
+    u32::try_from(line.filter(|task| task.brought_by.is_none()).count()).expect("capped")
 }
 
 fn fits(run: &ORun, count: usize) -> bool {
@@ -59,7 +72,7 @@ fn fits(run: &ORun, count: usize) -> bool {
 
 /// So many tasks more are within the cap.
 pub(crate) fn has_room(run: &ORun, count: usize) -> bool {
-    u32::try_from(run.tasks.len() + count).is_ok_and(|tasks| tasks <= run.plan.limits.tasks)
+    u32::try_from(run.counted() + count).is_ok_and(|tasks| tasks <= run.plan.limits.tasks)
 }
 
 fn is_refused(run: &ORun, task: &OTask) -> bool {

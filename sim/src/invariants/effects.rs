@@ -55,6 +55,10 @@ impl Given {
                 demand(oracle.live.contains_key(&fence), "4 fences grow", || {
                     format!("{key} is to be spawned under fence {fence}, and no such attempt was started")
                 })?;
+                let around = oracle.attempts_around(&oracle.live[&fence]);
+                demand(assignment.around == around, "4.2 marks", || {
+                    format!("{key} bears the marks of {:?}, within {around:?}", assignment.around)
+                })?;
                 self.assignments.insert(assignment.fence, assignment.clone());
             }
             Effect::StopAttempt { key, fence, .. } => {

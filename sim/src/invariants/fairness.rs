@@ -63,7 +63,11 @@ impl Turns {
             {
                 continue;
             }
-            let comes_first = if priority(other) == priority(task) {
+            let (levels, others) = (run.brought_levels(task), run.brought_levels(other));
+            let comes_first = if levels != others {
+                // What somebody waits for that holds nothing comes before all else.
+                others > levels
+            } else if priority(other) == priority(task) {
                 other_since < since
             } else {
                 other_ms - priority(other) * AGEING_MS + slack < as_of

@@ -104,9 +104,9 @@ fn start(run: &ORun, task: &OTask, may_have_waited: bool) -> Verdict {
     let mut up = std::iter::successors(Some(task), |task| task.parent.map(|parent| &run.tasks[parent]));
     demand(!up.any(|task| task.is_left_out), NAME, || format!("{id} starts, and the plan has it no more"))?;
     if let Some(parent) = task.parent.map(|parent| &run.tasks[parent]) {
-        demand(parent.is_expanded && parent.end.is_none(), NAME, || {
-            format!("{id} starts without its parent")
-        })?;
+        let runs = || parent.newest().is_some_and(|attempt| !attempt.is_reaped);
+        let is_there = if task.brought_by.is_some() { runs() } else { parent.is_expanded };
+        demand(is_there && parent.end.is_none(), NAME, || format!("{id} starts without its parent"))?;
     }
     if task.life.began || !task.is_node() {
         return Ok(());

@@ -15,7 +15,7 @@ const NAME: &str = "11 limits";
 /// Whether every limit leaves room for a task, and if not, which.
 pub(crate) fn has_room(oracle: &Oracle, run_id: RunId, run: &ORun, task: &OTask) -> Result<(), &'static str> {
     let slots = usize::try_from(oracle.slots).expect("32 bits fit");
-    if oracle.live.len() >= slots {
+    if oracle.taking_room() >= slots {
         return Err("slots");
     }
     has_own_room(oracle, run_id, run, task)
@@ -35,6 +35,7 @@ pub(crate) fn has_own_room(
         return Err("a budget of tasks");
     }
     let ours = || oracle.live.values().filter(|live| live.run == run_id).map(|live| &run.tasks[live.task]);
+    let ours = || ours().filter(|task| !run.lends(task));
     let within = |count: usize, most: Option<u32>| {
         most.is_none_or(|most| u32::try_from(count).is_ok_and(|count| count < most))
     };
@@ -59,6 +60,6 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     demand(room.is_ok(), NAME, || format!("{} starts over {}", task.id, room.expect_err("there is none")))?;
     let beside = oracle.live.values().any(|live| live.alone);
     demand(!beside, NAME, || format!("{} starts beside an attempt that must be alone", task.id))?;
-    demand(!alone || oracle.live.is_empty(), NAME, || format!("{} must be alone and is not", task.id))?;
+    demand(!alone || oracle.taking_room() == 0, NAME, || format!("{} must be alone and is not", task.id))?;
     demand(oracle.is_active(run), NAME, || format!("{} starts in a run that nobody works on", task.id))
 }

@@ -26,7 +26,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Phase::Ready if active && !run.draft(task).work.has_attempts() => false,
                 Phase::Ready => !active || waits_for_room(oracle, *id, run, task),
                 Phase::Running | Phase::Stopping => task.newest().is_some_and(|attempt| !attempt.is_reaped),
-                Phase::Gating => task.awaits_settling(),
+                Phase::Gating => task.awaits_settling() || run.lends(task),
                 Phase::Blocked if active && task.life.due.is_some() => {
                     let due =
                         seen.dues.date.or_else(|| Some(Time::from_ms(seen.dues.retry? + oracle.steps_ms)));
@@ -83,6 +83,6 @@ fn waits_for_room(oracle: &Oracle, id: windlass_core::id::RunId, run: &ORun, tas
     let alone = oracle.live.values().any(|live| live.alone);
     let suspect = |run: &ORun| run.tasks.iter().any(|task| task.end.is_none() && task.deaths_in_row >= 2);
     let drains =
-        !oracle.live.is_empty() && oracle.runs.values().any(|run| oracle.is_active(run) && suspect(run));
+        oracle.taking_room() > 0 && oracle.runs.values().any(|run| oracle.is_active(run) && suspect(run));
     alone || drains
 }

@@ -21,7 +21,7 @@ pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event
 
 /// Why a task is not tried again without a person, where its attempt started what may not be done twice.
 fn done_once(run: &Run, ix: TaskIx, failure: &Failure) -> Option<Failure> {
-    let mut done = run.done_once(ix);
+    let mut done = run.done_once(ix).filter(|_| !is_planted(Bug::DoneTwice));
     let first = &done.next()?.id;
     let (others, they) = match done.count() {
         0 => (String::new(), "it"),

@@ -9,6 +9,7 @@ use crate::fold::transition::Moment;
 use crate::id::RunId;
 use crate::machine::task::Phase;
 use crate::plan::brought;
+use crate::planted::{Bug, is_planted};
 use crate::state::queue::LimitOn;
 use crate::state::tree::{Brought, Nest, Scope};
 use crate::state::{Attempt, Fresh, Run, State, Task, TaskIx};
@@ -112,7 +113,7 @@ impl Run {
 pub(crate) fn lend(state: &mut State, id: RunId, ix: TaskIx) {
     let run = state.runs.get_mut(&id).expect("the run was created before");
     let fence = run.task(ix).last_attempt().expect("it runs").fence;
-    if state.lent.insert(fence) {
+    if !is_planted(Bug::NothingLent) && state.lent.insert(fence) {
         run.change_loans(ix, true);
         state.alone = state.alone.filter(|alone| *alone != fence);
         if let Some(account) = run.account_of(ix) {

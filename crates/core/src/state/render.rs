@@ -207,7 +207,7 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
         grace: spec.timeout.grace,
         memory_bytes_max: spec.memory_bytes_max.or(agent_memory),
         settle: settle(spec),
-        around: run.attempts_around(view.task),
+        around: if is_planted(Bug::MarksOverwritten) { Vec::new() } else { run.attempts_around(view.task) },
         elsewhere: run.plan.nested.then_some(run.plan.limits.depth),
         feedback: view.feedback().map(str::to_owned),
         program,
