@@ -1,5 +1,8 @@
 //! Numbers as they are written, held against what is kept of them: whole ones up to 64 bits, and doubles. Never: a number
-//! that is rounded without a word.
+//! that is rounded without a word, nor more than one place in words: a text may be long, and its numbers many.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// The most digits with which programs write doubles: so many tell any two apart. Who writes more means a number that is
 /// no double, also where they are those of one.
@@ -40,7 +43,8 @@ fn decimal(written: &str) -> Option<(String, i64)> {
     Some((significant.to_owned(), before.saturating_add(exponent)))
 }
 
-/// A number in a text of JSON that is not kept as it is written.
+/// A number in a text of JSON that is not kept as it is written. It is made for the one that is told: a text may have
+/// more of them than there is room for the places of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lossy {
     /// Where it stands, as a JSON pointer; empty where it is the whole.
@@ -50,67 +54,166 @@ pub struct Lossy {
 }
 
 impl Lossy {
-    /// Whether it stands in the part that a pointer names.
-    pub fn is_in(&self, pointer: &str) -> bool {
-        self.pointer.strip_prefix(pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-
     /// What is wrong with it, as the end of a sentence about what it stands in.
     pub fn in_words(&self) -> String {
-        let place = if self.pointer.is_empty() { String::new() } else { format!(" at {}", self.pointer) };
-        let mut letters = self.written.chars();
-        let shown: String = letters.by_ref().take(LETTERS_MAX).collect();
-        let more = if letters.next().is_some() { "…" } else { "" };
-        format!("the number {shown}{more}{place}, which can't be kept exactly")
+        let place = match self.pointer.as_str() {
+            "" => String::new(),
+            pointer => format!(" at {}", beginning(pointer, PLACE_LETTERS_MAX)),
+        };
+        let shown = beginning(&self.written, LETTERS_MAX);
+        format!("the number {shown}{place}, which can't be kept exactly")
     }
 }
 
+fn beginning(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// How much of the place of a number is told.
+const PLACE_LETTERS_MAX: usize = 240;
 /// How much of a number is told.
 const LETTERS_MAX: usize = 60;
 /// What to do about a number that is not kept.
 pub const AS_TEXT: &str = "write it as a text, in quotes";
 
-/// A list or an object that is being read, and where in it.
-enum Around<'a> {
+/// Where one stands in a list or an object.
+enum Step<'a> {
     Item(usize),
     /// The key as it is written, its quotes too; none before there is one.
     Key(Option<&'a str>),
 }
 
-/// The numbers of a text that are not kept as they are written. The text must be valid JSON.
-pub fn lossy(json: &str) -> Vec<Lossy> {
-    let bytes = json.as_bytes();
-    let (mut around, mut found, mut at) = (Vec::new(), Vec::new(), 0);
+impl Step<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Item(number) => number.to_string(),
+            Self::Key(key) => serde_json::from_str(key.unwrap_or("\"\"")).unwrap_or_default(),
+        }
+    }
+}
+
+/// A list or an object that is being read, and where in it.
+struct Around<'a> {
+    step: Step<'a>,
+    /// What is wanted of the whole, and of what stands at the step.
+    of_all: Part,
+    of_step: Part,
+}
+
+/// How much is wanted of what stands at a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Nothing,
+    Everything,
+    /// What the names of this branch lead to.
+    Branch(usize),
+}
+
+/// The parts of a value that are asked about, by the names that lead to them: a long name is held against them once, and
+/// not again for each number behind it.
+struct Wanted<'p> {
+    /// By its names, where the branch goes on; none where a part is named.
+    branches: Vec<BTreeMap<Cow<'p, str>, Option<usize>>>,
+    whole: Part,
+}
+
+impl<'p> Wanted<'p> {
+    fn new(pointers: impl IntoIterator<Item = &'p str>) -> Self {
+        let mut wanted = Self { branches: vec![BTreeMap::new()], whole: Part::Branch(0) };
+        pointers.into_iter().for_each(|pointer| wanted.add(pointer));
+        wanted
+    }
+
+    fn add(&mut self, pointer: &'p str) {
+        let Some(names) = pointer.strip_prefix('/') else {
+            if pointer.is_empty() {
+                self.whole = Part::Everything;
+            }
+            return;
+        };
+        let (mut branch, mut names) = (0, names.split('/').peekable());
+        while let Some(name) = names.next() {
+            let (is_last, next) = (names.peek().is_none(), self.branches.len());
+            let on = self.branches[branch].entry(unescaped(name)).or_insert(Some(next));
+            if is_last {
+                *on = None;
+            }
+            // Who names less than another wants all that the other does.
+            let Some(on) = *on else { return };
+            branch = on;
+            if on == next {
+                self.branches.push(BTreeMap::new());
+            }
+        }
+    }
+
+    fn of(&self, all: Part, step: &Step<'_>) -> Part {
+        let Part::Branch(branch) = all else { return all };
+        match self.branches[branch].get(step.name().as_str()) {
+            None => Part::Nothing,
+            Some(None) => Part::Everything,
+            Some(Some(on)) => Part::Branch(*on),
+        }
+    }
+}
+
+fn unescaped(name: &str) -> Cow<'_, str> {
+    if name.contains('~') { name.replace("~1", "/").replace("~0", "~").into() } else { name.into() }
+}
+
+/// The first number of a text that is not kept as it is written. The text must be valid JSON.
+pub fn first_lossy(json: &str) -> Option<Lossy> {
+    first_lossy_in(json, [""])
+}
+
+/// The same, of those that stand in the parts that JSON pointers name.
+pub fn first_lossy_in<'p>(json: &str, pointers: impl IntoIterator<Item = &'p str>) -> Option<Lossy> {
+    let (bytes, wanted) = (json.as_bytes(), Wanted::new(pointers));
+    let (mut around, mut at): (Vec<Around<'_>>, _) = (Vec::new(), 0);
     while let Some(byte) = bytes.get(at) {
         let mut end = at + 1;
+        let part = around.last().map_or(wanted.whole, |around| around.of_step);
         match byte {
-            b'[' => around.push(Around::Item(0)),
-            b'{' => around.push(Around::Key(None)),
+            b'[' => {
+                let step = Step::Item(0);
+                around.push(Around { of_step: wanted.of(part, &step), of_all: part, step });
+            }
+            b'{' => around.push(Around { of_step: Part::Nothing, of_all: part, step: Step::Key(None) }),
             b']' | b'}' => drop(around.pop()),
-            b',' => match around.last_mut() {
-                Some(Around::Item(number)) => *number += 1,
-                Some(Around::Key(key)) => *key = None,
-                None => {}
-            },
+            b',' => {
+                if let Some(Around { step, of_all, of_step }) = around.last_mut() {
+                    *step = match step {
+                        Step::Item(number) => Step::Item(*number + 1),
+                        Step::Key(_) => Step::Key(None),
+                    };
+                    if matches!(step, Step::Item(_)) {
+                        *of_step = wanted.of(*of_all, step);
+                    }
+                }
+            }
             b'"' => {
                 end = end_of_text(bytes, at);
-                if let Some(Around::Key(key @ None)) = around.last_mut() {
-                    *key = json.get(at..end);
+                if let Some(Around { step: step @ Step::Key(None), of_all, of_step }) = around.last_mut() {
+                    *step = Step::Key(json.get(at..end));
+                    *of_step = wanted.of(*of_all, step);
                 }
             }
             b'-' | b'0'..=b'9' => {
                 let is_part = |byte: &&u8| matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E' | b'0'..=b'9');
                 end = at + bytes[at..].iter().take_while(is_part).count();
                 let written = &json[at..end];
-                if !is_kept(written) {
-                    found.push(Lossy { pointer: pointer(&around), written: written.to_owned() });
+                if part == Part::Everything && !is_kept(written) {
+                    return Some(Lossy { pointer: pointer(&around), written: written.to_owned() });
                 }
             }
             _ => {}
         }
         at = end;
     }
-    found
+    None
 }
 
 /// The place behind a text that begins at one.
@@ -126,14 +229,8 @@ fn end_of_text(bytes: &[u8], start: usize) -> usize {
 }
 
 fn pointer(around: &[Around<'_>]) -> String {
-    let step = |around: &Around<'_>| match around {
-        Around::Item(number) => format!("/{number}"),
-        Around::Key(key) => {
-            let key: String = serde_json::from_str(key.unwrap_or("\"\"")).unwrap_or_default();
-            format!("/{}", key.replace('~', "~0").replace('/', "~1"))
-        }
-    };
-    around.iter().map(step).collect()
+    let name = |around: &Around<'_>| format!("/{}", around.step.name().replace('~', "~0").replace('/', "~1"));
+    around.iter().map(name).collect()
 }
 
 #[cfg(test)]
@@ -192,22 +289,46 @@ mod tests {
         assert!(is_kept(&format!("1.{}", "0".repeat(5000))));
     }
 
+    fn found(json: &str, pointers: &[&str]) -> Option<(String, String)> {
+        let found = first_lossy_in(json, pointers.iter().copied());
+        found.map(|lossy| (lossy.pointer, lossy.written))
+    }
+
     #[test]
     fn what_is_lost_is_named_by_its_place() {
-        let json = r#" {"a": [1, 0.1234567890123456789, {"b/\"c": 1e400}], "1e400": "1e400", "d": {"e": [], "f": 12345678901234567890123}} "#;
-        let found: Vec<(String, String)> =
-            lossy(json).into_iter().map(|lossy| (lossy.pointer, lossy.written)).collect();
-        let expected = [
+        let json = r#" {"a": [1, 0.1234567890123456789, {"b/\"c~": 1e400}], "1e400": "1e400",
+            "d": {"e": [], "f": 12345678901234567890123}} "#;
+        let (first, second, third) = (
             ("/a/1", "0.1234567890123456789"),
-            ("/a/2/b~1\"c", "1e400"),
+            ("/a/2/b~1\"c~0", "1e400"),
             ("/d/f", "12345678901234567890123"),
-        ];
-        assert_eq!(found, expected.map(|(pointer, written)| (pointer.to_owned(), written.to_owned())));
-        assert_eq!(lossy("[1, 2.5, \"x\", null, {}]"), []);
-        let whole = &lossy("1e400")[0];
+        );
+        for (pointers, told) in [
+            (&[""][..], Some(first)),
+            (&["/a"], Some(first)),
+            (&["/d", "/a/1"], Some(first)),
+            (&["/a/2"], Some(second)),
+            (&["/a/2/b~1\"c~0"], Some(second)),
+            (&["/d/f", "/a/2/x"], Some(third)),
+            (&["/d/f/g", "/d"], Some(third)),
+            (&["/d", "/d/f/g"], Some(third)),
+            (&["/d/f/g", "/a/0", "/d/e", "/a/01", "/1e400", "/", "a", "/b"], None),
+            (&[], None),
+        ] {
+            let told = told.map(|(pointer, written)| (pointer.to_owned(), written.to_owned()));
+            assert_eq!(found(json, pointers), told, "{pointers:?}");
+        }
+        assert_eq!(first_lossy(json), first_lossy_in(json, [""]));
+        assert_eq!(first_lossy("[1, 2.5, \"x\", null, {}]"), None);
+        let whole = first_lossy("1e400").expect("no double is so large");
         assert_eq!(whole.in_words(), "the number 1e400, which can't be kept exactly");
-        assert!(whole.is_in("") && !whole.is_in("/a"));
-        let deep = Lossy { pointer: "/ab/c".into(), written: "1".into() };
-        assert!(deep.is_in("/ab") && deep.is_in("/ab/c") && !deep.is_in("/a") && !deep.is_in("/ab/c/d"));
+        assert_eq!((found("1e400", &["/a"]), found("{\"\": 1e400}", &["/"]).is_some()), (None, true));
+    }
+
+    #[test]
+    fn of_a_long_place_the_beginning_is_told() {
+        let json = format!("{{\"{}\": 1e400}}", "k".repeat(100_000));
+        let told = first_lossy(&json).expect("no double is so large").in_words();
+        assert_eq!(told, format!("the number 1e400 at /{}…, which can't be kept exactly", "k".repeat(239)));
     }
 }

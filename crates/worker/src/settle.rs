@@ -8,7 +8,7 @@ use serde::Deserialize as _;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use windlass_core::effect::Settle;
-use windlass_core::exact::{self, AS_TEXT, Lossy};
+use windlass_core::exact::{self, AS_TEXT};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::Digest;
 use windlass_core::output::Output;
@@ -36,15 +36,15 @@ pub fn settle(bytes: &[u8], truncated: bool, settle: &Settle) -> Result<Output, 
         return settle_truncated(settle);
     }
     let value = value_of(bytes)?;
-    let (lossy, written) = (lossy(bytes, &value), written(bytes, &value));
+    let written = written(bytes, &value);
     // A bare number is kept beside its value. What has others in it is kept as it was printed, and in no other way.
-    let rounded = if written.is_some() && settle.schema.is_none() { &[] } else { lossy.as_slice() };
-    refuse_lossy(rounded, &value, settle)?;
+    let rounded = if written.is_some() && settle.schema.is_none() { None } else { with_lossy(bytes, &value) };
+    rounded.map_or(Ok(()), |text| refuse_lossy(text, &value, settle))?;
     if let Some(schema) = &settle.schema {
         check(&value, schema)?;
     }
     let length = json(&value).len();
-    if length <= VALUE_BYTES_MAX && rounded.is_empty() {
+    if length <= VALUE_BYTES_MAX && rounded.is_none() {
         return Ok(Output { written, value, ..Output::default() });
     }
     let blob = Some(Digest::of(bytes));
@@ -61,29 +61,30 @@ fn settle_truncated(settle: &Settle) -> Result<Output, Failure> {
         .hint("print the answer alone, or write it into the file named by WINDLASS_OUTPUT"))
 }
 
-/// The numbers of an output that are not kept as they were printed.
-fn lossy(bytes: &[u8], value: &Value) -> Vec<Lossy> {
-    let Ok(text) = str::from_utf8(bytes) else { return Vec::new() };
+/// The text of an output that has numbers in it which are not kept as they were printed.
+fn with_lossy<'b>(bytes: &'b [u8], value: &Value) -> Option<&'b str> {
+    let text = str::from_utf8(bytes).ok()?;
     let is_text = || value.is_string() && !(text.trim_start().starts_with(['{', '[']) && is_json(bytes));
-    if value.is_null() || value.is_boolean() || is_text() { Vec::new() } else { exact::lossy(text) }
+    let has_none = value.is_null() || value.is_boolean() || is_text();
+    (!has_none && exact::first_lossy(text).is_some()).then_some(text)
 }
 
 /// Refuses an output whose numbers would be rounded on their way: where it is held against a schema, or an expression of
 /// the plan names them.
-fn refuse_lossy(lossy: &[Lossy], value: &Value, settle: &Settle) -> Result<(), Failure> {
-    let refused = |lossy: &Lossy, why: &str| {
+fn refuse_lossy(text: &str, value: &Value, settle: &Settle) -> Result<(), Failure> {
+    let (lossy, why) = if settle.schema.is_some() {
+        (exact::first_lossy(text), "it is to hold against its schema")
+    } else {
+        // One that no double comes near leaves no value of which there could be parts.
+        let is_none = value.is_string() && !settle.extracts.is_empty();
+        let pointers = settle.extracts.iter().map(String::as_str);
+        let named = if is_none { exact::first_lossy(text) } else { exact::first_lossy_in(text, pointers) };
+        (named, "an expression of the plan names it")
+    };
+    lossy.map_or(Ok(()), |lossy| {
         let message = format!("the output has {}, and {why}", lossy.in_words());
         Err(Failure::new(ErrorKind::InvalidOutput, message).hint(AS_TEXT))
-    };
-    if let (Some(first), Some(_)) = (lossy.first(), &settle.schema) {
-        return refused(first, "it is to hold against its schema");
-    }
-    // One that no double comes near leaves no value of which there could be parts.
-    let is_named = |lossy: &&Lossy| {
-        value.is_string() && !settle.extracts.is_empty()
-            || settle.extracts.iter().any(|pointer| lossy.is_in(pointer))
-    };
-    lossy.iter().find(is_named).map_or(Ok(()), |named| refused(named, "an expression of the plan names it"))
+    })
 }
 
 /// How a number was written, where JSON writes it otherwise: `1.10` may be a version, and a long number a name.
@@ -108,14 +109,14 @@ fn value_of(bytes: &[u8]) -> Result<Value, Failure> {
 /// The same for who looks at it: what has numbers in it that can't be kept exactly is the text that was printed.
 pub fn value_as_printed(bytes: &[u8]) -> Result<Value, Failure> {
     let value = value_of(bytes)?;
-    Ok(if lossy(bytes, &value).is_empty() { value } else { text_of(bytes) })
+    Ok(if with_lossy(bytes, &value).is_none() { value } else { text_of(bytes) })
 }
 
 /// What somebody says, as a value: what has numbers in it that can't be kept exactly is refused.
 pub fn value_as_said(bytes: &[u8]) -> Result<Value, Failure> {
     let value = value_of(bytes)?;
     let text = str::from_utf8(bytes).ok().filter(|_| is_json(bytes));
-    match text.map(exact::lossy).unwrap_or_default().first() {
+    match text.and_then(exact::first_lossy) {
         None => Ok(value),
         Some(lossy) => {
             let message = format!("it has {}", lossy.in_words());

@@ -135,7 +135,7 @@ fn parse(text: &str, kind: &str) -> Result<Value, Wrong> {
         return Ok(Value::String(text.to_owned()));
     }
     serde_json::from_str::<IgnoredAny>(text).map_err(|_| Wrong::Kind)?;
-    if let Some(lossy) = exact::lossy(text).into_iter().next() {
+    if let Some(lossy) = exact::first_lossy(text) {
         return Err(Wrong::Number(lossy));
     }
     let value: Value = serde_json::from_str(text).map_err(|_| Wrong::Kind)?;

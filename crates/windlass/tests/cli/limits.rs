@@ -46,3 +46,21 @@ fn a_run_whose_plan_was_removed_under_it_says_so() {
         assert!(done.err.contains("hint: "), "{more:?}: {}", done.err);
     }
 }
+
+#[test]
+fn an_output_of_many_numbers_far_behind_a_long_name_takes_no_more_room_than_it_is_long() {
+    // One place for each of them would be 10 GB.
+    let prints = "printf '{\"'; head -c 100000 /dev/zero | tr '\\0' k; printf '\":['; \
+        yes 0.1234567890123456789, | head -n 100000; printf '1]}'";
+    let plan = format!(
+        "tasks:\n  a:\n    run: |\n      {prints}\n  b: {{ needs: [a], when: '{{{{ tasks.a.output.x is undefined }}}}', run: 'true' }}\n"
+    );
+    let desk = Desk::with(&plan);
+    let within = |line: &str| desk.start_shell(&format!("ulimit -v 4000000; exec {PROGRAM} {line}")).end();
+    let done = within("run plan.yaml");
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    for line in ["show last a", "show last a --json", "resume last", "cancel last"] {
+        let done = within(line);
+        assert!(done.code.is_some_and(|code| code < 5), "{line}: {}", done.err);
+    }
+}
