@@ -95,6 +95,8 @@ const KEYS: &[Hostile] = &[
     yaml("secrets", "tasks:\n  a:\n    run: x\n    env:\n", |number| {
         format!("      TOKEN{number}: abcdefgh\n")
     }),
+    yaml("names of secrets in a line, unclosed", "tasks: { a: { run: \"", |_| "TOKEN=".to_owned()),
+    yaml("names of secrets in brackets, unclosed", "tasks: { a: { env: {", |_| "TOKEN: abc, ".to_owned()),
     yaml("names of variables", "tasks:\n  a:\n    run: x\n    env:\n", |number| {
         format!("      {number}: abc\n")
     }),

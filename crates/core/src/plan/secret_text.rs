@@ -23,19 +23,29 @@ const SCHEMES: [&str; 3] = ["bearer", "basic", "token"];
 /// What ends a word: options, headers and addresses write keys behind one of these.
 const ENDS: &str = "=:'\"`,;@/?&()[]{}<>|\\";
 
-/// The places of secrets in a text, in order and apart from each other.
-pub(super) fn found(text: &str, kind: Kind) -> Vec<Range<usize>> {
-    let mut found = keys(text);
-    found.extend(text.match_indices("://").filter_map(|(at, _)| password(text, at + 3)));
-    found.extend(text.match_indices("-----BEGIN ").filter_map(|(at, _)| private_key(text, at)));
-    for (at, separator) in text.match_indices([':', '=']) {
+/// The places of secrets in a text, in order and apart from each other: of those whose names, or what else tells them,
+/// stand within a part of it.
+pub(super) fn found(text: &str, within: Range<usize>, kind: Kind) -> Vec<Range<usize>> {
+    let (part, start) = (&text[within.clone()], within.start);
+    let mut found = keys(text, within);
+    found.extend(part.match_indices("://").filter_map(|(at, _)| password(text, start + at + 3)));
+    found.extend(part.match_indices("-----BEGIN ").filter_map(|(at, _)| private_key(text, start + at)));
+    let mut newest: Vec<Range<usize>> = Vec::new();
+    for (at, separator) in part.match_indices([':', '=']).map(|(at, separator)| (start + at, separator)) {
+        // What begins in a secret ends with it.
+        let next = newest.partition_point(|range| range.end <= at + 1);
+        if newest.get(next).is_some_and(|range| range.start <= at) {
+            continue;
+        }
         if let Some(name) = name_before(text, at).filter(|name| names_one(name)) {
             let is_option = text[..at].ends_with(name) && text[..at - name.len()].ends_with("--");
             let given = Given { text, name_at: at, separator, is_loose: kind == Kind::Message || is_option };
-            found.extend(given.values(at + 1).into_iter().flat_map(|value| outside_templates(text, value)));
+            let values = given.values(at + 1);
+            newest = values.into_iter().flat_map(|value| outside_templates(text, value)).collect();
+            found.extend(newest.iter().cloned());
         }
     }
-    found.extend(text.match_indices("--").filter_map(|(at, _)| behind_option(text, at + 2)));
+    found.extend(part.match_indices("--").filter_map(|(at, _)| behind_option(text, start + at + 2)));
     found.retain(|range| !text[range.clone()].trim().is_empty());
     found.sort_unstable_by_key(|range| (range.start, range.end));
     let mut apart: Vec<Range<usize>> = Vec::with_capacity(found.len());
@@ -46,6 +56,26 @@ pub(super) fn found(text: &str, kind: Kind) -> Vec<Range<usize>> {
         }
     }
     apart
+}
+
+/// Where the names of secrets are looked for that reach into the places of a text that are shown, in order and apart
+/// from each other.
+pub(super) fn around(text: &str, shown: &[Range<usize>]) -> Vec<Range<usize>> {
+    let wide = |place: &Range<usize>| {
+        let end = (place.end + NAME_BYTES_MAX).min(text.len());
+        let start = place.start.saturating_sub(REACH_BYTES_MAX);
+        text.floor_char_boundary(start)..text.ceil_char_boundary(end)
+    };
+    let mut around: Vec<Range<usize>> = shown.iter().map(wide).collect();
+    around.sort_unstable_by_key(|range| (range.start, range.end));
+    around.dedup_by(|next, last| {
+        let is_near = next.start <= last.end;
+        if is_near {
+            last.end = last.end.max(next.end);
+        }
+        is_near
+    });
+    around
 }
 
 /// The text from a place on, as far as it is looked at.
@@ -65,10 +95,10 @@ fn is_end(letter: char) -> bool {
 }
 
 /// Words that are keys by how they begin.
-fn keys(text: &str) -> Vec<Range<usize>> {
+fn keys(text: &str, within: Range<usize>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let mut start = 0;
-    for word in text.split_inclusive(is_end) {
+    let mut start = within.start;
+    for word in text[within].split_inclusive(is_end) {
         let end = start + word.trim_end_matches(is_end).len();
         if is_key(&text[start..end]) {
             found.push(start..end);

@@ -2,6 +2,7 @@
 //! where values and lines of files are shown. Never: certainty.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde_json::Value;
 
@@ -49,6 +50,8 @@ const BEGINNINGS: [&str; 18] = [
 
 /// What a variable is named for that says where a secret is, or of whom, and holds none.
 const ABOUT: [&str; 7] = ["_FILE", "_PATH", "_URL", "_DIR", "_NAME", "_ENV", "_STDIN"];
+/// How much of a file is looked through for secrets.
+const LOOKED_BYTES_MAX: usize = 512 * 1024;
 /// How short a value is that is no key.
 const KEY_BYTES_MIN: usize = 16;
 
@@ -120,7 +123,7 @@ pub fn masked_message(text: &str) -> Cow<'_, str> {
 }
 
 fn without(text: &str, kind: Kind) -> Cow<'_, str> {
-    let found = secret_text::found(text, kind);
+    let found = secret_text::found(text, 0..text.len(), kind);
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -132,11 +135,24 @@ fn without(text: &str, kind: Kind) -> Cow<'_, str> {
     Cow::Owned(masked + &text[at..])
 }
 
-/// The text of a file in which what looks like a secret is covered, each place where it was.
-pub fn covered(text: &str) -> String {
+/// The text of a file in which what looks like a secret is covered, each place where it was: in the places of it that are
+/// shown. A file may be long, and made to cost time: what stands too far down in it to be looked at is covered whole.
+pub fn covered(text: &str, shown: &[Range<usize>]) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    for secret in secret_text::found(text, Kind::Source) {
-        cover(&mut bytes[secret]);
+    let (mut left, mut looked_until) = (LOOKED_BYTES_MAX, text.len());
+    for within in secret_text::around(text, shown) {
+        let end = text.floor_char_boundary(within.end.min(within.start + left));
+        left -= end.saturating_sub(within.start);
+        for secret in secret_text::found(text, within.start..end.max(within.start), Kind::Source) {
+            cover(&mut bytes[secret]);
+        }
+        if end < within.end {
+            looked_until = end;
+            break;
+        }
+    }
+    for place in shown.iter().filter(|place| place.end > looked_until) {
+        cover(&mut bytes[place.clone()]);
     }
     String::from_utf8(bytes).expect("whole letters are covered")
 }
@@ -251,12 +267,51 @@ mod tests {
             ),
             ("password: ключ", "password: ********"),
         ] {
-            assert_eq!(covered(text), said);
-            assert_eq!(covered(text).len(), text.len());
+            assert_eq!(all_covered(text), said);
+            assert_eq!(all_covered(text).len(), text.len());
         }
         let key =
             ["-----BEGIN RSA ", "PRIVATE KEY-----\nabc\ndef\n-----END RSA PRIVATE KEY-----\nb"].concat();
-        assert!(covered(&key).contains("-----\n***\n***\n-----END"), "{}", covered(&key));
+        assert!(all_covered(&key).contains("-----\n***\n***\n-----END"), "{}", all_covered(&key));
+    }
+
+    fn all_covered(text: &str) -> String {
+        covered(text, std::slice::from_ref(&(0..text.len())))
+    }
+
+    #[test]
+    fn a_secret_ends_no_sooner_for_another_name_that_stands_in_it() {
+        for (text, said) in [
+            ("TOKEN=TOKEN=TOKEN=abc x", "TOKEN=*************** x"),
+            ("A_TOKEN=B_TOKEN=\"two words\" x", "A_TOKEN=********\"*** *****\" x"),
+            ("A_TOKEN=B_TOKEN: two\nx", "A_TOKEN=******** ***\nx"),
+            ("TOKEN: a{{ inputs.b ~ 'TOKEN=abc' }}c", "TOKEN: *{{ inputs.b ~ 'TOKEN=***' }}*"),
+            ("TOKEN: |\n  PASSWORD=a\n  b\nc: d", "TOKEN: |\n  **********\n  *\nc: d"),
+        ] {
+            assert_eq!(all_covered(text), said);
+        }
+    }
+
+    #[test]
+    fn secrets_are_covered_where_something_is_shown_however_far_above_their_names_stand() {
+        let filling = "x: y é\n".repeat(10_000);
+        let secret = format!("a:\n  MY_TOKEN: |\n{}    é last\n", "    line\n".repeat(1000));
+        let text = format!("{filling}{secret}{filling}B_TOKEN: far");
+        let at = text.find("é last").expect("it is there");
+        let shown = covered(&text, &[at..at + "é last".len(), 10..20]);
+        assert_eq!(shown.len(), text.len());
+        assert_eq!(&shown[at..at + 7], "** ****");
+        assert!(shown.starts_with(&filling) && shown.ends_with("far"), "nobody looks there");
+    }
+
+    #[test]
+    fn what_is_shown_is_covered_whole_where_so_much_is_shown_that_not_all_is_looked_through() {
+        let text = format!("first: 1\n{}last: 2", "a: b\n".repeat(500_000));
+        let (first, middle, last) = (0..8, 9..text.len() - 7, text.len() - 7..text.len());
+        let shown = covered(&text, &[first.clone(), middle, last.clone()]);
+        assert_eq!((&shown[first.clone()], &shown[last.clone()]), ("first: 1", "***** *"));
+        assert!(!shown[9..text.len() - 7].contains(':'), "it goes on too far");
+        assert_eq!(covered(&text, &[first, last]), text, "there is no secret in either");
     }
 
     #[test]

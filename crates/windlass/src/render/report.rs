@@ -58,9 +58,12 @@ pub(crate) fn print_diagnostics(
     Ok(())
 }
 
-/// The text of a file without what looks like a secret in it, or was found to be one, each place where it was.
+/// The text of a file without what looks like a secret in what is shown of it, or was found to be one, each place where
+/// it was.
 fn without_secrets(text: &str, diagnostics: &[Diagnostic]) -> String {
-    let mut bytes = secrets::covered(text).into_bytes();
+    let shown: Vec<_> =
+        diagnostics.iter().filter_map(|found| found.at).flat_map(|at| snippet::shown(text, at)).collect();
+    let mut bytes = secrets::covered(text, &shown).into_bytes();
     let secrets = diagnostics.iter().filter(|found| found.code == Code::ClearSecret);
     for at in secrets.filter_map(|found| found.at) {
         // A place of another file, that of a sub-plan, may be none of this one.

@@ -1,4 +1,6 @@
-//! A place in a file with the offending text underlined. Never: more of the file than its line.
+//! A place in a file with the offending text underlined. Never: more of the file than its line, or than `shown` says.
+
+use std::ops::Range;
 
 use windlass_core::plan::diagnostic::Location;
 
@@ -36,25 +38,46 @@ struct Shown {
 }
 
 fn cut(text: &str, at: Location) -> Option<Shown> {
-    let (head, rest) = text.split_at_checked(at.offset)?;
-    let before = &head[head.rfind('\n').map_or(0, |end| end + 1)..];
-    let line_rest = rest.split('\n').next().unwrap_or_default().trim_end_matches('\r');
-    let end = (0..=at.len.min(line_rest.len())).rev().find(|end| line_rest.is_char_boundary(*end))?;
-    let (marked, after) = line_rest.split_at(end);
-    Some(Shown { before: last_of(before), marked: first_of(marked), after: first_of(after) })
+    let parts = parts(text, at)?;
+    let [before, marked, after] = parts.map(|part| &text[part]);
+    Some(Shown { before: last_of(before).1, marked: first_of(marked).1, after: first_of(after).1 })
 }
 
-fn first_of(text: &str) -> String {
+/// The parts of a text that are shown of a place.
+pub(crate) fn shown(text: &str, at: Location) -> Vec<Range<usize>> {
+    let Some([before, marked, after]) = parts(text, at) else { return Vec::new() };
+    let (last, first) =
+        (last_of(&text[before.clone()]).0, |part: &Range<usize>| first_of(&text[part.clone()]).0);
+    let (marked_end, after_end) = (marked.start + first(&marked), after.start + first(&after));
+    vec![before.end - last..marked_end, after.start..after_end]
+}
+
+/// The line of a place: what is before it, the place itself, and what follows.
+fn parts(text: &str, at: Location) -> Option<[Range<usize>; 3]> {
+    let (head, rest) = text.split_at_checked(at.offset)?;
+    let line = head.rfind('\n').map_or(0, |end| end + 1);
+    let line_rest = rest.split('\n').next().unwrap_or_default().trim_end_matches('\r');
+    let end = (0..=at.len.min(line_rest.len())).rev().find(|end| line_rest.is_char_boundary(*end))?;
+    let (start, end) = (at.offset, at.offset + end);
+    Some([line..start, start..end, end..start + line_rest.len()])
+}
+
+/// How much is shown of a text that follows, in bytes, and how.
+fn first_of(text: &str) -> (usize, String) {
     match text.char_indices().nth(AROUND_MAX) {
-        Some((end, _)) => format!("{}…", plain(&text[..end])),
-        None => plain(text),
+        Some((end, _)) => (end, format!("{}…", plain(&text[..end]))),
+        None => (text.len(), plain(text)),
     }
 }
 
-fn last_of(text: &str) -> String {
+/// The same of a text before.
+fn last_of(text: &str) -> (usize, String) {
     match text.char_indices().rev().nth(AROUND_MAX) {
-        Some((start, letter)) => format!("…{}", plain(&text[start + letter.len_utf8()..])),
-        None => plain(text),
+        Some((start, letter)) => {
+            let last = &text[start + letter.len_utf8()..];
+            (last.len(), format!("…{}", plain(last)))
+        }
+        None => (text.len(), plain(text)),
     }
 }
 

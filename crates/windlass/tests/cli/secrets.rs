@@ -58,3 +58,16 @@ fn settings_that_can_not_be_taken_are_repeated_without_their_secrets() {
     let said = desk.windlass(&["doctor", "--config"]);
     assert!(said.out.contains(r#"["--password","•••"]"#), "{}", said.all());
 }
+
+#[test]
+fn a_line_that_is_nothing_but_names_of_secrets_is_masked_around_the_place_of_its_error() {
+    let names = "TOKEN=".repeat(100_000);
+    let pairs = "TOKEN: hunter2, ".repeat(100_000);
+    for plan in
+        [format!("tasks: {{ a: {{ run: \"{names}\" ] }}"), format!("tasks: {{ a: {{ env: {{ {pairs} ] }}")]
+    {
+        let checked = Desk::with(&plan).windlass(&["check", "plan.yaml"]);
+        assert_eq!(checked.code, Some(2), "{}", checked.all());
+        assert!(checked.err.contains("***") && !checked.all().contains(SECRET), "{}", checked.all());
+    }
+}
