@@ -6,7 +6,7 @@ use windlass_core::input::Ask;
 use windlass_core::view::{self, DeadLetter};
 use windlass_engine::clock;
 
-use crate::cli::retry::Retry;
+use crate::cli::retry::{self, Retry};
 use crate::cli::show::Show;
 use crate::desk::Desk;
 use crate::error::{Outcome, Report};
@@ -62,6 +62,15 @@ enum What {
 }
 
 impl Dlq {
+    /// What of it only people may do, in words: what is dead is kept for them to see and to judge.
+    pub(super) fn only_people(&self) -> Option<&'static str> {
+        match self.what {
+            What::Requeue { .. } => Some(retry::IN_WORDS),
+            What::Drop { .. } => Some("give a dead letter up"),
+            What::List { .. } | What::Show { .. } => None,
+        }
+    }
+
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
         match self.what {
             What::List { run, json } => list(desk, run.as_deref(), json),

@@ -30,6 +30,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::desk::Desk;
 use crate::error::Outcome;
+use crate::nested;
 
 /// Many hands, one pull: runs plans of tasks in parallel, durably, and goes on after any crash.
 #[derive(Debug, Parser)]
@@ -78,9 +79,36 @@ enum Verb {
     Man(man::Man),
 }
 
+impl Verb {
+    /// What of it only people may do, in words: from within a task it is refused. A verb without a row does not compile.
+    fn only_people(&self) -> Option<&'static str> {
+        match self {
+            Self::Retry(_) => Some(retry::IN_WORDS),
+            Self::Settle(_) => Some("say what became of a task"),
+            Self::Approve(_) => Some("answer what a person is asked"),
+            Self::Dlq(verb) => verb.only_people(),
+            Self::Doctor(verb) => verb.only_people(),
+            // Which home it is in which they are called decides: they look themselves.
+            Self::Run(_) | Self::Resume(_) | Self::Revise(_) => None,
+            // What waits behind a question that is cancelled goes as after a no; who hears a message, the plan says.
+            Self::Pause(_) | Self::Cancel(_) | Self::Emit(_) => None,
+            Self::Ps(_) | Self::Show(_) | Self::Logs(_) | Self::Events(_) | Self::Graph(_) => None,
+            Self::Init(_)
+            | Self::Check(_)
+            | Self::Guide(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_) => None,
+        }
+    }
+}
+
 impl Cli {
     /// Does what was asked.
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        if let Some(what) = self.verb.only_people() {
+            nested::refuse_what_people_say(desk, what)?;
+        }
         match self.verb {
             Verb::Init(verb) => verb.carry_out(desk),
             Verb::Check(verb) => verb.carry_out(desk),

@@ -8,6 +8,9 @@ use crate::desk::Desk;
 use crate::error::Outcome;
 use crate::steer;
 
+/// What it does, as the end of a sentence.
+pub(super) const IN_WORDS: &str = "try a task anew";
+
 /// Try a task anew that is dead, cancelled, or succeeded without consequences
 #[derive(Args, Debug)]
 pub(crate) struct Retry {

@@ -32,6 +32,7 @@ mod nested;
 mod nested_kills;
 mod numbers;
 mod pasting;
+mod people;
 mod picture;
 mod resume;
 mod revise;

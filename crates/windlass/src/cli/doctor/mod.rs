@@ -83,6 +83,11 @@ impl Finding {
 }
 
 impl Doctor {
+    /// What of it only people may do, in words.
+    pub(super) fn only_people(&self) -> Option<&'static str> {
+        self.accept_loss.then_some("give up what is lost")
+    }
+
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
         if let Some(run) = &self.why_slow {
             return why_slow::say(desk, run, self.json);
