@@ -58,20 +58,22 @@ fn within_caps(run: &Run, ix: TaskIx, nesting: &Nesting) -> Result<(), String> {
     if levels > limits.depth as usize {
         return over(format!("its tree would have {levels} levels"), "depth", limits.depth);
     }
-    let plans = run.nests.get(&ix).map_or(0, |nest| nest.newest().len()) + 1;
-    if plans > limits.fan_out as usize {
+    // Beside each other only, as children are: what has ended leaves room for the next of a loop.
+    let plans = run.open_plans(ix) + 1;
+    if plans > limits.fan_out {
         let id = &run.task(ix).id;
-        return over(format!("{id} would have brought {plans} plans"), "fan_out", limits.fan_out);
+        return over(format!("{id} would have {plans} plans under way at once"), "fan_out", limits.fan_out);
     }
     Ok(())
 }
 
 /// The failure of an attempt that has ended by itself: of one that could not go on, since what it started was held by the pause
-/// of its run, as if it had been stopped by that. What must not be done twice is not tried again for it.
+/// of its run, as if it had been stopped by that. What must not be done twice is not tried again for it; and what says more
+/// than that a program gave up, such as a full disk, is left as it is.
 pub(crate) fn held_up(run: &Run, ix: TaskIx, failure: Failure) -> Failure {
     let plans = run.nests.get(&ix).map_or(&[] as &[TaskIx], Nest::newest);
     let is_held = plans.iter().any(|plan| run.standing_of(*plan) == Standing::Held);
-    if !is_held || run.spec(run.task(ix)).rerun == Rerun::Never {
+    if !is_held || failure.kind != ErrorKind::Exit || run.spec(run.task(ix)).rerun == Rerun::Never {
         return failure;
     }
     let message = format!("what it started was held by the pause of its run; {}", failure.message);
