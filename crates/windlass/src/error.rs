@@ -34,7 +34,7 @@ pub(crate) struct Report {
     pub(crate) message: String,
     /// Why, the nearest reason first.
     pub(crate) causes: Vec<String>,
-    /// What to do about it.
+    /// What to do about it; not masked, since its examples are ours.
     pub(crate) hint: Option<String>,
     /// What a program reads from the last line on standard error.
     pub(crate) last_line: Option<String>,

@@ -14,6 +14,7 @@ use super::language::{TASK, WORKS};
 use super::layers::{Defaults, count};
 use super::node::{Entry, Node, Tree};
 use super::pools::{Agents, Found, Known};
+use super::secrets::masked;
 use super::settings::Settings;
 use super::subplans;
 use super::tasks::{self, Needing, Needs};
@@ -363,7 +364,8 @@ impl Builder<'_, '_> {
         let items = match &items.tree {
             Tree::Text(text) if !text.contains("{{") && !text.contains("{%") => {
                 let message = "`for_each` must be a list, or an expression in `{{ … }}` that gives one";
-                let hint = format!("write `[{}]`, or `\"{{{{ {} }}}}\"`", text.trim(), text.trim());
+                let text = masked(text.trim());
+                let hint = format!("write `[{text}]`, or `\"{{{{ {text} }}}}\"`");
                 self.findings.error(
                     Code::WrongType,
                     items.at,

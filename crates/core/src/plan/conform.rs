@@ -10,6 +10,7 @@ use super::diagnostic::{Code, Findings, Mark};
 use super::language::{AGENT, PLAN, TASK};
 use super::node::{Entry, Node, Tree};
 use super::rate::Rate;
+use super::secrets::masked;
 use super::shape::{Built, Field, Kind, Shape};
 use super::{json_schema, sizes};
 use crate::failure::ErrorKind;
@@ -336,7 +337,9 @@ fn advice(kind: Kind, node: &Node<'_>) -> Option<String> {
         (Kind::Whole(..) | Kind::Signed(..) | Kind::Number(..), _) => {
             Some("write a number, without quotes".into())
         }
-        (Kind::List(_), Tree::Text(text)) if text.len() <= 60 => Some(format!("write a list: `[{text}]`")),
+        (Kind::List(_), Tree::Text(text)) if text.len() <= 60 => {
+            Some(format!("write a list: `[{}]`", masked(text)))
+        }
         (Kind::Length(_) | Kind::Limit, Tree::Number(number)) => {
             Some(format!("give it a unit, as in `{number}s`"))
         }

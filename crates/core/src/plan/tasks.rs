@@ -8,6 +8,7 @@ use super::diagnostic::{Code, Findings, Mark};
 use super::file::CheckDir;
 use super::graph;
 use super::node::{Entry, Node, Tree};
+use super::secrets::masked;
 use crate::id::TaskId;
 use crate::template::{Template, nearest};
 
@@ -156,7 +157,7 @@ pub(super) fn condition(key: &str, node: Option<&Node<'_>>, findings: &mut Findi
             let template = Template(text.clone().into_owned());
             let word = text.trim();
             if template.is_plain() && word != "true" && word != "false" {
-                let hint = format!("an expression stands in braces: `\"{{{{ {word} }}}}\"`");
+                let hint = format!("an expression stands in braces: `\"{{{{ {} }}}}\"`", masked(word));
                 let message = format!("`{key}` is a text that is neither true nor false");
                 findings.error(Code::BadValue, node.at, message, Some(hint).filter(|hint| hint.len() < 120));
             }

@@ -71,3 +71,25 @@ fn a_line_that_is_nothing_but_names_of_secrets_is_masked_around_the_place_of_its
         assert!(checked.err.contains("***") && !checked.all().contains(SECRET), "{}", checked.all());
     }
 }
+
+#[test]
+fn a_hint_keeps_its_own_examples_and_shows_no_secret_of_the_file() {
+    let desk = Desk::with("inputs: { api_token: { type: number } }\ntasks: { a: { run: x } }");
+    let given = desk.windlass(&["check", "plan.yaml", "--input", "api_token=hunter2"]);
+    assert!(given.err.contains("error: `--input api_token=•••` is no number"), "{}", given.err);
+    assert!(given.err.contains("hint: `--input api_token=1.5`"), "{}", given.err);
+    let missing = desk.windlass(&["run", "plan.yaml"]);
+    assert!(missing.err.contains("hint: give it one: `--input api_token=1.5`"), "{}", missing.err);
+    for (task, hint) in [
+        ("run: x, when: 'TOKEN=hunter2'", "stands in braces"),
+        ("run: x, for_each: '--password=hunter2'", "write `[--password=•••]`"),
+        ("run: x, pass: 'TOKEN=hunter2'", "write a list: `[TOKEN=•••]`"),
+    ] {
+        for more in [&[][..], &["--json"]] {
+            let line = [&["check", "plan.yaml"][..], more].concat();
+            let checked = Desk::with(&format!("tasks: {{ a: {{ {task} }} }}")).windlass(&line);
+            assert!(checked.all().contains(hint), "{task}: {}", checked.all());
+            assert!(!checked.all().contains(SECRET), "{task}: {}", checked.all());
+        }
+    }
+}
