@@ -23,7 +23,7 @@ use crate::exit::Exit;
 use crate::following::Following;
 use crate::host::Host;
 use crate::nested::Caller;
-use crate::opening::default_slots;
+use crate::opening::{OWNERS, default_slots};
 use crate::plan_file::{Inputs, PlanFile, as_given};
 use crate::reaching::{self, Reached};
 use crate::render::plural::list;
@@ -104,6 +104,9 @@ impl Resume {
                 let id = run.id;
                 return self.repeat(desk, &mut reading, id).map(Subject::Nothing);
             }
+            if is_left(run) {
+                nested::refuse_what_people_say(desk, "go on with what a person or a budget paused")?;
+            }
             say_if_the_plan_differs(desk, config, run);
             return Ok(Subject::Runs(vec![run.id]));
         }
@@ -180,6 +183,7 @@ fn go_on(
     signals::catch()?;
     let options = opening::options(desk, config, Role::Engine, hosting.slots.unwrap_or_else(default_slots));
     let (id, mut tries) = (steer::new_id()?, 0);
+    let marks = desk.surroundings.text(OWNERS).unwrap_or_default().to_owned();
     let mut lift = |client: &mut Client| {
         // A wish of its own each time: an engine that ended meanwhile has interrupted again what it took up.
         tries += 1;
@@ -191,7 +195,7 @@ fn go_on(
             if hosting.yes {
                 client.ask(&Request::Yes(*run))?;
             }
-            reply = client.ask(&Request::Command(command))?;
+            reply = client.ask(&Request::Resume { command, marks: marks.clone() })?;
             if !matches!(reply, Reply::Answer(Answer::Accepted | Answer::Already)) {
                 break;
             }

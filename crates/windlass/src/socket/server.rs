@@ -242,10 +242,20 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
         Request::Command(command) if matches!(command.ask, Ask::Nest(_)) => {
             Some(Reply::Refused("a plan is handed over by `nest`, not as a command".into()))
         }
+        Request::Command(command) if matches!(command.ask, Ask::Resume { .. }) => {
+            Some(Reply::Refused("a run is gone on with by `resume`, not as a command".into()))
+        }
+        Request::Resume { command, .. } if !matches!(command.ask, Ask::Resume { .. }) => {
+            Some(Reply::Refused("`resume` lifts the pauses of a run, and does nothing else".into()))
+        }
+        Request::Resume { marks, .. } if !is_within(&host.marks, &marks) => Some(Reply::Refused(
+            "the engine of this home is not within the task that asks: what goes on there would not end with that"
+                .into(),
+        )),
         Request::Command(command) if !has_bodies(&command, &host.handle) => {
             Some(Reply::Refused("it names a blob that this home does not have".into()))
         }
-        Request::Command(command) => host.handle.submit(command).ok().map(Reply::Answer),
+        Request::Command(command) | Request::Resume { command, .. } => host.handle.submit(command).ok().map(Reply::Answer),
         Request::Start { .. } if !host.hosts => Some(Reply::Refused(
             "the engine of this home was started with --no-host: it takes no other plans".into(),
         )),

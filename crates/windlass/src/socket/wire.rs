@@ -19,7 +19,7 @@ const LINE_BYTES_MAX: u64 = 256 << 20;
 
 /// The version of what is asked. It is raised whenever a request, or a plan or a command in it, can say something else than
 /// before. What an engine says to those whom it does not hear stays the same in all of them.
-pub(crate) const WIRE: u32 = 4;
+pub(crate) const WIRE: u32 = 5;
 /// The longest hello, in bytes.
 const HELLO_BYTES_MAX: u64 = 1024;
 
@@ -61,6 +61,13 @@ pub(crate) enum Request {
         /// The attempt.
         within: AttemptKey,
     },
+    /// To lift the pauses of a run.
+    Resume {
+        /// The command.
+        command: Command,
+        /// The attempts within which this is asked: what goes on ends with them.
+        marks: String,
+    },
     /// To answer the questions of a run with yes.
     Yes(RunId),
 }
@@ -70,7 +77,7 @@ impl Request {
     pub(crate) fn plan(&self) -> Option<&Plan> {
         match self {
             Self::Start { new, .. } | Self::Nest { new, .. } => Some(&new.plan),
-            Self::Command(command) => command.ask.plan(),
+            Self::Command(command) | Self::Resume { command, .. } => command.ask.plan(),
             Self::Yes(_) => None,
         }
     }
@@ -78,7 +85,7 @@ impl Request {
     /// What is wrong with the names in it.
     pub(crate) fn refusal(&self) -> Option<String> {
         let (id, by) = match self {
-            Self::Command(command) => (&command.id, &command.by),
+            Self::Command(command) | Self::Resume { command, .. } => (&command.id, &command.by),
             Self::Start { new, .. } | Self::Nest { new, .. } => (&new.command, &new.by),
             Self::Yes(_) => return None,
         };
@@ -169,7 +176,7 @@ tasks:
   h: { run: "true", repeat: { until: true, max: 2 } }
 "#;
     /// What [`RICH`] and some commands say, by the names in them, and in which version of the wire.
-    const SAYS: (u32, &str) = (4, "9f65a4525797e02279872380b7dd47abf7cc302cb03c0303f917e5d70cf9e8c9");
+    const SAYS: (u32, &str) = (5, "345c63bfd549638a07f93ab4413087682018bfe75d818198ad26023944d55773");
 
     fn names(value: &Value, within: &str, found: &mut BTreeSet<String>) {
         match value {
@@ -195,7 +202,6 @@ tasks:
         };
         let run = RunId::from_random(1);
         let asks = [
-            Ask::Resume { run, raise: Raise::default() },
             Ask::Pause { run, now: true },
             Ask::Cancel { run, task: None },
             Ask::Retry { run, task: "a".parse().expect("a name"), agent: None, prompt: None },
@@ -205,8 +211,11 @@ tasks:
         let within = "abcdef/a/1".parse().expect("a key");
         let nest = Request::Nest { new: Box::new(new.clone()), within };
         let start = Request::Start { new: Box::new(new), yes: true, marks: String::new() };
+        let lift = Ask::Resume { run, raise: Raise::default() };
+        let lift = Command { id: CommandId("1".into()), by: "cli".into(), ask: lift };
+        let resume = Request::Resume { command: lift, marks: String::new() };
         let mut found = BTreeSet::new();
-        for request in asks.map(command).into_iter().chain([start, nest, Request::Yes(run)]) {
+        for request in asks.map(command).into_iter().chain([start, nest, resume, Request::Yes(run)]) {
             names(&serde_json::to_value(&request).expect("plain data"), "", &mut found);
         }
         let said = Digest::of(found.into_iter().collect::<Vec<_>>().join("\n").as_bytes()).to_string();

@@ -179,6 +179,53 @@ fn an_engine_of_others_takes_no_plan_from_within_a_task() {
 }
 
 #[test]
+fn an_engine_of_others_goes_on_with_nothing_from_within_a_task() {
+    let desk = inside("$W resume $(cat held) --home ../other 2> refused; echo $? > code");
+    desk.write("asks.yaml", "tasks: { q: { approval: Go? }, after: { needs: [q], run: touch after } }");
+    desk.write("waits.yaml", "tasks: { w: { run: cat gate } }");
+    desk.gate("gate");
+    let held = in_other(&desk, &["run", "asks.yaml"]).run();
+    desk.write("held", &held);
+    let mut other = desk.start(&["run", "waits.yaml", "--home", OTHER]);
+    other.wait_for("started   w");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
+    let refused = desk.read("refused");
+    assert!(refused.contains("is not within the task that asks"), "{refused}");
+    desk.open_gate("gate");
+    other.end();
+}
+
+#[test]
+fn what_a_person_or_a_budget_paused_no_task_goes_on_with() {
+    let desk = inside("$W resume last --home ../other 2> refused; echo $? > code");
+    let budget = "budget: { attempts: 1 }\ntasks: { b: { run: \"true\" }, c: { needs: [b], run: touch c } }";
+    desk.write("budget.yaml", budget);
+    desk.write("waits.yaml", "tasks: { b: { run: cat gate }, c: { needs: [b], run: touch c } }");
+    let refused = |paused: &str| {
+        let done = desk.windlass(&["run", "plan.yaml"]);
+        assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
+        let said = desk.read("refused");
+        assert!(said.contains("a task of a run can't go on with what a person or a budget paused"), "{said}");
+        let shown = in_other(&desk, &["show", paused, "--json"]);
+        assert!(shown.out.contains("\"state\":\"paused\""), "{}", shown.all());
+    };
+    let used_up = in_other(&desk, &["run", "budget.yaml"]);
+    assert_eq!(used_up.code, Some(3), "{}", used_up.all());
+    refused(&used_up.run());
+    desk.gate("gate");
+    let mut other = desk.start(&["run", "waits.yaml", "--home", OTHER]);
+    other.wait_for("started   b");
+    let paused = in_other(&desk, &["pause", "last"]);
+    assert_eq!(paused.code, Some(0), "{}", paused.all());
+    desk.open_gate("gate");
+    let ended = other.end();
+    assert_eq!(ended.code, Some(3), "{}", ended.all());
+    refused(&ended.run());
+    assert!(!desk.work().join("c").exists(), "nothing behind the pause has run");
+}
+
+#[test]
 fn two_runs_that_a_task_starts_in_another_home_share_an_engine() {
     let desk = inside(
         "$W run one.yaml --home ../other > one & $W run two.yaml --home ../other > two; echo $? > code; wait",
