@@ -1,14 +1,14 @@
 //! A part of a run: a plan that a task started, as the command that started it follows it; when that rests, how it ended, in
 //! words, as a code, and for programs. Never: what becomes of it, or of the attempt that waits for it.
 
+use serde::Serialize;
 use windlass_core::event::{Event, PauseReason, Record, RunOutcome};
 use windlass_core::failure::ErrorKind;
-use windlass_core::id::{RunId, Seq, TaskId};
+use windlass_core::id::{RunId, TaskId};
 use windlass_core::machine::task::Phase;
 use windlass_core::state::parts::Standing;
 use windlass_core::state::{Blocked, Run, State, Task, TaskIx};
 use windlass_core::time::Time;
-use windlass_engine::reading::wire_line;
 
 use crate::exit::Exit;
 use crate::question::Question;
@@ -27,6 +27,28 @@ pub(crate) struct Part {
     pub(crate) task: TaskId,
     /// Whether somebody answers where the engine of the run is.
     pub(crate) is_answered: bool,
+}
+
+/// How a part ended, for a program: as the last line of a run says it, but that no record of the journal does, so that it
+/// has no place there.
+#[derive(Serialize)]
+struct LastLine<'a> {
+    at: Time,
+    run: RunId,
+    task: &'a TaskId,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    v: u32,
+    #[serde(flatten)]
+    how: How,
+}
+
+/// How it ended: the one field of the event that says the same of a run.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum How {
+    Outcome(RunOutcome),
+    Reason(PauseReason),
 }
 
 impl Part {
@@ -49,23 +71,24 @@ impl Part {
         record.event.run() == Some(self.run) && record.event.task().is_none_or(of_it)
     }
 
-    /// The last line for a program, at the newest record that was told: what would be the last of a run. None where only
-    /// people are left, as there.
-    pub(crate) fn last_line(&self, run: &Run, task: &Task, (seq, at): (Seq, Time)) -> Option<String> {
+    /// The last line for a program, at the time of the newest record that was told: what would be the last of a run. None
+    /// where only people are left, as there.
+    pub(crate) fn last_line(&self, run: &Run, task: &Task, at: Time) -> Option<String> {
         let standing = run.standing_of(*run.names.get(&task.id)?);
-        let event = match (standing, task.phase) {
-            (Standing::Over, Phase::Succeeded) => self.finished(RunOutcome::Succeeded),
-            (Standing::Over, Phase::Cancelled) => self.finished(RunOutcome::Cancelled),
-            (Standing::Over, _) => self.finished(RunOutcome::Failed),
-            (Standing::Held, _) => Event::RunPaused { run: self.run, reason: PauseReason::Budget },
+        let how = match (standing, task.phase) {
+            (Standing::Over, Phase::Succeeded) => How::Outcome(RunOutcome::Succeeded),
+            (Standing::Over, Phase::Cancelled) => How::Outcome(RunOutcome::Cancelled),
+            (Standing::Over, _) => How::Outcome(RunOutcome::Failed),
+            (Standing::Held, _) => How::Reason(PauseReason::Budget),
             (Standing::GoesOn | Standing::ForPeople, _) => return None,
         };
-        let line = wire_line(&Record { seq, at, event });
-        Some(line.replacen("\"type\":", &format!("\"task\":\"{}\",\"type\":", self.task), 1))
-    }
-
-    fn finished(&self, outcome: RunOutcome) -> Event {
-        Event::RunFinished { run: self.run, outcome }
+        let event = match how {
+            How::Outcome(outcome) => Event::RunFinished { run: self.run, outcome },
+            How::Reason(reason) => Event::RunPaused { run: self.run, reason },
+        };
+        let (kind, v) = (event.name(), event.version());
+        let line = LastLine { at, run: self.run, task: &self.task, kind, v, how };
+        Some(serde_json::to_string(&line).expect("names and times are plain data"))
     }
 }
 

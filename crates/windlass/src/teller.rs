@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use windlass_core::event::Record;
-use windlass_core::id::{RunId, Seq};
+use windlass_core::id::RunId;
 use windlass_core::time::Time;
 use windlass_engine::clock;
 use windlass_engine::reading::wire_line;
@@ -49,8 +49,8 @@ pub(crate) struct Teller {
     prompt: Option<&'static str>,
     /// That something could not be printed was said.
     is_unheard: bool,
-    /// The newest record that was told.
-    newest: Option<(Seq, Time)>,
+    /// When the newest record came that was told.
+    newest: Option<Time>,
 }
 
 impl Teller {
@@ -94,8 +94,8 @@ impl Teller {
         self.runs.keys().copied()
     }
 
-    /// The place and the time of the newest record that was told.
-    pub(crate) fn newest(&self) -> Option<(Seq, Time)> {
+    /// The time of the newest record that was told.
+    pub(crate) fn newest(&self) -> Option<Time> {
         self.newest
     }
 
@@ -117,7 +117,7 @@ impl Teller {
             };
             let Some(progress) = self.runs.get_mut(&run) else { continue };
             progress.take(record);
-            self.newest = Some((record.seq, record.at));
+            self.newest = Some(record.at);
             if self.mode == Mode::Json {
                 lines.push(wire_line(record));
             } else if let Some(line) = story::line(record, progress)

@@ -135,7 +135,13 @@ fn the_last_line_of_json_says_how_the_part_ended_as_that_of_a_run_does() {
         let last: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("a line of JSON");
         let told = [&last["type"], &last["task"], &last["run"], &last["outcome"]];
         assert_eq!(told, ["run_finished", part, &done.run(), outcome], "{said}");
-        assert!(last["seq"].is_u64() && last["at"].is_string(), "{last}");
+        assert!(last["at"].is_string(), "{last}");
+        let places: Vec<u64> = said
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")["seq"].as_u64())
+            .collect();
+        assert!(places.is_sorted_by(|one, next| one < next), "no record is told twice: {said}");
+        assert_eq!(places.len() + 1, said.lines().count(), "the last line is no record: {said}");
     }
 }
 
