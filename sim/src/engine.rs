@@ -158,6 +158,7 @@ impl World {
             Letter { input, stamp, reply }
         });
         let letters: Vec<Letter<u64>> = letters.collect();
+        let asked = letters.iter().filter(|letter| matches!(letter.input, Input::Command(_))).count();
         let mut hands = Hands::new(&self.store, dies_after);
         let stamp = Stamp { now, seed: self.random.next() };
         let turned = turn(&mut engine.core, &mut engine.journal, letters, stamp, &mut hands);
@@ -168,7 +169,7 @@ impl World {
         for (reply, answer) in &answers {
             self.trace.answer(*reply, answer);
         }
-        self.people.answered(answers, &mut self.checker)?;
+        self.people.answered(answers, asked, &mut self.checker)?;
         self.go_on();
         let down_ms = dying.map_or(0, |(_, down_ms)| down_ms);
         match turned {

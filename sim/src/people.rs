@@ -43,10 +43,15 @@ impl People {
         self.told.iter().rev().any(|(told, _)| *told == reply)
     }
 
-    /// Answers have come: what was accepted must be in the journal.
-    pub(crate) fn answered(&mut self, answers: Vec<(u64, Answer)>, checker: &mut Checker) -> Verdict {
-        // Among other answers of the turn one may have taken back what another did.
-        let is_lone = answers.len() == 1;
+    /// Answers have come to some of what was asked in a turn: what was accepted must be in the journal.
+    pub(crate) fn answered(
+        &mut self,
+        answers: Vec<(u64, Answer)>,
+        asked: usize,
+        checker: &mut Checker,
+    ) -> Verdict {
+        // What else was asked may have taken back what one did, also where a crash keeps its answer.
+        let is_lone = asked == 1;
         for (reply, answer) in answers {
             let id = self.asked.get(&reply).ok_or_else(|| broken("2 prefix", "an answer to nobody"))?;
             // A drain leaves events only where something is under way.
