@@ -15,6 +15,7 @@ use crate::error::{Outcome, engine_failed};
 use crate::keyboard::{Keyboard, Line};
 use crate::news::News;
 use crate::question::{self, Question};
+use crate::render::style::{DIM, paint};
 use crate::teller::Teller;
 use crate::{calling, lookup, output};
 
@@ -111,10 +112,10 @@ impl Asking {
                 lines.push(format!("  What belongs to it can't be read here; `{more}` has it, perhaps."));
                 lines
             });
-            teller.print(&lines);
+            teller.print_now(&lines);
             // Only who has seen a question answers it.
             self.keyboard.forget();
-            teller.ask(question::PROMPT);
+            teller.ask(in_short(&self.questions, teller), question::PROMPT);
         }
     }
 
@@ -142,7 +143,7 @@ impl Asking {
     pub(crate) fn end(&mut self, teller: &mut Teller) {
         self.manner = Manner::Nowhere;
         self.questions.clear();
-        teller.leave_prompt();
+        teller.take_prompt_away();
     }
 
     /// Hears what is typed, once it may be an answer.
@@ -151,6 +152,18 @@ impl Asking {
             self.keyboard.listen(to_news);
         }
     }
+}
+
+/// The question whose turn it is in a line, and how many wait behind it.
+fn in_short(questions: &VecDeque<(RunId, Question)>, teller: &Teller) -> String {
+    let Some((run, asked)) = questions.front() else { return String::new() };
+    let whose = if teller.runs().count() > 1 { format!("{run} ") } else { String::new() };
+    let behind = match questions.len() - 1 {
+        0 => String::new(),
+        1 => "1 more question waits; ".to_owned(),
+        more => format!("{more} more questions wait; "),
+    };
+    format!("{}{whose}{}", paint(DIM, &behind), asked.in_short())
 }
 
 /// What is shown of a question, with what belongs to it.

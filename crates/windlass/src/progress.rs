@@ -54,6 +54,8 @@ pub(crate) struct Progress {
     places: BTreeMap<TaskId, usize>,
     /// Whether it is paused, or is about to be.
     pub(crate) is_paused: bool,
+    /// Whether it has ended or is paused: its clock stands.
+    pub(crate) rests: bool,
     /// Since when it is watched.
     pub(crate) since: Time,
 }
@@ -78,6 +80,7 @@ impl Progress {
             plan: Arc::clone(&run.plan),
             places: places(&run.plan),
             is_paused: run.phase == RunPhase::Paused,
+            rests: run.phase == RunPhase::Finished || run.has_paused(),
             since: now,
         };
         for task in &run.tasks {
@@ -206,7 +209,9 @@ impl Progress {
                 self.spared.insert(task.clone());
             }
             Event::PauseRequested { .. } => self.is_paused = true,
-            Event::RunResumed { .. } => self.is_paused = false,
+            Event::RunPaused { .. } | Event::RunFinished { .. } => self.rests = true,
+            Event::RunReopened { .. } => self.rests = false,
+            Event::RunResumed { .. } => (self.is_paused, self.rests) = (false, false),
             Event::TaskUnskipped { task, .. } | Event::TaskRequeued { task, .. } => {
                 self.finals.remove(task);
                 self.spared.remove(task);

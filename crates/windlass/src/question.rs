@@ -56,6 +56,11 @@ impl Question {
         self.shows.is_empty()
     }
 
+    /// In a line, above the prompt: who asks what.
+    pub(crate) fn in_short(&self) -> String {
+        format!("{} asks: {}", paint(BOLD, self.task.as_str()), text::first_line(&self.text))
+    }
+
     /// What is shown before the answer; `run` is none where nothing of it is needed.
     pub(crate) fn lines(&self, run: Option<&Run>, read: &mut dyn FnMut(Digest) -> Value) -> Vec<String> {
         let mut lines = vec![format!("{} asks:", paint(BOLD, self.task.as_str()))];

@@ -34,6 +34,13 @@ enum Mode {
     Live,
 }
 
+/// What a person is asked.
+struct Asked {
+    /// Who asks what, in a line: whoever sees the prompt sees this above it.
+    what: String,
+    prompt: &'static str,
+}
+
 /// Tells what happens.
 pub(crate) struct Teller {
     mode: Mode,
@@ -45,8 +52,8 @@ pub(crate) struct Teller {
     held: Vec<String>,
     /// The last lines of attempts.
     tails: Tails,
-    /// What a person is asked: it stands where the block would.
-    prompt: Option<&'static str>,
+    /// What a person is asked: it stands below the block.
+    asked: Option<Asked>,
     /// That something could not be printed was said.
     is_unheard: bool,
     /// When the newest record came that was told.
@@ -69,7 +76,7 @@ impl Teller {
             drawn_at: Duration::ZERO,
             held: Vec::new(),
             tails: Tails::of(desk.place.home.clone()),
-            prompt: None,
+            asked: None,
             is_unheard: false,
             newest: None,
         }
@@ -86,7 +93,16 @@ impl Teller {
 
     /// Prints lines and leaves nothing below them.
     pub(crate) fn print_last(&mut self, lines: &[String]) {
-        self.draw(lines, &[]);
+        self.draw(lines, None);
+    }
+
+    /// Prints lines now, above whatever stands there: also those that would wait for the next drawing.
+    pub(crate) fn print_now(&mut self, lines: &[String]) {
+        if self.mode == Mode::Live {
+            self.draw(lines, Some(clock::now()));
+        } else {
+            self.print(lines);
+        }
     }
 
     /// The runs that are followed.
@@ -140,48 +156,48 @@ impl Teller {
 
     /// Draws the live block anew.
     pub(crate) fn tick(&mut self, now: Time) {
-        if self.mode == Mode::Live && self.prompt.is_none() {
-            let block = self.block(now);
-            self.draw(&[], &block);
+        if self.mode == Mode::Live {
+            self.draw(&[], Some(now));
         }
     }
 
     /// Prints lines above the live block.
     pub(crate) fn print(&mut self, lines: &[String]) {
-        match (self.mode, self.prompt) {
-            (Mode::Live, Some(prompt)) => {
-                self.take_prompt_away();
-                self.draw(lines, &[]);
-                self.ask(prompt);
-            }
-            (Mode::Live, None) => {
+        match self.mode {
+            Mode::Live => {
                 // However much happens, it is drawn so often and no more: the next tick shows what is held back.
                 let is_early = clock::awake().saturating_sub(self.drawn_at) < FRAME_MIN;
                 if is_early && self.held.len() + lines.len() < HELD_MAX {
                     self.held.extend_from_slice(lines);
                     return;
                 }
-                let block = self.block(clock::now());
-                self.draw(lines, &block);
+                self.draw(lines, Some(clock::now()));
             }
-            (Mode::Json | Mode::Lines, prompt) => {
-                self.leave_prompt();
+            Mode::Json | Mode::Lines => {
+                let asked = self.asked.take();
+                if asked.is_some() {
+                    self.end_line();
+                }
                 let mut out = anstream::stdout().lock();
-                let printed = lines.iter().try_for_each(|line| print(|| writeln!(out, "{line}")));
+                let again = asked.as_ref().map(|asked| &asked.what);
+                let mut lines = lines.iter().chain(again);
+                let printed = lines.try_for_each(|line| print(|| writeln!(out, "{line}")));
                 let printed = printed.and_then(|()| print(|| out.flush()));
                 drop(out);
                 self.note(printed);
-                if let Some(prompt) = prompt {
-                    self.ask(prompt);
+                if let Some(asked) = asked {
+                    self.ask(asked.what, asked.prompt);
                 }
             }
         }
     }
 
-    /// Puts a prompt where the block stands, until there is an answer.
-    pub(crate) fn ask(&mut self, prompt: &'static str) {
-        self.clear();
-        self.prompt = Some(prompt);
+    /// Asks something below the block, until there is an answer: what was printed last said it whole.
+    pub(crate) fn ask(&mut self, what: String, prompt: &'static str) {
+        self.asked = Some(Asked { what, prompt });
+        if self.mode == Mode::Live {
+            return self.draw(&[], Some(clock::now()));
+        }
         let mut out = anstream::stdout().lock();
         let asked = print(|| write!(out, "{prompt}").and_then(|()| out.flush()));
         drop(out);
@@ -190,53 +206,60 @@ impl Teller {
 
     /// Takes the prompt off the screen, with whatever is typed there.
     pub(crate) fn take_prompt_away(&mut self) {
-        if self.mode != Mode::Live {
-            self.leave_prompt();
-        } else if self.prompt.take().is_some() {
-            let cleared = print(|| write!(io::stdout(), "\r\u{1b}[K").and_then(|()| io::stdout().flush()));
-            self.note(cleared);
+        if self.asked.take().is_some() {
+            if self.mode == Mode::Live {
+                self.draw(&[], Some(clock::now()));
+            } else {
+                self.end_line();
+            }
         }
     }
 
     /// There was an answer: its line is over.
     pub(crate) fn answered(&mut self) {
-        self.prompt = None;
+        self.asked = None;
+        self.canvas.go_below();
     }
 
-    /// Nobody is asked any more: what is printed next goes below the prompt.
-    pub(crate) fn leave_prompt(&mut self) {
-        if self.prompt.take().is_some() {
-            let left = print(|| writeln!(io::stdout()));
-            self.note(left);
-        }
+    /// What is printed next goes below the prompt.
+    fn end_line(&mut self) {
+        let ended = print(|| writeln!(io::stdout()));
+        self.note(ended);
     }
 
     /// Takes the live block off the screen.
     pub(crate) fn clear(&mut self) {
         if !self.canvas.is_empty() || !self.held.is_empty() {
-            self.draw(&[], &[]);
+            self.draw(&[], None);
         }
     }
 
     fn block(&mut self, now: Time) -> Vec<String> {
         let (columns, rows) = screen::size();
-        // Lines that stay keep a part of the screen; a block higher than it could not be taken off again.
-        let room = Extent { columns, rows: (rows * 2 / 3).max(2) / self.runs.len().max(1) };
+        // Lines that stay keep a part of the screen, a larger one where they say what is asked; a block higher than the
+        // screen could not be taken off again.
+        let share = if self.asked.is_some() { rows / 2 } else { rows * 2 / 3 };
+        let room = Extent { columns, rows: share.max(2) / self.runs.len().max(1) };
         let mut block = Vec::new();
-        for (id, progress) in &mut self.runs {
+        // Where this goes on for others, what rests here was summed up above.
+        for (id, progress) in self.runs.iter_mut().filter(|(_, progress)| !progress.rests) {
             block.extend(block::lines(*id, progress, &mut self.tails, now, room));
         }
         let runs = &self.runs;
         self.tails.keep(|key| runs.get(&key.run).is_some_and(|run| run.running.contains_key(&key.task)));
+        block.extend(self.asked.iter().map(|asked| text::fit_shown(&asked.what, columns)));
         block.split_off(block.len().saturating_sub(rows - 2))
     }
 
-    /// Prints lines where the block was, those first that were held back, and the block below them.
-    fn draw(&mut self, lines: &[String], block: &[String]) {
+    /// Prints lines where the block was, those first that were held back, and below them the block as it is then, with
+    /// what is asked.
+    fn draw(&mut self, lines: &[String], then: Option<Time>) {
+        let block = then.map(|now| self.block(now)).unwrap_or_default();
+        let prompt = self.asked.as_ref().filter(|_| then.is_some()).map(|asked| asked.prompt);
         let mut held = std::mem::take(&mut self.held);
         held.extend_from_slice(lines);
         self.drawn_at = clock::awake();
-        let drawn = self.canvas.draw(&held, block);
+        let drawn = self.canvas.draw(&held, &block, prompt);
         self.note(drawn);
     }
 

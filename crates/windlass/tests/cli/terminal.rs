@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{Read as _, Write as _};
+use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command};
 
@@ -64,6 +65,27 @@ impl Seat {
         length > 0
     }
 
+    /// Waits until all this stands on the screen at once, whatever was there before.
+    fn wait_until_shown(&mut self, parts: &[&str]) -> vt100::Screen {
+        loop {
+            let screen = self.screen();
+            let shown = screen.contents();
+            if parts.iter().all(|part| shown.contains(part)) {
+                self.seen.clear();
+                return screen;
+            }
+            assert!(self.look(), "it ended without showing {parts:?} at once:\n{shown}");
+        }
+    }
+
+    /// What stands on the screen now, as far as it was looked at.
+    fn screen(&self) -> vt100::Screen {
+        let size = |count| NonZero::new(count).expect("it has a size");
+        let mut terminal = vt100::Parser::new(size(24), size(80), 0);
+        terminal.process(&self.bytes);
+        terminal.screen().clone()
+    }
+
     pub(crate) fn type_in(&mut self, text: &str) {
         self.screen.write_all(text.as_bytes()).expect("somebody is there");
     }
@@ -113,6 +135,81 @@ fn an_approval_is_asked_in_place_while_the_rest_goes_on() {
 }
 
 const PROMPT: &str = "approve? [y]es, [n]o: ";
+
+/// The lines of a screen that are not empty.
+fn lines_of(screen: &vt100::Screen) -> Vec<String> {
+    let lines = screen.rows(0, 80).map(|line| line.trim_end().to_owned());
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn what_runs_is_shown_while_something_is_asked_and_each_prompt_says_what_it_asks() {
+    let desk = Desk::with(
+        "tasks: { q1: { approval: First }, q2: { approval: \"Second\\nand more\" }, q3: { approval: Third },
+          a: { run: cat gate }, b: { needs: [a], run: echo hears; cat hold } }",
+    );
+    desk.gate("gate");
+    desk.gate("hold");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
+    let face =
+        ["▶ a   running", "· b   waiting", "░░░", "0 of 5 tasks done", "q1 asks: First", PROMPT.trim_end()];
+    let screen = seat.wait_until_shown(&face);
+    let lines = lines_of(&screen);
+    assert_eq!(lines[lines.len() - 2], "2 more questions wait; q1 asks: First", "{lines:#?}");
+    assert_eq!(lines[lines.len() - 1], PROMPT.trim_end());
+    // What is typed stays where it is while the rest is drawn anew around it.
+    seat.type_in("y");
+    desk.open_gate("gate");
+    let screen = seat.wait_until_shown(&["✓ a   succeeded", "▶ b   running", "  hears", "q1 asks: First"]);
+    assert!(usize::from(screen.cursor_position().1) >= PROMPT.len(), "{}", screen.contents());
+    seat.type_in("\n");
+    let screen = seat.wait_until_shown(&["approved  q1", "▶ b   running", "q2 asks: Second …"]);
+    let lines = lines_of(&screen);
+    let trees = lines.iter().filter(|line| line.contains("▶ b")).count();
+    assert_eq!((trees, lines.last().map(String::as_str)), (1, Some(PROMPT.trim_end())), "{lines:#?}");
+    seat.type_in("hm\n");
+    seat.wait_for("and more");
+    seat.wait_for(PROMPT);
+    seat.type_in("y\n");
+    seat.wait_until_shown(&["approved  q2", "▶ b   running", "q3 asks: Third", PROMPT.trim_end()]);
+    seat.type_in("y\n");
+    let screen = seat.wait_until_shown(&["approved  q3", "4 of 5 tasks done"]);
+    assert_eq!(screen.contents().matches("approve? [").count(), 0, "{}", screen.contents());
+    desk.open_gate("hold");
+    assert_eq!(seat.end().0, Some(0));
+}
+
+#[test]
+fn where_nothing_is_drawn_anew_a_prompt_has_its_question_above_it_all_the_same() {
+    let desk = Desk::with("tasks: { ok: { approval: Ship it? }, a: { run: cat gate } }");
+    desk.gate("gate");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[("TERM", "dumb"), ("NO_COLOR", "1")]);
+    seat.wait_for("  Ship it?\r\napprove? ");
+    desk.open_gate("gate");
+    seat.wait_for("succeeded a");
+    seat.wait_for("ok asks: Ship it?\r\napprove? [y]es, [n]o: ");
+    seat.type_in("y\n");
+    assert_eq!(seat.end().0, Some(0));
+}
+
+#[test]
+fn a_run_that_is_over_leaves_the_screen_where_its_engine_goes_on_for_others() {
+    let desk = Desk::with("tasks: { a: { run: cat gate } }");
+    desk.write("other.yaml", "tasks: { b: { run: cat hold } }");
+    desk.gate("gate");
+    desk.gate("hold");
+    let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
+    seat.wait_for("1 running");
+    let other = desk.windlass(&["run", "other.yaml", "--detach"]).out.trim().to_owned();
+    desk.open_gate("gate");
+    let screen = seat.wait_until_shown(&["succeeded", &format!("This engine goes on for {other}")]);
+    assert!(!screen.contents().contains("1 of 1 tasks done, "), "{}", screen.contents());
+    desk.open_gate("hold");
+    let (code, _, all) = seat.end_with_all();
+    assert_eq!(code, Some(0));
+    let after = all.split_once("This engine goes on").expect("it was said").1;
+    assert!(!after.contains("tasks done"), "{after:?}");
+}
 
 /// The id of the one question of a task.
 fn question_of(desk: &Desk, task: &str) -> String {
@@ -206,7 +303,7 @@ fn after_ctrl_c_nobody_is_asked_any_more() {
     let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
     seat.wait_for("approve? [y]es, [n]o: ");
     seat.signal(Signal::INT);
-    seat.wait_for("\r\nStopping: nothing new starts");
+    seat.wait_for("\u{1b}[JStopping: nothing new starts");
     let (code, seen) = seat.end();
     assert_eq!(code, Some(130));
     assert!(!seen.contains("approve? ["), "{seen}");
