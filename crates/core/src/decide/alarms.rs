@@ -52,13 +52,10 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind, active: Span) -> Vec<Event> {
         }
         TimerKind::ScheduleToStart => {
             let bound = timeout.schedule_to_start.unwrap_or_default();
-            let message = format!("it did not start within its schedule_to_start of {bound}");
-            let hint =
-                "`windlass doctor --why-slow` says what it waited for; `windlass retry` lets it wait anew";
-            vec![fired, dead(Failure::new(ErrorKind::Timeout, message).hint(hint))]
+            vec![fired, dead(judge::never_started("schedule_to_start", bound))]
         }
         TimerKind::ScheduleToClose => {
-            let failure = judge::took_too_long(timeout);
+            let failure = judge::took_too_long(task, timeout);
             match task.phase {
                 Phase::Running => {
                     let attempt = task.live_attempt().filter(|attempt| attempt.is_live());

@@ -8,6 +8,7 @@ use crate::plan::{ANSWER_BOUND, Rerun, Retry, Timeout};
 use crate::planted::{Bug, is_planted};
 use crate::policy::retry::{self, Beside, Next};
 use crate::state::{Attempt, Run, State, Task, TaskIx};
+use crate::time::Span;
 
 /// The event that follows the end of a task's attempt.
 pub(crate) fn judge(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event {
@@ -108,7 +109,7 @@ fn by_policy(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event {
             agent: None,
         },
         Next::Retry { .. } | Next::HandOver => {
-            let failure = if was_interrupted { took_too_long(&spec.timeout) } else { failure };
+            let failure = if was_interrupted { took_too_long(task, &spec.timeout) } else { failure };
             dead(run, task, Some(attempt.number), failure)
         }
         Next::GiveUp(failure) => dead(run, task, Some(attempt.number), failure),
@@ -157,10 +158,20 @@ pub(crate) fn dead(run: &Run, task: &Task, attempt: Option<u32>, error: Failure)
 }
 
 /// The failure of a task whose attempts together took too long.
-pub(crate) fn took_too_long(timeout: &Timeout) -> Failure {
+pub(crate) fn took_too_long(task: &Task, timeout: &Timeout) -> Failure {
     let bound = timeout.schedule_to_close.unwrap_or_default();
+    if !task.has_begun() {
+        return never_started("schedule_to_close", bound);
+    }
     let message = format!("its attempts together took longer than its schedule_to_close of {bound}");
     Failure::new(ErrorKind::Timeout, message)
+}
+
+/// What became of a task that was ready for longer than this bound, and had no attempt: there is no log.
+pub(crate) fn never_started(bound: &str, length: Span) -> Failure {
+    let message = format!("it did not start within its {bound} of {length}");
+    let hint = "`windlass doctor --why-slow` says what it waited for; `windlass retry` lets it wait anew";
+    Failure::new(ErrorKind::Timeout, message).hint(hint)
 }
 
 /// A random number for this attempt alone (`SplitMix64`).

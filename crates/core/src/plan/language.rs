@@ -278,7 +278,7 @@ pub(super) static TIMEOUT: Shape = Shape {
         key("schedule_to_start", Kind::Limit, "From ready to started."),
         key("start_to_close", Kind::Limit, "One attempt; 60m for prompts if nothing is said."),
         key("heartbeat", Kind::Limit, "Silence: no output and no use of the processor; 10m for prompts if nothing is said."),
-        key("schedule_to_close", Kind::Limit, "All attempts together, waits included; 24h if nothing is said."),
+        key("schedule_to_close", Kind::Limit, "All attempts together, waits included, the one for its first start too; 24h if nothing is said."),
         key("grace", Length(false), "From the polite stop to the hard one; 10s if nothing is said."),
     ],
 };
