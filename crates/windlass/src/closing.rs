@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
-use windlass_core::event::{BudgetKind, PauseReason, RunOutcome};
+use windlass_core::event::{PauseReason, RunOutcome};
 use windlass_core::machine::run::Phase as RunPhase;
-use windlass_core::state::budget::UsedUp;
 use windlass_core::state::{Blocked, Run, State};
 use windlass_core::time::Span;
 use windlass_core::view::{self, RunState, Summary};
@@ -70,14 +69,8 @@ fn verdict(state: &State, run: &Run, alive: bool) -> String {
 /// Why a run is paused, in words.
 pub(crate) fn pauses(state: &State, run: &Run) -> String {
     let reasons: Vec<&str> = run.pauses.keys().map(|reason| story::pause(*reason)).collect();
-    let used_up = used_up(state, run).map(|used_up| format!(" ({})", used_up.in_words()));
+    let used_up = run.paused_for(state.clock.alive).map(|used_up| format!(" ({})", used_up.in_words()));
     format!("{}{}", plural::list(&reasons), used_up.unwrap_or_default())
-}
-
-/// The budget that a run is paused for.
-pub(crate) fn used_up(state: &State, run: &Run) -> Option<UsedUp> {
-    run.pauses.get(&PauseReason::Budget)?;
-    run.purse.used_up(&run.plan.budget, run.active.at(state.clock.alive))
 }
 
 fn numbers(state: &State, run: &Run) -> Vec<String> {
@@ -136,11 +129,8 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
             format!("{retry} && {resume}")
         }));
     }
-    // An attempt that was held by the pause counts no more, and will want as many again.
-    let held = UsedUp { kind: BudgetKind::Attempts, spent: 0, limit: 0 };
-    let was_held = run.pauses.contains_key(&PauseReason::Budget).then_some(held);
-    match used_up(state, run).or(was_held) {
-        Some(used_up) => steps.push(resume.with_all(used_up.argument().split(' ')).to_string()),
+    match run.wanted_raise(state.clock.alive) {
+        Some(raise) => steps.push(resume.with_all(raise.split(' ')).to_string()),
         None if !is_over && !alive => steps.push(resume.to_string()),
         None => {}
     }

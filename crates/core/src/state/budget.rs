@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{BudgetKind, Raise, is_zero};
+use crate::event::{BudgetKind, PauseReason, Raise, is_zero};
 use crate::machine::task::Phase;
 use crate::plan::Budget;
 use crate::planted::{Bug, is_planted};
@@ -109,6 +109,20 @@ impl Purse {
 }
 
 impl Run {
+    /// The budget that it is paused for, while it stays used up; `alive` is how long an engine was.
+    pub fn paused_for(&self, alive: Span) -> Option<UsedUp> {
+        self.pauses.get(&PauseReason::Budget)?;
+        self.purse.used_up(&self.plan.budget, self.active.at(alive))
+    }
+
+    /// What brings it forward where it is paused for a budget, as an argument of `resume`. An attempt that the pause
+    /// ended counts no more, so that attempts may be left; but it will want as many again.
+    pub fn wanted_raise(&self, alive: Span) -> Option<&'static str> {
+        self.pauses.get(&PauseReason::Budget)?;
+        let held = UsedUp { kind: BudgetKind::Attempts, spent: 0, limit: 0 };
+        Some(self.paused_for(alive).unwrap_or(held).argument())
+    }
+
     /// Its budget of attempts, where it is used up and tasks want more of them.
     pub(crate) fn wants_attempts(&self) -> Option<UsedUp> {
         let wants = [Phase::Ready, Phase::BackingOff, Phase::Parked]

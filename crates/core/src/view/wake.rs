@@ -1,7 +1,7 @@
 //! What brings an unfinished task forward: one answer for each phase, read off the state. Whenever the system is at
 //! rest every unfinished task has one, and the simulator holds us to it. Never: changing what it looks at.
 
-use crate::event::PauseReason;
+use crate::event::{PauseReason, TimerKind};
 use crate::id::TaskId;
 use crate::machine::run;
 use crate::machine::task::Phase;
@@ -9,7 +9,7 @@ use crate::plan::{WaitFor, Work};
 use crate::policy::select::Vote;
 use crate::state::budget::UsedUp;
 use crate::state::{Blocked, Run, State, Task, TaskIx};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::view::bars::{Barred, bars};
 
 /// How many of the tasks that may emit a topic are named.
@@ -43,14 +43,9 @@ pub enum Wake {
     Approval {
         /// The id of the question.
         id: String,
-        /// When the wait is given up; none while that clock stands.
-        until: Option<Time>,
     },
     /// Somebody who knows whether its last attempt did the work.
-    Outcome {
-        /// When the wait is given up; none while that clock stands.
-        until: Option<Time>,
-    },
+    Outcome,
     /// A message.
     Topic {
         /// Its topic.
@@ -61,8 +56,6 @@ pub enum Wake {
         from: (Vec<TaskId>, usize),
         /// Whether it may come from outside the run.
         external: bool,
-        /// When the wait is given up; none while that clock stands, or where nothing bounds it.
-        until: Option<Time>,
     },
     /// A moment.
     Moment(Time),
@@ -73,31 +66,79 @@ pub enum Wake {
         /// How many there are.
         of: usize,
     },
-    /// The end of the run's pause, for these reasons; and what of its budget is used up, where it is for that.
-    Resume(Vec<PauseReason>, Option<UsedUp>),
+    /// The end of the run's pause.
+    Resume {
+        /// Why it is paused.
+        reasons: Vec<PauseReason>,
+        /// What of its budget is used up, where it is for that.
+        used_up: Option<UsedUp>,
+        /// What more of its budget brings it forward, as an argument of `resume`.
+        raise: Option<&'static str>,
+    },
     /// An engine that works on the run.
     Engine,
 }
 
 /// What brings a task forward; none where it is final, or where nothing does.
 pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
+    let standstill = standstill(state, run).filter(|_| stands_still(run.task(ix)));
+    standstill.or_else(|| besides(state, run, ix))
+}
+
+/// The same but for what holds its whole run: what it waits for besides that.
+pub(crate) fn besides(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
     let task = run.task(ix);
     match task.phase {
         Phase::Waiting => needs(run, task),
-        Phase::Ready => {
-            let room = || Some(bars(state, run, ix)).filter(|bars| !bars.is_empty()).map(Wake::Room);
-            standstill(state, run).or_else(room)
-        }
+        Phase::Ready => Some(bars(state, run, ix)).filter(|bars| !bars.is_empty()).map(Wake::Room),
         Phase::Running | Phase::Stopping => attempt(state, run, task),
         Phase::Gating if run.open_plans(ix) > 0 => Some(Wake::Brought(run.open_plans(ix))),
         Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
-        Phase::BackingOff | Phase::Parked => standstill(state, run).or_else(|| retry(state, run, ix)),
+        Phase::BackingOff | Phase::Parked => retry(state, run, ix),
         Phase::Blocked if task.blocked == Some(Blocked::Select) => choice(run, task),
-        Phase::Blocked if task.blocked == Some(Blocked::Topic) => topic(state, run, task),
+        Phase::Blocked if task.blocked == Some(Blocked::Topic) => topic(run, task),
         Phase::Blocked if task.blocked == Some(Blocked::Timer) => moment(state, run, ix),
-        Phase::Blocked => Some(person(state, run, task)),
+        Phase::Blocked => Some(person(task)),
         Phase::Expanded => (task.children_open > 0).then_some(Wake::Children(task.children_open)),
         Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => None,
+    }
+}
+
+/// When a task is given up at the latest, by the clock of its run; none where nothing bounds its wait.
+pub fn bound(run: &Run, ix: TaskIx) -> Option<Span> {
+    let task = run.task(ix);
+    let dues = task.dues;
+    // Once it has stopped an attempt it bounds nothing any more.
+    let close_by = dues.close_by.filter(|due| run.alarms.contains(&(*due, ix, TimerKind::ScheduleToClose)));
+    match task.phase {
+        Phase::Ready => dues.start_by.into_iter().chain(close_by).min(),
+        Phase::Running | Phase::BackingOff | Phase::Parked => close_by,
+        Phase::Blocked => dues.answer_by,
+        Phase::Waiting
+        | Phase::Stopping
+        | Phase::Gating
+        | Phase::Expanded
+        | Phase::Succeeded
+        | Phase::Skipped
+        | Phase::Dead
+        | Phase::Cancelled => None,
+    }
+}
+
+/// Whether a task stands still with its run.
+fn stands_still(task: &Task) -> bool {
+    match task.phase {
+        Phase::Ready | Phase::BackingOff | Phase::Parked => true,
+        Phase::Blocked => matches!(task.blocked, Some(Blocked::Topic | Blocked::Timer)),
+        Phase::Waiting
+        | Phase::Running
+        | Phase::Stopping
+        | Phase::Gating
+        | Phase::Expanded
+        | Phase::Succeeded
+        | Phase::Skipped
+        | Phase::Dead
+        | Phase::Cancelled => false,
     }
 }
 
@@ -105,9 +146,9 @@ pub fn wake(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
 fn standstill(state: &State, run: &Run) -> Option<Wake> {
     match run.phase {
         run::Phase::Paused => {
-            let is_budget = run.pauses.contains_key(&PauseReason::Budget);
-            let used_up = run.purse.used_up(&run.plan.budget, run.active.at(state.clock.alive));
-            Some(Wake::Resume(run.pauses.keys().copied().collect(), used_up.filter(|_| is_budget)))
+            let (reasons, alive) = (run.pauses.keys().copied().collect(), state.clock.alive);
+            let (used_up, raise) = (run.paused_for(alive), run.wanted_raise(alive));
+            Some(Wake::Resume { reasons, used_up, raise })
         }
         run::Phase::Running | run::Phase::Finished if state.is_active(run) => None,
         run::Phase::Running | run::Phase::Finished => Some(Wake::Engine),
@@ -144,37 +185,29 @@ fn choice(run: &Run, task: &Task) -> Option<Wake> {
     Some(Wake::Choice { passed, of: ballot.len() })
 }
 
-/// When a wait is given up that only a task of its own run, a person or somebody outside can end.
-fn given_up(state: &State, run: &Run, task: &Task) -> Option<Time> {
-    task.dues.answer_by.filter(|_| state.is_active(run)).map(|due| state.wall_of(run, due))
-}
-
-fn topic(state: &State, run: &Run, task: &Task) -> Option<Wake> {
+fn topic(run: &Run, task: &Task) -> Option<Wake> {
     let Work::Wait(WaitFor::Topic { topic, matches, external, .. }) = &run.spec(task).work else {
         return None;
     };
     let emitters = run.topics.emitters(topic);
     let from = emitters.clone().take(EMITTERS_NAMED).map(|ix| run.task(ix).id.clone()).collect();
-    let message = Wake::Topic {
+    Some(Wake::Topic {
         topic: topic.clone(),
         matches: matches.as_ref().map(|matches| matches.0.clone()),
         from: (from, emitters.count()),
         external: *external,
-        until: given_up(state, run, task),
-    };
-    standstill(state, run).or(Some(message))
+    })
 }
 
 fn moment(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
     let date = run.task(ix).dues.date.filter(|due| run.dates.contains(&(*due, ix))).map(Wake::Moment);
     let length = |wake| if let Wake::Retry(due) = wake { Wake::Moment(due) } else { wake };
-    standstill(state, run).or(date).or_else(|| retry(state, run, ix).map(length))
+    date.or_else(|| retry(state, run, ix).map(length))
 }
 
-fn person(state: &State, run: &Run, task: &Task) -> Wake {
-    let until = given_up(state, run, task);
+fn person(task: &Task) -> Wake {
     match task.approval_open() {
-        Some(asked) => Wake::Approval { id: asked.id.clone(), until },
-        None => Wake::Outcome { until },
+        Some(asked) => Wake::Approval { id: asked.id.clone() },
+        None => Wake::Outcome,
     }
 }

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::event::PauseReason;
 use crate::id::{AgentName, RunId, TaskId};
 use crate::machine::task::Phase;
 use crate::state::budget::UsedUp;
@@ -13,7 +14,7 @@ use crate::state::{Run, State, Task, TaskIx};
 use crate::time::Time;
 use crate::view::bars::{Bar, Barred};
 use crate::view::in_order;
-use crate::view::wake::{Wake, wake};
+use crate::view::wake::{Wake, besides, bound, wake};
 
 /// What a task waits for, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,10 +34,9 @@ pub struct Wait {
     pub unjudged: Option<Unjudged>,
 }
 
-/// What an unfinished task waits for: one thing, but where several limits keep it from starting. `alive` is whether an
-/// engine has the home open.
+/// What an unfinished task waits for: one thing, but where several limits keep it from starting, or its run is paused
+/// and it waits for something besides. `alive` is whether an engine has the home open.
 pub fn waits_of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Vec<Wait> {
-    let task = run.task(ix);
     let Some(wake) = wake(state, run, ix) else { return Vec::new() };
     let by_an_engine = matches!(
         wake,
@@ -48,36 +48,47 @@ pub fn waits_of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Vec<Wait> 
             | Wake::Output(_)
     );
     let wake = if by_an_engine && !alive { Wake::Engine } else { wake };
-    if let Wake::Room(bars) = &wake {
-        return bars.iter().map(|barred| for_room(state, run, task, barred)).collect();
+    let besides = matches!(wake, Wake::Resume { .. }).then(|| besides(state, run, ix)).flatten();
+    let until = bound(run, ix).filter(|_| alive && state.is_active(run)).map(|due| state.wall_of(run, due));
+    let told = |wake: Wake| for_wake(state, run, ix, (&wake, until));
+    std::iter::once(wake).chain(besides).flat_map(told).collect()
+}
+
+/// The waits for this, of a task that is given up at that moment.
+fn for_wake(state: &State, run: &Run, ix: TaskIx, (wake, given_up): (&Wake, Option<Time>)) -> Vec<Wait> {
+    let task = run.task(ix);
+    if let Wake::Room(bars) = wake {
+        return bars.iter().map(|barred| for_room(state, run, task, (barred, given_up))).collect();
     }
-    let until = match &wake {
+    let ends = match wake {
         Wake::Retry(due) | Wake::Moment(due) => Some(*due),
-        Wake::Attempt { until, .. }
-        | Wake::Approval { until, .. }
-        | Wake::Outcome { until }
-        | Wake::Topic { until, .. } => until.filter(|_| alive),
+        Wake::Attempt { until, .. } => *until,
         Wake::Needs(_)
         | Wake::Children(_)
         | Wake::Brought(_)
         | Wake::Room(_)
         | Wake::Output(_)
+        | Wake::Approval { .. }
+        | Wake::Outcome
+        | Wake::Topic { .. }
         | Wake::Choice { .. }
-        | Wake::Resume(..)
+        | Wake::Resume { .. }
         | Wake::Engine => None,
     };
+    let until = ends.into_iter().chain(given_up).min();
     // Before the pause it waited for something else.
     let paused = run.pauses.values().map(|pause| pause.since).min();
-    let since = task.since.max(paused.filter(|_| matches!(wake, Wake::Resume(..))).unwrap_or(task.since));
-    let (on, who) = in_words(run.id, task, &wake);
-    let unjudged = (task.phase == Phase::Blocked).then(|| run.unjudged(ix)).flatten();
+    let since = task.since.max(paused.filter(|_| matches!(wake, Wake::Resume { .. })).unwrap_or(task.since));
+    let (on, who) = in_words(run.id, task, wake);
+    let is_held = matches!(wake, Wake::Resume { .. } | Wake::Engine);
+    let unjudged = (task.phase == Phase::Blocked && !is_held).then(|| run.unjudged(ix)).flatten();
     let on = unjudged.iter().fold(on, |on, odd| format!("{on}; {}", odd.in_words()));
     vec![Wait { task: task.id.clone(), on, since, until, who, unjudged }]
 }
 
-/// The wait for the end of what keeps a ready task from starting.
-fn for_room(state: &State, run: &Run, task: &Task, barred: &Barred) -> Wait {
-    let until = match &barred.bar {
+/// The wait for the end of what keeps a ready task from starting, which is given up at that moment.
+fn for_room(state: &State, run: &Run, task: &Task, (barred, given_up): (&Barred, Option<Time>)) -> Wait {
+    let ends = match &barred.bar {
         Bar::Agents(agents) => {
             let ends = agents.iter().filter_map(|(_, bar)| match bar {
                 AgentBar::Account(_, by) => by.until(),
@@ -95,6 +106,7 @@ fn for_room(state: &State, run: &Run, task: &Task, barred: &Barred) -> Wait {
     };
     let (on, who) = room_in_words(run.id, barred);
     let since = task.since.max(barred.since.unwrap_or(task.since));
+    let until = ends.into_iter().chain(given_up).min();
     Wait { task: task.id.clone(), on, since, until, who, unjudged: None }
 }
 
@@ -195,10 +207,10 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
             ("the time from which its provider takes it again".to_owned(), windlass())
         }
         Wake::Retry(_) => ("the due time of its next attempt".to_owned(), windlass()),
-        Wake::Approval { id: question, .. } => {
+        Wake::Approval { id: question } => {
             ("an approval".to_owned(), format!("you: `windlass approve {id} {} --id {question}`", task.id))
         }
-        Wake::Outcome { .. } => (
+        Wake::Outcome => (
             "somebody who knows whether its last attempt did the work".to_owned(),
             format!("you: `windlass settle {id} {} --done`, or `--failed`", task.id),
         ),
@@ -213,15 +225,13 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
         Wake::Choice { passed, of } => {
             (format!("the choice among its replicas: {passed} of {of} have passed"), windlass())
         }
-        Wake::Resume(reasons, used_up) => {
+        Wake::Resume { reasons, used_up, raise } => {
+            let resume =
+                raise.iter().fold(format!("windlass resume {id}"), |to, raise| format!("{to} {raise}"));
+            let disk = if *reasons == [PauseReason::DiskLow] { "room on the disk, or " } else { "" };
             let mut reasons: Vec<String> = reasons.iter().map(|reason| reason.name().to_owned()).collect();
             reasons.extend(used_up.as_ref().map(UsedUp::in_words));
-            let raise =
-                used_up.as_ref().map(|used_up| format!(" {}", used_up.argument())).unwrap_or_default();
-            (
-                format!("the end of the run's pause ({})", reasons.join(", ")),
-                format!("you: `windlass resume {id}{raise}`"),
-            )
+            (format!("the end of the run's pause ({})", reasons.join(", ")), format!("{disk}you: `{resume}`"))
         }
         Wake::Engine => {
             ("an engine: none works on the run".to_owned(), format!("you: `windlass resume {id}`"))

@@ -171,6 +171,8 @@ fn a_budget_that_is_used_up_below_pauses_the_run_and_costs_the_task_nothing() {
     assert_eq!([&last["type"], &last["task"], &last["reason"]], ["run_paused", "a.0", "budget"]);
     let raise = format!("windlass resume {} --budget attempts=+5", done.run());
     assert!(done.all().contains(&raise), "{}", done.all());
+    let why = desk.windlass(&["show", "last", "--why"]);
+    assert!(why.out.contains(&raise), "{}", why.all());
     let resumed = desk.windlass(&["resume", "last", "--budget", "attempts=+5"]);
     assert_eq!((resumed.code, desk.read("code").as_str()), (Some(0), "0\n"), "{}", resumed.all());
 }

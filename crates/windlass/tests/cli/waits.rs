@@ -233,3 +233,29 @@ tasks:
     }
     assert_eq!(task(&show, "after")["skipped"]["cause"], "heed");
 }
+
+#[test]
+fn a_task_of_a_paused_run_says_what_it_waits_for_besides_the_pause() {
+    let desk = Desk::with(
+        "
+tasks:
+  again:
+    run: \"false\"
+    retry: { max_attempts: 2, initial_interval: 3h, max_interval: 3h, jitter: none }
+    timeout: { schedule_to_close: 1h }
+",
+    );
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("in 3 h");
+    let why = || desk.json(&["show", "last", "--why", "--json"])["waits"].clone();
+    let moment = |wait: &Value| wait["until"].as_str().map(ToOwned::to_owned).expect("a bound");
+    let bounded = moment(&why()[0]);
+    assert_eq!(desk.windlass(&["pause", "last"]).code, Some(0));
+    running.end();
+    let waits = why();
+    assert_eq!(waits[0]["on"], "the end of the run's pause (requested)");
+    assert_eq!(waits[0]["until"], Value::Null);
+    assert!(waits[0]["working_ms_left"].as_u64().is_some_and(|left| left <= 3_600_000), "{waits}");
+    assert_eq!(waits[1]["on"], "the due time of its next attempt");
+    assert!(moment(&waits[1]) > bounded, "{waits} after {bounded}");
+}

@@ -13,6 +13,7 @@ use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::state::{Run, State, TaskIx};
 use windlass_core::time::{Span, Time};
 use windlass_core::view::critical;
+use windlass_core::view::wake::bound;
 use windlass_core::view::wake_words::{self, Wait};
 use windlass_core::view::{self, BudgetView, RunView, Summary, TaskView};
 use windlass_engine::clock;
@@ -94,7 +95,7 @@ impl WaitDocument {
     fn of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Vec<Self> {
         let told = |mut wait: Wait| {
             wait.who = calling::here(&wait.who);
-            let due = run.task(ix).dues.answer_by.filter(|_| wait.until.is_none());
+            let due = bound(run, ix).filter(|_| wait.until.is_none());
             let working_ms_left = due.map(|due| due.minus(run.active.at(state.clock.alive)).ms);
             Self { wait, working_ms_left }
         };
