@@ -101,6 +101,9 @@ impl PlanFile {
         let mut loaded = load(&source, &config.settings, inputs.given, &options)
             .map_err(|diagnostics| FileErrors::of(&self.bytes, diagnostics))?;
         loaded.warnings = meant_here(loaded.warnings);
+        for remarks in &mut loaded.beneath {
+            remarks.warnings = meant_here(std::mem::take(&mut remarks.warnings));
+        }
         Ok(loaded)
     }
 
@@ -108,7 +111,8 @@ impl PlanFile {
     pub(crate) fn warn(&self, loaded: &Loaded) {
         let mut to = anstream::stderr();
         // That nobody can hear a warning is no failure.
-        render::report::print_diagnostics(&mut to, &loaded.warnings, &self.text()).unwrap_or_default();
+        render::report::print_remarks(&mut to, &loaded.warnings, &self.text(), &loaded.beneath)
+            .unwrap_or_default();
     }
 }
 

@@ -25,6 +25,15 @@ pub struct Diagnostic {
     pub at: Option<Location>,
 }
 
+/// What is not wrong in a file beside the plan's own, and worth a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remarks {
+    /// One after the other, as in that file.
+    pub warnings: Vec<Diagnostic>,
+    /// What stands in the file.
+    pub text: String,
+}
+
 /// A place in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Location {
@@ -142,6 +151,9 @@ impl std::fmt::Display for Code {
 /// The most errors of a file that are shown at once; what is not supported yet is always shown in full.
 pub const ERRORS_MAX: usize = 20;
 
+/// Of how many files beside the plan's own warnings are kept, each with its text.
+const FILES_MAX: usize = 20;
+
 /// A place in a file while it is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mark {
@@ -167,6 +179,8 @@ pub(super) struct Findings {
     /// How many errors came when there were enough.
     left_out: usize,
     errors: usize,
+    /// What is to be said of the files that this one names.
+    beneath: Vec<Remarks>,
 }
 
 #[derive(Debug)]
@@ -233,6 +247,19 @@ impl Findings {
             message: message.into(),
             hint: hint.into(),
         });
+    }
+
+    /// Keeps what is to be said of a file that this one names, once where it is named twice.
+    pub(super) fn beneath(&mut self, remarks: Remarks) {
+        let is_known = self.beneath.iter().any(|other| other.warnings == remarks.warnings);
+        if !remarks.warnings.is_empty() && !is_known && self.beneath.len() < FILES_MAX {
+            self.beneath.push(remarks);
+        }
+    }
+
+    /// All that is to be said of such files.
+    pub(super) fn all_beneath(&mut self) -> Vec<Remarks> {
+        std::mem::take(&mut self.beneath)
     }
 
     /// Whether there is an error.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::agents::AgentLayer;
 use super::build::{self, Built, Ground};
 use super::conform::{conform, report_missing};
-use super::diagnostic::{Code, Diagnostic, Findings};
+use super::diagnostic::{Code, Diagnostic, Findings, Remarks};
 use super::inputs::Declared;
 use super::language::PLAN;
 use super::layers::{self, Defaults, LimitsLayer, count};
@@ -82,6 +82,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// What is not wrong, and worth a word.
     pub warnings: Vec<Diagnostic>,
+    /// The same of the files of its sub-plans.
+    pub beneath: Vec<Remarks>,
     /// Its inputs.
     pub(super) declared: BTreeMap<String, Declared>,
 }
@@ -106,10 +108,10 @@ pub fn load(
         let root = source::tree(source, text, &mut findings)?;
         Reading { text, settings, given, options, findings: &mut findings }.plan(&root)
     });
-    let failed = findings.has_errors();
+    let (failed, beneath) = (findings.has_errors(), findings.all_beneath());
     let diagnostics = findings.finish(source.name, text.unwrap_or(""), source.skipped());
     match plan {
-        Some((plan, declared)) if !failed => Ok(Loaded { plan, warnings: diagnostics, declared }),
+        Some((plan, declared)) if !failed => Ok(Loaded { plan, warnings: diagnostics, beneath, declared }),
         Some(_) | None => Err(diagnostics),
     }
 }

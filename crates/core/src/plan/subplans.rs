@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::build::Ground;
-use super::diagnostic::{Code, Findings, Mark, Severity};
+use super::diagnostic::{Code, Diagnostic, Findings, Mark, Remarks, Severity};
 use super::file::{Loaded, Options, Source, load};
 use super::inputs::{self, Declared};
 use super::node::{Node, Tree};
@@ -105,25 +105,36 @@ pub(super) fn read(site: &Site<'_>, ground: &Ground<'_>, findings: &mut Findings
     let agents = ground.agents.iter().map(|(name, (layer, _))| (name.clone(), layer.clone())).collect();
     let settings = Settings { agents, ..ground.settings.clone() };
     match load(&source, &settings, &BTreeMap::new(), &options) {
-        Ok(loaded) => Some(given(site, loaded, findings)),
+        Ok(loaded) => {
+            let text = String::from_utf8_lossy(&text.bytes).into_owned();
+            findings.beneath(Remarks { warnings: loaded.warnings.clone(), text });
+            for remarks in &loaded.beneath {
+                findings.beneath(remarks.clone());
+            }
+            Some(given(site, loaded, findings))
+        }
         Err(diagnostics) => {
-            let errors: Vec<_> = diagnostics.iter().filter(|one| one.severity == Severity::Error).collect();
-            let first = errors.first()?;
-            let at = first.at.map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
-            let more =
-                if errors.len() > 1 { format!(" (and {} more)", errors.len() - 1) } else { String::new() };
-            let message = format!("the sub-plan `{file}` is no good: {file}{at}: {}{more}", first.message);
-            let whole = "`windlass check` of that file shows all";
-            let stop = if first.hint.ends_with('?') { "" } else { ";" };
-            let hint = if first.hint.ends_with(whole) {
-                first.hint.clone()
-            } else {
-                format!("{}{stop} {whole}", first.hint)
-            };
-            findings.error(Code::BadValue, site.file.at, message, Some(hint));
+            refuse((file, site.file.at), &diagnostics, findings);
             None
         }
     }
+}
+
+/// Reports a sub-plan that is no good, by the first of its errors.
+fn refuse((file, named): (&str, Mark), diagnostics: &[Diagnostic], findings: &mut Findings) {
+    let errors: Vec<_> = diagnostics.iter().filter(|one| one.severity == Severity::Error).collect();
+    let Some(first) = errors.first() else { return };
+    let at = first.at.map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
+    let more = if errors.len() > 1 { format!(" (and {} more)", errors.len() - 1) } else { String::new() };
+    let message = format!("the sub-plan `{file}` is no good: {file}{at}: {}{more}", first.message);
+    let whole = "`windlass check` of that file shows all";
+    let stop = if first.hint.ends_with('?') { "" } else { ";" };
+    let hint = if first.hint.ends_with(whole) {
+        first.hint.clone()
+    } else {
+        format!("{}{stop} {whole}", first.hint)
+    };
+    findings.error(Code::BadValue, named, message, Some(hint));
 }
 
 /// The plan with what the task gives it.

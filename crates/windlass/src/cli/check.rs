@@ -53,7 +53,9 @@ impl Check {
                 .enumerate()
                 .flat_map(|(level, places)| places.iter().map(move |place| (level, &plan.tasks[*place])));
             let tasks: Vec<_> = in_order.map(|(level, task)| in_json(plan, task, level)).collect();
-            desk.json(&json!({ "ok": true, "diagnostics": loaded.warnings, "tasks": tasks }))?;
+            let beneath = loaded.beneath.iter().flat_map(|remarks| &remarks.warnings);
+            let diagnostics: Vec<_> = loaded.warnings.iter().chain(beneath).collect();
+            desk.json(&json!({ "ok": true, "diagnostics": diagnostics, "tasks": tasks }))?;
         } else {
             file.warn(&loaded);
             desk.lines(overview(plan, &levels))?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use windlass_core::plan::diagnostic::{Code, Diagnostic, Severity};
+use windlass_core::plan::diagnostic::{Code, Diagnostic, Remarks, Severity};
 use windlass_core::plan::secrets;
 
 use crate::error::{FileErrors, Report};
@@ -29,12 +29,25 @@ pub(crate) fn print_file(to: &mut dyn Write, errors: &FileErrors) -> io::Result<
     print_diagnostics(to, &errors.diagnostics, &errors.text)
 }
 
-/// Prints remarks about a file, each with its place.
-pub(crate) fn print_diagnostics(
+/// Prints remarks about a plan, and about the files of its sub-plans.
+pub(crate) fn print_remarks(
     to: &mut dyn Write,
-    diagnostics: &[Diagnostic],
+    warnings: &[Diagnostic],
     text: &str,
+    beneath: &[Remarks],
 ) -> io::Result<()> {
+    print_diagnostics(to, warnings, text)?;
+    for (index, remarks) in beneath.iter().enumerate() {
+        if index > 0 || !warnings.is_empty() {
+            writeln!(to)?;
+        }
+        print_diagnostics(to, &remarks.warnings, &remarks.text)?;
+    }
+    Ok(())
+}
+
+/// Prints remarks about a file, each with its place.
+fn print_diagnostics(to: &mut dyn Write, diagnostics: &[Diagnostic], text: &str) -> io::Result<()> {
     let text = &without_secrets(text, diagnostics);
     for (index, diagnostic) in diagnostics.iter().enumerate() {
         if index > 0 {
@@ -66,10 +79,7 @@ fn without_secrets(text: &str, diagnostics: &[Diagnostic]) -> String {
     let mut bytes = secrets::covered(text, &shown).into_bytes();
     let secrets = diagnostics.iter().filter(|found| found.code == Code::ClearSecret);
     for at in secrets.filter_map(|found| found.at) {
-        // A place of another file, that of a sub-plan, may be none of this one.
-        if let Some(secret) = bytes.get_mut(at.offset..at.offset.saturating_add(at.len)) {
-            secrets::cover(secret);
-        }
+        secrets::cover(&mut bytes[at.offset..at.offset + at.len]);
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

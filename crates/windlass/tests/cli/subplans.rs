@@ -83,3 +83,36 @@ fn what_is_wrong_with_a_sub_plan_is_told_where_it_is_named_and_nothing_starts() 
     let missing = desk.windlass(&["check", "plan.yaml"]);
     assert!(missing.err.contains("the sub-plan `nowhere.yaml` can't be read"), "{}", missing.err);
 }
+
+#[test]
+fn what_is_worth_a_word_in_a_sub_plan_is_said_with_its_file_and_once() {
+    let desk = Desk::with(
+        "tasks:\n  one: { plan: parts/sub.yaml }\n  two: { plan: parts/sub.yaml }\n  own: { run: 'true', env: { OWN_TOKEN: abcdefgh } }\n",
+    );
+    desk.write("parts/sub.yaml", "tasks: { deep: { plan: deep.yaml } }\nlimits: { tasks: 5 }\n");
+    let deep = "tasks: { a: { run: 'true', env: { MY_TOKEN: hunter2 } } }\n";
+    desk.write("parts/deep.yaml", deep);
+    for line in [["check", "plan.yaml"], ["run", "plan.yaml"]] {
+        let said = desk.windlass(&line);
+        assert_eq!(said.code, Some(0), "{}", said.all());
+        let warned: Vec<&str> = said.err.lines().filter(|line| line.contains("warning:")).collect();
+        assert_eq!(
+            warned,
+            [
+                "warning: `OWN_TOKEN` looks like a secret in clear text",
+                "warning: `limits` of a sub-plan counts only where it is run by itself",
+                "warning: `MY_TOKEN` looks like a secret in clear text"
+            ],
+            "{}",
+            said.err
+        );
+        assert!(said.err.contains("parts/deep.yaml:1:45"), "{}", said.err);
+        assert!(said.err.contains("MY_TOKEN: *******") && !said.err.contains("hunter2"), "{}", said.err);
+        assert!(!said.err.contains("\n\n\n") && said.err.contains("\n\nwarning: `MY_TOKEN`"), "{}", said.err);
+    }
+    let checked = desk.json(&["check", "plan.yaml", "--json"]);
+    let codes: Vec<_> =
+        checked["diagnostics"].as_array().expect("a list").iter().map(|one| &one["code"]).collect();
+    assert_eq!(codes, ["clear_secret", "bad_value", "clear_secret"]);
+    assert!(checked["diagnostics"][2]["file"].as_str().is_some_and(|file| file.ends_with("parts/deep.yaml")));
+}
