@@ -112,6 +112,16 @@ fn over(report: &WorkerReport) -> Vec<Fence> {
     }
 }
 
+/// The end of an attempt, and with it that of the engine where the store did not give what it needed.
+pub(crate) fn over_with(ended: Ended, not_given: Option<String>) -> Message {
+    let key = ended.key.clone();
+    let report = Report::Ended(Box::new(ended));
+    match not_given {
+        Some(why) => Message::Last(report, EngineError::NotGiven { key, why }),
+        None => Message::Report(report),
+    }
+}
+
 impl Clerk {
     fn work(&self, queue: &Receiver<WorkerReport>) {
         for report in queue {
@@ -130,10 +140,13 @@ impl Clerk {
 
     fn message(&self, report: WorkerReport) -> Message {
         match report {
-            WorkerReport::Ended(ended) => match self.ended(*ended) {
-                Ok(ended) => Message::Report(Report::Ended(Box::new(ended))),
-                Err(error) => Message::Fatal(error.into()),
-            },
+            WorkerReport::Ended(ended) => {
+                let not_given = ended.not_given().map(|failure| failure.message.clone());
+                match self.ended(*ended) {
+                    Ok(ended) => over_with(ended, not_given),
+                    Err(error) => Message::Fatal(error.into()),
+                }
+            }
             WorkerReport::Overdue { key, fence, why, message } => {
                 Message::Report(Report::Overdue { key, fence, why, message })
             }

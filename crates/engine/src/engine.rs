@@ -118,7 +118,7 @@ impl Engine {
         let blobs = home.blobs();
         let snapshots = Snapshots::from(kept);
         Ok(Self {
-            hands: Hands::new(sender.clone(), Arc::clone(&blobs), swept),
+            hands: Hands::new(sender.clone(), Arc::clone(&blobs), swept, core.state().given_up.clone()),
             handle: Handle {
                 inbox: sender,
                 blobs,
@@ -197,6 +197,9 @@ impl Engine {
             for question in mail.questions {
                 question(self.core.state());
             }
+            if let Some(error) = mail.last {
+                return Err(error);
+            }
         }
     }
 
@@ -262,8 +265,13 @@ impl Engine {
                 Message::Query(question) => mail.questions.push(question),
                 Message::Subscribe(feeder) => self.hands.subscribe(feeder),
                 Message::Fatal(error) => return Err(error),
+                Message::Last(report, error) => {
+                    mail.letters.push(self.letter(Input::Report(report))?);
+                    self.core.bar_starts(true);
+                    mail.last = Some(error);
+                }
             }
-            if mail.is_full() {
+            if mail.is_full() || mail.last.is_some() {
                 break;
             }
         }
@@ -360,6 +368,8 @@ struct Mail {
     letters: Vec<Letter<SyncSender<Answer>>>,
     questions: Vec<Question>,
     bytes: usize,
+    /// Why this mail is the last.
+    last: Option<EngineError>,
 }
 
 impl Mail {

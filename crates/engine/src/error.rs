@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use windlass_core::id::AttemptKey;
 use windlass_core::input::Rejection;
 pub use windlass_journal::error::{ANOTHER_HOME, LARGER_FILES};
 use windlass_journal::error::{BlobError, HomeError, JournalError, LockError, NotSynced};
@@ -22,6 +23,14 @@ pub enum EngineError {
     /// A body could not be kept or found.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// The store does not have what an attempt needs, which is not charged for that.
+    #[error("{key} could not begin: {why}")]
+    NotGiven {
+        /// The attempt.
+        key: AttemptKey,
+        /// What it needs, and what is wrong with it.
+        why: String,
+    },
     /// The keeper could not be started.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -70,7 +79,9 @@ impl EngineError {
                 Some("make room on its disk, or choose another home with --home".into())
             }
             Self::Blob(large) if large.is_too_large() => Some(LARGER_FILES.into()),
-            Self::Blob(_) => Some("`windlass doctor` looks the store through".into()),
+            Self::Blob(_) | Self::NotGiven { .. } => {
+                Some("`windlass doctor` looks the store through".into())
+            }
             Self::OldKeeper(error) => error.hint().map(str::to_owned),
             Self::LeftBehind(left) => Some(format!(
                 "see what it waits for with `ps -o pid,stat,wchan,args -p {}`, and try again when it is gone",

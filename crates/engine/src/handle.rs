@@ -227,7 +227,8 @@ mod tests {
                         Message::Report(_)
                         | Message::Query(_)
                         | Message::Subscribe(_)
-                        | Message::Fatal(_) => panic!("a command"),
+                        | Message::Fatal(_)
+                        | Message::Last(..) => panic!("a command"),
                     })
                     .collect::<Vec<bool>>()
             });

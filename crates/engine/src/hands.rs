@@ -6,18 +6,19 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender, SyncSender};
 
-use windlass_core::effect::{Assignment, Effect, Settle};
+use windlass_core::effect::{Assignment, Effect, Program, Settle};
 use windlass_core::event::{Event, Exit, LossReason, Record, Usage};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Digest, Fence};
 use windlass_core::input::{Answer, Ended, LostAttempt, Report};
 use windlass_core::output::{Output, RawOutput};
 use windlass_core::state::State;
+use windlass_core::template::PromptPart;
 use windlass_journal::blob::{Blobs as _, FolderBlobs};
 use windlass_journal::error::BlobError;
 use windlass_worker::{Blobs, Settings, Supervisor, Surroundings, settle};
 
-use crate::bureau::Bureau;
+use crate::bureau::{self, Bureau};
 use crate::error::EngineError;
 use crate::feed::{self, Feeder};
 use crate::guard::Guard;
@@ -34,6 +35,8 @@ pub(crate) struct Hands {
     env: BTreeMap<Digest, Arc<BTreeMap<String, String>>>,
     unknown: Vec<LostAttempt>,
     swept: BTreeMap<AttemptKey, u32>,
+    /// The blobs that a person has given up: nobody does that while an engine is alive.
+    given_up: BTreeSet<Digest>,
     /// The attempts that wait for runs that they started, as far as their watch was told.
     waiting: BTreeSet<Fence>,
     settler: Option<Sender<Unsettled>>,
@@ -44,6 +47,7 @@ impl Hands {
         inbox: Sender<Message>,
         blobs: Arc<FolderBlobs>,
         swept: BTreeMap<AttemptKey, u32>,
+        given_up: BTreeSet<Digest>,
     ) -> Self {
         Self {
             inbox,
@@ -54,6 +58,7 @@ impl Hands {
             env: BTreeMap::new(),
             unknown: Vec::new(),
             swept,
+            given_up,
             waiting: BTreeSet::new(),
             settler: None,
         }
@@ -124,17 +129,15 @@ impl Hands {
         }
     }
 
-    fn report(&self, report: Report) {
-        // The inbox outlives the hands: the engine holds both.
-        self.inbox.send(Message::Report(report)).unwrap_or_default();
-    }
-
     fn spawn(&mut self, assignment: Assignment) {
-        let env_base = match self.surroundings(assignment.env_base) {
+        let found = self.see_given_up(&assignment).and_then(|()| self.surroundings(assignment.env_base));
+        let env_base = match found {
             Ok(env) => env,
             Err(failure) => {
-                self.report(never_began(&assignment, failure));
-                return;
+                let not_given = (failure.kind == ErrorKind::Interrupted).then(|| failure.message.clone());
+                let message = bureau::over_with(never_began(&assignment, failure), not_given);
+                // The inbox outlives the hands: the engine holds both.
+                return self.inbox.send(message).unwrap_or_default();
             }
         };
         let blobs: Arc<dyn Blobs> = Arc::new(Bodies(Arc::clone(&self.blobs)));
@@ -147,17 +150,38 @@ impl Hands {
         }
     }
 
+    /// What a person has given up ends the task that needs it and nothing else, unless it was put back.
+    fn see_given_up(&self, assignment: &Assignment) -> Result<(), Failure> {
+        let gone = |digest: &Digest| self.given_up.contains(digest) && self.blobs.get(*digest).is_err();
+        if gone(&assignment.env_base) {
+            return Err(lacks("the variables of its run are", assignment.env_base));
+        }
+        let Program::Agent { prompt, .. } = &assignment.program else { return Ok(()) };
+        for part in prompt {
+            if let PromptPart::Blob(digest) = part
+                && gone(digest)
+            {
+                return Err(lacks("a large output that its prompt needs is", *digest));
+            }
+        }
+        Ok(())
+    }
+
     fn surroundings(&mut self, digest: Digest) -> Result<Arc<BTreeMap<String, String>>, Failure> {
         if let Some(env) = self.env.get(&digest) {
             return Ok(Arc::clone(env));
         }
-        let unreadable = |why: &dyn std::fmt::Display| {
-            Failure::new(ErrorKind::SpawnInvalid, format!("the variables of its run can't be read: {why}"))
+        let unreadable = |kind, why: &dyn std::fmt::Display| {
+            Failure::new(kind, format!("the variables of its run can't be read: {why}"))
                 .hint("`windlass doctor` looks the store through")
         };
-        let bytes = self.blobs.get(digest).map_err(|error| unreadable(&error))?;
+        // That the store does not give them is no fault of the attempt.
+        let bytes = self.blobs.get(digest).map_err(|error| {
+            let kind = if error.is_exhausted() { ErrorKind::SpawnExhausted } else { ErrorKind::Interrupted };
+            unreadable(kind, &error)
+        })?;
         let env: BTreeMap<String, String> =
-            serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(ErrorKind::SpawnInvalid, &error))?;
         let env = Arc::new(env);
         self.env.insert(digest, Arc::clone(&env));
         Ok(env)
@@ -265,9 +289,16 @@ impl Outside for Hands {
     }
 }
 
-/// The report of an attempt that failed before there was anything to start.
-fn never_began(assignment: &Assignment, failure: Failure) -> Report {
-    Report::Ended(Box::new(Ended {
+/// The failure of a task that can't begin any more.
+fn lacks(what_is: &str, blob: Digest) -> Failure {
+    let message = format!("{what_is} gone, as was accepted: blob {blob}");
+    Failure::new(ErrorKind::Expression, message)
+        .hint("put the blob back from a backup, then `windlass retry RUN TASK`; or run the plan anew")
+}
+
+/// The end of an attempt that failed before there was anything to start.
+fn never_began(assignment: &Assignment, failure: Failure) -> Ended {
+    Ended {
         key: assignment.key.clone(),
         fence: assignment.fence,
         exit: Exit::NotStarted,
@@ -276,7 +307,7 @@ fn never_began(assignment: &Assignment, failure: Failure) -> Report {
         output: None,
         usage: Usage::default(),
         leftovers: 0,
-    }))
+    }
 }
 
 /// The blobs of the home, as the worker reads prompts from them.
@@ -284,8 +315,11 @@ struct Bodies(Arc<FolderBlobs>);
 
 impl Blobs for Bodies {
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read>> {
-        let file = self.0.open(*digest).map_err(io::Error::other)?;
-        Ok(Box::new(file))
+        let blob = self.0.open(*digest).map_err(|error| {
+            // With its number, by which the worker knows what can be had later.
+            if let BlobError::Io { source, .. } = error { source } else { io::Error::other(error) }
+        })?;
+        Ok(Box::new(blob))
     }
 }
 
@@ -306,7 +340,7 @@ mod tests {
         let Event::RunCreated { run, env, .. } = record.event else { unreachable!("a run that is created") };
         let mut state = State::default();
         evolve(&mut state, &record);
-        let mut hands = Hands::new(mpsc::channel().0, blobs, BTreeMap::new());
+        let mut hands = Hands::new(mpsc::channel().0, blobs, BTreeMap::new(), BTreeSet::new());
         let first = hands.surroundings(env).expect("they are there");
         assert!(Arc::ptr_eq(&first, &hands.surroundings(env).expect("they are there")), "they are read once");
         let event = Event::RunFinished { run, outcome: RunOutcome::Succeeded };

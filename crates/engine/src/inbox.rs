@@ -35,6 +35,8 @@ pub(crate) enum Message {
     Subscribe(Feeder),
     /// A driver met a failure after which nobody may go on.
     Fatal(EngineError),
+    /// A driver reports for the last time: once that is journaled the engine ends, and starts nothing before.
+    Last(Report, EngineError),
 }
 
 /// The engine's end of it. The engine holds a handle of its own, so that the other end is always there.

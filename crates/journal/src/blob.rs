@@ -8,6 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 use windlass_core::id::Digest;
 
@@ -95,10 +96,11 @@ impl FolderBlobs {
         }
     }
 
-    /// A blob as a file, to be streamed; its content is not checked.
-    pub fn open(&self, digest: Digest) -> Result<File, BlobError> {
+    /// A blob to be streamed: whoever has read it to its end knows that it was sound.
+    pub fn open(&self, digest: Digest) -> Result<BlobReader, BlobError> {
         let path = self.path(digest);
-        File::open(&path).map_err(|error| missing_or(digest, "read", &path, error))
+        let file = File::open(&path).map_err(|error| missing_or(digest, "read", &path, error))?;
+        Ok(BlobReader { digest, file, hasher: blake3::Hasher::new() })
     }
 
     /// Every blob with its length, in no particular order. What has no blob's name is left out.
@@ -218,6 +220,26 @@ impl Blobs for FolderBlobs {
     fn contains(&self, digest: Digest) -> Result<bool, BlobError> {
         let path = self.path(digest);
         path.try_exists().map_err(BlobError::io("look for", &path))
+    }
+}
+
+/// A blob that is read bit by bit. Its end comes only where all before it was what its digest names; else an error does.
+#[derive(Debug)]
+pub struct BlobReader {
+    digest: Digest,
+    file: File,
+    hasher: blake3::Hasher,
+}
+
+impl Read for BlobReader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read(into)?;
+        self.hasher.update(&into[..length]);
+        let is_end = length == 0 && !into.is_empty();
+        if is_end && Digest(*self.hasher.finalize().as_bytes()) != self.digest {
+            return Err(io::Error::other(BlobError::Damaged(self.digest)));
+        }
+        Ok(length)
     }
 }
 
@@ -354,6 +376,12 @@ impl BlobError {
     /// Whether it is for lack of space. A sync that says so has failed like any other.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_storage_full(source))
+    }
+
+    /// Whether it is for lack of descriptors or memory, which may be had later.
+    pub fn is_exhausted(&self) -> bool {
+        let exhausted = |errno| [Errno::MFILE, Errno::NFILE, Errno::NOMEM].contains(&errno);
+        matches!(self, Self::Io { source, .. } if Errno::from_io_error(source).is_some_and(exhausted))
     }
 
     /// Whether nobody may go on after it: a sync has failed, and what the next one says proves nothing.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 use windlass_core::event::{Exit, LossReason, StopWhy, Usage};
-use windlass_core::failure::Failure;
+use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Fence};
 use windlass_core::input::LostAttempt;
 
@@ -45,7 +45,8 @@ pub struct AttemptEnded {
     pub fence: Fence,
     /// How its main process ended.
     pub exit: Exit,
-    /// What its adapter made of that; none is success.
+    /// What its adapter made of that; none is success. What never began and is [`ErrorKind::Interrupted`] lacks a blob: that
+    /// is the store's fault.
     pub error: Option<Failure>,
     /// What it printed, or wrote into the file named by `WINDLASS_OUTPUT`.
     pub captured: Captured,
@@ -57,6 +58,14 @@ pub struct AttemptEnded {
     pub usage: Usage,
     /// Processes that outlived the main process.
     pub leftovers: u32,
+}
+
+impl AttemptEnded {
+    /// What the store did not give that the attempt needed to begin.
+    pub fn not_given(&self) -> Option<&Failure> {
+        let error = self.error.as_ref().filter(|error| error.kind == ErrorKind::Interrupted)?;
+        (self.exit == Exit::NotStarted).then_some(error)
+    }
 }
 
 /// The output of an attempt.

@@ -40,7 +40,7 @@ pub fn evolve(state: &mut State, record: &Record) {
             attend_all(state);
         }
         Event::ClockJumped { by_ms, .. } => state.clock.steps_ms += by_ms,
-        Event::JournalRepaired { .. } => {}
+        Event::JournalRepaired { lost_blobs, .. } => state.given_up.extend(lost_blobs),
         Event::RunCreated { run, command, .. } => {
             state.commands.insert(command.clone(), record.seq);
             create_run(state, *run, record, moment);

@@ -70,6 +70,9 @@ pub struct State {
     /// done.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lost: BTreeMap<RunId, Seq>,
+    /// The blobs that a person has given up. One that was put back since is there all the same.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub given_up: BTreeSet<Digest>,
     /// Those that have not finished.
     pub unfinished: BTreeSet<RunId>,
     /// The attempts that hold a slot.

@@ -2,6 +2,7 @@
 //! Never: a sleep, a threshold of time, or anything of the machine's user.
 
 mod agents;
+mod bodies;
 mod book;
 mod broken_settings;
 mod budgets;

@@ -1,7 +1,7 @@
 //! Making an attempt ready to be started: program, variables, streams. Never: starting it.
 
 use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io::{self, Read, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -162,16 +162,40 @@ fn standard_input(
     };
     for part in &recipe.prompt {
         match part {
-            PromptPart::Text(text) => file.write_all(text.as_bytes()),
-            PromptPart::Blob(digest) => surroundings
-                .blobs
-                .open(digest)
-                .and_then(|mut blob| io::copy(&mut blob, &mut file).map(|_| ())),
+            PromptPart::Text(text) => file.write_all(text.as_bytes()).map_err(no_prompt)?,
+            PromptPart::Blob(digest) => {
+                let mut blob = surroundings.blobs.open(digest).map_err(|error| not_given(&error))?;
+                copy(&mut *blob, &mut file)?;
+            }
         }
-        .map_err(no_prompt)?;
     }
     file.rewind().map_err(no_prompt)?;
     Ok(Arc::new(file.into()))
+}
+
+/// Copies a blob to its end, before which nobody knows whether it is sound.
+fn copy(blob: &mut dyn Read, prompt: &mut File) -> Result<(), Failure> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match blob.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => {
+                let written = prompt.write_all(&buffer[..length]);
+                written.map_err(|error| not_made("its prompt could not be written", &error))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(not_given(&error)),
+        }
+    }
+}
+
+/// What it means that the store does not give what a prompt needs: neither the task nor its agent is at fault.
+fn not_given(error: &io::Error) -> Failure {
+    let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    errno.and_then(fault::exhausted).unwrap_or_else(|| {
+        let what = format!("a large output that its prompt needs can't be read: {error}");
+        Failure::new(ErrorKind::Interrupted, what).hint("`windlass doctor` looks the store through")
+    })
 }
 
 /// What it means that something of ours could not be made for an attempt.

@@ -35,7 +35,7 @@ use launch::Ready;
 
 /// Where the driver finds the large values that prompts name.
 pub trait Blobs: Send + Sync {
-    /// Opens a blob for reading.
+    /// Opens a blob for reading. One that is not what its digest names gives an error, at the latest at its end.
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read>>;
 }
 
