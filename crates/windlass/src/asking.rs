@@ -178,7 +178,7 @@ fn shown(home: &mut Option<Reading>, desk: &Desk, run: RunId, asked: &Question) 
         }
         None => home.insert(lookup::open(desk)?),
     };
-    let mut read = |digest| output::of_blob(reading, digest).unwrap_or_default();
+    let mut read = |digest| output::or_words(reading, digest);
     Ok(asked.lines(reading.state().run(run), &mut read))
 }
 

@@ -22,6 +22,16 @@ pub(crate) fn of_blob(reading: &Reading, digest: Digest) -> Result<Value, Report
     })
 }
 
+/// The same for people who are asked about it: they must see that it is not there.
+pub(crate) fn or_words(reading: &Reading, digest: Digest) -> Value {
+    of_blob(reading, digest).unwrap_or_else(|_| unread(digest))
+}
+
+/// What stands in the place of an output that is gone or damaged.
+pub(crate) fn unread(digest: Digest) -> Value {
+    format!("its output is gone or damaged: blob {digest}").into()
+}
+
 /// An output that a person gives for a task. What is too large for the journal is kept in the home first, as that of an
 /// attempt is.
 pub(crate) fn given(path: &Path, wanted: &Settle, home: &Path) -> Outcome<Output> {

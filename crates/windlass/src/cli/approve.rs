@@ -41,7 +41,7 @@ impl Approve {
                 let run = reading.state().run(run).ok_or_else(lookup::no_runs)?;
                 let asked = Question::of(run.task(lookup::task(run, task.as_str())?));
                 let asked = asked.ok_or_else(|| asks_nothing(Exit::Failed, run.id, &task))?;
-                let mut read = |digest| output::of_blob(&reading, digest).unwrap_or_default();
+                let mut read = |digest| output::or_words(&reading, digest);
                 desk.lines(asked.lines(Some(run), &mut read))?;
                 let answer = if self.deny { ApprovalAnswer::Denied } else { question::ask(desk)? };
                 (asked.id, answer)

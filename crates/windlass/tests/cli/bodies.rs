@@ -90,6 +90,19 @@ fn what_was_given_up_ends_the_task_that_needs_it_and_is_there_again_when_it_is_p
 }
 
 #[test]
+fn who_is_asked_about_an_output_that_is_damaged_sees_that_it_is() {
+    let desk = Desk::with(
+        "tasks: { big: { run: \"head -c 200000 /dev/zero | tr '\\\\0' y\" }, ap: { needs: [big], approval: { text: hm, show: [big] } } }",
+    );
+    assert_eq!(desk.windlass(&["run", "plan.yaml"]).code, Some(3));
+    let output = blob(&desk, |bytes| bytes.len() == 200_000);
+    fs::write(&output, "other").expect("ours");
+    let shown = desk.windlass(&["show", "last", "ap"]);
+    assert_eq!(shown.code, Some(4), "{}", shown.all());
+    assert!(shown.out.contains("big gave:\n  its output is gone or damaged: blob"), "{}", shown.all());
+}
+
+#[test]
 fn a_run_whose_variables_are_damaged_starts_nothing_and_goes_on_when_they_are_back() {
     let desk =
         Desk::with("tasks: { ap: { approval: hm }, a: { needs: [ap], run: \"echo $HOME\", rerun: never } }");

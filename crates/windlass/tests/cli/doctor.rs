@@ -285,12 +285,22 @@ fn an_output_that_is_gone_may_be_given_up() {
         }
     }
     assert_eq!(desk.windlass(&["doctor"]).code, Some(4));
+    let shown = desk.windlass(&["show", "last"]);
+    assert_eq!(shown.code, Some(4), "nobody has given it up: {}", shown.all());
+    assert!(shown.out.contains("its output is gone or damaged"), "{}", shown.all());
     let accepted = desk.windlass(&["doctor", "--accept-loss"]);
     assert!(accepted.out.contains("1 output or environment is given up"), "{}", accepted.all());
     let looked = desk.windlass(&["doctor"]);
     assert_eq!(looked.code, Some(0), "{}", looked.all());
     assert!(looked.out.contains("remark"), "{}", looked.out);
-    assert_eq!(desk.windlass(&["show", "last"]).code, Some(4), "it is not there, all the same");
+    let shown = desk.windlass(&["show", "last"]);
+    assert_eq!(shown.code, Some(0), "what is left is shown: {}", shown.all());
+    assert!(shown.out.contains("its output is gone, as was accepted"), "{}", shown.all());
+    let shown = desk.windlass(&["show", "last", "a"]);
+    assert_eq!(shown.code, Some(0), "{}", shown.all());
+    assert!(shown.out.contains("its output is gone, as was accepted"), "{}", shown.all());
+    let shown = desk.json(&["show", "last", "--json"]);
+    assert_eq!(shown["tasks"][0]["output_gone"], "accepted", "{shown}");
 }
 
 #[test]

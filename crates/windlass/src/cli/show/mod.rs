@@ -17,10 +17,11 @@ use windlass_core::view::wake::bound;
 use windlass_core::view::wake_words::{self, Wait};
 use windlass_core::view::{self, BudgetView, RunView, Summary, TaskView};
 use windlass_engine::clock;
+use windlass_engine::reading::Reading;
 
 use crate::cli::ps::state_cell;
 use crate::desk::Desk;
-use crate::error::{Outcome, engine_failed};
+use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::render::plural::{self, count};
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
@@ -77,6 +78,9 @@ struct PathDocument {
 struct TaskDocument {
     #[serde(flatten)]
     view: TaskView,
+    /// Why there is no output though the task gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_gone: Option<Gone>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waits: Option<Vec<WaitDocument>>,
 }
@@ -111,6 +115,54 @@ impl WaitDocument {
     }
 }
 
+/// Why an output, or a part of it, is not there.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Gone {
+    /// A person has given it up.
+    Accepted,
+    /// The store does not have it as it was: nobody has looked at that yet.
+    Damaged,
+}
+
+impl Gone {
+    const fn in_words(self) -> &'static str {
+        match self {
+            Self::Accepted => "its output is gone, as was accepted",
+            Self::Damaged => "its output is gone or damaged",
+        }
+    }
+}
+
+/// The outputs that lie in blobs, as far as they are there.
+struct Bodies<'a> {
+    reading: &'a Reading,
+    /// What was not there since this was last taken.
+    gone: Option<Gone>,
+    /// The first that nobody has given up.
+    unreadable: Option<Report>,
+}
+
+impl Bodies<'_> {
+    fn read(&mut self, digest: Digest) -> Value {
+        output::of_blob(self.reading, digest).unwrap_or_else(|report| {
+            if self.reading.state().given_up.contains(&digest) {
+                self.gone.get_or_insert(Gone::Accepted);
+            } else {
+                self.gone = Some(Gone::Damaged);
+                self.unreadable.get_or_insert(report);
+            }
+            Value::Null
+        })
+    }
+
+    /// The same for who is asked about it.
+    fn read_for_people(&mut self, digest: Digest) -> Value {
+        let value = self.read(digest);
+        if self.gone.take().is_some() { output::unread(digest) } else { value }
+    }
+}
+
 impl Show {
     /// One task of a run.
     pub(super) fn of_task(run: String, task: String, json: bool) -> Self {
@@ -128,16 +180,10 @@ impl Show {
             None => view::in_order(run).collect(),
         };
         let whys = |ix| self.why.then(|| WaitDocument::of(state, run, ix, alive));
-        let mut unreadable = None;
-        let mut read = |digest: Digest| {
-            output::of_blob(&reading, digest).unwrap_or_else(|report| {
-                unreadable.get_or_insert(report);
-                Value::Null
-            })
-        };
-        let tasks = shown.iter().map(|ix| TaskDocument {
-            view: meant(view::task_view(run, *ix, &mut read), run.id),
-            waits: whys(*ix),
+        let mut bodies = Bodies { reading: &reading, gone: None, unreadable: None };
+        let tasks = shown.iter().map(|ix| {
+            let view = meant(view::task_view(run, *ix, &mut |digest| bodies.read(digest)), run.id);
+            TaskDocument { view, output_gone: bodies.gone.take(), waits: whys(*ix) }
         });
         let tasks: Vec<TaskDocument> = tasks.collect();
         // What was in flight in a dead engine is measured until the last that was heard of it.
@@ -161,12 +207,13 @@ impl Show {
             desk.json(&document)?;
         } else if only.is_some() {
             let columns = screen::width_of_lists();
-            desk.lines(task::in_full(&document, run, &desk.place.home, columns, &mut read))?;
+            let mut asked = |digest| bodies.read_for_people(digest);
+            desk.lines(task::in_full(&document, run, &desk.place.home, columns, &mut asked))?;
         } else {
             let timeline = timeline::lines(run, &path, now, screen::columns());
             desk.lines(overview(&document, state, run, timeline))?;
         }
-        match unreadable {
+        match bodies.unreadable {
             Some(report) => Err(report.into()),
             None => Ok(Exit::Done),
         }
@@ -323,6 +370,9 @@ fn what(task: &TaskDocument) -> String {
     }
     if let Some(written) = &view.written {
         return text::fit(written, OUTPUT_COLUMNS);
+    }
+    if let Some(gone) = task.output_gone {
+        return gone.in_words().into();
     }
     match &view.output {
         Value::Null if view.truncated => "its output was too long to be kept".into(),

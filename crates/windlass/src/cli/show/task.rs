@@ -67,6 +67,9 @@ pub(super) fn in_full(
             lines.extend(log_line(run, view, attempt, home).iter().flat_map(wrap));
         }
         lines.extend(truncated_line(run, view).iter().flat_map(wrap));
+        if let Some(gone) = task.output_gone {
+            lines.extend(wrap(&paint(WARNING, &format!("  output    {}", gone.in_words()))));
+        }
         if !view.output.is_null() {
             lines.push("  output".into());
             let shown = view.written.clone().unwrap_or_else(|| output::for_people(&view.output));
