@@ -194,7 +194,7 @@ impl OAccount {
                     self.calls.pop_front();
                 }
                 let bad = self.calls.iter().filter(|(_, bad)| *bad).count();
-                if self.calls.len() >= CALLS_MIN && bad * 2 >= self.calls.len() {
+                if said == Said::Bad && self.calls.len() >= CALLS_MIN && bad * 2 >= self.calls.len() {
                     self.phase_due = Some(Phase::Open);
                 }
             }

@@ -90,8 +90,10 @@ impl Breaker {
             self.failed -= usize::from(oldest_failed);
         }
         let (failed, calls) = (self.failed, self.calls.len());
-        if policy::trips(failed, calls) {
-            let why = format!("{failed} of its last {calls} attempts failed, the last: {said}");
+        // Where a good call is the one that makes them enough, the next bad one opens it.
+        if has_failed && policy::trips(failed, calls) {
+            let last = if said.is_empty() { String::new() } else { format!(", the last: {said}") };
+            let why = format!("{failed} of its last {calls} attempts failed{last}");
             self.due = Some((Fact::Tripped, why));
         }
     }
