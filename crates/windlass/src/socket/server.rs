@@ -262,6 +262,10 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
         Request::Start { marks, .. } if !is_within(&host.marks, &marks) => Some(Reply::Refused(
             "the engine of this home is not within the task that asks: what it starts would not end with that".into(),
         )),
+        Request::Start { marks, .. } if !is_within(&marks, &host.marks) => Some(Reply::Refused(
+            "the engine of this home is within a task of another run, and ends with that: it takes no plans from outside"
+                .into(),
+        )),
         Request::Nest { new, within } => match host.handle.nest(&new, &within) {
             Ok(Ok(task)) => {
                 Some(Reply::Nested { task, is_answered: host.door.answers(within.run) })

@@ -2,6 +2,7 @@
 //! Never: a wait without an end, also where this fails (`timeout` ends it).
 
 use std::fs;
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -301,4 +302,21 @@ fn who_says_yes_to_a_run_says_yes_to_what_its_tasks_start_within_it() {
     let done = desk.windlass(&["run", "plan.yaml", "--yes"]);
     assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "0\n"), "{}", done.all());
     assert!(desk.work().join("c").exists());
+}
+
+#[test]
+fn an_engine_within_a_task_takes_no_plan_from_outside_and_the_task_ends_with_its_own_run() {
+    let desk = inside("$W run inner.yaml --home ../other");
+    desk.write("inner.yaml", "tasks: { b: { run: cat gate } }");
+    desk.write("stranger.yaml", "tasks: { c: { run: cat hold } }");
+    desk.gate("gate");
+    let mut outer = desk.command(&["run", "plan.yaml"]).stdout(Stdio::null()).spawn().expect("it starts");
+    // It is there once somebody reads the gate's other end: a write waits for that.
+    let gate = std::fs::File::options().write(true).open(desk.work().join("gate")).expect("it is a pipe");
+    let refused = in_other(&desk, &["run", "stranger.yaml"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.all());
+    assert!(refused.err.contains("takes no plans from outside"), "{}", refused.all());
+    drop(gate);
+    assert!(outer.wait().expect("it ends").success());
+    assert_eq!(in_other(&desk, &["ps", "--json"]).out.matches("\"id\"").count(), 1);
 }
