@@ -59,15 +59,18 @@ impl Run {
         last.map(|(newest, failure)| Unjudged { count, newest, why: failure.message })
     }
 
-    /// The tasks that wait for what may come from outside, and can't judge this message, each with the reason.
+    /// The tasks that wait for what may come from outside, and can't judge this message, each with the reason: those for
+    /// which it counts.
     pub fn puzzled_by(&self, message: Seq, topic: &str) -> Vec<(TaskId, String)> {
         let Some(topic) = self.topics.named(topic) else { return Vec::new() };
-        let Some(said) = topic.messages.iter().rfind(|said| said.seq == message) else { return Vec::new() };
         let waits = |ix: &&TaskIx| {
             let task = self.task(**ix);
             task.phase == Phase::Blocked && task.blocked == Some(Blocked::Topic) && self.is_external(**ix)
         };
-        let why = |ix: &TaskIx| Some((self.task(*ix).id.clone(), self.heeds(*ix, &said.data).err()?.message));
+        let why = |ix: &TaskIx| {
+            let said = self.messages_in_time(*ix).iter().rfind(|said| said.seq == message)?;
+            Some((self.task(*ix).id.clone(), self.heeds(*ix, &said.data).err()?.message))
+        };
         topic.waiters.iter().filter(waits).filter_map(why).collect()
     }
 }

@@ -167,3 +167,30 @@ fn a_message_that_nobody_can_hear_is_refused_with_a_way_out() {
     assert!(said.contains("the message is 70002 bytes of JSON, over the 65536 that are kept"), "{said}");
     assert!(of_kind(&desk, "topic_emitted").is_empty());
 }
+
+#[test]
+fn a_message_that_does_not_count_yet_for_a_task_is_not_held_against_what_it_waits_for() {
+    let desk = Desk::with(
+        r#"
+tasks:
+  open: { approval: "open?" }
+  quick: { run: "true" }
+  hold:
+    needs: [open, quick]
+    join: any
+    wait_for: { topic: go, external: true, since: open, match: "{{ data.ok }}" }
+"#,
+    );
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    let run = running.run();
+    running.wait_for("waits     hold");
+    let early = desk.json(&["emit", &run, "go", "yes", "--json"]);
+    assert_eq!(early["not_judged_by"], Value::Null, "{early}");
+    let asked = desk.json(&["show", &run, "open", "--json"]);
+    let id = asked["tasks"][0]["approval"]["id"].as_str().expect("it asks");
+    assert_eq!(desk.windlass(&["approve", &run, "open", "--id", id]).code, Some(0));
+    let odd = desk.json(&["emit", &run, "go", "yes", "--json"]);
+    assert_eq!(odd["not_judged_by"][0]["task"], "hold", "{odd}");
+    desk.windlass(&["cancel", &run]);
+    running.end();
+}
