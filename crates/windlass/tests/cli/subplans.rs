@@ -116,3 +116,13 @@ fn what_is_worth_a_word_in_a_sub_plan_is_said_with_its_file_and_once() {
     assert_eq!(codes, ["clear_secret", "bad_value", "clear_secret"]);
     assert!(checked["diagnostics"][2]["file"].as_str().is_some_and(|file| file.ends_with("parts/deep.yaml")));
 }
+
+#[test]
+fn a_task_of_a_sub_plan_stands_below_its_parent() {
+    let desk = Desk::with("tasks: { sub: { plan: parts/one.yaml, inputs: { name: left } } }");
+    desk.write("parts/one.yaml", INNER);
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let show = desk.windlass(&["show", "last"]).out;
+    assert!(show.contains("\nsub ") && show.contains("\n  sub/make "), "{show}");
+}

@@ -235,7 +235,7 @@ fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>
     let mut table = Table::with_head(["TASK", "STATE", "ATTEMPTS", "TOOK", "WHAT"]);
     for task in &document.tasks {
         let view = &task.view;
-        let indent = if view.id.as_str().contains('.') { "  " } else { "" };
+        let indent = if view.id.as_str().contains(['.', '/']) { "  " } else { "" };
         table.row([
             format!("{indent}{}", view.id).into(),
             phase_cell(view.state),
