@@ -16,6 +16,9 @@ use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
 use crate::render::{story, text, time};
 use crate::{calling, failures, results, screen};
 
+/// How many tasks a line names that are to be tried again.
+const RETRIES_MAX: usize = 8;
+
 /// What is gone from start to end and was not worked: so much of it is told.
 const REST_MIN: Span = Span::from_secs(1);
 
@@ -107,6 +110,26 @@ fn time_of(run: &Run, sum: &Summary) -> String {
     format!("{at_least}{}{rest}{saved}", time::length(took))
 }
 
+/// What brings a run forward that failed: a line to paste, as long as it names but a few tasks.
+fn once_more(run: &Run) -> Option<String> {
+    let id = run.id;
+    let failures::Again { revise, tasks } = failures::again(run);
+    let (resume, revise) = (
+        calling::command("resume").with(id),
+        revise.then(|| calling::command("revise").with(id).with("PLAN")),
+    );
+    if tasks.len() > RETRIES_MAX {
+        let first =
+            revise.map(|revise| format!("`{revise}` with a plan that is mended, ")).unwrap_or_default();
+        let retry = calling::command("retry").with(id).with("TASK");
+        return Some(format!("{first}`{retry}` for each that is dead, and `{resume}`"));
+    }
+    let retries = tasks.iter().map(|task| calling::command("retry").with(id).with(&task.id));
+    let steps: Vec<String> =
+        revise.into_iter().chain(retries).chain([resume]).map(|step| step.to_string()).collect();
+    (!tasks.is_empty()).then(|| steps.join(" && "))
+}
+
 /// The lines that help next.
 pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
     let id = run.id;
@@ -124,10 +147,7 @@ pub(crate) fn next_steps(state: &State, run: &Run, alive: bool) -> Vec<String> {
     let resume = calling::command("resume").with(id);
     let is_over = run.phase == RunPhase::Finished;
     if is_over && run.outcome == Some(RunOutcome::Failed) {
-        steps.extend(failures::first(run).map(|task| {
-            let retry = calling::command("retry").with(id).with(&task.id);
-            format!("{retry} && {resume}")
-        }));
+        steps.extend(once_more(run));
     }
     match run.wanted_raise(state.clock.alive) {
         Some(raise) => steps.push(resume.with_all(raise.split(' ')).to_string()),

@@ -7,6 +7,7 @@ use std::path::Path;
 use windlass_core::event::SkipReason;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::machine::task::Phase;
+use windlass_core::plan::{WaitFor, Work};
 use windlass_core::state::{Attempt, Run, Task, TaskIx};
 use windlass_core::view;
 use windlass_worker::log;
@@ -32,8 +33,58 @@ pub(crate) fn dead(run: &Run) -> Vec<&Task> {
     dead.into_iter().map(|(_, task)| task).collect()
 }
 
-/// What to try again first where a run failed: not what an attempt brought, which is not tried again by itself.
-pub(crate) fn first(run: &Run) -> Option<&Task> {
+/// What is to be tried again where a run failed.
+pub(crate) struct Again<'r> {
+    /// Whether only another plan makes it of use: without one they would wait for each other again.
+    pub(crate) revise: bool,
+    /// The tasks, in the order in which they are to come back.
+    pub(crate) tasks: Vec<&'r Task>,
+}
+
+/// What to try again where a run failed: one task, but where some have died since nothing could wake them. Those all have
+/// to come back, who wait behind whom they wait for, and first what kept a message from being said.
+pub(crate) fn again(run: &Run) -> Again<'_> {
+    let is_knot = |task: &Task| task.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Deadlock);
+    let mut knots: Vec<&Task> = dead(run).into_iter().filter(|task| is_knot(task)).collect();
+    knots.retain(|task| run.brought_around(run.names[&task.id]).is_none());
+    if knots.is_empty() {
+        return Again { revise: false, tasks: first(run).into_iter().collect() };
+    }
+    knots.sort_by_key(|task| awaited(run, task).is_some());
+    let topics: BTreeSet<&str> = knots.iter().filter_map(|task| awaited(run, task)).collect();
+    let emits = |task: &Task| run.spec(task).emits.iter().any(|topic| topics.contains(topic.as_str()));
+    let silent = view::in_order(run).map(|ix| run.task(ix)).filter(|task| emits(task) && !is_knot(task));
+    let causes = silent.filter_map(|task| match task.phase {
+        Phase::Dead | Phase::Cancelled | Phase::Skipped => Some(run.names[&task.root_cause()]),
+        Phase::Waiting
+        | Phase::Ready
+        | Phase::Running
+        | Phase::Stopping
+        | Phase::Gating
+        | Phase::BackingOff
+        | Phase::Parked
+        | Phase::Blocked
+        | Phase::Expanded
+        | Phase::Succeeded => None,
+    });
+    let causes: BTreeSet<TaskIx> =
+        causes.filter(|ix| may_return(run.task(*ix)) && !is_knot(run.task(*ix))).collect();
+    let before = causes.iter().map(|ix| run.task(*ix));
+    Again { revise: causes.is_empty(), tasks: before.chain(knots).collect() }
+}
+
+/// Whether a retry can bring a task back by itself.
+fn may_return(task: &Task) -> bool {
+    matches!(task.phase, Phase::Dead | Phase::Cancelled)
+}
+
+/// The topic that a task waits for.
+fn awaited<'r>(run: &'r Run, task: &Task) -> Option<&'r str> {
+    if let Work::Wait(WaitFor::Topic { topic, .. }) = &run.spec(task).work { Some(topic) } else { None }
+}
+
+/// What to try again first: not what an attempt brought, which is not tried again by itself.
+fn first(run: &Run) -> Option<&Task> {
     let is_fault = |ix: TaskIx| !is_excused(run, ix) && run.brought_around(ix).is_none();
     let is_fault = |task: &&Task| run.names.get(&task.id).is_some_and(|ix| is_fault(*ix));
     let cause = || left_out(run).map(|(_, cause)| cause).find(|cause| cause.phase != Phase::Skipped);

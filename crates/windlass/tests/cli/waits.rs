@@ -259,3 +259,52 @@ tasks:
     assert_eq!(waits[1]["on"], "the due time of its next attempt");
     assert!(moment(&waits[1]) > bounded, "{waits} after {bounded}");
 }
+
+/// What a run's summary says to do, with this in the place of `PLAN`: each command is carried out as it stands there.
+fn as_told(desk: &Desk, said: &str, plan: &str) -> Option<i32> {
+    let line = said.lines().find_map(|line| line.split_once("windlass retry ").map(|_| line));
+    let line = line.unwrap_or_else(|| panic!("no way out in {said}"));
+    let (_, commands) = line.split_once("windlass ").expect("a command");
+    let mut code = None;
+    for command in commands.trim_end_matches('`').split(" && ") {
+        let command = command.trim_start_matches("windlass ").replace("PLAN", plan);
+        let done = desk.windlass(&command.split(' ').collect::<Vec<_>>());
+        code = done.code;
+        assert_eq!(code, Some(0), "{command}: {}", done.all());
+    }
+    code
+}
+
+#[test]
+fn the_way_out_of_a_knot_brings_back_all_of_it() {
+    let knot = "tasks: { a: { wait_for: { topic: x } }, b: { needs: [a], emit: { topic: x } } }";
+    let desk = Desk::with(knot);
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let id = done.run();
+    let told = format!(
+        "windlass revise {id} PLAN && windlass retry {id} b && windlass retry {id} a && windlass resume {id}"
+    );
+    assert!(done.all().contains(&told), "{}", done.all());
+    desk.write("mended.yaml", &knot.replace("needs: [a], ", ""));
+    assert_eq!(as_told(&desk, &done.all(), "mended.yaml"), Some(0));
+}
+
+#[test]
+fn the_way_out_where_nobody_could_emit_begins_with_what_that_failed_of() {
+    let desk = Desk::with(
+        "
+tasks:
+  a: { wait_for: { topic: x } }
+  s: { run: \"test -e made\" }
+  e: { needs: [s], emit: { topic: x } }
+",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    let id = done.run();
+    let told = format!("windlass retry {id} s && windlass retry {id} a && windlass resume {id}");
+    assert!(done.all().contains(&told), "{}", done.all());
+    desk.write("made", "");
+    assert_eq!(as_told(&desk, &done.all(), "plan.yaml"), Some(0));
+}
