@@ -92,7 +92,8 @@ impl World {
         let plan = Arc::new(plan);
         self.checker.knows(plan_digest, Arc::clone(&plan), Arc::new(draft));
         let (folder, source) = ("/work".into(), "plan.json".into());
-        let nesting = Nesting { within, plan, plan_digest, folder, env_digest: Digest::of(b"env"), source };
+        let env_digest = Digest::of(b"env");
+        let nesting = Nesting { within, plan, plan_digest, folder, env_digest, source, levels: None };
         let reply = self.ask_of_engine(engine, Ask::Nest(Box::new(nesting)));
         let process = self.processes.get_mut(&fence).expect("it was there");
         process.bringing = Bringing::Asked(at, reply);

@@ -228,6 +228,9 @@ pub struct Nesting {
     pub env_digest: Digest,
     /// Where the plan came from, for people: a path, or `-`.
     pub source: String,
+    /// How many levels of attempts there may be in its run by the plans around the engine, where those are in other homes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<u32>,
 }
 
 /// Everything that drivers report.

@@ -93,9 +93,14 @@ impl Handle {
         }
     }
 
-    /// Makes a plan a sub-plan of the task of an attempt, which carries it out for that attempt. Returns its name, once it is
-    /// in the journal.
-    pub fn nest(&self, new: &NewRun, within: &AttemptKey) -> Result<Result<TaskId, Gone>, EngineError> {
+    /// Makes a plan a sub-plan of the task of an attempt, which carries it out for that attempt. `levels` is how many the
+    /// plans around the engine leave its run, where it is within any. Returns its name, once it is in the journal.
+    pub fn nest(
+        &self,
+        new: &NewRun,
+        within: &AttemptKey,
+        levels: Option<u32>,
+    ) -> Result<Result<TaskId, Gone>, EngineError> {
         let Ok((plan_digest, env_digest)) = self.keep_bodies(new)? else { return Ok(Err(Gone)) };
         let nesting = Nesting {
             within: within.clone(),
@@ -104,6 +109,7 @@ impl Handle {
             folder: new.folder.clone(),
             env_digest,
             source: new.source.clone(),
+            levels,
         };
         let ask = Ask::Nest(Box::new(nesting));
         match self.submit(Command { id: new.command.clone(), by: new.by.clone(), ask }) {

@@ -135,7 +135,7 @@ pub(crate) fn run(desk: &mut Desk, new: &NewRun, within: AttemptKey, hosting: &H
         Ok(Reply::Nested { task, is_answered }) => Following::new(hosting.json, false, desk)
             .part(desk, &Arc::new(Part { run: id, task, is_answered })),
         Ok(Reply::Refused(why)) => {
-            let hint = "the caps are those of the run around it: its plan may raise them under `limits`";
+            let hint = "the caps are those of the runs around it: their plans may raise them under `limits`";
             let report = Report::new(Exit::Failed, "the plan was not taken").cause(why);
             Err(report.hint(hint.to_owned()).into())
         }

@@ -23,7 +23,7 @@ pub(crate) fn bring(
     nesting: &Nesting,
 ) -> Result<Vec<Event>, Rejection> {
     let task = run.task(ix);
-    let Nesting { within, plan, plan_digest, folder, env_digest, source } = nesting;
+    let Nesting { within, plan, plan_digest, folder, env_digest, source, levels: _ } = nesting;
     let live = task.live_attempt().filter(|attempt| attempt.number == within.attempt && attempt.is_live());
     let goes_on = task.phase == Phase::Running && !task.cancel_wished;
     let attempt = live.filter(|_| goes_on).ok_or_else(|| Rejection::NotLive(within.clone()))?;
@@ -45,7 +45,8 @@ pub(crate) fn bring(
     }])
 }
 
-/// A plan that an attempt brings is within the caps of the run: of its tasks, of its levels, of children of one task. What
+/// A plan that an attempt brings is within the caps of the run: of its tasks, of its levels, of children of one task; and
+/// within the levels that the runs around the engine leave it. What
 /// earlier attempts left is no part of that: else kills and retries would use the caps up.
 fn within_caps(run: &Run, ix: TaskIx, nesting: &Nesting) -> Result<(), String> {
     let limits = run.plan.limits;
@@ -57,6 +58,12 @@ fn within_caps(run: &Run, ix: TaskIx, nesting: &Nesting) -> Result<(), String> {
     let levels = run.level(ix) + validate::levels(&nesting.plan);
     if levels > limits.depth as usize {
         return over(format!("its tree would have {levels} levels"), "depth", limits.depth);
+    }
+    // The plans around the engine were there before this one: what it says of itself can't raise what they allow.
+    if let Some(around) = nesting.levels.filter(|around| levels > *around as usize) {
+        return Err(format!(
+            "its tree would have {levels} levels, and the plans around its home allow {around}"
+        ));
     }
     // Beside each other only, as children are: what has ended leaves room for the next of a loop.
     let plans = run.open_plans(ix) + 1;

@@ -218,6 +218,7 @@ impl Chaos {
             folder: "/other".into(),
             env_digest: Digest::of(b"{}"),
             source: "-".into(),
+            levels: None,
         };
         if self.ask(Ask::Nest(Box::new(nesting))) == Some(Answer::Accepted) {
             self.nested += 1;

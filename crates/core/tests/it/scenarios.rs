@@ -260,7 +260,8 @@ impl Story {
         let plan = self.plan.clone().expect("a plan");
         let plan_digest = Digest::of(&serde_json::to_vec(&*plan).expect("plain data"));
         let (folder, env_digest, source) = ("/other".into(), Digest::of(b"{}"), "nested.yaml".into());
-        let nesting = Nesting { within, plan, plan_digest, folder, env_digest, source };
+        let levels = args.named("levels").map(|levels| levels.parse().expect("a number"));
+        let nesting = Nesting { within, plan, plan_digest, folder, env_digest, source, levels };
         self.ask(Ask::Nest(Box::new(nesting)))
     }
 

@@ -10,6 +10,7 @@ use windlass_core::id::{CommandId, RunId, Seq};
 use windlass_core::input::{Answer, Ask, Command};
 use windlass_core::machine::run::Phase;
 use windlass_core::plan::Work;
+use windlass_core::plan::validate::levels;
 use windlass_core::state::Run;
 use windlass_engine::reading::{Reading, wire_line};
 
@@ -77,12 +78,11 @@ impl Resume {
             return Err(nested::waits_for_itself().into());
         }
         caller.refuse_options(&self.hosting)?;
-        caller.refuse_depth(desk, 1)?;
         if !raise.is_nothing() {
             nested::refuse_what_people_say(desk, "add to a budget")?;
         }
         let config = Config::load_what_can_be(desk);
-        let runs = match self.subject(desk, &config)? {
+        let runs = match self.subject(desk, &config, &caller)? {
             Subject::Runs(runs) => runs,
             Subject::Nothing(exit) => return Ok(exit),
         };
@@ -95,7 +95,7 @@ impl Resume {
     }
 
     /// What there is to go on with. A run that has ended repeats its outcome.
-    fn subject(&self, desk: &mut Desk, config: &Config) -> Outcome<Subject> {
+    fn subject(&self, desk: &mut Desk, config: &Config, caller: &Caller) -> Outcome<Subject> {
         let mut reading = lookup::open(desk)?;
         let state = reading.state();
         if let Some(name) = &self.run {
@@ -107,6 +107,7 @@ impl Resume {
             if is_left(run) {
                 nested::refuse_what_people_say(desk, "go on with what a person or a budget paused")?;
             }
+            caller.refuse_depth(desk, levels(&run.plan))?;
             say_if_the_plan_differs(desk, config, run);
             return Ok(Subject::Runs(vec![run.id]));
         }
@@ -133,6 +134,7 @@ impl Resume {
             return Ok(Subject::Nothing(Exit::Paused));
         }
         for run in &meant {
+            caller.refuse_depth(desk, levels(&run.plan))?;
             say_if_the_plan_differs(desk, config, run);
         }
         Ok(Subject::Runs(ids(&meant)))

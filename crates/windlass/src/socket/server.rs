@@ -98,6 +98,8 @@ pub(crate) struct Hosting {
     pub(crate) hosts: bool,
     /// The attempts within which it is, as `WINDLASS_OWNERS` has them.
     pub(crate) marks: Arc<str>,
+    /// How many levels of attempts those leave it, where it is within any.
+    pub(crate) levels: Option<u32>,
 }
 
 /// A listener and the file that leads to it.
@@ -266,7 +268,7 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
             "the engine of this home is within a task of another run, and ends with that: it takes no plans from outside"
                 .into(),
         )),
-        Request::Nest { new, within } => match host.handle.nest(&new, &within) {
+        Request::Nest { new, within } => match host.handle.nest(&new, &within, host.levels) {
             Ok(Ok(task)) => {
                 Some(Reply::Nested { task, is_answered: host.door.answers(within.run) })
             }

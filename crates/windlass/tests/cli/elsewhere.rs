@@ -81,6 +81,47 @@ fn what_a_plan_deeper_than_is_left_would_start_is_not_started() {
 }
 
 #[test]
+fn in_another_home_a_plan_that_starts_itself_goes_no_deeper_than_the_plan_around_allows() {
+    let outer = json!({ "nested": true, "limits": { "depth": 2 },
+        "tasks": { "a": { "run": format!("{W} run inner.yaml --home ../other") } } });
+    let desk = Desk::with(&outer.to_string());
+    let line = format!("echo x >> tried; {W} run inner.yaml 2>> refused; echo $? >> codes");
+    let inner = json!({ "limits": { "depth": 6 }, "tasks": { "b": { "run": line } } });
+    desk.write("inner.yaml", &inner.to_string());
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!((done.code, desk.read("tried").as_str()), (Some(0), "x\n"), "{}", done.all());
+    let refused = desk.read("refused");
+    assert_eq!(desk.read("codes"), "1\n", "{refused}");
+    assert!(refused.contains("have 2 levels, and the plans around its home allow 1"), "{refused}");
+    let alone = desk.windlass(&["run", "inner.yaml", "--home", "../alone"]);
+    assert_eq!((alone.code, desk.read("tried").lines().count()), (Some(0), 7), "{}", alone.all());
+}
+
+#[test]
+fn a_run_deeper_than_is_left_is_not_gone_on_with() {
+    let desk = inside("$W resume last --home ../other 2> refused; echo $? > code");
+    desk.write(
+        "half.yaml",
+        "limits: { depth: 4 }\ntasks: { b: { run: cat gate }, c: { needs: [b], plan: part.yaml } }",
+    );
+    desk.write("part.yaml", "tasks: { d: { plan: more.yaml } }");
+    desk.write("more.yaml", "tasks: { e: { run: touch e } }");
+    desk.gate("gate");
+    let mut begun = desk.start(&["run", "half.yaml", "--home", OTHER]);
+    begun.wait_for("started   b");
+    begun.signal(Signal::INT);
+    assert_eq!(begun.end().code, Some(130));
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
+    let refused = desk.read("refused");
+    assert!(
+        refused.contains("there would be 4 levels of attempts, and the plans around it allow 3"),
+        "{refused}"
+    );
+    assert!(!desk.work().join("e").exists());
+}
+
+#[test]
 fn a_plan_that_was_brought_gives_no_leave_that_the_run_around_has_not() {
     let plan = json!({ "tasks": { "a": { "run": format!("{W} run inner.yaml") } } });
     let desk = Desk::with(&plan.to_string());
