@@ -1,4 +1,5 @@
-//! `windlass events`: what happened in a run, record by record. Never: what belongs to other runs or to the home.
+//! `windlass events`: what happened in a run, or in the whole home, record by record. Never: with a run, what belongs to
+//! other runs or to the home.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -17,15 +18,15 @@ use crate::render::style::{DIM, paint};
 use crate::render::{text, time};
 use crate::{lookup, nested, screen};
 
-/// Print what happened in a run, record by record
+/// Print what happened in a run, or in all of the home, record by record
 #[derive(Args, Debug)]
 pub(crate) struct Events {
-    /// The run: its id, the start of it, or `last`
-    run: String,
+    /// The run: its id, the start of it, or `last` [default: all runs, and what belongs to none, as breakers]
+    run: Option<String>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
-    /// Go on until the run has ended
+    /// Go on until the run has ended, or without one until no engine is alive
     #[arg(short, long)]
     follow: bool,
 }
@@ -33,8 +34,8 @@ pub(crate) struct Events {
 impl Events {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
         let mut reading = lookup::open(desk)?;
-        let run = lookup::run(reading.state(), &self.run)?;
-        let (id, created) = (run.id, run.created.0);
+        let run = self.run.as_deref().map(|run| lookup::run(reading.state(), run)).transpose()?;
+        let (id, created) = (run.map(|run| run.id), run.map_or(Seq(1), |run| run.created.0));
         if self.follow && !is_over(reading.state(), id) {
             nested::refuse_to_follow(desk, &reading)?;
         }
@@ -50,37 +51,39 @@ impl Events {
     }
 }
 
-fn follow(reading: &mut Reading, printer: &mut Printer<'_>, run: RunId) -> Outcome<()> {
+fn follow(reading: &mut Reading, printer: &mut Printer<'_>, run: Option<RunId>) -> Outcome<()> {
     let followed = reading.follow(Duration::from_mins(1), &mut |heard, state| match heard {
         Heard::Record(record) => printer.print(record),
-        Heard::NoMore { .. } if is_over(state, run) => ControlFlow::Break(()),
+        Heard::NoMore { is_live } if is_over(state, run) || (run.is_none() && !is_live) => {
+            ControlFlow::Break(())
+        }
         Heard::NoMore { .. } => printer.flush(),
     });
     followed.map_err(|error| engine_failed(&error).into())
 }
 
-fn is_over(state: &State, run: RunId) -> bool {
-    state.run(run).is_none_or(|run| run.phase == Phase::Finished)
+fn is_over(state: &State, run: Option<RunId>) -> bool {
+    run.is_some_and(|run| state.run(run).is_none_or(|run| run.phase == Phase::Finished))
 }
 
-/// Prints the records of a run until its reader is gone.
+/// Prints the records of a run, or without one all, until its reader is gone.
 struct Printer<'d> {
     desk: &'d mut Desk,
-    run: RunId,
+    run: Option<RunId>,
     json: bool,
     failed: Option<Failed>,
 }
 
 impl Printer<'_> {
     fn print(&mut self, record: &Record) -> ControlFlow<()> {
-        if record.event.run() != Some(self.run) {
+        if self.run.is_some() && record.event.run() != self.run {
             return ControlFlow::Continue(());
         }
         let line = wire_line(record);
         let printed = if self.json {
             self.desk.bytes(format!("{line}\n").as_bytes())
         } else {
-            self.desk.line(&for_people(record, &line, screen::width_of_lists()))
+            self.desk.line(&for_people(record, &line, self.run.is_none(), screen::width_of_lists()))
         };
         self.note(printed)
     }
@@ -102,7 +105,7 @@ impl Printer<'_> {
 }
 
 /// Place, time, name, whose it is, and the rest of its fields as they are on the wire, as far as there is room.
-fn for_people(record: &Record, line: &str, columns: usize) -> String {
+fn for_people(record: &Record, line: &str, names_runs: bool, columns: usize) -> String {
     let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap_or_default();
     let known = ["seq", "at", "run", "task", "attempt", "type", "v"];
     let rest = fields.iter().filter(|(name, value)| !known.contains(&name.as_str()) && !value.is_null());
@@ -111,6 +114,11 @@ fn for_people(record: &Record, line: &str, columns: usize) -> String {
         (Some(task), Some(attempt)) => format!("{task}@{attempt}"),
         (Some(task), None) => task.to_string(),
         (None, _) => String::new(),
+    };
+    let whose = match record.event.run().filter(|_| names_runs) {
+        Some(run) if whose.is_empty() => run.to_string(),
+        Some(run) => format!("{run}/{whose}"),
+        None => whose,
     };
     let place = paint(DIM, &format!("{:>6} {}", record.seq.0, time::clock_ms(record.at)));
     let rest = paint(DIM, &text::plain(&rest.join(" ")));

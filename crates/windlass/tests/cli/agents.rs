@@ -136,3 +136,19 @@ tasks:
         assert!(done.err.contains(said), "{said}:\n{}", done.err);
     }
 }
+
+#[test]
+fn events_without_a_run_have_what_belongs_to_the_home() {
+    let desk = Desk::with("tasks: { a: { run: \"true\" } }");
+    let run = desk.windlass(&["run", "plan.yaml"]).run();
+    let records = desk.windlass(&["events", "--json"]).lines();
+    assert_eq!(records[0]["type"], "engine_started");
+    assert!(records.iter().any(|record| record["type"] == "run_finished" && record["run"] == run.as_str()));
+    let shown = desk.windlass(&["events", "-f"]);
+    assert_eq!(shown.code, Some(0));
+    assert!(
+        shown.out.contains("engine_started") && shown.out.contains(&format!("{run}/a@1")),
+        "{}",
+        shown.out
+    );
+}
