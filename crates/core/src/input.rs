@@ -448,6 +448,22 @@ pub enum Rejection {
         /// Which cap, and by how much.
         why: String,
     },
+    /// The same plan, which the attempt brought before, is being ended: it is not carried out twice at once.
+    #[error("{task}, the same plan, is still being ended")]
+    EndsFirst {
+        /// What was made of it.
+        task: TaskId,
+    },
+    /// The attempt has brought the same plan before, and begun what must not be done twice.
+    #[error(
+        "{within} has started {task} by this plan, and that says `rerun: never`: it would be started again"
+    )]
+    BegunBefore {
+        /// The attempt.
+        within: AttemptKey,
+        /// What it has begun.
+        task: TaskId,
+    },
     /// There is no dead letter.
     #[error("task {0} has no dead letter")]
     NoDeadLetter(TaskId),

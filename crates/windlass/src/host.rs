@@ -42,8 +42,8 @@ impl Host {
         let door = Arc::new(Door::default());
         let levels = options.owners.as_ref().map(|owners| owners.levels);
         let marks: Arc<str> = options.owners.map(|owners| owners.marks).unwrap_or_default().into();
-        let hosting =
-            socket::Hosting { handle: handle.clone(), door: Arc::clone(&door), hosts, marks, levels };
+        let (callers, to) = (Arc::default(), handle.clone());
+        let hosting = socket::Hosting { handle: to, door: Arc::clone(&door), hosts, marks, levels, callers };
         let served = options.socket.map(|socket| socket::serve(&socket, hosting)).transpose();
         let served =
             served.map_err(|error| failed("the socket for other terminals could not be made", &error))?;

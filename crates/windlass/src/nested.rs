@@ -2,6 +2,7 @@
 //! what waits for that task. Never: refusing a look, or steering, which wait for nothing.
 
 use std::sync::Arc;
+use std::thread;
 
 use windlass_core::id::AttemptKey;
 use windlass_engine::handle::NewRun;
@@ -15,7 +16,8 @@ use crate::exit::Exit;
 use crate::following::Following;
 use crate::opening::OWNERS;
 use crate::part::Part;
-use crate::socket::{Lost, Reply, Request};
+use crate::reaching::BETWEEN_TRIES;
+use crate::socket::{Client, Lost, Reply, Request};
 use crate::surroundings::Surroundings;
 use crate::{calling, reaching, signals};
 
@@ -130,17 +132,21 @@ pub(crate) fn run(desk: &mut Desk, new: &NewRun, within: AttemptKey, hosting: &H
     }
     let id = within.run;
     let asked = Request::Nest { new: Box::new(new.clone()), within };
-    let reply = reaching::connect(desk).and_then(|mut client| client.ask(&asked));
-    match reply {
-        Ok(Reply::Nested { task, is_answered }) => Following::new(hosting.json, false, desk)
-            .part(desk, &Arc::new(Part { run: id, task, is_answered })),
-        Ok(Reply::Refused(why)) => {
-            let hint = "the caps are those of the runs around it: their plans may raise them under `limits`";
-            let report = Report::new(Exit::Failed, "the plan was not taken").cause(why);
-            Err(report.hint(hint.to_owned()).into())
+    match ask(desk, &asked) {
+        Ok((client, Reply::Nested { task, is_answered })) => {
+            let followed = Following::new(hosting.json, false, desk)
+                .part(desk, &Arc::new(Part { run: id, task, is_answered }))?;
+            client.leave();
+            Ok(followed)
         }
-        Ok(Reply::TurnedAway { why, hint }) => Err(Report::environment(why).hint(hint).into()),
-        Ok(Reply::Started(_) | Reply::Answer(_)) => Err(reaching::out_of_place()),
+        Ok((_, Reply::Refused(why))) => {
+            let is_over_cap = why.contains("over a cap of run");
+            let report = Report::new(Exit::Failed, "the plan was not taken").cause(why);
+            let hint = "the caps are those of the runs around it: their plans may raise them under `limits`";
+            Err(if is_over_cap { report.hint(hint.to_owned()) } else { report }.into())
+        }
+        Ok((_, Reply::TurnedAway { why, hint })) => Err(Report::environment(why).hint(hint).into()),
+        Ok((_, Reply::Started(_) | Reply::NotYet(_) | Reply::Answer(_))) => Err(reaching::out_of_place()),
         Err(lost) => {
             let why = match lost {
                 Lost::Closed => "the engine of the run around this is gone, or is ending",
@@ -148,6 +154,20 @@ pub(crate) fn run(desk: &mut Desk, new: &NewRun, within: AttemptKey, hosting: &H
             };
             Err(Report::environment("the plan was not taken").cause(why).into())
         }
+    }
+}
+
+/// Asks for a nested run until the engine takes it or says no: one of the same plan may have to end first.
+fn ask(desk: &mut Desk, asked: &Request) -> Result<(Client, Reply), Lost> {
+    let mut client = reaching::connect(desk)?;
+    let mut is_told = false;
+    loop {
+        let reply = client.ask(asked)?;
+        let Reply::NotYet(why) = &reply else { return Ok((client, reply)) };
+        if !std::mem::replace(&mut is_told, true) {
+            desk.note(&format!("Waiting: {why}."));
+        }
+        thread::sleep(BETWEEN_TRIES);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::socket::{Client, Lost, Reply};
 /// How long a lock that is held without a socket that answers is tried again.
 const HELD_WITHIN: Duration = Duration::from_secs(5);
 /// From one try to the next.
-const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+pub(crate) const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// The engine that was reached.
 pub(crate) enum Reached {

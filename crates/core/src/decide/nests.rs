@@ -28,6 +28,7 @@ pub(crate) fn bring(
     let goes_on = task.phase == Phase::Running && !task.cancel_wished;
     let attempt = live.filter(|_| goes_on).ok_or_else(|| Rejection::NotLive(within.clone()))?;
     within_caps(run, ix, nesting).map_err(|why| Rejection::OverCap { run: run.id, why })?;
+    once_at_a_time(run, ix, nesting)?;
     let number = run.nests.get(&ix).map_or(0, |nest| nest.plans.len());
     Ok(vec![Event::PlanNested {
         run: run.id,
@@ -72,6 +73,22 @@ fn within_caps(run: &Run, ix: TaskIx, nesting: &Nesting) -> Result<(), String> {
         return over(format!("{id} would have {plans} plans under way at once"), "fan_out", limits.fan_out);
     }
     Ok(())
+}
+
+/// A plan that an attempt brings again, as one does whose command was ended while it waited, is carried out only when that of
+/// before has ended, where that is on its way; and not at all where that has begun what must not be done twice.
+fn once_at_a_time(run: &Run, ix: TaskIx, nesting: &Nesting) -> Result<(), Rejection> {
+    let plans = run.nests.get(&ix).map_or(&[] as &[TaskIx], Nest::newest);
+    let is_same = |plan: &&TaskIx| {
+        run.brought(run.task(**plan)).is_some_and(|brought| brought.digest == nesting.plan_digest)
+    };
+    let same = || plans.iter().filter(is_same);
+    if let Some(begun) = same().find_map(|plan| run.begun_once(*plan).next()) {
+        return Err(Rejection::BegunBefore { within: nesting.within.clone(), task: begun.id.clone() });
+    }
+    let mut ending =
+        same().map(|plan| run.task(*plan)).filter(|plan| plan.cancel_wished && !plan.phase.is_final());
+    ending.next().map_or(Ok(()), |plan| Err(Rejection::EndsFirst { task: plan.id.clone() }))
 }
 
 /// The failure of an attempt that has ended by itself: of one that could not go on, since what it started was held by the pause

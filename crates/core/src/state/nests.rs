@@ -91,7 +91,12 @@ impl Run {
     /// the tasks there with `rerun: never` that were started. Only what never began is known to have done nothing.
     pub(crate) fn done_once(&self, ix: TaskIx) -> impl Iterator<Item = &Task> {
         let plans = self.nests.get(&ix).map_or(&[] as &[TaskIx], Nest::newest);
-        let below = plans.iter().flat_map(|plan| self.family(*plan)).map(|member| self.task(member));
+        plans.iter().flat_map(|plan| self.begun_once(*plan))
+    }
+
+    /// The same of one plan.
+    pub(crate) fn begun_once(&self, plan: TaskIx) -> impl Iterator<Item = &Task> {
+        let below = self.family(plan).into_iter().map(|member| self.task(member));
         let has_begun = |attempt: &Attempt| attempt.exit != Some(Exit::NotStarted);
         below.filter(move |task| self.spec(task).rerun == Rerun::Never && task.attempts.iter().any(has_begun))
     }

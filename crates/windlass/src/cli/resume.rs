@@ -214,9 +214,9 @@ fn go_on(
         }
         Reached::There(Reply::Answer(Answer::Refused(why))) => Err(steer::refused(&why).into()),
         Reached::There(Reply::Refused(why)) => Err(Report::new(Exit::Failed, why).into()),
-        Reached::There(Reply::Started(_) | Reply::Nested { .. } | Reply::TurnedAway { .. }) => {
-            Err(reaching::out_of_place())
-        }
+        Reached::There(
+            Reply::Started(_) | Reply::Nested { .. } | Reply::NotYet(_) | Reply::TurnedAway { .. },
+        ) => Err(reaching::out_of_place()),
     }
 }
 

@@ -193,9 +193,9 @@ fn start(
             let hint = "wait until its runs are over, or use another home with --home".to_owned();
             Err(Report::new(Exit::Failed, "the plan was not taken").cause(why).hint(hint).into())
         }
-        Reached::There(Reply::Answer(_) | Reply::Nested { .. } | Reply::TurnedAway { .. }) => {
-            Err(reaching::out_of_place())
-        }
+        Reached::There(
+            Reply::Answer(_) | Reply::Nested { .. } | Reply::NotYet(_) | Reply::TurnedAway { .. },
+        ) => Err(reaching::out_of_place()),
     }
 }
 

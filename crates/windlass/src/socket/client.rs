@@ -69,6 +69,12 @@ impl Client {
         Ok(reply)
     }
 
+    /// Says that what was started is not waited for any more, and may go on.
+    pub(crate) fn leave(mut self) {
+        // Where the engine is gone nobody has to hear it.
+        wire::write(&mut self.to, &Request::Leave).unwrap_or_default();
+    }
+
     /// Says first which version of the wire it speaks.
     fn greet(&mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.has_greeted, true) {

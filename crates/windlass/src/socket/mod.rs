@@ -1,6 +1,7 @@
 //! How a second terminal reaches a live engine: a Unix socket, JSON lines, one request and one reply at a time.
 //! Never: what only reads (that goes to the journal itself, read-only).
 
+mod callers;
 mod client;
 mod in_time;
 mod place;

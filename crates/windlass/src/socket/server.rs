@@ -11,18 +11,19 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use windlass_core::id::{Digest, RunId};
-use windlass_core::input::{Answer, Ask, Command, Revision};
+use windlass_core::id::{AttemptKey, Digest, RunId};
+use windlass_core::input::{Answer, Ask, Command, Rejection, Revision};
 use windlass_core::plan::Plan;
 use windlass_engine::clock;
 use windlass_engine::engine::BUILD;
 use windlass_engine::error::EngineError;
-use windlass_engine::handle::Handle;
+use windlass_engine::handle::{Handle, NewRun};
 use windlass_engine::room::{Room, Seat};
 use windlass_worker::environment::is_within;
 
 use crate::calling;
 use crate::door::Door;
+use crate::socket::callers::Callers;
 use crate::socket::in_time::InTime;
 use crate::socket::wire::{self, Hello, Reply, Request, WIRE};
 
@@ -100,6 +101,8 @@ pub(crate) struct Hosting {
     pub(crate) marks: Arc<str>,
     /// How many levels of attempts those leave it, where it is within any.
     pub(crate) levels: Option<u32>,
+    /// Who waits for the end of what tasks started.
+    pub(crate) callers: Arc<Callers>,
 }
 
 /// A listener and the file that leads to it.
@@ -164,9 +167,24 @@ fn take(mut bound: Bound, served: &Served, host: &Hosting) {
 /// Talks to a client on a thread of its own.
 fn serve_client(stream: UnixStream, host: Hosting, seat: Seat) {
     let conversing = move || {
+        // Where no file can be had for it the client sees a closed socket, and tries again.
+        let Ok(kept) = stream.try_clone().map(Arc::new) else { return };
+        let mut call = None;
         // Whoever has left or was too slow needs no answer.
-        converse(stream, clock::awake, |request| answer(request, &host)).unwrap_or_default();
+        converse(stream, clock::awake, |request| {
+            let Request::Nest { new, within } = &request else { return answer(request, &host) };
+            let (reply, waits) = host
+                .callers
+                .receive(&kept, within.run, || unsound(&request).or_else(|| host.nest(new, within)));
+            call = waits;
+            reply
+        })
+        .unwrap_or_default();
+        // There is room for another while this one waits for the end of a run, however long that takes.
         drop(seat);
+        if let Some(call) = call {
+            host.callers.attend(call, &kept, &host.handle);
+        }
     };
     // Where no thread can be had the client sees a closed socket, and tries again.
     drop(thread::Builder::new().name("socket client".into()).spawn(conversing));
@@ -210,6 +228,10 @@ fn converse(
         let Some(reply) = wire::read::<Request>(&mut from)?.and_then(&mut answer) else { return Ok(()) };
         to.begin();
         wire::write(&mut to, &reply)?;
+        // From here on it waits for the end of what it has started.
+        if let Reply::Nested { .. } = reply {
+            return Ok(());
+        }
     }
 }
 
@@ -228,13 +250,20 @@ fn speaks_otherwise(hello: Option<Hello>) -> Reply {
     Reply::TurnedAway { why, hint }
 }
 
-/// The reply to a request; none where the engine has ended: the client looks into the journal then.
-fn answer(request: Request, host: &Hosting) -> Option<Reply> {
+/// What is wrong with a request by itself.
+fn unsound(request: &Request) -> Option<Reply> {
     if let Some(why) = request.refusal() {
         return Some(Reply::Refused(why));
     }
-    if let Err(unsound) = request.plan().map_or(Ok(()), Plan::validate) {
-        return Some(Reply::Refused(format!("the plan can't be carried out: {unsound}")));
+    let unsound = request.plan().map_or(Ok(()), Plan::validate).err()?;
+    Some(Reply::Refused(format!("the plan can't be carried out: {unsound}")))
+}
+
+/// The reply to a request; none where the engine has ended: the client looks into the journal then.
+fn answer(request: Request, host: &Hosting) -> Option<Reply> {
+    let refused_at_once = unsound(&request);
+    if refused_at_once.is_some() {
+        return refused_at_once;
     }
     match request {
         // Its digests and blobs are the engine's to make: whoever reads them must find what was submitted.
@@ -268,13 +297,8 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
             "the engine of this home is within a task of another run, and ends with that: it takes no plans from outside"
                 .into(),
         )),
-        Request::Nest { new, within } => match host.handle.nest(&new, &within, host.levels) {
-            Ok(Ok(task)) => {
-                Some(Reply::Nested { task, is_answered: host.door.answers(within.run) })
-            }
-            Ok(Err(_)) => None,
-            Err(error) => Some(refused(&error)),
-        },
+        // Who waits for the end of it is heard elsewhere, and who never asked has nothing to leave.
+        Request::Nest { .. } | Request::Leave => None,
         Request::Yes(run) => {
             host.door.answer_all(run, &host.handle);
             Some(Reply::Answer(Answer::Accepted))
@@ -298,6 +322,18 @@ fn refused(error: &EngineError) -> Reply {
 }
 
 impl Hosting {
+    /// The reply to one who asks for a plan to be carried out within an attempt's task.
+    fn nest(&self, new: &NewRun, within: &AttemptKey) -> Option<Reply> {
+        match self.handle.nest(new, within, self.levels) {
+            Ok(Ok(task)) => Some(Reply::Nested { task, is_answered: self.door.answers(within.run) }),
+            Ok(Err(_)) => None,
+            Err(EngineError::Refused(why @ Rejection::EndsFirst { .. })) => {
+                Some(Reply::NotYet(why.to_string()))
+            }
+            Err(error) => Some(refused(&error)),
+        }
+    }
+
     /// Hears the name of a run before it is made: it may ask at once, and an engine that nobody answers ends.
     fn name(&self, run: RunId, yes: bool) {
         if yes {

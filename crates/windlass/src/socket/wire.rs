@@ -19,7 +19,7 @@ const LINE_BYTES_MAX: u64 = 256 << 20;
 
 /// The version of what is asked. It is raised whenever a request, or a plan or a command in it, can say something else than
 /// before. What an engine says to those whom it does not hear stays the same in all of them.
-pub(crate) const WIRE: u32 = 5;
+pub(crate) const WIRE: u32 = 6;
 /// The longest hello, in bytes.
 const HELLO_BYTES_MAX: u64 = 1024;
 
@@ -54,7 +54,8 @@ pub(crate) enum Request {
         /// The attempts within which this is asked, as `WINDLASS_OWNERS` has them: what is started ends with them.
         marks: String,
     },
-    /// To carry out a plan within an attempt's task, for that attempt.
+    /// To carry out a plan within an attempt's task, for that attempt. Who asks keeps the connection for as long as it waits
+    /// for the end: where it is closed before, without [`Request::Leave`], nobody waits any more, and the plan is ended.
     Nest {
         /// The plan.
         new: Box<NewRun>,
@@ -68,6 +69,8 @@ pub(crate) enum Request {
         /// The attempts within which this is asked: what goes on ends with them.
         marks: String,
     },
+    /// To go on by itself with the plan that was carried out here: who asked has seen what it waited for.
+    Leave,
     /// To answer the questions of a run with yes.
     Yes(RunId),
 }
@@ -78,7 +81,7 @@ impl Request {
         match self {
             Self::Start { new, .. } | Self::Nest { new, .. } => Some(&new.plan),
             Self::Command(command) | Self::Resume { command, .. } => command.ask.plan(),
-            Self::Yes(_) => None,
+            Self::Leave | Self::Yes(_) => None,
         }
     }
 
@@ -87,7 +90,7 @@ impl Request {
         let (id, by) = match self {
             Self::Command(command) | Self::Resume { command, .. } => (&command.id, &command.by),
             Self::Start { new, .. } | Self::Nest { new, .. } => (&new.command, &new.by),
-            Self::Yes(_) => return None,
+            Self::Leave | Self::Yes(_) => return None,
         };
         let is_long = id.0.len() > NAME_BYTES_MAX || by.len() > NAME_BYTES_MAX;
         is_long.then(|| {
@@ -111,6 +114,8 @@ pub(crate) enum Reply {
         /// Whether the questions of its run are answered where its engine is.
         is_answered: bool,
     },
+    /// The plan is not taken yet, and why: to be asked again soon.
+    NotYet(String),
     /// No, and why.
     Refused(String),
     /// Nothing was heard of what was asked: why, and what to do.
@@ -176,7 +181,7 @@ tasks:
   h: { run: "true", repeat: { until: true, max: 2 } }
 "#;
     /// What [`RICH`] and some commands say, by the names in them, and in which version of the wire.
-    const SAYS: (u32, &str) = (5, "345c63bfd549638a07f93ab4413087682018bfe75d818198ad26023944d55773");
+    const SAYS: (u32, &str) = (6, "345c63bfd549638a07f93ab4413087682018bfe75d818198ad26023944d55773");
 
     fn names(value: &Value, within: &str, found: &mut BTreeSet<String>) {
         match value {
@@ -215,7 +220,9 @@ tasks:
         let lift = Command { id: CommandId("1".into()), by: "cli".into(), ask: lift };
         let resume = Request::Resume { command: lift, marks: String::new() };
         let mut found = BTreeSet::new();
-        for request in asks.map(command).into_iter().chain([start, nest, resume, Request::Yes(run)]) {
+        for request in
+            asks.map(command).into_iter().chain([start, nest, resume, Request::Leave, Request::Yes(run)])
+        {
             names(&serde_json::to_value(&request).expect("plain data"), "", &mut found);
         }
         let said = Digest::of(found.into_iter().collect::<Vec<_>>().join("\n").as_bytes()).to_string();

@@ -33,7 +33,7 @@ impl Stage {
     }
 
     fn command(&self) -> Pid {
-        self.desk.read("command").trim().parse().ok().and_then(Pid::from_raw).expect("a process")
+        command_of(&self.desk)
     }
 
     /// The next attempt gets as far as the first, which is gone by then, and comes to its end.
@@ -47,6 +47,11 @@ impl Stage {
         assert_eq!(done.code, Some(0), "{}", done.all());
         assert!(!is_alive(next), "nothing is left over");
     }
+}
+
+/// The process of the nested command.
+fn command_of(desk: &Desk) -> Pid {
+    desk.read("command").trim().parse().ok().and_then(Pid::from_raw).expect("a process")
 }
 
 fn said(desk: &Desk) -> u32 {
@@ -104,4 +109,51 @@ fn after_a_kill_of_its_own_keeper_a_run_in_another_home_goes_on_by_itself() {
     let (stage, host) = Stage::with(PLACES[1]);
     kill(keeper_of(stage.command()));
     stage.goes_on(host);
+}
+
+/// A program that gives its command up and goes on: the first is killed while its task is at work, with this grace.
+fn gives_up_and_calls_again(worker: &serde_json::Value, again: &str) -> (Desk, Running) {
+    let windlass = env!("CARGO_BIN_EXE_windlass");
+    let line = format!(
+        "sh -c 'echo $$ > command; exec {windlass} run inner.yaml'; {windlass} run inner.yaml {again}"
+    );
+    let desk = Desk::with(&json!({ "tasks": { "a": { "run": line } } }).to_string());
+    desk.write("inner.yaml", &json!({ "tasks": { "b": worker } }).to_string());
+    desk.gate("began");
+    desk.gate("gate");
+    let host = desk.start(&["run", "plan.yaml"]);
+    (desk, host)
+}
+
+#[test]
+fn a_plan_that_is_called_for_again_after_a_kill_of_its_command_begins_once_the_first_has_ended() {
+    let line = "trap '' TERM; echo $$ > began; cat gate";
+    let worker = json!({ "run": line, "timeout": { "grace": "100ms" } });
+    let (desk, host) = gives_up_and_calls_again(&worker, "2> said");
+    let first = said(&desk);
+    kill(command_of(&desk));
+    let second = said(&desk);
+    assert!(!is_alive(first), "nothing runs twice at once");
+    desk.open_gate("gate");
+    let done = host.end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    assert_ne!(first, second);
+    for (part, state) in [("a.0", "cancelled"), ("a.1", "succeeded")] {
+        let task = desk.json(&["show", "last", part, "--json"]);
+        assert_eq!(task["tasks"][0]["state"], state, "{task}");
+    }
+}
+
+#[test]
+fn what_must_not_be_done_twice_is_not_started_again_by_a_program_that_gave_its_command_up() {
+    let worker = json!({ "run": "echo $$ > began; cat gate", "rerun": "never" });
+    let (desk, host) = gives_up_and_calls_again(&worker, "2> refused; echo $? > code");
+    let first = said(&desk);
+    kill(command_of(&desk));
+    let done = host.end();
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
+    let refused = desk.read("refused");
+    let why = format!("{}/a/1 has started a.0/b by this plan, and that says `rerun: never`", done.run());
+    assert!(refused.replace('\n', " ").contains(&why), "{refused}");
+    assert!(!is_alive(first), "it has ended with its command");
 }
