@@ -17,8 +17,11 @@ pub(crate) fn of_record(oracle: &Oracle, _: &State, record: &Record) -> Verdict 
     match &record.event {
         Event::PlanNested { plan, .. } => {
             let draft = &oracle.drafts[plan].1;
+            // What is over takes no place beside others, and what an attempt before left is ended.
             let by = Some(task.attempts.len());
-            let beside = task.nests.iter().filter(|nest| run.tasks[**nest].brought_by == by).count();
+            let is_open =
+                |nest: &&usize| run.tasks[**nest].brought_by == by && run.tasks[**nest].end.is_none();
+            let beside = task.nests.iter().filter(is_open).count();
             let few = u32::try_from(beside + 1).is_ok_and(|plans| plans <= run.plan.limits.fan_out);
             let is_flat = level(run, task) < run.plan.limits.depth;
             demand(few && is_flat && has_room(run, 1 + draft.tasks.len()), NAME, || {

@@ -43,7 +43,10 @@ impl Run {
                     attempt.stop.take().map_or((*why, message.clone()), |(why, message, _)| (why, message));
                 attempt.stop = Some((why, message, Span::from_ms(*grace_ms)));
             }
+            // What is over is not to be stopped: a wish for its end is met where it is judged, also where the end of the
+            // journal was lost right here.
             Event::AttemptFinished { exit, error, output, usage, .. } => {
+                self.to_cancel.remove(&ix);
                 self.tasks[ix.at()].deaths_in_row = 0;
                 let attempt = self.newest_attempt(ix);
                 attempt.move_by(attempt::Fact::Finished);
@@ -53,6 +56,7 @@ impl Run {
                 attempt.usage = *usage;
             }
             Event::AttemptLost { alone, error, reason, .. } => {
+                self.to_cancel.remove(&ix);
                 let task = &mut self.tasks[ix.at()];
                 task.deaths_in_row += u32::from(*reason != LossReason::ReportLost);
                 task.tries.losses += u32::from(*alone);
