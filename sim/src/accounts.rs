@@ -281,7 +281,7 @@ impl ORun {
 
     /// Those that an agent names, and those that they name, the nearest first. Whom the plan has no more names nobody.
     fn behind(&self, task: &OTask, first: &[u32]) -> Vec<u32> {
-        let at_hand = |agent: &&u32| !self.agent(task, **agent).retired;
+        let at_hand = |agent: &&u32| self.knows_agent(task, **agent);
         let mut found: Vec<u32> = first.iter().filter(at_hand).copied().collect();
         let mut look = 0;
         while look < found.len() {

@@ -50,10 +50,8 @@ impl Run {
                 self.tasks[ix.at()].deaths_in_row = 0;
                 let attempt = self.newest_attempt(ix);
                 attempt.move_by(attempt::Fact::Finished);
-                attempt.exit = Some(*exit);
                 attempt.error.clone_from(error);
-                attempt.raw = Some(output.clone());
-                attempt.usage = *usage;
+                (attempt.exit, attempt.raw, attempt.usage) = (Some(*exit), Some(output.clone()), *usage);
             }
             Event::AttemptLost { alone, error, reason, .. } => {
                 self.to_cancel.remove(&ix);
