@@ -8,8 +8,12 @@ fail() { printf 'error: %s\nhint: %s\n' "$1" "$2" >&2; exit 1; }
 
 # The repository that REPO lies in.
 top_of() { git -C "$1" rev-parse --show-toplevel 2>/dev/null || git -C "$1" rev-parse --absolute-git-dir 2>/dev/null; }
-from=$(top_of "$1") ||
-    fail "$1 is no git repository" "name one: --input repo=PATH"
+from=$(top_of "$1") || case $(git -C "$1" rev-parse --git-dir 2>&1) in
+    *'dubious ownership'*)
+        fail "$1 belongs to somebody else, and git reads only what is its user's own" \
+            "if you trust it: git config --global --add safe.directory '$(cd "$1" && pwd)'" ;;
+    *) fail "$1 is no git repository" "name one: --input repo=PATH" ;;
+esac
 commit=$(git -C "$from" rev-parse --verify --quiet 'HEAD^{commit}') ||
     fail "$from has no commit yet" "commit something first, or name another: --input repo=PATH"
 

@@ -56,9 +56,14 @@ impl Desk {
     }
 
     fn script(&self, name: &str, arguments: &[&str]) -> Output {
+        self.call(name, arguments).output().expect("sh is there")
+    }
+
+    fn call(&self, name: &str, arguments: &[&str]) -> Command {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart").join(name);
         let mut shell = program("sh", &self.0);
-        shell.arg(script).args(arguments).env("TMPDIR", &self.0).output().expect("sh is there")
+        shell.arg(script).args(arguments).env("TMPDIR", &self.0);
+        shell
     }
 
     /// What a script of the plan prints; it must end well.
@@ -232,6 +237,21 @@ fn what_is_no_repository_or_has_no_commit_is_refused_with_the_way_out() {
     let taken = desk.script("clone.sh", &[&text(&desk.repo()), &text(&desk.repo())]);
     assert!(told(&taken.stderr).contains("is not empty, and not this plan's"), "{}", told(&taken.stderr));
     assert!(desk.repo().join("a.txt").exists());
+}
+
+#[test]
+fn a_repository_of_somebody_else_is_refused_with_what_git_wants_to_read_it() {
+    let desk = Desk::new("foreign");
+    desk.write("a.txt", "x\n");
+    desk.commit();
+    let repo = text(&desk.repo());
+    let mut clone = desk.call("clone.sh", &[&repo, &text(&desk.out())]);
+    // Git's own tests ask it so to take the repository for another user's.
+    let output = clone.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1").output().expect("sh is there");
+    assert!(!output.status.success());
+    let told = told(&output.stderr);
+    assert!(told.starts_with(&format!("error: {repo} belongs to somebody else")), "{told}");
+    assert!(told.contains(&format!("git config --global --add safe.directory '{repo}'")), "{told}");
 }
 
 #[test]

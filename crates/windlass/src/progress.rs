@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use windlass_core::event::{BlockedOn, Event, Expansion, Hydrated, Record, SkipReason};
+use windlass_core::event::{BlockedOn, Event, Expansion, Hydrated, Record, SkipReason, TimerKind};
 use windlass_core::id::TaskId;
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
@@ -193,6 +193,10 @@ impl Progress {
             Event::TaskParked { task, .. } => {
                 self.backing_off.insert(task.clone());
             }
+            // It may still have to wait for a slot; that is no wait for a retry.
+            Event::TimerFired { task, timer: TimerKind::Retry, .. } => {
+                self.backing_off.remove(task);
+            }
             Event::TaskBlocked { task, on: BlockedOn::Outcome, .. }
             | Event::ApprovalRequested { task, .. } => {
                 self.blocked.insert(task.clone());
@@ -217,6 +221,7 @@ impl Progress {
                 self.spared.remove(task);
                 self.skipped.remove(task);
                 self.blocked.remove(task);
+                self.backing_off.remove(task);
             }
             _ => {}
         }

@@ -318,10 +318,10 @@ pub(super) static SETTINGS: Shape = Shape {
 #[rustfmt::skip]
 pub(super) static HOME: Shape = Shape {
     name: "home", called: "the home",
-    about: "Room on the disk, and how long ended runs are kept.",
+    about: "Room on the disk.",
     fields: &[
         key("reserve", Bytes, "What is kept free for the journal; 64MiB if nothing is said."),
         key("min_free", Bytes, "Below this nothing starts; 256MiB if nothing is said."),
-        key("keep", Length(true), "How long ended runs are kept."),
+        later("keep", Length(true), "How long ended runs are kept."),
     ],
 };

@@ -9,7 +9,7 @@ use super::agents::AgentLayer;
 use super::conform::{conform, report_missing};
 use super::diagnostic::{Diagnostic, Findings};
 use super::language::SETTINGS;
-use super::layers::{Defaults, Limit, LimitsLayer, limit};
+use super::layers::{Defaults, LimitsLayer};
 use super::node::{Node, Tree};
 use super::source::{self, Format, Source};
 use super::{secrets, sizes, tasks};
@@ -40,15 +40,13 @@ pub struct Setting {
     pub origin: String,
 }
 
-/// Room on the disk, and how long ended runs are kept.
+/// Room on the disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HomeSettings {
     /// What is kept free for the journal, in bytes.
     pub reserve_bytes: Option<u64>,
     /// Below this nothing starts, in bytes.
     pub min_free_bytes: Option<u64>,
-    /// How long ended runs are kept.
-    pub keep: Option<Limit>,
 }
 
 impl Settings {
@@ -87,7 +85,6 @@ impl Settings {
             home: HomeSettings {
                 reserve_bytes: self.home.reserve_bytes.or(lower.home.reserve_bytes),
                 min_free_bytes: self.home.min_free_bytes.or(lower.home.min_free_bytes),
-                keep: self.home.keep.or(lower.home.keep),
             },
             checks,
             origins,
@@ -109,11 +106,7 @@ impl Settings {
             agents: BTreeMap::new(),
             defaults: root.get("defaults").map(|node| Defaults::read(node, text)).unwrap_or_default(),
             limits: root.get("limits").map(LimitsLayer::read).unwrap_or_default(),
-            home: HomeSettings {
-                reserve_bytes: size("reserve"),
-                min_free_bytes: size("min_free"),
-                keep: limit(home.and_then(|home| home.get("keep"))),
-            },
+            home: HomeSettings { reserve_bytes: size("reserve"), min_free_bytes: size("min_free") },
             checks: super::layers::scalars(root.get("checks"), text).collect(),
             origins: BTreeMap::new(),
         };
@@ -154,6 +147,7 @@ fn note(node: &Node<'_>, key: &str, origin: &str, origins: &mut BTreeMap<String,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::layers::Limit;
     use crate::time::Span;
 
     fn load(name: &str, text: &str) -> Settings {
@@ -165,11 +159,11 @@ mod tests {
     fn files_lie_over_one_another_key_by_key_and_each_value_keeps_its_origin() {
         let user = load(
             "user.toml",
-            "[agents.a]\nadapter = 'command'\nprogram = 'x'\nconcurrency = 2\n[defaults.timeout]\ngrace = '3s'\n[limits]\ntasks = 5\n[home]\nreserve = '1MiB'\nkeep = '7d'\n[checks]\nfmt = 'a'\n",
+            "[agents.a]\nadapter = 'command'\nprogram = 'x'\nconcurrency = 2\n[defaults.timeout]\ngrace = '3s'\n[limits]\ntasks = 5\n[home]\nreserve = '1MiB'\nmin_free = '2MiB'\n[checks]\nfmt = 'a'\n",
         );
         let project = load(
             "project.toml",
-            "[agents.a]\nconcurrency = 9\n[defaults]\ntimeout = '5m'\n[home]\nkeep = 'none'\n[checks]\ntest = 'b'\n",
+            "[agents.a]\nconcurrency = 9\n[defaults]\ntimeout = '5m'\n[home]\nmin_free = '3MiB'\n[checks]\ntest = 'b'\n",
         );
         let both = project.over(&user);
         assert_eq!(both.agents["a"].program.as_deref(), Some("x"));
@@ -178,12 +172,12 @@ mod tests {
         assert_eq!(both.defaults.timeout.start_to_close, Some(Limit::Of(Span::from_secs(300))));
         assert_eq!(both.limits.tasks, Some(5));
         assert_eq!(both.home.reserve_bytes, Some(1 << 20));
-        assert_eq!(both.home.keep, Some(Limit::Lifted));
+        assert_eq!(both.home.min_free_bytes, Some(3 << 20));
         assert_eq!(both.checks.len(), 2);
         let origin = |key: &str| (both.origins[key].value.to_string(), both.origins[key].origin.as_str());
         assert_eq!(origin("agents.a.concurrency"), ("9".to_owned(), "project.toml"));
         assert_eq!(origin("agents.a.program"), ("\"x\"".to_owned(), "user.toml"));
-        assert_eq!(origin("home.keep"), ("\"none\"".to_owned(), "project.toml"));
+        assert_eq!(origin("home.min_free"), ("\"3MiB\"".to_owned(), "project.toml"));
         assert_eq!(origin("defaults.timeout.start_to_close"), ("\"5m\"".to_owned(), "project.toml"));
     }
 
@@ -191,11 +185,12 @@ mod tests {
     fn an_agent_of_another_build_is_no_error_until_a_plan_uses_it() {
         let settings = load("windlass.toml", "[agents.a]\nadapter = 'claude'\nmodel = 'opus'\n");
         assert_eq!(settings.agents["a"].not_built, ["model"]);
-        let text = b"on_finish = 'x'\n[defaults]\nmerge_attempts = 3\n[agents.a]\nmodel = 'opus'\n";
+        let text = b"on_finish = 'x'\n[defaults]\nmerge_attempts = 3\n[home]\nkeep = '7d'\n[agents.a]\nmodel = 'opus'\n";
         let errors = Settings::load(&Source { name: "windlass.toml", text, format: None })
             .expect_err("it is not built");
         let told: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
-        assert_eq!(told, ["`on_finish` is not supported yet", "`merge_attempts` is not supported yet"]);
+        let missing = ["on_finish", "merge_attempts", "keep"];
+        assert_eq!(told, missing.map(|key| format!("`{key}` is not supported yet")));
     }
 
     #[test]

@@ -19,7 +19,8 @@ use crate::state::queue::Rank;
 use crate::state::roster::AgentIx;
 use crate::time::{Span, Time};
 
-/// The place of a task in [`Run::tasks`]: the plan's tasks in its order, then children as they came.
+/// The place of a task in [`Run::tasks`](crate::state::Run::tasks): the plan's tasks in its order, then children as
+/// they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TaskIx(pub u32);
@@ -40,7 +41,8 @@ impl TaskIx {
 pub struct Task {
     /// Its name.
     pub id: TaskId,
-    /// The scope that it belongs to: 0 for the run's own plan, else one more than the place among [`Run::scopes`].
+    /// The scope that it belongs to: 0 for the run's own plan, else one more than the place among
+    /// [`Run::scopes`](crate::state::Run::scopes).
     pub scope: u32,
     /// Its place in the plan of its scope; children of lists have that of their parent.
     pub spec: u32,

@@ -116,7 +116,9 @@ fn line(row: &Row, tail: &str, layout: Layout) -> String {
         Phase::Dead | Phase::Cancelled => (ERROR, "✗"),
         Phase::Running | Phase::Stopping | Phase::Gating => (HINT, "▶"),
         Phase::Expanded => (HINT, "▼"),
-        Phase::Blocked | Phase::Parked | Phase::BackingOff => (WARNING, "?"),
+        Phase::Blocked => (WARNING, "?"),
+        // Nobody is asked anything.
+        Phase::Parked | Phase::BackingOff => (WARNING, "!"),
         Phase::Waiting | Phase::Ready | Phase::Skipped => (DIM, "·"),
     };
     let elapsed = match (row.phase, row.attempt) {
@@ -169,6 +171,8 @@ fn about(left: Span) -> String {
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
+    use windlass_core::event::{Event, Record, TimerKind};
+    use windlass_core::id::Seq;
 
     use super::*;
     use crate::staged::Stage;
@@ -212,6 +216,32 @@ mod tests {
         assert!(block(&stage, 20, 16).concat().contains("fix.1"));
         stage.pause();
         assert!(!block(&stage, 60, 16).concat().contains('~'), "a pause has no end that is known");
+    }
+
+    #[test]
+    fn a_task_waits_for_its_retry_until_its_time_has_come_and_asks_nobody() {
+        let mut stage = Stage::of(
+            "tasks: { a: { retry: { max_attempts: 2, initial_interval: 1h, jitter: none }, run: x }, b: { run: x } }",
+        );
+        stage.after("1s").end("a", 1, "");
+        let mut progress = Progress::of(stage.state(), stage.run(), stage.now);
+        let seen = |progress: &mut Progress| {
+            let room = Extent { columns: 80, rows: 16 };
+            let mut tails = Tails::of("/nowhere".into());
+            let lines = lines(stage.run().id, progress, &mut tails, stage.now, room);
+            let ends = [&lines[0], &lines[lines.len() - 1]];
+            ends.map(|line| strip_str(line).to_string())
+        };
+        let [row, status] = seen(&mut progress);
+        assert!(
+            row.starts_with("  ! a  backing_off") && status.contains("1 waiting for a retry"),
+            "{row} {status}"
+        );
+        let task = "a".parse().expect("a task");
+        let event = Event::TimerFired { run: stage.run().id, task, timer: TimerKind::Retry };
+        progress.take(&Record { seq: Seq(99), at: stage.now, event });
+        let [row, status] = seen(&mut progress);
+        assert!(row.starts_with("  · a  waiting") && !status.contains("retry"), "{row} {status}");
     }
 
     #[test]

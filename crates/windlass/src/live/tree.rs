@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use windlass_core::event::{Event, Expansion, Record};
+use windlass_core::event::{Event, Expansion, Record, TimerKind};
 use windlass_core::id::TaskId;
 use windlass_core::machine::task::Phase;
 use windlass_core::state::Run;
@@ -167,7 +167,8 @@ impl Tree {
             Event::TaskBlocked { task, .. } | Event::ApprovalRequested { task, .. } => {
                 self.set(task, Phase::Blocked);
             }
-            Event::TaskUnblocked { task, .. }
+            Event::TimerFired { task, timer: TimerKind::Retry, .. }
+            | Event::TaskUnblocked { task, .. }
             | Event::TaskUnskipped { task, .. }
             | Event::TaskRequeued { task, .. } => self.set(task, Phase::Waiting),
             Event::TaskSucceeded { task, .. } => self.succeed(task),

@@ -81,7 +81,6 @@ fn settings(desk: &Desk, config: &Config) -> Settings {
     lay("home.reserve", json!(size(reserve)), Layer::BuiltIn, BUILT_IN);
     lay("home.min_free", json!(size(min_free)), Layer::BuiltIn, BUILT_IN);
     lay("home.force", json!(force), Layer::BuiltIn, BUILT_IN);
-    lay("home.keep", json!("none"), Layer::BuiltIn, BUILT_IN);
     lay("slots", json!(default_slots()), Layer::BuiltIn, BUILT_IN);
     let project =
         files(&desk.place, &desk.surroundings).pop().map(|path: PathBuf| path.display().to_string());
