@@ -38,7 +38,7 @@ tasks:
         let plan_digest = body::keep(&desk.home(), &bytes).expect("there is room").to_string();
         let revise =
             json!({ "revise": { "run": run, "plan": hostile, "plan_digest": plan_digest, "source": "-" } });
-        let start = json!({ "start": { "new": new, "yes": false } });
+        let start = json!({ "start": { "new": new, "yes": false, "marks": "" } });
         let command = json!({ "command": { "id": why, "by": "test", "ask": revise } });
         for request in [start, command] {
             let reply = desk.ask_by_hand(&request);

@@ -34,7 +34,7 @@ fn a_command_that_no_record_can_hold_is_refused_and_the_engine_goes_on() {
     let plan = &reading.state().runs.values().next().expect("a run").plan;
     let new =
         json!({ "command": "3", "by": "test", "plan": **plan, "folder": long, "env": {}, "source": "-" });
-    let start = json!({ "start": { "new": new, "yes": false } });
+    let start = json!({ "start": { "new": new, "yes": false, "marks": "" } });
     let settle =
         json!({ "settle": { "run": run, "task": "a", "answer": "done", "output": { "value": long } } });
     let long_by = command("1", &long, pause.clone());

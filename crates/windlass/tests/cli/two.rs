@@ -429,7 +429,8 @@ fn a_windlass_that_says_more_than_the_engine_knows_is_told_so_and_nothing_is_dro
         [(newer, "is 9.9.9 and speaks version 4000000000"), ("", "does not say which it speaks")]
     {
         let mut stream = UnixStream::connect(desk.socket()).expect("it is taken");
-        writeln!(stream, "{hello}{cancel}").expect("it has room");
+        // At once: who is turned away for the first line is not listened to any longer.
+        stream.write_all(format!("{hello}{cancel}\n").as_bytes()).expect("it has room");
         let mut reply = String::new();
         BufReader::new(&stream).read_line(&mut reply).expect("a reply");
         let reply: serde_json::Value = serde_json::from_str(&reply).expect("JSON");
