@@ -54,19 +54,8 @@ pub(crate) fn again(run: &Run) -> Again<'_> {
     let topics: BTreeSet<&str> = knots.iter().filter_map(|task| awaited(run, task)).collect();
     let emits = |task: &Task| run.spec(task).emits.iter().any(|topic| topics.contains(topic.as_str()));
     let silent = view::in_order(run).map(|ix| run.task(ix)).filter(|task| emits(task) && !is_knot(task));
-    let causes = silent.filter_map(|task| match task.phase {
-        Phase::Dead | Phase::Cancelled | Phase::Skipped => Some(run.names[&task.root_cause()]),
-        Phase::Waiting
-        | Phase::Ready
-        | Phase::Running
-        | Phase::Stopping
-        | Phase::Gating
-        | Phase::BackingOff
-        | Phase::Parked
-        | Phase::Blocked
-        | Phase::Expanded
-        | Phase::Succeeded => None,
-    });
+    let in_vain = silent.filter(|task| task.phase.is_final() && task.phase != Phase::Succeeded);
+    let causes = in_vain.map(|task| run.names[&task.root_cause()]);
     let causes: BTreeSet<TaskIx> =
         causes.filter(|ix| may_return(run.task(*ix)) && !is_knot(run.task(*ix))).collect();
     let before = causes.iter().map(|ix| run.task(*ix));

@@ -1,7 +1,7 @@
 //! What follows from budgets that are used up, of runs and of tasks, and what people may add. Never: counting what is used
 //! (`fold/purses.rs`).
 
-use crate::decide::nests;
+use crate::decide::judge;
 use crate::event::{Event, Raise};
 use crate::failure::{ErrorKind, Failure};
 use crate::input::Rejection;
@@ -33,15 +33,12 @@ pub(crate) fn told(run: &Run, payer: TaskIx, UsedUp { kind: budget, spent, limit
 pub(crate) fn exhausted(run: &Run, ix: TaskIx) -> Event {
     let (payer, used_up) = run.used_up_around(ix).expect("only such tasks are noted");
     let task = run.task(ix);
-    let attempt = task.newest_number();
     let mut error = failure(run, payer, &used_up, ix == payer);
     if let Some(before) = &task.error {
         error.message = format!("{}; before that: {}", error.message, before.message);
     }
     // What its parent's budget ended comes back with that.
-    let dead_letter = ix == payer && run.brought_around(ix).is_none();
-    let error = nests::recorded(run, ix, error);
-    Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter }
+    judge::gone(run, task, task.newest_number(), error, ix == payer)
 }
 
 /// Whether the budgets around a parent let it have another child.

@@ -85,10 +85,7 @@ fn is_kept(values: &impl serde::Serialize, what: &str, they: &str) -> Result<(),
 
 /// So many children more are within the cap on tasks.
 fn within_caps(run: &Run, count: u32) -> Result<(), Failure> {
-    let tasks = u32::try_from(run.counted()).unwrap_or(u32::MAX).saturating_add(count);
-    if tasks <= run.plan.limits.tasks {
-        return Ok(());
-    }
+    let Some(tasks) = run.too_many_with(usize::try_from(count).expect("32 bits fit")) else { return Ok(()) };
     let (children, cap) = (if count == 1 { "child" } else { "children" }, run.plan.limits.tasks);
     let message = format!("its {count} {children} would make {tasks} tasks, over the cap of {cap}");
     Err(Failure::new(ErrorKind::InvalidOutput, message)

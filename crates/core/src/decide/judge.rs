@@ -150,8 +150,13 @@ pub(crate) fn passed(run: &Run, task: &Task, output: Option<Output>) -> Event {
 pub(crate) fn dead(run: &Run, task: &Task, attempt: Option<u32>, error: Failure) -> Event {
     // What failed because of its children is theirs; what it died of by itself, whatever that calls itself, is its own.
     let is_own = attempt.is_some() || error.kind != ErrorKind::Children;
-    // What an attempt brought is that attempt's to try again, and nobody's letter.
+    gone(run, task, attempt, error, is_own)
+}
+
+/// The same, where it is said whether what it died of is its own, and so to be brought back by itself.
+pub(crate) fn gone(run: &Run, task: &Task, attempt: Option<u32>, error: Failure, is_own: bool) -> Event {
     let ix = run.names[&task.id];
+    // What an attempt brought is that attempt's to try again, and nobody's letter.
     let dead_letter = is_own && run.brought_around(ix).is_none();
     let error = nests::recorded(run, ix, error);
     Event::TaskDead { run: run.id, task: task.id.clone(), attempt, error, dead_letter }

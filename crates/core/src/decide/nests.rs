@@ -47,13 +47,12 @@ pub(crate) fn bring(
 }
 
 /// A plan that an attempt brings is within the caps of the run: of its tasks, of its levels, of children of one task; and
-/// within the levels that the runs around the engine leave it. What
-/// earlier attempts left is no part of that: else kills and retries would use the caps up.
+/// within the levels that the runs around the engine leave it. What earlier attempts left is no part of that: else kills
+/// and retries would use the caps up.
 fn within_caps(run: &Run, ix: TaskIx, nesting: &Nesting) -> Result<(), String> {
     let limits = run.plan.limits;
     let over = |what: String, name: &str, cap: u32| Err(format!("{what}, over its limits.{name} of {cap}"));
-    let tasks = run.counted() + 1 + nesting.plan.tasks.len();
-    if tasks > limits.tasks as usize {
+    if let Some(tasks) = run.too_many_with(1 + nesting.plan.tasks.len()) {
         return over(format!("its tree would have {tasks} tasks"), "tasks", limits.tasks);
     }
     let levels = run.level(ix) + validate::levels(&nesting.plan);

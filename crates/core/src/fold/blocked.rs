@@ -2,7 +2,7 @@
 
 use crate::event::{BlockedOn, Event, Record, TimerKind};
 use crate::fold::transition::Moment;
-use crate::machine::task::{Fact, Phase};
+use crate::machine::task::Fact;
 use crate::plan::{WaitFor, Work};
 use crate::state::{Approval, Blocked, Fresh, Run, TaskIx};
 use crate::time::Time;
@@ -80,7 +80,7 @@ impl Run {
 
     /// Whether a task ends as its attempts together have taken too long.
     fn may_be_given_up(&self, ix: TaskIx) -> bool {
-        matches!(self.task(ix).phase, Phase::Ready | Phase::BackingOff | Phase::Parked)
+        self.task(ix).phase.waits_to_start()
     }
 
     /// The wait of a task is given up at this moment, if its run is worked on until then.

@@ -67,7 +67,7 @@ impl Run {
 
     /// What the attempts of a task brought is to end.
     pub(crate) fn end_plans(&mut self, ix: TaskIx) {
-        let plans = self.nests.get(&ix).filter(|nest| nest.open > 0).map(|nest| nest.plans.clone());
+        let plans = self.nests.get(&ix).filter(|nest| nest.open > 0).map(|nest| nest.newest().to_vec());
         for plan in plans.into_iter().flatten() {
             self.family(plan).into_iter().for_each(|member| self.wish_end(member));
         }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::event::{Event, Record, SkipReason, TimerKind};
 use crate::fold::transition::Moment;
-use crate::machine::task::{Fact, Phase};
+use crate::machine::task::Phase;
 use crate::plan::{self, By, Plan, Timeout, Work, graph, revision};
 use crate::policy::balance::Turns;
-use crate::policy::join::{Standing, Tally};
+use crate::policy::join::Tally;
 use crate::state::{Earlier, Fresh, Look, Run, Task, TaskIx, returns};
 use crate::time::Span;
 
@@ -153,33 +153,15 @@ impl Run {
 
     /// What a task comes to by its new text.
     fn look_anew(&mut self, old: &Plan, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {
+        if self.look_at_join_again(ix, moment, fresh) {
+            return;
+        }
         let task = self.task(ix);
-        match task.phase {
-            Phase::Waiting if task.is_node() => {
-                self.to_skip.remove(&ix);
-                self.look_at_join(ix, moment, fresh);
-            }
-            Phase::Ready if self.standing(ix) != Standing::Met => {
-                self.take(ix, Fact::JoinUnmet, moment, fresh);
-            }
-            Phase::Ready
-            | Phase::Running
-            | Phase::Stopping
-            | Phase::Gating
-            | Phase::BackingOff
-            | Phase::Parked => {
-                let is_ready = task.phase == Phase::Ready;
-                let before = self.spec_under(old, task).timeout.clone();
-                self.time_anew(ix, &before);
-                fresh.extend(is_ready.then_some(Look::Task(self.id, ix)));
-            }
-            Phase::Waiting
-            | Phase::Blocked
-            | Phase::Expanded
-            | Phase::Succeeded
-            | Phase::Skipped
-            | Phase::Dead
-            | Phase::Cancelled => {}
+        let phase = task.phase;
+        if phase.waits_to_start() || phase.holds_slot() || phase == Phase::Gating {
+            let before = self.spec_under(old, task).timeout.clone();
+            self.time_anew(ix, &before);
+            fresh.extend((phase == Phase::Ready).then_some(Look::Task(self.id, ix)));
         }
     }
 

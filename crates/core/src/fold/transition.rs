@@ -293,28 +293,23 @@ impl Run {
         for place in 0..self.task(ix).dependants.len() {
             let dependant = self.task(ix).dependants[place];
             self.tasks[dependant.at()].tally.uncount(ending);
-            match self.task(dependant).phase {
-                Phase::Waiting => {
-                    self.to_skip.remove(&dependant);
-                    self.look_at_join(dependant, moment, fresh);
-                }
-                Phase::Ready if self.standing(dependant) != Standing::Met => {
-                    self.take(dependant, Fact::JoinUnmet, moment, fresh);
-                }
-                Phase::Ready
-                | Phase::Running
-                | Phase::Stopping
-                | Phase::Gating
-                | Phase::BackingOff
-                | Phase::Parked
-                | Phase::Blocked
-                | Phase::Expanded
-                | Phase::Succeeded
-                | Phase::Skipped
-                | Phase::Dead
-                | Phase::Cancelled => {}
-            }
+            self.look_at_join_again(dependant, moment, fresh);
         }
+    }
+
+    /// What counts for the join of a task has changed: whether that is for a task which has not begun to know.
+    pub(crate) fn look_at_join_again(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) -> bool {
+        let task = self.task(ix);
+        if task.phase == Phase::Waiting && task.is_node() {
+            self.to_skip.remove(&ix);
+            self.look_at_join(ix, moment, fresh);
+            return true;
+        }
+        let is_unmet = task.phase == Phase::Ready && self.standing(ix) != Standing::Met;
+        if is_unmet {
+            self.take(ix, Fact::JoinUnmet, moment, fresh);
+        }
+        is_unmet
     }
 
     pub(crate) fn look_at_join(&mut self, ix: TaskIx, moment: Moment, fresh: &mut Fresh) {

@@ -173,6 +173,11 @@ impl Phase {
         matches!(self, Self::Succeeded | Self::Skipped | Self::Dead | Self::Cancelled)
     }
 
+    /// Whether it could start, but for room or its time.
+    pub const fn waits_to_start(self) -> bool {
+        matches!(self, Self::Ready | Self::BackingOff | Self::Parked)
+    }
+
     /// Whether an attempt is in flight, and so a slot held.
     pub const fn holds_slot(self) -> bool {
         matches!(self, Self::Running | Self::Stopping)

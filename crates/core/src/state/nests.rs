@@ -87,6 +87,12 @@ impl Run {
         self.tasks.len() - usize::try_from(self.left).expect("32 bits fit")
     }
 
+    /// How many tasks it would have with so many more, where that is over its cap.
+    pub(crate) fn too_many_with(&self, more: usize) -> Option<usize> {
+        let tasks = self.counted() + more;
+        (tasks > usize::try_from(self.plan.limits.tasks).expect("32 bits fit")).then_some(tasks)
+    }
+
     /// What the newest attempt of a task may have done in what it brought, and the next may not do again without a person:
     /// the tasks there with `rerun: never` that were started. Only what never began is known to have done nothing.
     pub(crate) fn done_once(&self, ix: TaskIx) -> impl Iterator<Item = &Task> {

@@ -89,20 +89,8 @@ impl Run {
     /// has nothing to wait for. What only a person knows the outcome of is not over.
     pub(crate) fn may_start(&self, ix: TaskIx) -> bool {
         let task = self.task(ix);
-        match task.phase {
-            Phase::Ready | Phase::BackingOff | Phase::Parked => true,
-            Phase::Blocked => {
-                matches!(task.blocked, Some(Blocked::Person | Blocked::Topic | Blocked::Timer))
-            }
-            Phase::Waiting
-            | Phase::Running
-            | Phase::Stopping
-            | Phase::Gating
-            | Phase::Expanded
-            | Phase::Succeeded
-            | Phase::Skipped
-            | Phase::Dead
-            | Phase::Cancelled => false,
-        }
+        let is_blocked = task.phase == Phase::Blocked
+            && matches!(task.blocked, Some(Blocked::Person | Blocked::Topic | Blocked::Timer));
+        is_blocked || task.phase.waits_to_start()
     }
 }

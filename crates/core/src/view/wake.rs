@@ -127,19 +127,9 @@ pub fn bound(run: &Run, ix: TaskIx) -> Option<Span> {
 
 /// Whether a task stands still with its run.
 fn stands_still(task: &Task) -> bool {
-    match task.phase {
-        Phase::Ready | Phase::BackingOff | Phase::Parked => true,
-        Phase::Blocked => matches!(task.blocked, Some(Blocked::Topic | Blocked::Timer)),
-        Phase::Waiting
-        | Phase::Running
-        | Phase::Stopping
-        | Phase::Gating
-        | Phase::Expanded
-        | Phase::Succeeded
-        | Phase::Skipped
-        | Phase::Dead
-        | Phase::Cancelled => false,
-    }
+    let is_blocked =
+        task.phase == Phase::Blocked && matches!(task.blocked, Some(Blocked::Topic | Blocked::Timer));
+    is_blocked || task.phase.waits_to_start()
 }
 
 /// Why nothing new starts in a run.

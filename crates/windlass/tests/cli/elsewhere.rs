@@ -27,6 +27,14 @@ fn in_other(desk: &Desk, arguments: &[&str]) -> Done {
     desk.windlass(&[arguments, &["--home", OTHER]].concat())
 }
 
+/// Begins a run of `half.yaml` there, and stops it while its `b` runs.
+fn begin_elsewhere_and_stop(desk: &Desk) {
+    let mut begun = desk.start(&["run", "half.yaml", "--home", OTHER]);
+    begun.wait_for("started   b");
+    begun.signal(Signal::INT);
+    assert_eq!(begun.end().code, Some(130));
+}
+
 #[test]
 fn a_task_whose_plan_says_so_starts_a_run_of_its_own_in_another_home() {
     let desk =
@@ -107,10 +115,7 @@ fn a_run_deeper_than_is_left_is_not_gone_on_with() {
     desk.write("part.yaml", "tasks: { d: { plan: more.yaml } }");
     desk.write("more.yaml", "tasks: { e: { run: touch e } }");
     desk.gate("gate");
-    let mut begun = desk.start(&["run", "half.yaml", "--home", OTHER]);
-    begun.wait_for("started   b");
-    begun.signal(Signal::INT);
-    assert_eq!(begun.end().code, Some(130));
+    begin_elsewhere_and_stop(&desk);
     let done = desk.windlass(&["run", "plan.yaml"]);
     assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
     let refused = desk.read("refused");
@@ -286,10 +291,7 @@ fn a_task_goes_on_with_a_run_of_another_home() {
     let desk = inside("$W resume last --home ../other; echo $? > code");
     desk.write("half.yaml", "tasks: { b: { run: cat gate }, c: { needs: [b], run: touch c } }");
     desk.gate("gate");
-    let mut begun = desk.start(&["run", "half.yaml", "--home", OTHER]);
-    begun.wait_for("started   b");
-    begun.signal(Signal::INT);
-    assert_eq!(begun.end().code, Some(130));
+    begin_elsewhere_and_stop(&desk);
     let host = desk.start(&["run", "plan.yaml"]);
     desk.open_gate("gate");
     let done = host.end();
