@@ -87,9 +87,8 @@ fn daemon(engine: &mut Engine, roll: &mut Roll) -> (Held, Held) {
 fn kill_all(engine: &Engine, main: &Held) {
     let monitor = main.monitor();
     let keeper = monitor.parent().expect("a keeper");
-    for process in [&keeper, &engine.held] {
-        process.signal(Signal::STOP);
-    }
+    // The engine first: it lets a keeper go on that somebody holds.
+    [&engine.held, &keeper].into_iter().for_each(Held::hold);
     for process in [&monitor, &keeper, &engine.held] {
         process.signal(Signal::KILL);
         process.wait();

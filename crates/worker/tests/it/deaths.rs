@@ -108,9 +108,12 @@ fn what_keeper_and_monitor_leave_falls_to_the_engine() {
     let (_roll, entered) = start(&mut engine, &word(1));
     let monitor = entered[0].monitor();
     let keeper = monitor.parent().expect("a keeper");
-    keeper.signal(Signal::STOP);
-    monitor.signal(Signal::KILL);
-    keeper.signal(Signal::KILL);
+    [&engine.held, &keeper].into_iter().for_each(Held::hold);
+    for process in [&monitor, &keeper] {
+        process.signal(Signal::KILL);
+        process.wait();
+    }
+    engine.held.signal(Signal::CONT);
     let report = engine.report();
     assert!(report.starts_with("lost t1 KeeperDied "), "{report}");
     assert_all_gone(&entered, &word(1));
@@ -122,7 +125,7 @@ fn monitors_end_what_is_theirs_when_engine_and_keeper_are_gone() {
     let mut engine = Engine::start("7");
     let (_roll, entered) = start(&mut engine, &word(2));
     let keeper = entered[0].monitor().parent().expect("a keeper");
-    keeper.signal(Signal::STOP);
+    [&engine.held, &keeper].into_iter().for_each(Held::hold);
     engine.held.signal(Signal::KILL);
     keeper.signal(Signal::KILL);
     wait_for_old_keeper(engine.home.path(), Span::from_secs(30), |_| {}).expect("its lock is free");
@@ -141,9 +144,8 @@ fn the_sweep_finds_by_marks_what_outlived_all_of_them() {
     let (main, daemon, child) = (roll.next(), roll.next(), roll.next());
     let monitor = daemon.monitor();
     let keeper = monitor.parent().expect("a keeper");
-    for process in [&keeper, &engine.held] {
-        process.signal(Signal::STOP);
-    }
+    // The engine first: it lets a keeper go on that somebody holds.
+    [&engine.held, &keeper].into_iter().for_each(Held::hold);
     for process in [&monitor, &keeper, &engine.held] {
         process.signal(Signal::KILL);
         process.wait();

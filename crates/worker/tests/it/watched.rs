@@ -95,6 +95,19 @@ impl Held {
         rustix::process::pidfd_send_signal(&self.fd, signal).expect("it lives");
     }
 
+    /// Holds it, and waits until none of its threads goes on: a signal is sent before it is heard.
+    pub(crate) fn hold(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.pid.as_raw_nonzero());
+        let is_held = |task: std::fs::DirEntry| {
+            // One that ends goes on no more than one that is held.
+            std::fs::read_to_string(task.path().join("stat")).map_or(true, |stat| stat.contains(") T "))
+        };
+        while !std::fs::read_dir(&tasks).expect("it lives").flatten().all(is_held) {
+            std::thread::yield_now();
+        }
+    }
+
     /// How many files it has open, and how many children.
     pub(crate) fn open_files_and_children(&self) -> (usize, usize) {
         let own = format!("/proc/{}", self.pid.as_raw_nonzero());
