@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use windlass_core::id::AttemptKey;
 
-use crate::os::cgroup::{self, Hierarchy};
+use crate::os::cgroup::{self, Emptying, Hierarchy};
 use crate::os::{Host, Os as _};
 use crate::private;
 
-/// How long it is waited for a group to be empty whose processes were ended by force.
+/// How long an engine that ends, or one that begins, waits for a group to be empty whose processes were ended by force.
 pub(crate) const END_WITHIN: Duration = Duration::from_secs(2);
 /// A longer name than this is no file's; so long a key stands for itself by its digest.
 const NAME_BYTES_MAX: usize = 200;
@@ -61,14 +61,24 @@ impl Cgroups {
         &self.folder
     }
 
-    /// Ends what is left of this attempt, whose monitor can't any more, without waiting for it.
-    pub(crate) fn end_attempt(&self, key: &AttemptKey) {
-        cgroup::end(&self.folder.join(name_of(key)), Duration::ZERO);
+    /// The end of what is left of this attempt, whose monitor can't see to it any more.
+    pub(crate) fn of_attempt(&self, key: &AttemptKey) -> Emptying {
+        Emptying::new(self.folder.join(name_of(key)))
     }
 
-    /// Ends all that is left of a keeper that is over. One that ended in order has removed its group by itself.
+    /// Ends all that is left of a keeper that is over; none when nothing is, else the time until the next step. One that ended
+    /// in order has removed its group by itself.
+    pub(crate) fn end_step(&self) -> Option<Duration> {
+        let next_step = Emptying::new(self.folder.clone()).step();
+        if next_step.is_none() {
+            self.forget();
+        }
+        next_step
+    }
+
+    /// The same, waiting for it, for some time at most.
     pub(crate) fn end(self) {
-        cgroup::end(&self.folder, END_WITHIN);
+        Emptying::new(self.folder.clone()).finish(Some(END_WITHIN));
         self.forget();
     }
 

@@ -10,11 +10,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cgroups::END_WITHIN;
 use crate::clock::{self, Moment};
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent, look_at_children};
 use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
-use crate::os::{Host, Look, Os as _, Pid, Process, Signal, Waited, cgroup};
+use crate::os::cgroup::Emptying;
+use crate::os::{Host, Look, Os as _, Pid, Process, Signal, Waited};
 use crate::wire::{FromKeeper, Message as _, ToKeeper};
 use crate::{monitor, private};
 
@@ -156,7 +156,7 @@ fn keep(home: &Path, cgroups: Option<PathBuf>) -> io::Result<()> {
         Role::KeeperToTheEnd => {
             // Still under the lock: whoever takes it finds nothing.
             if let Some(folder) = cgroups {
-                cgroup::end(&folder, END_WITHIN);
+                Emptying::new(folder).finish(None);
             }
             Ok(())
         }

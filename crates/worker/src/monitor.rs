@@ -9,10 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fs, io};
 
-use crate::cgroups::END_WITHIN;
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, descent, look_at_children};
 use crate::link::{Link, MESSAGE_BYTES_MAX, Received, wait_for};
-use crate::os::cgroup::Cgroup;
+use crate::os::cgroup::{Cgroup, Emptying};
 use crate::os::{Fault, Host, Launch, Look, Os as _, Pid, Process, Signal, Starter, Step, Waited};
 use crate::planted::{Bug, is_planted};
 use crate::wire::{FromMonitor, Message as _, Order, Reckoning, Start, ToMonitor};
@@ -65,7 +64,9 @@ fn monitor(link: &Link, signals: &OwnedFd, keeper: Pid, cgroups: Option<&Path>) 
                         }
                     }
                     Err(fault) => {
-                        let _ = cgroup.map(|cgroup| cgroup.end(END_WITHIN));
+                        if let Some(cgroup) = cgroup {
+                            cgroup.into_emptying().finish(None);
+                        }
                         tell(link, FromMonitor::Failed(fault))?;
                     }
                 }
@@ -124,6 +125,8 @@ struct Held<'a> {
     ending: Option<Ending>,
     /// The control group that it was born in.
     cgroup: Option<Cgroup>,
+    emptying: Option<Emptying>,
+    emptying_step: Option<Duration>,
     engine: Engine,
     reckoning: Reckoning,
 }
@@ -143,6 +146,8 @@ impl<'a> Held<'a> {
             outlived,
             ending,
             cgroup: None,
+            emptying: None,
+            emptying_step: None,
             engine,
             reckoning,
         }
@@ -165,6 +170,7 @@ impl<'a> Held<'a> {
                 cgroup.kill();
             }
             let next_step = self.ending.as_mut().map(|ending| ending.step(own_children));
+            let next_step = next_step.into_iter().chain(self.emptying_step).min();
             let signals = self.signals.as_fd();
             let [signalled, heard] = match self.engine {
                 Engine::There => wait_for([&signals, &self.link.as_fd()], next_step)?,
@@ -177,11 +183,11 @@ impl<'a> Held<'a> {
             if heard {
                 self.hear()?;
             }
-            is_empty = !self.take_the_dead()?;
+            is_empty = !self.take_the_dead()? && self.group_is_empty();
         }
-        let strangers = self.cgroup.take().map_or(0, |cgroup| cgroup.end(END_WITHIN));
-        self.reckoning.leftovers =
-            u32::try_from(self.outlived.len()).unwrap_or(u32::MAX).saturating_add(strangers);
+        let outlived = u32::try_from(self.outlived.len()).unwrap_or(u32::MAX);
+        let strangers = self.emptying.as_ref().map_or(0, |emptying| emptying.strangers);
+        self.reckoning.leftovers = outlived.saturating_add(strangers);
         if !is_planted(Bug::EndUntold) {
             tell(self.link, FromMonitor::Ended(self.reckoning))?;
         }
@@ -206,6 +212,13 @@ impl<'a> Held<'a> {
                 Waited::None => return Ok(false),
             }
         }
+    }
+
+    /// Whether nothing is left in its control group, which is emptied once no child is.
+    fn group_is_empty(&mut self) -> bool {
+        self.emptying = self.emptying.take().or_else(|| self.cgroup.take().map(Cgroup::into_emptying));
+        self.emptying_step = self.emptying.as_mut().and_then(Emptying::step);
+        self.emptying_step.is_none()
     }
 
     fn end_within(&mut self, grace: Duration) {

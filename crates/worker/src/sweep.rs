@@ -13,7 +13,8 @@ use crate::cgroups::{self, Left};
 use crate::clock;
 use crate::ending::{Ending, GRACE_OF_LEFTOVERS, alive};
 use crate::environment::innermost_of;
-use crate::os::{Host, Os as _, Pid, Process, cgroup};
+use crate::os::cgroup::{self, Emptying};
+use crate::os::{Host, Os as _, Pid, Process};
 
 /// How often it is looked whether what is ended is over.
 const LOOK: Duration = Duration::from_millis(10);
@@ -110,7 +111,7 @@ impl Sweep {
                 self.empty_passes += 1;
                 if self.empty_passes == 2 {
                     for group in self.groups_elsewhere(is_live) {
-                        cgroup::end(&group.folder, cgroups::END_WITHIN);
+                        Emptying::new(group.folder).finish(Some(cgroups::END_WITHIN));
                     }
                     cgroups::tidy(&self.home, &self.home_id);
                     return None;

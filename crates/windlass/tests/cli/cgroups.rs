@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::desk::{Desk, Running, is_alive};
+use crate::desk::{Desk, Running, can_trace, is_alive};
 use crate::needs::is_there;
 
 /// A daemon that left its session, its parents and its environment and takes no notice of a warning. It tells the numbers of
@@ -56,6 +56,17 @@ fn what_cleared_its_environment_is_ended_by_the_next_start_after_kill_9_of_all()
     let reaped = events.iter().find(|event| event["type"] == "attempt_reaped").expect("nothing is left");
     assert!(reaped["leftovers"].as_u64().is_some_and(|count| count >= 1), "{reaped}");
     assert!(!desk.home().join("cgroups").exists(), "nothing is noted any more");
+}
+
+#[test]
+fn where_nothing_can_be_born_in_a_group_none_is_said_to_be() {
+    let desk = Desk::new();
+    if !is_there("cgroup", desk.windlass(&["doctor"]).out.contains("control groups: yes")) || !can_trace() {
+        return;
+    }
+    let refused = ["-o", "/dev/null", "-e", "inject=clone3:error=EPERM"];
+    let said = desk.start_traced(&refused, &["doctor"]).end();
+    assert!(said.out.contains("control groups: no"), "{}", said.all());
 }
 
 #[test]

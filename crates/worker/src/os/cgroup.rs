@@ -120,23 +120,49 @@ pub(crate) fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a group and ends what is in it, for which it is waited so long at most. Says how many processes that were.
-pub(crate) fn end(folder: &Path, within: Duration) -> u32 {
-    // As a rule it is empty, and that it can be removed is the proof.
-    if remove(folder).is_ok() {
-        return 0;
+/// A group that is being emptied: what is in it is ended by force, until it is proved that nothing is left.
+#[derive(Debug)]
+pub(crate) struct Emptying {
+    folder: PathBuf,
+    /// How many processes were in it when it was first found that some were.
+    pub(crate) strangers: u32,
+    is_counted: bool,
+}
+
+impl Emptying {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder, strangers: 0, is_counted: false }
     }
-    let left = processes(folder).len();
-    kill(folder);
-    let until = clock::monotonic() + within;
-    let events = File::open(folder.join("cgroup.events"));
-    while let Ok(events) = &events
-        && remove(folder).is_err()
-        && clock::monotonic() < until
-    {
-        wait_for_change(events, LOOK);
+
+    /// Does what is due; none when nothing is left in it, else the time until the next step.
+    pub(crate) fn step(&mut self) -> Option<Duration> {
+        // As a rule it is empty, and that it can be removed is the proof. One that can't be removed for another reason holds
+        // nothing either.
+        if remove(&self.folder).is_ok() || !is_populated(&self.folder) {
+            return None;
+        }
+        if !self.is_counted {
+            self.strangers = u32::try_from(processes(&self.folder).len()).unwrap_or(u32::MAX);
+            self.is_counted = true;
+        }
+        // Again each time: what was moved into it from elsewhere since then goes with it.
+        kill(&self.folder);
+        Some(LOOK)
     }
-    u32::try_from(left).unwrap_or(u32::MAX)
+
+    /// Takes all steps, and waits in between; for this long at most, where there is a bound. Whether nothing is left.
+    pub(crate) fn finish(&mut self, within: Option<Duration>) -> bool {
+        let until = within.map(|within| clock::monotonic() + within);
+        while let Some(next_step) = self.step() {
+            if until.is_some_and(|until| clock::monotonic() >= until) {
+                return false;
+            }
+            let events = File::open(self.folder.join("cgroup.events"));
+            events
+                .map_or_else(|_| std::thread::sleep(next_step), |events| wait_for_change(&events, next_step));
+        }
+        true
+    }
 }
 
 /// Waits until something about a group has changed, for this long at most.
@@ -178,15 +204,40 @@ impl Cgroup {
         kill(&self.folder);
     }
 
-    /// Removes it; see [`end`].
-    pub(crate) fn end(self, within: Duration) -> u32 {
-        end(&self.folder, within)
+    /// Lets go of it, to be emptied.
+    pub(crate) fn into_emptying(self) -> Emptying {
+        Emptying::new(self.folder)
     }
 }
 
-/// Whether a group can be made below that of this process. It makes one and removes it: rights alone don't tell.
-pub(crate) fn try_out() -> bool {
+/// Whether a process can be born in a group below that of this one. It is tried: rights alone don't tell.
+pub(crate) fn try_out(is_born: impl FnOnce(BorrowedFd<'_>) -> bool) -> bool {
     let Some(own) = Hierarchy::find().and_then(|all| all.own_if_open()) else { return false };
     let trial = own.join(format!("windlass.trial.{}", rustix::process::getpid().as_raw_nonzero()));
-    make(&trial).and_then(|()| remove(&trial)).is_ok()
+    // What the two make differs in what they ask of it, and both are asked for.
+    if make(&trial).and_then(|()| remove(&trial)).is_err() {
+        return false;
+    }
+    let Ok(group) = Cgroup::make(trial) else { return false };
+    let is_born = is_born(group.held());
+    group.into_emptying().finish(Some(LOOK)) && is_born
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_can_not_be_removed_is_empty_only_when_the_kernel_says_so() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let says = |what: &str| fs::write(folder.path().join("cgroup.events"), what).expect("ours");
+        says("populated 1\nfrozen 0\n");
+        let mut emptying = Emptying::new(folder.path().to_owned());
+        assert_eq!(emptying.step(), Some(LOOK));
+        assert!(!emptying.finish(Some(Duration::ZERO)), "it is not waited for longer than that");
+        assert_eq!(fs::read_to_string(folder.path().join(KILL)).expect("it was written"), "1");
+        says("populated 0\nfrozen 0\n");
+        assert_eq!(emptying.step(), None);
+        assert!(emptying.finish(None));
+    }
 }

@@ -297,7 +297,7 @@ impl Os for Linux {
         let descriptors = rustix::process::getrlimit(Resource::Nofile);
         let subreaper = rustix::process::child_subreaper().is_ok();
         Machine {
-            containment: match (cgroup::try_out(), subreaper) {
+            containment: match (cgroup::try_out(is_born_within), subreaper) {
                 (true, true) => Containment::Cgroup,
                 (false, true) => Containment::Descent,
                 (_, false) => Containment::Marks,
@@ -362,6 +362,29 @@ fn bear_within(cgroup: BorrowedFd<'_>, stack: &mut [u8], birth: &mut Birth) -> O
 #[cfg(not(target_arch = "x86_64"))]
 fn bear_within(_: BorrowedFd<'_>, _: &mut [u8], _: &mut Birth) -> Option<c_int> {
     None
+}
+
+/// Whether a process can be born in this group: one is, and ends at once.
+fn is_born_within(cgroup: BorrowedFd<'_>) -> bool {
+    let nothing = [ptr::null()];
+    let mut birth = Birth {
+        // There is no program of this name: so it is over before it does anything.
+        program: c"".as_ptr(),
+        folder: c"/".as_ptr(),
+        argv: nothing.as_ptr(),
+        env: nothing.as_ptr(),
+        stdio: [0, 1, 2],
+        parent: rustix::process::getpid().as_raw_nonzero().get(),
+        failed: None,
+    };
+    let Ok(before) = block_all_signals() else { return false };
+    let born = bear_within(cgroup, &mut Starter::new().stack, &mut birth);
+    // SAFETY: the set is the one that was in force before.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut()) };
+    if let Some(pid) = born.and_then(Pid::from_raw) {
+        let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+    }
+    born.is_some()
 }
 
 /// What clone3(2) reads.
@@ -433,14 +456,17 @@ fn prepare(birth: &Birth) -> Result<(), Step> {
     Ok(())
 }
 
-fn block_all_signals() -> io::Result<()> {
-    // SAFETY: the set is initialised before it is read.
-    let done = unsafe {
-        let mut all = std::mem::zeroed();
+/// Blocks all signals for this thread; gives those that were blocked before.
+fn block_all_signals() -> io::Result<libc::sigset_t> {
+    // SAFETY: the sets are initialised before they are read.
+    unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
         libc::sigfillset(&raw mut all);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut())
-    };
-    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        match libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before) {
+            0 => Ok(before),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
 }
 
 fn last_errno() -> i32 {

@@ -23,6 +23,7 @@ use super::preparing::Preparing;
 use super::{Order, Orders, Surroundings};
 use crate::clock::{self, Moment};
 use crate::keeper::was_to_be_keeper;
+use crate::os::cgroup::Emptying;
 use crate::os::{Host, Os as _, Pid, Signal};
 use crate::planted::{Bug, is_planted};
 use crate::private;
@@ -82,6 +83,10 @@ pub(super) struct Driver {
     pub(super) orphaned: Vec<(Pid, Fence)>,
     /// Attempts that a keeper's death ended, until all that it left is gone, with what outlived each.
     pub(super) mourned: Vec<(Attempt, u32)>,
+    /// Attempts that are over but for their control groups, in which something is still ending.
+    pub(super) emptying: Vec<(Emptying, AttemptEnded)>,
+    /// When it is looked again whether they are empty.
+    pub(super) emptying_step: Option<Duration>,
     /// How many processes the kernel had ended for want of memory, at the last two measurements.
     pub(super) memory_kills: [u64; 2],
     pub(super) mourning_step: Option<Duration>,
@@ -133,6 +138,8 @@ impl Driver {
             waiting: VecDeque::new(),
             orphaned: Vec::new(),
             mourned: Vec::new(),
+            emptying: Vec::new(),
+            emptying_step: None,
             memory_kills: [Host::memory_kills(); 2],
             mourning_step: None,
             deadlines: BTreeSet::new(),
@@ -176,6 +183,7 @@ impl Driver {
                 }
             }
             self.mourn();
+            self.look_at_groups();
             self.look_at_limits();
         }
     }
@@ -296,6 +304,20 @@ impl Driver {
 
     pub(super) fn ended(&mut self, report: AttemptEnded) {
         self.report(WorkerReport::Ended(Box::new(report)));
+    }
+
+    /// Tells of the attempts whose control groups are empty by now.
+    fn look_at_groups(&mut self) {
+        self.emptying_step = None;
+        for (mut group, mut report) in std::mem::take(&mut self.emptying) {
+            if let Some(next_step) = group.step() {
+                self.emptying_step = Some(next_step);
+                self.emptying.push((group, report));
+            } else {
+                report.leftovers = report.leftovers.saturating_add(group.strangers);
+                self.ended(report);
+            }
+        }
     }
 
     /// Gives a report to the engine; after it the attempts that it ends are live no more.

@@ -22,7 +22,7 @@ impl Driver {
         let next =
             deadline.into_iter().chain(self.next_tick).chain(self.ends_by.values().min().copied()).min();
         let next = next.map(|moment| moment.since(now));
-        next.into_iter().chain(self.mourning_step).min()
+        next.into_iter().chain(self.mourning_step).chain(self.emptying_step).min()
     }
 
     pub(super) fn look_at_limits(&mut self) {

@@ -62,10 +62,12 @@ impl Driver {
         if self.mourning_step.is_some() {
             return;
         }
-        let Some(mut mourning) = self.mourning.take() else { return };
-        if let Some(cgroups) = mourning.pool.cgroups.take() {
-            cgroups.end();
+        self.mourning_step =
+            self.mourning.as_ref().and_then(|mourning| mourning.pool.cgroups.as_ref()?.end_step());
+        if self.mourning_step.is_some() {
+            return;
         }
+        let Some(mourning) = self.mourning.take() else { return };
         let (swept, leftovers) = (mourning.sweep.ended(), mourning.leftovers());
         let mut attempts = Vec::new();
         for (attempt, left) in std::mem::take(&mut self.mourned) {

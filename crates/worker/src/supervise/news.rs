@@ -141,9 +141,8 @@ impl Driver {
         let Some(place) = self.orphaned.iter().position(|(pid, _)| *pid == monitor) else { return };
         let (_, fence) = self.orphaned.swap_remove(place);
         let Some(attempt) = self.take(fence) else { return };
-        if let Some(cgroups) = self.pool.as_ref().and_then(|pool| pool.cgroups.as_ref()) {
-            cgroups.end_attempt(&attempt.key);
-        }
+        let cgroups = self.pool.as_ref().and_then(|pool| pool.cgroups.as_ref());
+        let group = cgroups.map(|cgroups| cgroups.of_attempt(&attempt.key));
         let failure = if attempt.forced {
             Failure::new(
                 ErrorKind::Crashed,
@@ -158,7 +157,11 @@ impl Driver {
             )
         };
         let report = attempt.failed(Exit::Signal(libc::SIGKILL), failure, leftovers, &mut self.buffer);
-        self.ended(report);
+        match group {
+            // It is told of when that is proved to be empty.
+            Some(group) => self.emptying.push((group, report)),
+            None => self.ended(report),
+        }
     }
 
     /// A monitor does not know the attempt that it was given, and no report of it is under way.
