@@ -13,8 +13,12 @@ use crate::exit::Exit;
 use crate::plan_file::{Inputs, PlanFile, inputs};
 use crate::render::plural::count;
 use crate::render::style::{DIM, OK, paint};
-use crate::render::table::Table;
+use crate::render::table::{Cell, Gives, Table};
 use crate::render::{text, work};
+use crate::screen;
+
+/// How much of what a task does is shown.
+const DOES_COLUMNS: usize = 50;
 
 /// Check a plan, and say what would start, in order
 #[derive(Args, Debug)]
@@ -58,7 +62,7 @@ impl Check {
             desk.json(&json!({ "ok": true, "diagnostics": diagnostics, "tasks": tasks }))?;
         } else {
             file.warn(&loaded);
-            desk.lines(overview(plan, &levels))?;
+            desk.lines(overview(plan, &levels, screen::width_of_lists()))?;
         }
         Ok(Exit::Done)
     }
@@ -69,7 +73,7 @@ fn in_json(plan: &Plan, task: &Task, level: usize) -> serde_json::Value {
     json!({ "id": task.id, "level": level, "needs": needs, "does": does(task) })
 }
 
-fn overview(plan: &Plan, levels: &[Vec<usize>]) -> Vec<String> {
+fn overview(plan: &Plan, levels: &[Vec<usize>], columns: usize) -> Vec<String> {
     let all = u64::try_from(plan.tasks.len()).unwrap_or(u64::MAX);
     let steps = u64::try_from(levels.len()).unwrap_or(u64::MAX);
     let mut lines = vec![format!(
@@ -78,24 +82,40 @@ fn overview(plan: &Plan, levels: &[Vec<usize>]) -> Vec<String> {
         count(all, "task"),
         count(steps, "step")
     )];
-    let mut table = Table::default();
+    lines.extend(in_order(plan, levels, columns));
+    if plan.tasks.iter().any(|task| task.when.is_some() || task.for_each.is_some()) {
+        let once = "Tasks with `when` may be skipped; those with `for_each` run once an item.";
+        lines.extend(text::wrap_words(&paint(DIM, once), columns));
+    }
+    lines
+}
+
+/// The tasks in the order in which they would start. What they come after stands below them where it has no room beside.
+fn in_order(plan: &Plan, levels: &[Vec<usize>], columns: usize) -> Vec<String> {
+    let (mut whole, mut narrow, mut below) = (Table::default(), Table::default(), Vec::new());
     for (level, places) in levels.iter().enumerate() {
         for (index, place) in places.iter().enumerate() {
             let task = &plan.tasks[*place];
             let step = if index == 0 { format!("{:>3}", level + 1) } else { String::new() };
-            table.row([
-                step.into(),
-                task.id.to_string().into(),
-                text::fit(&does(task), 50).into(),
-                after(plan, task).into(),
-            ]);
+            let [step, id, does] =
+                [step, task.id.to_string(), text::fit(&does(task), DOES_COLUMNS)].map(Cell::from);
+            whole.row([step.clone(), id.clone(), does.clone(), after(plan, task).into()]);
+            narrow.row([step, id, does]);
+            below.push(after(plan, task));
         }
     }
-    lines.extend(table.lines());
-    if plan.tasks.iter().any(|task| task.when.is_some() || task.for_each.is_some()) {
-        lines.push(paint(DIM, "Tasks with `when` may be skipped; those with `for_each` run once an item."));
+    let lines = whole.lines();
+    if lines.iter().all(|line| text::width(line) <= columns) {
+        return lines;
     }
+    let lines = narrow.lines_within(columns, &[Gives::End(2), Gives::Middle(1)]);
+    let below = below.iter().map(|after| text::wrap_words(&format!("       {after}"), columns));
     lines
+        .into_iter()
+        .zip(below)
+        .flat_map(|(line, below)| std::iter::once(line).chain(below))
+        .filter(|line| !line.trim().is_empty())
+        .collect()
 }
 
 /// What a task does, in a line.

@@ -11,12 +11,12 @@ use crate::cli::show::Show;
 use crate::desk::Desk;
 use crate::error::{Outcome, Report};
 use crate::exit::Exit;
-use crate::render::table::Table;
+use crate::render::table::{Gives, Table};
 use crate::render::{hint, text, time};
 use crate::{calling, lookup, screen, steer};
 
-/// The place of why a task is dead among the columns.
-const WHY: usize = 4;
+/// Why a task is dead gives way, then its name.
+const GIVING: [Gives; 2] = [Gives::End(4), Gives::Middle(1)];
 
 /// Look at dead letters, requeue them, or give them up
 #[derive(Args, Debug)]
@@ -120,7 +120,7 @@ fn list(desk: &mut Desk, run: Option<&str>, json: bool) -> Outcome {
                 why.unwrap_or_default().into(),
             ]);
         }
-        desk.lines(table.lines_within(screen::width_of_lists(), WHY))?;
+        desk.lines(table.lines_within(screen::width_of_lists(), &GIVING))?;
     }
     Ok(Exit::Done)
 }

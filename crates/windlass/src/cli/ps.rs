@@ -14,7 +14,7 @@ use crate::desk::Desk;
 use crate::error::{Outcome, engine_failed};
 use crate::exit::Exit;
 use crate::render::style::{ERROR, HINT, OK, WARNING};
-use crate::render::table::{Cell, Table};
+use crate::render::table::{Cell, Gives, Table};
 use crate::render::{text, time};
 use crate::{calling, home, lookup, screen};
 
@@ -73,7 +73,7 @@ impl Ps {
             let run = calling::command("run").with("PLAN");
             desk.note(&format!("There are no runs yet: `{run}` starts one."));
         } else {
-            desk.lines(table(&rows, clock::now(), self.all).lines_within(screen::width_of_lists(), GOAL))?;
+            desk.lines(table(&rows, clock::now(), self.all).lines_within(screen::width_of_lists(), &GIVING))?;
         }
         Ok(exit)
     }
@@ -100,8 +100,8 @@ fn every_home(desk: &Desk) -> Outcome<Vec<PathBuf>> {
     Ok(homes)
 }
 
-/// The place of the goal among the columns.
-const GOAL: usize = 5;
+/// The goal gives way, then the folder.
+const GIVING: [Gives; 2] = [Gives::End(5), Gives::Middle(6)];
 
 fn table(rows: &[Row], now: Time, all: bool) -> Table {
     let mut table = Table::with_head([

@@ -4,7 +4,7 @@
 use super::model::{Graph, Node, Progress, Tone, tone};
 use super::talk;
 use crate::render::style::{self, BOLD, DIM, ERROR, HINT, OK, WARNING};
-use crate::render::text::{fit, width, wrap};
+use crate::render::text::{fit, width, wrap, wrap_words};
 
 /// How wide the tree is at most before what is said beside it.
 const TREE_MAX: usize = 34;
@@ -48,7 +48,7 @@ pub(crate) fn draw(graph: &Graph, columns: usize) -> Vec<String> {
     if let Some((title, names)) = graph.path.in_words() {
         lines.push(String::new());
         let path = format!("┃ {title}: {}", names.join(" → "));
-        lines.extend(wrap(&path, columns, 2, " →"));
+        lines.extend(wrap_words(&path, columns));
     }
     lines
 }

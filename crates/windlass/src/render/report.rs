@@ -60,7 +60,7 @@ fn print_diagnostics(to: &mut dyn Write, diagnostics: &[Diagnostic], text: &str)
         say(to, &paint(style, word), &diagnostic.message)?;
         match diagnostic.at {
             Some(at) => {
-                for line in snippet::lines(&diagnostic.file, text, at) {
+                for line in snippet::lines(&diagnostic.file, text, at, screen::width_of_errors()) {
                     writeln!(to, "{line}")?;
                 }
             }

@@ -1,21 +1,23 @@
-//! A place in a file with the offending text underlined. Never: more of the file than its line, or than `shown` says.
+//! A place in a file with the offending text underlined. Never: more of the file than its line, or than
+//! `shown` says.
 
 use std::ops::Range;
 
 use windlass_core::plan::diagnostic::Location;
 
 use crate::render::style::{DIM, ERROR, paint};
-use crate::render::text::{plain, width};
+use crate::render::text::{fit, fit_end, plain, width};
 
 /// How much of a long line is shown before and after the place, in characters.
 const AROUND_MAX: usize = 60;
 
-/// The lines that show a place: where it is, its line, and what is underlined.
-pub(crate) fn lines(file: &str, text: &str, at: Location) -> Vec<String> {
+/// The lines that show a place, no wider than that: where it is, its line, and what is underlined.
+pub(crate) fn lines(file: &str, text: &str, at: Location, columns: usize) -> Vec<String> {
     let number = at.line.to_string();
     let margin = " ".repeat(number.len());
     let where_it_is = format!("{margin}--> {}:{}:{}", plain(file), at.line, at.column);
-    let Some(shown) = cut(text, at) else { return vec![where_it_is] };
+    let room = columns.saturating_sub(number.len() + " | ".len());
+    let Some(shown) = cut(text, at).map(|shown| shown.within(room)) else { return vec![where_it_is] };
     let bar = paint(DIM, "|");
     let under = format!(
         "{}{}",
@@ -35,6 +37,17 @@ struct Shown {
     before: String,
     marked: String,
     after: String,
+}
+
+impl Shown {
+    /// The same in so many columns: the place first, then as much before it as after it.
+    fn within(self, columns: usize) -> Self {
+        let marked = fit(&self.marked, columns);
+        let around = columns - width(&marked);
+        let before = fit_end(&self.before, (around / 2).max(around.saturating_sub(width(&self.after))));
+        let after = fit(&self.after, around - width(&before));
+        Self { before, marked, after }
+    }
 }
 
 fn cut(text: &str, at: Location) -> Option<Shown> {
@@ -85,11 +98,15 @@ fn last_of(text: &str) -> (usize, String) {
 mod tests {
     use super::*;
 
-    fn shown(text: &str, needle: &str) -> String {
+    fn shown_within(columns: usize, text: &str, needle: &str) -> String {
         let offset = text.find(needle).expect("it is there");
         let line = text[..offset].matches('\n').count() + 1;
         let at = Location { offset, len: needle.len(), line, column: 3 };
-        anstream::adapter::strip_str(&lines("p.yaml", text, at).join("\n")).to_string()
+        anstream::adapter::strip_str(&lines("p.yaml", text, at, columns).join("\n")).to_string()
+    }
+
+    fn shown(text: &str, needle: &str) -> String {
+        shown_within(200, text, needle)
     }
 
     #[test]
@@ -109,5 +126,19 @@ mod tests {
     fn a_very_long_line_is_shown_around_the_place() {
         let text = format!("{}HERE{}", "a".repeat(100_000), "b".repeat(100_000));
         assert!(shown(&text, "HERE").len() < 500);
+    }
+    #[test]
+    fn where_a_line_is_too_wide_the_place_is_kept_with_what_there_is_room_for_around_it() {
+        let line = |columns, needle| {
+            let shown = shown_within(columns, "one two three HERE four five six", needle);
+            let lines: Vec<String> =
+                shown.lines().skip(2).map(|line| line.chars().skip(4).collect()).collect();
+            assert!(lines.iter().all(|line| width(line) <= columns - 4), "{lines:?}");
+            lines.join("\n")
+        };
+        assert_eq!(line(24, "HERE"), "… three HERE four f…\n        ^^^^");
+        assert_eq!(line(24, "six"), "… HERE four five six\n                 ^^^");
+        assert_eq!(line(24, "one"), "one two three HERE …\n^^^");
+        assert_eq!(line(12, "three HERE four"), "three H…\n^^^^^^^^");
     }
 }

@@ -3,10 +3,19 @@
 use anstyle::Style;
 
 use crate::render::style::{DIM, paint};
-use crate::render::text::{fit, fit_shown, width};
+use crate::render::text::{fit, fit_middle, fit_shown, width};
 
 /// So much of a column that gives way is always shown.
-const NARROWEST: usize = 12;
+const NARROWEST: usize = 16;
+
+/// A column that gives way where a table is too wide.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Gives {
+    /// Sentences, which lose their ends.
+    End(usize),
+    /// Names, which lose what is in their middle.
+    Middle(usize),
+}
 
 /// A cell: its text, which is plain already, and how it looks.
 #[derive(Clone, Debug)]
@@ -45,17 +54,29 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The lines of the table, of which this column gives way where they are wider than that.
-    pub(crate) fn lines_within(mut self, columns: usize, gives_way: usize) -> Vec<String> {
-        let widths = self.widths();
-        let taken = widths.iter().filter(|width| **width > 0).map(|width| width + 2).sum::<usize>();
-        let over = taken.saturating_sub(columns + 2);
-        let room = widths.get(gives_way).map_or(0, |width| width.saturating_sub(over));
-        for cell in self.rows.iter_mut().filter_map(|row| row.get_mut(gives_way)) {
-            cell.text = fit(&cell.text, room.max(NARROWEST));
+    /// The lines of the table, of which these columns give way, one after the other, where they are wider than that.
+    pub(crate) fn lines_within(mut self, columns: usize, giving: &[Gives]) -> Vec<String> {
+        for gives in giving {
+            self.narrow(columns, *gives);
         }
         // Where even that is too wide the lines are cut.
         self.lines().iter().map(|line| fit_shown(line, columns)).collect()
+    }
+
+    /// Makes a column as narrow as the others want it, as far as it can still be read.
+    fn narrow(&mut self, columns: usize, gives: Gives) {
+        type Cut = fn(&str, usize) -> String;
+        let (column, cut): (usize, Cut) = match gives {
+            Gives::End(column) => (column, fit),
+            Gives::Middle(column) => (column, fit_middle),
+        };
+        let widths = self.widths();
+        let taken = widths.iter().filter(|width| **width > 0).map(|width| width + 2).sum::<usize>();
+        let over = taken.saturating_sub(columns + 2);
+        let room = widths.get(column).map_or(0, |width| width.saturating_sub(over));
+        for cell in self.rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+            cell.text = cut(&cell.text, room.max(NARROWEST));
+        }
     }
 
     /// The lines of the table; the last column is never filled up.
@@ -110,9 +131,29 @@ mod tests {
             table.row(["id".into(), "a sentence that is long".into(), "end".into()]);
             table
         };
-        assert_eq!(table().lines_within(32, 1), ["id  a sentence that is long  end"]);
-        assert_eq!(table().lines_within(31, 1), ["id  a sentence that is lo…  end"]);
-        assert_eq!(table().lines_within(21, 1), ["id  a sentence …  end"]);
-        assert_eq!(table().lines_within(8, 1), ["id  a s…"], "it is cut where that is not enough");
+        assert_eq!(table().lines_within(32, &[Gives::End(1)]), ["id  a sentence that is long  end"]);
+        assert_eq!(table().lines_within(31, &[Gives::End(1)]), ["id  a sentence that is lo…  end"]);
+        assert_eq!(table().lines_within(25, &[Gives::End(1)]), ["id  a sentence that…  end"]);
+        assert_eq!(
+            table().lines_within(8, &[Gives::End(1)]),
+            ["id  a s…"],
+            "it is cut where that is not enough"
+        );
+    }
+
+    #[test]
+    fn what_gives_way_first_leaves_the_other_whole_as_long_as_it_can() {
+        let table = || {
+            let mut table = Table::default();
+            table.row([
+                "a-name-that-is-a-good-deal-longer-than-any".into(),
+                "why that is so, and since when".into(),
+            ]);
+            table
+        };
+        let within = |columns| table().lines_within(columns, &[Gives::End(1), Gives::Middle(0)]);
+        assert_eq!(within(60), ["a-name-that-is-a-good-deal-longer-than-any  why that is so,…"]);
+        assert_eq!(within(48), ["a-name-that-is-…onger-than-any  why that is so,…"]);
+        assert_eq!(within(20), ["a-name-t…han-any  w…"]);
     }
 }

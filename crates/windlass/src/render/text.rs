@@ -64,6 +64,35 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     kept
 }
 
+/// The same of which the end is shown.
+pub(crate) fn fit_end(text: &str, columns: usize) -> String {
+    match columns.checked_sub(1) {
+        _ if width(text) <= columns => text.to_owned(),
+        Some(rest) => format!("…{}", end_of(text, rest)),
+        None => String::new(),
+    }
+}
+
+/// The same of which both ends are shown: of names, what tells them apart may stand at either.
+pub(crate) fn fit_middle(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let end = end_of(text, columns.saturating_sub(1) / 2);
+    format!("{}{end}", fit(text, columns - width(end)))
+}
+
+/// As much of the end of a text as these columns hold.
+fn end_of(text: &str, columns: usize) -> &str {
+    let mut taken = 0;
+    let kept = text.char_indices().rev().take_while(|(_, letter)| {
+        taken += letter.width().unwrap_or(0);
+        taken <= columns
+    });
+    let start = kept.last().map_or(text.len(), |(start, _)| start);
+    &text[start..]
+}
+
 /// How many columns a text takes whose colours take none.
 pub(crate) fn width_shown(text: &str) -> usize {
     strip_str(text).map(width).sum()
@@ -104,10 +133,14 @@ pub(crate) fn fit_shown(text: &str, columns: usize) -> String {
 /// A text in colours broken between words into lines of so many columns, the later ones indented. What stands between
 /// backticks stays in one piece, so that it can be pasted.
 pub(crate) fn wrap_words(text: &str, columns: usize) -> Vec<String> {
+    wrap_words_under(text, columns, text.len() - text.trim_start().len() + 2)
+}
+
+/// The same, the later lines below what stands so far to the right.
+pub(crate) fn wrap_words_under(text: &str, columns: usize, indent: usize) -> Vec<String> {
     if width_shown(text) <= columns {
         return vec![text.to_owned()];
     }
-    let indent = text.len() - text.trim_start().len() + 2;
     let mut lines = vec![String::new()];
     for word in words(text) {
         let line = lines.last().expect("there is one");
@@ -120,13 +153,13 @@ pub(crate) fn wrap_words(text: &str, columns: usize) -> Vec<String> {
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// The words of a text, each with the space behind it.
+/// The words of a text, each with the space behind it. An arrow belongs to what it comes from.
 fn words(text: &str) -> Vec<&str> {
     let has_pairs = text.matches('`').count().is_multiple_of(2);
     let (mut words, mut start, mut is_code) = (Vec::new(), 0, false);
     for (at, letter) in text.char_indices() {
         is_code ^= letter == '`' && has_pairs;
-        if letter == ' ' && !is_code {
+        if letter == ' ' && !is_code && !text[at + 1..].starts_with('→') {
             words.push(&text[start..=at]);
             start = at + 1;
         }
@@ -183,6 +216,27 @@ mod tests {
         assert_eq!(wrap_words("do `a b c d` now", 8), ["do", "  `a b c d`", "  now"]);
         assert_eq!(wrap_words("a `b c", 4), ["a `b", "  c"]);
         assert_eq!(wrap_words("\u{1b}[1mab cd\u{1b}[0m ef", 5), ["\u{1b}[1mab cd\u{1b}[0m", "  ef"]);
+    }
+
+    #[test]
+    fn an_arrow_never_begins_a_line() {
+        assert_eq!(wrap_words("a: bb → cc → dd", 7), ["a: bb →", "  cc →", "  dd"]);
+        assert_eq!(wrap_words("a: bb → cc → dd", 6), ["a:", "  bb →", "  cc →", "  dd"]);
+    }
+
+    #[test]
+    fn of_what_is_cut_either_end_can_be_kept_or_both() {
+        assert_eq!(fit_end("abcdef", 6), "abcdef");
+        assert_eq!(fit_end("abcdef", 4), "…def");
+        assert_eq!(fit_end("日本語", 4), "…語");
+        assert_eq!(fit_middle("abcdef", 6), "abcdef");
+        assert_eq!(fit_middle("abcdef", 5), "ab…ef");
+        assert_eq!(fit_middle("abcdef", 4), "ab…f");
+        assert_eq!(fit_middle("日本語文", 6), "日…文");
+        assert_eq!(
+            (fit_middle("abc", 1), fit_middle("abc", 0), fit_end("abc", 1)),
+            ("…".into(), String::new(), "…".into())
+        );
     }
 
     #[test]

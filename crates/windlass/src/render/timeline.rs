@@ -13,7 +13,7 @@ use windlass_core::view::critical::{self, CriticalPath};
 use crate::render::axis::Axis;
 use crate::render::plural::count;
 use crate::render::style::{self, BOLD, DIM, ERROR, HINT, OK, WARNING};
-use crate::render::text::{fit, width, wrap};
+use crate::render::text::{fit_middle, width, wrap, wrap_words};
 use crate::render::time;
 
 /// How many tasks have lines of their own at most.
@@ -136,7 +136,7 @@ fn legend(run: &Run, path: &CriticalPath, rows: &[Row], axis: &Axis, columns: us
     if !path.tasks.is_empty() {
         let names: Vec<&str> = path.tasks.iter().map(|ix| run.task(*ix).id.as_str()).collect();
         let told = format!("┃ critical path, {}: {}", time::length(path.length), names.join(" → "));
-        lines.extend(wrap(&told, columns, 2, " →"));
+        lines.extend(wrap_words(&told, columns));
     }
     lines
 }
@@ -192,7 +192,7 @@ impl Row {
                 );
             }
         }
-        let name = fit(&self.name, names);
+        let name = fit_middle(&self.name, names);
         let pad = " ".repeat(names - width(&name));
         let (gutter, name) = if self.is_heavy {
             (style::paint(BOLD, "┃"), style::paint(BOLD, &name))

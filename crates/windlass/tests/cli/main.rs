@@ -51,6 +51,7 @@ mod two;
 mod usage;
 mod values;
 mod waits;
+mod widths;
 mod yes;
 
 /// Compares a text with its snapshot; what differs from run to run is taken out.

@@ -15,8 +15,12 @@ use crate::error::Outcome;
 use crate::exit::Exit;
 use crate::home::Named;
 use crate::opening::default_slots;
-use crate::render::table::Table;
+use crate::render::table::{Gives, Table};
 use crate::render::text;
+use crate::screen;
+
+/// Where a setting came from gives way, then its value.
+const GIVING: [Gives; 2] = [Gives::Middle(2), Gives::End(1)];
 
 /// The layers, from the lowest up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,7 +59,7 @@ pub(super) fn say(desk: &mut Desk, config: &Config, json: bool) -> Outcome {
             text::plain(&setting.origin).into(),
         ]);
     }
-    desk.lines(table.lines())?;
+    desk.lines(table.lines_within(screen::width_of_lists(), &GIVING))?;
     for path in files(&desk.place, &desk.surroundings) {
         let there = if path.exists() { "read" } else { "not there" };
         desk.note(&format!("{} ({there})", path.display()));

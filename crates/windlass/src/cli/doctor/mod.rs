@@ -121,6 +121,9 @@ impl Doctor {
     }
 }
 
+/// Where the text of a finding begins.
+const TEXT_AT: usize = "  remark ".len();
+
 fn print(desk: &mut Desk, findings: &[Finding]) -> Outcome<()> {
     let (mut about, columns) = ("", screen::width_of_lists());
     for finding in findings {
@@ -134,10 +137,10 @@ fn print(desk: &mut Desk, findings: &[Finding]) -> Outcome<()> {
             desk.line(about)?;
         }
         let line = format!("  {} {}", paint(style, mark), text::plain(&finding.text));
-        desk.lines(text::wrap_words(&line, columns))?;
+        desk.lines(text::wrap_words_under(&line, columns, TEXT_AT))?;
         if let Some(hint) = &finding.hint {
-            let line = format!("         {} {}", paint(HINT, "hint:"), text::plain(hint));
-            desk.lines(text::wrap_words(&line, columns))?;
+            let line = format!("{:TEXT_AT$}{} {}", "", paint(HINT, "hint:"), text::plain(hint));
+            desk.lines(text::wrap_words_under(&line, columns, TEXT_AT + 2))?;
         }
     }
     Ok(())

@@ -12,9 +12,10 @@ use crate::error::{Outcome, engine_failed};
 use crate::exit::Exit;
 use crate::render::plural::count;
 use crate::render::style::{BOLD, paint};
-use crate::render::table::Table;
+use crate::render::table::{Cell, Table};
+use crate::render::text::{width_shown, wrap_words};
 use crate::render::time::length;
-use crate::{calling, lookup};
+use crate::{calling, lookup, screen};
 
 /// Says it of the run that a text means.
 pub(super) fn say(desk: &mut Desk, name: &str, as_json: bool) -> Outcome {
@@ -25,7 +26,7 @@ pub(super) fn say(desk: &mut Desk, name: &str, as_json: bool) -> Outcome {
     if as_json {
         desk.json(&document(run, &slow))?;
     } else {
-        desk.lines(lines(run, &slow))?;
+        desk.lines(lines(run, &slow, screen::width_of_lists()))?;
     }
     Ok(Exit::Done)
 }
@@ -62,7 +63,7 @@ fn document(run: &Run, slow: &Slow) -> Value {
     })
 }
 
-fn lines(run: &Run, slow: &Slow) -> Vec<String> {
+fn lines(run: &Run, slow: &Slow, columns: usize) -> Vec<String> {
     let mut lines =
         vec![format!("run {} was worked on for {}", paint(BOLD, run.id.as_str()), length(slow.worked))];
     let tasks = path(run, slow);
@@ -82,24 +83,29 @@ fn lines(run: &Run, slow: &Slow) -> Vec<String> {
         ));
     }
     lines.push(String::new());
+    lines.extend(limits(run, slow, columns));
+    lines.extend(unknown(slow));
+    lines.iter().flat_map(|line| wrap_words(line, columns)).collect()
+}
+
+/// What kept tasks back, a line each, or in words where a table is too wide.
+fn limits(run: &Run, slow: &Slow, columns: usize) -> Vec<String> {
     let limits = slow.by_gain();
     if limits.is_empty() {
-        lines.push("No limit kept a ready task from starting: more slots would change nothing.".to_owned());
-    } else {
-        let mut table = Table::with_head(["LIMIT", "WAITED", "LASTED", "GAIN AT MOST", "WHAT TO CHANGE"]);
-        for (limit, held) in limits {
-            table.row([
-                name(limit, held).into(),
-                format!("{} of {}", length(held.waited), count(held.tasks_most as u64, "task")).into(),
-                length(held.lasted).into(),
-                length(slow.gain(held)).into(),
-                change(run.id, limit).into(),
-            ]);
-        }
-        lines.extend(table.lines());
+        return vec!["No limit kept a ready task from starting: more slots would change nothing.".to_owned()];
     }
-    lines.extend(unknown(slow));
-    lines
+    let mut table = Table::with_head(["LIMIT", "WAITED", "LASTED", "GAIN AT MOST", "WHAT TO CHANGE"]);
+    let mut words = Vec::new();
+    for (limit, held) in limits {
+        let waited = format!("{} of {}", length(held.waited), count(held.tasks_most as u64, "task"));
+        let [name, change] = [name(limit, held), change(run.id, limit)];
+        let [lasted, gain] = [held.lasted, slow.gain(held)].map(length);
+        words.push(format!("{}: waited {waited}, lasted {lasted}", paint(BOLD, &name)));
+        words.push(format!("  gain at most {gain}: {change}"));
+        table.row([name, waited, lasted, gain, change].map(Cell::from));
+    }
+    let lines = table.lines();
+    if lines.iter().all(|line| width_shown(line) <= columns) { lines } else { words }
 }
 
 /// What the journal does not say.

@@ -25,12 +25,12 @@ use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::render::plural::{self, count};
 use crate::render::style::{BOLD, DIM, ERROR, HINT, OK, WARNING, paint};
-use crate::render::table::{Cell, Table};
+use crate::render::table::{Cell, Gives, Table};
 use crate::render::{hint, story, text, time, timeline};
 use crate::{calling, lookup, output, screen};
 
-/// The place of what there is to say of a task among the columns.
-const WHAT: usize = 4;
+/// What there is to say of a task gives way, then its name.
+const GIVING: [Gives; 2] = [Gives::End(4), Gives::Middle(0)];
 /// How much of an output is shown where nobody asked for that task alone.
 const OUTPUT_COLUMNS: usize = 60;
 
@@ -244,7 +244,7 @@ fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>
             what(task).into(),
         ]);
     }
-    lines.extend(table.lines_within(screen::width_of_lists(), WHAT));
+    lines.extend(table.lines_within(screen::width_of_lists(), &GIVING));
     if document.waits.is_none() && !timeline.is_empty() {
         lines.push(String::new());
         lines.extend(timeline);
