@@ -2,5 +2,7 @@
 //! Never: a world that another test shares.
 
 mod bugs;
+mod machine;
+mod moments;
 mod scenarios;
 mod seeds;
