@@ -1,5 +1,6 @@
 //! Two terminals, one home: the second hands its plan to the engine that is alive.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use windlass_core::event::Role;
 use windlass_engine::HomeSettings;
 use windlass_engine::engine::{Engine, Options};
@@ -442,4 +443,28 @@ fn a_windlass_that_says_more_than_the_engine_knows_is_told_so_and_nothing_is_dro
     assert_eq!(show["run"]["state"], "running", "nothing of it was heard");
     assert_eq!(desk.windlass(&["cancel", &run]).code, Some(0));
     assert_eq!(host.end().code, Some(1));
+}
+
+#[test]
+fn an_engine_whose_lock_was_broken_by_force_appends_nothing_once_another_has_taken_over() {
+    let desk = Desk::with(
+        "tasks: { a: { run: \"test $WINDLASS_ATTEMPT = 2 && exit 0; cut -d' ' -f4 /proc/$PPID/stat > said; cat gate\" } }",
+    );
+    desk.gate("said");
+    desk.gate("gate");
+    let first = desk.start(&["run", "plan.yaml"]);
+    let keeper = desk.hear("said").trim().parse().ok().and_then(Pid::from_raw).expect("a number");
+    first.signal(Signal::STOP);
+    kill_process(keeper, Signal::KILL).expect("it is alive");
+    fs::remove_file(desk.home().join("lock")).expect("it is there");
+    let second = desk.windlass(&["resume", "last"]);
+    assert_eq!(second.code, Some(0), "{}", second.all());
+    let all = desk.windlass(&["events", "last", "--json"]).out;
+    // It hears now that its keeper died, and would note that its attempt is lost.
+    first.signal(Signal::CONT);
+    let first = first.end();
+    assert_eq!(first.code, Some(4), "{}", first.all());
+    assert!(first.err.contains("another engine (epoch 2) has taken the journal over"), "{}", first.all());
+    assert_eq!(desk.windlass(&["events", "last", "--json"]).out, all, "it has added nothing");
+    assert_eq!(desk.windlass(&["doctor"]).code, Some(0));
 }

@@ -13,4 +13,5 @@ mod runs;
 mod scripted;
 mod stage;
 mod streams;
+mod stubborn;
 mod watched;
