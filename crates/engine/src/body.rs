@@ -8,6 +8,9 @@ use windlass_journal::blob::{Blobs as _, FolderBlobs};
 use crate::error::EngineError;
 
 /// Keeps a body in a home, durable when this returns, and gives its name. An engine may have the home open meanwhile.
+///
+/// # Errors
+/// Where it can't be written.
 pub fn keep(home: &Path, bytes: &[u8]) -> Result<Digest, EngineError> {
     Ok(FolderBlobs::new(&home.join("blobs")).put(bytes)?)
 }

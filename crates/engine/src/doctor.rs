@@ -23,11 +23,17 @@ use crate::reading::Reading;
 const OLD_KEEPER_AT_MOST: Span = Span::from_secs(15);
 
 /// Looks at a home: the whole chain, every blob that an event names.
+///
+/// # Errors
+/// Where it can't be read. What is wrong with it is no error, but what is told.
 pub fn look(home: &Path) -> Result<Inspection, EngineError> {
     Ok(inspect(home, Closeness::Sound)?)
 }
 
 /// Ends what an earlier engine left behind, where no engine is alive. Says how many attempts it was of.
+///
+/// # Errors
+/// Where an engine is alive, the home can't be opened, or something does not end.
 pub fn sweep(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) -> Result<usize, EngineError> {
     let home = Home::open(home, settings)?;
     let _lock = Lock::take(home.path(), None)?;
@@ -38,6 +44,9 @@ pub fn sweep(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) ->
 }
 
 /// The runs that wrote logs and that the journal does not know: what a loss took, as far as anything still shows it.
+///
+/// # Errors
+/// Where the journal can't be read.
 pub fn runs_only_in_logs(home: &Path) -> Result<Vec<String>, EngineError> {
     let reading = Reading::open(home)?;
     let state = reading.state();
@@ -54,6 +63,9 @@ pub fn runs_only_in_logs(home: &Path) -> Result<Vec<String>, EngineError> {
 }
 
 /// What a start may write to the disk of a home, in bytes: what is free, and what the home keeps in reserve.
+///
+/// # Errors
+/// Where the system does not say.
 pub fn room(home: &Path) -> Result<u64, EngineError> {
     home::room(home).map_err(|source| EngineError::System { doing: "look at the disk of the home", source })
 }
@@ -68,6 +80,9 @@ pub struct Loss {
 }
 
 /// Goes on with what is left: cuts a damaged journal, and gives up the blobs that are gone.
+///
+/// # Errors
+/// Where an engine is alive, or the home can't be read or written.
 pub fn accept(home: &Path, settings: HomeSettings, says: &mut dyn FnMut(&str)) -> Result<Loss, EngineError> {
     let home = Home::open(home, settings)?;
     let lock = Lock::take(home.path(), None)?;

@@ -97,6 +97,9 @@ pub struct Engine {
 impl Engine {
     /// Opens a home: takes its lock, waits for the keeper of the engine before, ends what that left behind, and
     /// replays the journal. `says` is told in words what is waited for.
+    ///
+    /// # Errors
+    /// Where the home is another engine's, is damaged or can't be written, or what was left behind does not end.
     pub fn open(options: Options, says: &mut dyn FnMut(&str)) -> Result<Self, EngineError> {
         let home = Home::open(&options.home, options.home_settings)?;
         let lock = Lock::hold(home.path())?;
@@ -160,6 +163,9 @@ impl Engine {
 
     /// Turns until the face says that it is done, or a drain is over. `is_done` is asked after each turn, and `at_end`
     /// is called last of all, while the home is still this engine's.
+    ///
+    /// # Errors
+    /// Why it had to end, where that is neither the face nor a drain. What was acknowledged is in the journal.
     pub fn run(
         mut self,
         mut is_done: impl FnMut(&State) -> bool,

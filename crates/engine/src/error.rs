@@ -40,6 +40,9 @@ pub enum EngineError {
     /// Something that an earlier engine left does not end.
     #[error(transparent)]
     LeftBehind(#[from] LeftBehind),
+    /// It has ended, or is ending and takes nothing on.
+    #[error(transparent)]
+    Gone(#[from] Gone),
     /// A plan was not taken.
     #[error("the plan was not taken: {0}")]
     Refused(Rejection),
@@ -93,7 +96,7 @@ impl EngineError {
                     .into(),
             ),
             Self::Worker(error) => error.hint(),
-            Self::Refused(_) | Self::System { .. } => None,
+            Self::Gone(_) | Self::Refused(_) | Self::System { .. } => None,
         }
     }
 

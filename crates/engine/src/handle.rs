@@ -69,8 +69,11 @@ impl Handle {
     }
 
     /// Makes a run of a plan. Returns once it is in the journal. `named` hears each name that is tried before it is.
-    pub fn start(&self, new: &NewRun, named: &dyn Fn(RunId)) -> Result<Result<RunId, Gone>, EngineError> {
-        let Ok((plan_digest, env_digest)) = self.keep_bodies(new)? else { return Ok(Err(Gone)) };
+    ///
+    /// # Errors
+    /// When the engine has ended, or ends before it answers; when it does not take the plan; when the home can't hold it.
+    pub fn start(&self, new: &NewRun, named: &dyn Fn(RunId)) -> Result<RunId, EngineError> {
+        let (plan_digest, env_digest) = self.keep_bodies(new)?;
         loop {
             let run = RunId::from_random(random()?);
             named(run);
@@ -84,24 +87,26 @@ impl Handle {
             };
             let ask = Ask::SubmitPlan(Box::new(submission));
             let command = Command { id: new.command.clone(), by: new.by.clone(), ask };
-            match self.submit(command) {
-                Err(gone) => return Ok(Err(gone)),
-                Ok(Answer::Refused(Rejection::RunIdTaken(_))) => {}
-                Ok(Answer::Refused(why)) => return Err(EngineError::Refused(why)),
-                Ok(Answer::Accepted | Answer::Already) => return Ok(self.run_of(new.command.clone(), run)),
+            match self.submit(command)? {
+                Answer::Refused(Rejection::RunIdTaken(_)) => {}
+                Answer::Refused(why) => return Err(EngineError::Refused(why)),
+                Answer::Accepted | Answer::Already => return Ok(self.run_of(new.command.clone(), run)?),
             }
         }
     }
 
     /// Makes a plan a sub-plan of the task of an attempt, which carries it out for that attempt. `levels` is how many the
     /// plans around the engine leave its run, where it is within any. Returns its name, once it is in the journal.
+    ///
+    /// # Errors
+    /// As of [`Self::start`].
     pub fn nest(
         &self,
         new: &NewRun,
         within: &AttemptKey,
         levels: Option<u32>,
-    ) -> Result<Result<TaskId, Gone>, EngineError> {
-        let Ok((plan_digest, env_digest)) = self.keep_bodies(new)? else { return Ok(Err(Gone)) };
+    ) -> Result<TaskId, EngineError> {
+        let (plan_digest, env_digest) = self.keep_bodies(new)?;
         let nesting = Nesting {
             within: within.clone(),
             plan: Arc::clone(&new.plan),
@@ -112,38 +117,35 @@ impl Handle {
             levels,
         };
         let ask = Ask::Nest(Box::new(nesting));
-        match self.submit(Command { id: new.command.clone(), by: new.by.clone(), ask }) {
-            Err(gone) => return Ok(Err(gone)),
-            Ok(Answer::Refused(why)) => return Err(EngineError::Refused(why)),
-            Ok(Answer::Accepted | Answer::Already) => {}
+        match self.submit(Command { id: new.command.clone(), by: new.by.clone(), ask })? {
+            Answer::Refused(why) => return Err(EngineError::Refused(why)),
+            Answer::Accepted | Answer::Already => {}
         }
         let (command, run) = (new.command.clone(), within.run);
         let named = self.query(move |state| {
             let at = state.commands.get(&command).copied()?;
             state.run(run)?.brought_at(at).map(|task| task.id.clone())
-        });
-        Ok(named.and_then(|named| named.ok_or(Gone)))
+        })?;
+        Ok(named.ok_or(Gone)?)
     }
 
     /// Keeps the plan and the variables of a run among the blobs.
-    fn keep_bodies(&self, new: &NewRun) -> Result<Result<(Digest, Digest), Gone>, EngineError> {
+    fn keep_bodies(&self, new: &NewRun) -> Result<(Digest, Digest), EngineError> {
         let plan = serde_json::to_vec(&*new.plan).expect("a plan is plain data");
         let env = serde_json::to_vec(&new.env).expect("variables are plain data");
-        let Ok(plan) = self.keep(&plan)? else { return Ok(Err(Gone)) };
-        Ok(self.keep(&env)?.map(|env| (plan, env)))
+        Ok((self.keep(&plan)?, self.keep(&env)?))
     }
 
     /// Keeps a body among the blobs. Where the disk can't be believed any more the engine ends: nobody may try again.
-    fn keep(&self, body: &[u8]) -> Result<Result<Digest, Gone>, EngineError> {
-        match self.blobs.put(body) {
-            Ok(digest) => Ok(Ok(digest)),
-            Err(fatal) if fatal.is_fatal() => {
-                // Where it has ended already it needs no telling.
-                self.inbox.send(Message::Fatal(fatal.into())).unwrap_or_default();
-                Ok(Err(Gone))
+    fn keep(&self, body: &[u8]) -> Result<Digest, EngineError> {
+        self.blobs.put(body).map_err(|error| {
+            if !error.is_fatal() {
+                return error.into();
             }
-            Err(error) => Err(error.into()),
-        }
+            // Where it has ended already it needs no telling.
+            self.inbox.send(Message::Fatal(error.into())).unwrap_or_default();
+            Gone.into()
+        })
     }
 
     /// The run that a command made: the one just named, or an earlier one if the command was repeated.
@@ -156,6 +158,9 @@ impl Handle {
     }
 
     /// Asks about the state. What the answer rests on is durable.
+    ///
+    /// # Errors
+    /// When the engine has ended.
     pub fn query<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&State) -> T + Send + 'static,

@@ -27,6 +27,9 @@ pub struct Reading {
 
 impl Reading {
     /// Reads a home up to its end. One without a journal reads as empty.
+    ///
+    /// # Errors
+    /// Where it can't be read, is damaged, or is of a newer build.
     pub fn open(home: &Path) -> Result<Self, EngineError> {
         let reader = Reader::open(home, BUILD)?;
         let (state, _) = reader.newest_snapshot().and_then(recover::read).unwrap_or_default();
@@ -46,16 +49,25 @@ impl Reading {
     }
 
     /// Whether an engine has the home open.
+    ///
+    /// # Errors
+    /// Where the lock can't be looked at.
     pub fn is_live(&self) -> Result<bool, EngineError> {
         Ok(self.reader.is_live()?)
     }
 
     /// The content of a blob.
+    ///
+    /// # Errors
+    /// Where it is not there, is damaged, or can't be read.
     pub fn blob(&self, digest: Digest) -> Result<Vec<u8>, EngineError> {
         Ok(self.reader.blobs().get(digest)?)
     }
 
     /// Takes in what is new, and shows each record with the state after it.
+    ///
+    /// # Errors
+    /// As of [`Self::open`]; the state is that of the last record that could be read.
     pub fn catch_up(&mut self, each: &mut dyn FnMut(&Record, &State)) -> Result<(), EngineError> {
         let state = &mut self.state;
         self.reader.replay(state.head, &mut |record| {
@@ -69,6 +81,9 @@ impl Reading {
     }
 
     /// Shows the records after a place that the state has in it already.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
     pub fn records(
         &mut self,
         after: Seq,
@@ -81,6 +96,9 @@ impl Reading {
     }
 
     /// What made a run slow, from its first record to the newest.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
     pub fn why_slow(&mut self, run: RunId) -> Result<Slow, EngineError> {
         let (mut slow, mut state) = (Slow::of(run), State::default());
         // How things stand lasts until the next record, and what lasts no time is not looked at.
@@ -101,6 +119,9 @@ impl Reading {
 
     /// Takes in what is new and waits for more, until told to stop: each record comes with the state after it, and in
     /// between, at the latest after `longest`, comes word that there is no more.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
     pub fn follow(
         &mut self,
         longest: Duration,

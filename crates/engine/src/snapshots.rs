@@ -89,7 +89,7 @@ mod tests {
         let over = Arc::clone(&is_over);
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                let run = handle.start(&new, &|_| ()).expect("it is taken").expect("it is alive");
+                let run = handle.start(&new, &|_| ()).expect("it is taken");
                 let ask = Ask::Cancel { run, task: None };
                 let cancel = Command { id: new_id().expect("a name"), by: "test".into(), ask };
                 assert_eq!(handle.submit(cancel), Ok(Answer::Accepted));

@@ -19,7 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let windlass = Embedded::open(Path::new(&home), 4)?;
     let plan = embed::plan(PLAN, &BTreeMap::new())?;
     let run = windlass.start(plan, Path::new("/tmp"), std::env::vars())?;
-    let outcome = windlass.wait(run)?;
-    println!("run {run} {outcome:?}: {}", windlass.output(run, "sum")?.unwrap_or_default());
+    let outcome = windlass.wait(run)?.ok_or("it has paused")?;
+    let gave = |task| windlass.output(run, task).map(Option::unwrap_or_default);
+    println!("run {run} {outcome:?}: {} is the sum of {}", gave("sum")?, gave("count")?);
     Ok(windlass.close()?)
 }

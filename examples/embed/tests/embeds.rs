@@ -15,7 +15,10 @@ fn a_program_of_twenty_lines_runs_a_plan_and_leaves_a_journal() {
     };
     for _ in 0..2 {
         let said = run();
-        assert!(said.starts_with("run ") && said.ends_with("Succeeded: 50\n"), "{said}");
+        assert!(
+            said.starts_with("run ") && said.ends_with("Succeeded: 50 is the sum of [9,16,25]\n"),
+            "{said}"
+        );
     }
     assert!(home.join("journal.db").exists());
 }

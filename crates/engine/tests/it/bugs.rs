@@ -11,7 +11,7 @@ fn ended_by(bug: Bug, plan: &str) -> &'static str {
     let stage = Stage::new();
     let turning = stage.turn(Some(bug));
     // It may end before it has told the run's name.
-    let _: Result<_, _> = stage.start(&turning.handle, plan);
+    drop(stage.start(&turning.handle, plan));
     turning.follow(|_| false);
     match turning.ended() {
         Err(EngineError::Bug { thread }) => thread,

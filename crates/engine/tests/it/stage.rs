@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -9,9 +10,9 @@ use tempfile::TempDir;
 use windlass_core::event::{Record, Role};
 use windlass_core::id::{RunId, Seq};
 use windlass_engine::HomeSettings;
-use windlass_engine::embed;
+use windlass_engine::embed::{self, Embedded};
 use windlass_engine::engine::{BUILD, Engine, Options};
-use windlass_engine::error::{EngineError, Gone};
+use windlass_engine::error::EngineError;
 use windlass_engine::feed::Feed;
 use windlass_engine::handle::{Handle, NewRun, new_id};
 use windlass_journal::reader::Reader;
@@ -59,6 +60,16 @@ impl Stage {
         Turning { handle, thread }
     }
 
+    /// An engine as another program has it.
+    pub(crate) fn embedded(&self) -> Embedded {
+        Embedded::turn(self.open(Role::Engine)).expect("a thread")
+    }
+
+    /// Where tasks work.
+    pub(crate) fn work(&self) -> &Path {
+        self.work.path()
+    }
+
     /// Makes an empty file where tasks work.
     pub(crate) fn write(&self, name: &str) {
         std::fs::write(self.work.path().join(name), "").expect("a file");
@@ -77,17 +88,16 @@ impl Stage {
     }
 
     /// Makes a run of a plan, unless the engine ends before.
-    pub(crate) fn start(&self, handle: &Handle, plan: &str) -> Result<RunId, Gone> {
-        let path = std::env::var_os("PATH").expect("tests have a PATH").into_string().expect("of text");
+    pub(crate) fn start(&self, handle: &Handle, plan: &str) -> Result<RunId, EngineError> {
         let new = NewRun {
             command: new_id().expect("an id"),
             by: "test".into(),
             plan: Arc::new(embed::plan(plan, &BTreeMap::new()).expect("a plan")),
             folder: self.work.path().display().to_string(),
-            env: BTreeMap::from([("PATH".into(), path)]),
+            env: BTreeMap::from([path()]),
             source: "test".into(),
         };
-        handle.start(&new, &|_| ()).expect("it is taken")
+        handle.start(&new, &|_| ())
     }
 }
 
@@ -109,4 +119,10 @@ impl Turning {
     pub(crate) fn ended(self) -> Result<(), EngineError> {
         self.thread.join().expect("no panic of its own")
     }
+}
+
+/// Where programs are.
+pub(crate) fn path() -> (String, String) {
+    let path = std::env::var_os("PATH").expect("tests have a PATH");
+    ("PATH".into(), path.into_string().expect("of text"))
 }

@@ -11,6 +11,7 @@ use windlass_core::input::Ask;
 use windlass_core::plan::Plan;
 use windlass_core::plan::validate::levels;
 use windlass_core::state::State;
+use windlass_engine::error::EngineError;
 use windlass_engine::handle::NewRun;
 use windlass_worker::environment;
 
@@ -212,8 +213,10 @@ fn lead(
     // An engine that was asked first may have taken the plan before it ended: then that run goes on here
     // (docs/design/two-terminals.md).
     let was_taken = host.handle.query(move |state| state.commands.contains_key(&command)).unwrap_or(false);
-    let Ok(run) = host.handle.start(new, &|_| ()).map_err(|error| engine_failed(&error))? else {
-        return host.ended_early();
+    let run = match host.handle.start(new, &|_| ()) {
+        Ok(run) => run,
+        Err(EngineError::Gone(_)) => return host.ended_early(),
+        Err(error) => return Err(engine_failed(&error).into()),
     };
     if was_taken && host.submit(Ask::Resume { run, raise: Raise::default() }, "cli").is_err() {
         return host.ended_early();

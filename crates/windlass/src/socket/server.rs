@@ -304,12 +304,12 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
             Some(Reply::Answer(Answer::Accepted))
         }
         Request::Start { new, yes, .. } => match host.handle.start(&new, &|run| host.name(run, yes)) {
-            Ok(Ok(run)) => {
+            Ok(run) => {
                 // Where the plan was handed over before, the run is another than the one that was named.
                 host.name(run, yes);
                 Some(Reply::Started(run))
             }
-            Ok(Err(_)) => None,
+            Err(EngineError::Gone(_)) => None,
             Err(error) => Some(refused(&error)),
         },
     }
@@ -325,8 +325,8 @@ impl Hosting {
     /// The reply to one who asks for a plan to be carried out within an attempt's task.
     fn nest(&self, new: &NewRun, within: &AttemptKey) -> Option<Reply> {
         match self.handle.nest(new, within, self.levels) {
-            Ok(Ok(task)) => Some(Reply::Nested { task, is_answered: self.door.answers(within.run) }),
-            Ok(Err(_)) => None,
+            Ok(task) => Some(Reply::Nested { task, is_answered: self.door.answers(within.run) }),
+            Err(EngineError::Gone(_)) => None,
             Err(EngineError::Refused(why @ Rejection::EndsFirst { .. })) => {
                 Some(Reply::NotYet(why.to_string()))
             }

@@ -287,7 +287,7 @@ fn take_and_be_gone(listener: &UnixListener, engine: Engine) {
     let line = lines.next().expect("a request").expect("a line");
     let mut request: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     let new: NewRun = serde_json::from_value(request["start"]["new"].take()).expect("a plan");
-    handle.start(&new, &|_| ()).expect("it can be kept").expect("it is taken");
+    handle.start(&new, &|_| ()).expect("it is taken");
     gone.store(true, Ordering::Release);
     handle.query(|_| ()).unwrap_or_default();
     turning.join().expect("no panic").expect("it ends well");
