@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::blob::FolderBlobs;
-use crate::error::{ANOTHER_HOME, LARGER_FILES, NotSynced, Unsynced, is_storage_full, is_too_large};
+use crate::error::{
+    ANOTHER_HOME, JournalError, LARGER_FILES, NotSynced, Unsynced, is_storage_full, is_too_large,
+};
 use crate::lock::Lock;
 use crate::{head, os, snapshot, store};
 
@@ -66,6 +68,25 @@ impl Home {
     pub fn make_room(&self, _lock: &Lock) -> Result<(), HomeError> {
         self.demand_free()?;
         self.make_reserve()
+    }
+
+    /// Makes durable that the home has its name, and the folders above it theirs: whoever made them may not have come to
+    /// that. Those that we make are private; one that is not was there.
+    pub(crate) fn sync_names(&self) -> Result<(), JournalError> {
+        let mut folder = self.path.as_path();
+        while let Some(above) = folder.parent() {
+            match sync_folder(above) {
+                // None was made where nobody may look.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+                synced => synced.map_err(NotSynced::of(Unsynced::Names, above))?,
+            }
+            let metadata = fs::metadata(above).map_err(JournalError::io("look at", above))?;
+            if metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o077 != 0 {
+                break;
+            }
+            folder = above;
+        }
+        Ok(())
     }
 
     /// Where it is: absolute, without links.
@@ -163,7 +184,6 @@ fn reserved(home: &Path) -> u64 {
 
 /// Makes sure that the folder exists and that nobody else can look into it.
 fn make_private(path: &Path) -> Result<PathBuf, HomeError> {
-    let is_new = !path.exists();
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700).create(path).map_err(HomeError::io("make the home", path))?;
     let path = fs::canonicalize(path).map_err(HomeError::io("find the home", path))?;
@@ -176,10 +196,6 @@ fn make_private(path: &Path) -> Result<PathBuf, HomeError> {
     // A folder that holds other things keeps its mode: it may be shared on purpose; our files are private anyway.
     if metadata.mode() & 0o077 != 0 && (is_empty || is_home) {
         fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(HomeError::io("protect", &path))?;
-    }
-    if is_new {
-        let parent = path.parent().unwrap_or(&path);
-        sync_folder(parent).map_err(NotSynced::of(Unsynced::Names, parent))?;
     }
     Ok(path)
 }

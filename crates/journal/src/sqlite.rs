@@ -414,8 +414,9 @@ fn says_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Makes the head of an empty home, before there is a store.
+/// Makes the head of an empty home, before there is a store. Where there is a head, the home has its name for good.
 fn make_head(home: &Home) -> Result<HomeId, JournalError> {
+    home.sync_names()?;
     let path = home.path();
     let id = HomeId(os::random().map_err(JournalError::io("read random numbers for", path))?);
     head::create(path, id, Head::default())?;
