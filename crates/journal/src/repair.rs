@@ -265,14 +265,21 @@ fn exchange(home: &Path) -> Result<Repair, JournalError> {
             sync_folder(home)?;
             fs::rename(new_store, store::path(home))?;
             sync_folder(home)?;
+            // It must not be found again where it was, once the new head is in its place.
+            sync_folder(&ready)?;
         }
         if new_head.exists() {
             fs::rename(new_head, head::path(home))?;
             sync_folder(home)?;
         }
         let report = serde_json::from_slice(&fs::read(ready.join(REPORT))?)?;
-        remove_folder(&ready)?;
+        // At one stroke: a part of it would say that there is something left to do.
+        let unfinished = home.join(UNFINISHED);
+        remove_folder(&unfinished)?;
+        fs::rename(&ready, &unfinished)?;
         sync_folder(home)?;
+        // What is left of it is in nobody's way, and goes with the next repair.
+        remove_folder(&unfinished).unwrap_or_default();
         Ok(report)
     };
     steps().map_err(failed)
