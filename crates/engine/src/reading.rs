@@ -95,6 +95,22 @@ impl Reading {
         })?)
     }
 
+    /// The state as the records alone give it, from the first on: without a snapshot, and without what was read before.
+    /// Shows each record.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub fn replayed(&mut self, each: &mut dyn FnMut(&Record)) -> Result<State, EngineError> {
+        let mut state = State::default();
+        self.records(state.head, &mut |record| {
+            evolve(&mut state, record);
+            state.fresh.clear();
+            each(record);
+            ControlFlow::Continue(())
+        })?;
+        Ok(state)
+    }
+
     /// What made a run slow, from its first record to the newest.
     ///
     /// # Errors

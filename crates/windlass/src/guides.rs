@@ -21,7 +21,7 @@ const fn guide(topic: &'static str, about: &'static str, page: &'static str) -> 
 }
 
 /// All of them, in the order in which somebody new would read them.
-pub(crate) const ALL: [Guide; 7] = [
+pub(crate) const ALL: [Guide; 8] = [
     guide(
         "start",
         "the first ten minutes: a plan, a failure, a crash, a question",
@@ -39,6 +39,11 @@ pub(crate) const ALL: [Guide; 7] = [
         "recover",
         "after a kill, a reboot, a full disk, damage",
         include_str!("../../../docs/guides/recover.md"),
+    ),
+    guide(
+        "chaos",
+        "kills and full disks for a copy of your project",
+        include_str!("../../../docs/guides/chaos.md"),
     ),
     guide(
         ERRORS,

@@ -13,6 +13,7 @@ mod adapter;
 pub mod background;
 mod capture;
 mod cgroups;
+pub mod chaos;
 mod clock;
 mod ending;
 pub mod environment;

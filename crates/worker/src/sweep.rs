@@ -169,6 +169,12 @@ impl Sweep {
 }
 
 fn find(home_id: &str, is_live: &impl Fn(&AttemptKey) -> bool) -> Vec<(Process, Option<AttemptKey>)> {
+    let ended = marked(home_id).into_iter().filter(|(_, key)| !is_live(key));
+    ended.map(|(process, key)| (process, Some(key))).collect()
+}
+
+/// What is marked as part of an attempt of this home, but for this process and those that it descends from.
+pub(crate) fn marked(home_id: &str) -> Vec<(Process, AttemptKey)> {
     let own = own_line();
     let others = Host::all().into_iter().filter(|pid| !own.contains(pid));
     let marked = others.filter_map(|pid| {
@@ -179,7 +185,7 @@ fn find(home_id: &str, is_live: &impl Fn(&AttemptKey) -> bool) -> Vec<(Process, 
         Host::look_at(pid).filter(|again| again.process == look.process)?;
         Some((look.process, key))
     });
-    marked.filter(|(_, key)| !is_live(key)).map(|(process, key)| (process, Some(key))).collect()
+    marked.collect()
 }
 
 /// The attempt of this home that a process is marked as part of.

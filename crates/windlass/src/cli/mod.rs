@@ -2,6 +2,7 @@
 
 mod approve;
 mod cancel;
+mod chaos;
 mod check;
 mod completions;
 mod dlq;
@@ -73,6 +74,7 @@ enum Verb {
     Events(events::Events),
     Dlq(dlq::Dlq),
     Doctor(doctor::Doctor),
+    Chaos(chaos::Chaos),
     Guide(guide::GuideOn),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -88,6 +90,7 @@ impl Verb {
             Self::Approve(_) => Some("answer what a person is asked"),
             Self::Dlq(verb) => verb.only_people(),
             Self::Doctor(verb) => verb.only_people(),
+            Self::Chaos(_) => Some(chaos::IN_WORDS),
             // Which home it is in which they are called decides: they look themselves.
             Self::Run(_) | Self::Resume(_) | Self::Revise(_) => None,
             // What waits behind a question that is cancelled goes as after a no; who hears a message, the plan says.
@@ -128,6 +131,7 @@ impl Cli {
             Verb::Events(verb) => verb.carry_out(desk),
             Verb::Dlq(verb) => verb.carry_out(desk),
             Verb::Doctor(verb) => verb.carry_out(desk),
+            Verb::Chaos(verb) => verb.carry_out(desk),
             Verb::Guide(verb) => verb.carry_out(desk),
             Verb::Schema(verb) => verb.carry_out(desk),
             Verb::Completions(verb) => verb.carry_out(desk),

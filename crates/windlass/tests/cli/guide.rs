@@ -9,7 +9,7 @@ fn without_a_topic_all_are_listed_and_none_needs_a_home() {
     let done = desk.windlass(&["guide"]);
     assert_eq!(done.code, Some(0), "{}", done.all());
     let listed = desk.json(&["guide", "--json"]);
-    for topic in ["start", "plan", "keys", "agent", "steer", "recover", "errors"] {
+    for topic in ["start", "plan", "keys", "agent", "steer", "recover", "chaos", "errors"] {
         assert!(done.out.lines().any(|line| line.starts_with(topic)), "{topic}: {}", done.out);
         let guides = listed["guides"].as_array().expect("a list");
         assert!(guides.iter().any(|guide| guide["topic"] == topic), "{topic}: {listed}");
@@ -57,7 +57,7 @@ fn what_is_misspelt_is_suggested_with_code_2() {
 #[test]
 fn on_a_terminal_a_guide_is_set_for_it() {
     let desk = Desk::new();
-    for topic in ["plan", "keys", "agent", "steer", "recover", "errors"] {
+    for topic in ["plan", "keys", "agent", "steer", "recover", "chaos", "errors"] {
         let (code, seen) = Seat::new(&desk, &["guide", topic], &[("NO_COLOR", "1")]).end();
         assert_eq!(code, Some(0), "{seen}");
         assert!(!seen.contains("](") && !seen.contains("**") && !seen.contains("\n#"), "{seen}");

@@ -7,6 +7,7 @@ mod book;
 mod broken_settings;
 mod budgets;
 mod cgroups;
+mod chaos;
 mod check;
 mod children;
 mod completions;

@@ -21,7 +21,7 @@ enum Within {
 use Within::{AsElsewhere, Refused};
 
 /// Each verb in every form that counts here; `RUN` is a run of the same home that has ended.
-const LINES: [(&str, Within); 32] = [
+const LINES: [(&str, Within); 33] = [
     ("init new.yaml", AsElsewhere),
     ("check leaf.yaml", AsElsewhere),
     ("graph leaf.yaml", AsElsewhere),
@@ -50,6 +50,7 @@ const LINES: [(&str, Within); 32] = [
     ("dlq drop RUN b", Refused("a task of a run can't give a dead letter up")),
     ("doctor", AsElsewhere),
     ("doctor --accept-loss", Refused("a task of a run can't give up what is lost")),
+    ("chaos leaf.yaml", Refused("a task of a run can't do harm to a copy of a project")),
     ("guide", AsElsewhere),
     ("schema plan", AsElsewhere),
     ("completions bash", AsElsewhere),

@@ -13,6 +13,7 @@ use libc::{c_char, c_int, c_void};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::fs::{MemfdFlags, inotify};
 use rustix::process::{PidfdFlags, Resource};
+use rustix::thread::UnshareFlags;
 
 use crate::machine::{Containment, Machine};
 
@@ -95,6 +96,13 @@ impl Os for Linux {
             -1 => Err(io::Error::last_os_error()),
             pid => Ok(Pid::from_raw(pid)),
         }
+    }
+
+    fn own_mounts(with_users: bool) -> io::Result<()> {
+        let users = if with_users { UnshareFlags::NEWUSER } else { UnshareFlags::empty() };
+        // SAFETY: no table of descriptors is left, which is what could go wrong under another thread.
+        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS | users)? };
+        Ok(())
     }
 
     fn start(starter: &mut Starter, launch: &Launch<'_>) -> Result<Pid, Fault> {
@@ -224,6 +232,10 @@ impl Os for Linux {
 
     fn holders_of_lock(path: &Path, name: &str) -> Vec<Process> {
         proc::holders_of_lock(path, name)
+    }
+
+    fn is_named(pid: Pid, name: &str) -> bool {
+        proc::is_named(pid, name)
     }
 
     fn variable(pid: Pid, name: &str) -> Option<Vec<u8>> {

@@ -8,6 +8,7 @@ compile_error!(
 );
 
 pub(crate) mod cgroup;
+pub(crate) mod disk;
 mod linux;
 mod proc;
 
@@ -48,6 +49,9 @@ pub(crate) trait Os {
     fn watch_parent() -> io::Result<()>;
     /// A second process like this one, which must have a single thread; none in the new one.
     fn fork() -> io::Result<Option<Pid>>;
+    /// From here on this process, which must have a single thread, has mounts of its own; as one of a namespace of users of
+    /// its own, where it has no right to that otherwise.
+    fn own_mounts(with_users: bool) -> io::Result<()>;
     /// Starts a program, with a death signal bound to the calling thread. Returns when it runs, or with the step
     /// that failed.
     fn start(starter: &mut Starter, launch: &Launch<'_>) -> Result<Pid, Fault>;
@@ -83,6 +87,8 @@ pub(crate) trait Os {
     fn all() -> Vec<Pid>;
     /// The processes of this name, or of one that begins with it, that hold a lock on the file at this path.
     fn holders_of_lock(path: &Path, name: &str) -> Vec<Process>;
+    /// Whether this is the name that a process has given itself.
+    fn is_named(pid: Pid, name: &str) -> bool;
     /// The value of a variable in the environment that a process was started with.
     fn variable(pid: Pid, name: &str) -> Option<Vec<u8>>;
 

@@ -124,6 +124,11 @@ pub(super) fn variable(pid: Pid, name: &str) -> Option<Vec<u8>> {
     all.split(|byte| *byte == 0).find_map(value)
 }
 
+/// Whether this is the name of a process.
+pub(super) fn is_named(pid: Pid, name: &str) -> bool {
+    read(pid, "comm").is_some_and(|found| found.trim_ascii_end() == name.as_bytes())
+}
+
 /// The processes of this name, or of one that begins with it, that hold a lock on this file. Links are read and nothing is
 /// opened: other descriptors of theirs may lead to file systems that don't answer.
 pub(super) fn holders_of_lock(path: &Path, name: &str) -> Vec<Process> {
