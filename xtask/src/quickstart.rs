@@ -32,7 +32,8 @@ pub(crate) fn run() -> Result<(), String> {
     let untouched = Program::line("git -C").and(&[&clone, "diff", "--quiet", "HEAD"]).run();
     untouched.map_err(|why| format!("{why}: the quickstart changed the checkout it looked at"))?;
     println!("the report is whole: {}", path.display());
-    desk.refuses_to_nest()
+    desk.refuses_to_nest()?;
+    desk.bears_harm()
 }
 
 /// A folder of its own in the target folder, empty at the start: the clone, the home, the temp folder.
@@ -73,6 +74,22 @@ impl Desk {
             (Some(1), _) if self.runs()? == before => Ok(()),
             (code, said) => Err(format!("within a run the quickstart ended with {code:?} and said:\n{said}")),
         }
+    }
+
+    /// Whatever is done to what runs it, every promise holds. Its checks are left out: they take longer than this does.
+    fn bears_harm(&self) -> Result<(), String> {
+        let words = [
+            "chaos",
+            "examples/quickstart/plan.yaml",
+            "--input",
+            "checks=false",
+            "--for",
+            "10s",
+            "--seed",
+            "1",
+        ];
+        let chaos = Program::at(&target().join("debug/windlass")).and(&words);
+        chaos.with("TMPDIR", &text(&self.temporary)).within(&self.clone).run()
     }
 
     /// How many runs left a folder.
