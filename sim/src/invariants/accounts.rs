@@ -123,12 +123,15 @@ fn heir(run: &ORun, task: &OTask, to: Option<u32>, kind: ErrorKind) -> Verdict {
     })
 }
 
-/// Whether a failure leads to another agent, written down from the table of DESIGN.
+/// Whether a failure leads to another agent, written down from the table of DESIGN: where that agent gets no other attempt
+/// for it, also because none is left.
 pub(crate) fn leads_on(run: &ORun, task: &OTask, kind: ErrorKind) -> bool {
     use ErrorKind::{Auth, ContextOverflow, Refused, SpawnDenied, SpawnInvalid, SpawnNotFound};
-    let again = kind == ContextOverflow && task.life.once.contains(&kind);
+    let (life, retry) = (&task.life, &run.spec(task).retry);
+    let is_last = life.charged + 1 >= retry.max_attempts + life.granted;
+    let in_the_end = kind == ContextOverflow && (life.once.contains(&kind) || is_last);
     let at_once = matches!(kind, Auth | Refused | SpawnNotFound | SpawnDenied | SpawnInvalid);
-    (again || at_once) && !run.spec(task).retry.non_retryable.contains(&kind)
+    (in_the_end || at_once) && !retry.non_retryable.contains(&kind)
 }
 
 /// At rest no breaker and no concurrency is to change.

@@ -70,13 +70,10 @@ pub fn after_failure(policy: &Retry, tries: &Tries, failure: &Failure, beside: B
     if tries.losses >= policy.losses_max && failure.kind == ErrorKind::Lost && bounded {
         return Next::GiveUp(poison(tries.losses, failure));
     }
-    let goes_over = treatment.falls_back && (never || used_once);
-    if goes_over && beside.has_successor && !is_excluded {
-        return Next::HandOver;
-    }
-    let attempts_max = policy.max_attempts + tries.granted;
-    if never || used_once || (failure.kind.is_charged() && charged >= attempts_max) {
-        return Next::GiveUp(failure.clone());
+    let is_last = failure.kind.is_charged() && charged >= policy.max_attempts + tries.granted;
+    if never || used_once || is_last {
+        let hands_over = treatment.falls_back && beside.has_successor && !is_excluded;
+        return if hands_over { Next::HandOver } else { Next::GiveUp(failure.clone()) };
     }
     let ceiling = ceiling(policy, tries.level);
     let drawn = match (beside.delay, policy.jitter) {
@@ -165,6 +162,7 @@ mod tests {
         assert!(matches!(next(&charged(0), ErrorKind::ContextOverflow), Next::Retry { .. }));
         let again = Tries { once: [ErrorKind::ContextOverflow].into(), ..charged(1) };
         assert_eq!(next(&again, ErrorKind::ContextOverflow), Next::HandOver);
+        assert_eq!(next(&charged(2), ErrorKind::ContextOverflow), Next::HandOver);
         let granted = Tries { granted: 1, ..charged(2) };
         assert!(matches!(next(&granted, ErrorKind::Exit), Next::Retry { .. }));
     }
