@@ -36,7 +36,7 @@ pub(crate) struct OAccount {
     pub(crate) served: u32,
     /// What the cap is to become.
     pub(crate) cap_due: Option<Most>,
-    /// The last record that changed it.
+    /// The last record that lowered it: who started before has met that limit.
     pub(crate) cap_since: Seq,
     pub(crate) phase: Phase,
     pub(crate) until: Option<i64>,
@@ -215,8 +215,11 @@ impl OAccount {
                 self.until = until.map(|until| until.ms - steps_ms);
                 self.calls.clear();
             }
-            Event::ConcurrencyChanged { to, .. } => {
-                (self.cap, self.cap_due, self.served, self.cap_since) = (*to, None, 0, seq);
+            Event::ConcurrencyChanged { from, to, .. } => {
+                if to.is_some_and(|to| from.is_none_or(|from| to <= from)) {
+                    self.cap_since = seq;
+                }
+                (self.cap, self.cap_due, self.served) = (*to, None, 0);
             }
             _ => {}
         }

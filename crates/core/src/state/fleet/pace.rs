@@ -25,7 +25,7 @@ pub struct Pace {
     kept: u32,
     /// What its concurrency is to become.
     due: Option<Allowed>,
-    /// Attempts that started before this record met an older limit.
+    /// Attempts that started before this record, which lowered the cap, have met the limit that it did so for.
     since: Seq,
     /// How many were in flight when a limit was met and there was no cap.
     before: u32,
@@ -102,7 +102,11 @@ impl Pace {
 
     /// The concurrency changed.
     pub(super) fn change(&mut self, to: Option<u32>, seq: Seq) {
+        let before = self.cap.map_or(u32::MAX, |cap| cap.most);
+        if to.is_some_and(|most| most <= before) {
+            self.since = seq;
+        }
         self.cap = to.map(|most| Cap { most, before: self.before, served: 0 });
-        (self.since, self.due) = (seq, None);
+        self.due = None;
     }
 }
