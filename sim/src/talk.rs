@@ -131,8 +131,9 @@ pub(crate) fn heard(run: &ORun, ix: usize) -> Heard<'_> {
     let Some(listen) = listens(run.draft(task)) else { return Heard::Nothing };
     let since = match listen.since {
         None => 0,
-        Some(label) => match run.beside(task, label).and_then(|since| since.ended) {
-            Some(ended) => ended,
+        // Who failed has no success after which anything could count.
+        Some(label) => match run.beside(task, label).filter(|since| joins::counts(run, task, since)) {
+            Some(since) => since.ended.expect("it has succeeded"),
             None => return Heard::Nothing,
         },
     };

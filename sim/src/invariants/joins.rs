@@ -55,6 +55,17 @@ pub(crate) fn standing(run: &ORun, task: &OTask) -> Standing {
     }
 }
 
+/// Whether one of its needs counts as a success for a task.
+pub(crate) fn counts(run: &ORun, task: &OTask, need: &OTask) -> bool {
+    let is_all = run.spec(task).join == Join::All;
+    match need.end {
+        Some(End::Succeeded) => true,
+        Some(End::WhenFalse) => is_all,
+        Some(End::Dead | End::Cancelled) => is_all && is_excused(run, need),
+        Some(End::Upstream) | None => false,
+    }
+}
+
 /// Whether the run goes on without a task that failed.
 pub(crate) fn is_excused(run: &ORun, task: &OTask) -> bool {
     run.spec(task).optional || task.is_left_out || (task.end == Some(End::Cancelled) && task.life.is_spared)

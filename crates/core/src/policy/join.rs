@@ -30,6 +30,17 @@ pub enum Ending {
     Lost,
 }
 
+impl Ending {
+    /// Whether it counts as a success for this join.
+    pub fn counts(self, join: Join) -> bool {
+        match self {
+            Self::Succeeded => true,
+            Self::WhenSkipped | Self::Excused => join == Join::All,
+            Self::Lost => false,
+        }
+    }
+}
+
 /// What a join has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {

@@ -172,12 +172,22 @@ impl Run {
         Some((topic, *external))
     }
 
+    /// The task without whose success no message counts for one that waits, while it has not succeeded.
+    pub(crate) fn listens_after(&self, ix: TaskIx) -> Option<TaskIx> {
+        let task = self.task(ix);
+        let spec = self.spec(task);
+        let Work::Wait(WaitFor::Topic { since: Some(place), .. }) = &spec.work else { return None };
+        let since = self.beside(task, *place);
+        Some(since).filter(|since| self.ending(*since).is_none_or(|ending| !ending.counts(spec.join)))
+    }
+
     /// The record behind which the messages begin that count for a task; none while none counts.
     pub(crate) fn listens_from(&self, ix: TaskIx) -> Option<Seq> {
         let task = self.task(ix);
         let spec = self.spec(task);
         let Work::Wait(WaitFor::Topic { since, .. }) = &spec.work else { return None };
         let since = match since {
+            Some(_) if self.listens_after(ix).is_some() => return None,
             Some(place) => self.topics.ends.get(&self.beside(task, *place)).copied().flatten()?,
             None => Seq(0),
         };

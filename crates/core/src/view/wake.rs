@@ -52,6 +52,8 @@ pub enum Wake {
         topic: String,
         /// Which messages count, where not all do.
         matches: Option<String>,
+        /// The task without whose success none counts, while it has not succeeded.
+        after: Option<TaskId>,
         /// The first of the unfinished tasks that may emit it, and how many there are.
         from: (Vec<TaskId>, usize),
         /// Whether it may come from outside the run.
@@ -96,7 +98,7 @@ pub(crate) fn besides(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
         Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
         Phase::BackingOff | Phase::Parked => retry(state, run, ix),
         Phase::Blocked if task.blocked == Some(Blocked::Select) => choice(run, task),
-        Phase::Blocked if task.blocked == Some(Blocked::Topic) => topic(run, task),
+        Phase::Blocked if task.blocked == Some(Blocked::Topic) => topic(run, ix),
         Phase::Blocked if task.blocked == Some(Blocked::Timer) => moment(state, run, ix),
         Phase::Blocked => Some(person(task)),
         Phase::Expanded => (task.children_open > 0).then_some(Wake::Children(task.children_open)),
@@ -175,8 +177,8 @@ fn choice(run: &Run, task: &Task) -> Option<Wake> {
     Some(Wake::Choice { passed, of: ballot.len() })
 }
 
-fn topic(run: &Run, task: &Task) -> Option<Wake> {
-    let Work::Wait(WaitFor::Topic { topic, matches, external, .. }) = &run.spec(task).work else {
+fn topic(run: &Run, ix: TaskIx) -> Option<Wake> {
+    let Work::Wait(WaitFor::Topic { topic, matches, external, .. }) = &run.spec(run.task(ix)).work else {
         return None;
     };
     let emitters = run.topics.emitters(topic);
@@ -184,6 +186,7 @@ fn topic(run: &Run, task: &Task) -> Option<Wake> {
     Some(Wake::Topic {
         topic: topic.clone(),
         matches: matches.as_ref().map(|matches| matches.0.clone()),
+        after: run.listens_after(ix).map(|since| run.task(since).id.clone()),
         from: (from, emitters.count()),
         external: *external,
     })

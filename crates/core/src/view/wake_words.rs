@@ -214,10 +214,11 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
             "somebody who knows whether its last attempt did the work".to_owned(),
             format!("you: `windlass settle {id} {} --done`, or `--failed`", task.id),
         ),
-        Wake::Topic { topic, matches, from, external, .. } => {
-            let matching = matches.as_ref().map(|matches| format!(" that matches {matches}"));
+        Wake::Topic { topic, matches, after, from, external } => {
+            let matching = matches.iter().map(|matches| format!(" that matches {matches}"));
+            let said = after.iter().map(|after| format!(", said once {after} has succeeded"));
             (
-                format!("a message on the topic {topic}{}", matching.unwrap_or_default()),
+                matching.chain(said).fold(format!("a message on the topic {topic}"), |on, more| on + &more),
                 emitters(from, external.then(|| format!("`windlass emit {id} {topic}`"))),
             )
         }
