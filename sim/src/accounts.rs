@@ -335,7 +335,11 @@ impl ORun {
             (None, Some(Who::Several(agents, _))) => agents.iter().copied().find(left),
             // Another has stood in for it.
             (None, Some(Who::One(agent))) => Some(*agent).filter(left),
-            (None, Some(Who::InTurn(_) | Who::Given(_))) => life.named.map(|(agent, _)| agent).filter(left),
+            (None, Some(Who::InTurn(_) | Who::Given(_))) => {
+                let tries = task.attempts.len() - 1;
+                let known = life.named.filter(|(_, attempt)| *attempt == tries).map(|(agent, _)| agent);
+                known.or_else(|| meaning::named_for(self, task, tries).ok().flatten()).filter(left)
+            }
             _ => None,
         };
         self.behind(task, &roots).into_iter().find(left).or(of_pool)

@@ -99,8 +99,13 @@ pub(crate) fn renders(run: &ORun, task: &OTask) -> Result<(), Failed> {
 
 /// Whom the expression of a task names for its next attempt, where it has one.
 pub(crate) fn named(run: &ORun, task: &OTask) -> Result<Option<u32>, Failed> {
+    named_for(run, task, task.attempts.len())
+}
+
+/// The same for the attempt that so many were before.
+pub(crate) fn named_for(run: &ORun, task: &OTask, before: usize) -> Result<Option<u32>, Failed> {
     match run.who(task) {
-        Some(Who::InTurn(agents)) => Ok(Some(agents[task.attempts.len() % agents.len()])),
+        Some(Who::InTurn(agents)) => Ok(Some(agents[before % agents.len()])),
         Some(Who::Given(by)) => {
             let given = field(run, task, *by, "who")?;
             let name = given.as_str().ok_or(Failed)?.trim();

@@ -151,7 +151,8 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
         Work::Approval { .. } => approvals::question(state, run, ix, stamp),
         Work::Emit { .. } => waits::emit(run, ix),
         Work::Wait(_) => waits::begin(run, ix, stamp),
-        Work::Prompt { .. } if run.is_to_name(task) => match run.named_by_expression(ix) {
+        Work::Prompt { .. } if run.is_to_name(task) => match run.named_by_expression(ix, task.next_attempt())
+        {
             Ok(agent) => {
                 let (run, attempt, task) = (run.id, task.next_attempt(), task.id.clone());
                 vec![Event::AgentNamed { run, task, attempt, agent }]

@@ -73,7 +73,7 @@ fn by_policy(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event {
     }
     let out_of_time = task.dues.close_by.is_some_and(|due| run.active.at(state.alive_at(stamp.now)) >= due);
     let was_interrupted = attempt.was_interrupted();
-    let successor = attempt.agent.as_ref().and_then(|agent| run.successor(task, agent));
+    let successor = attempt.agent.as_ref().and_then(|agent| run.successor(ix, agent));
     let next = if was_interrupted {
         retry::after_interruption(&spec.retry, &task.tries)
     } else {

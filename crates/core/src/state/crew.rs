@@ -109,20 +109,27 @@ impl Run {
     }
 
     /// Who takes over from the agent of a failed attempt: the next that it names, or another of its pool.
-    pub(crate) fn successor<'a>(&'a self, task: &'a Task, failed: &'a AgentName) -> Option<AgentName> {
+    pub(crate) fn successor(&self, ix: TaskIx, failed: &AgentName) -> Option<AgentName> {
+        let task = self.task(ix);
         let is_left = |agent: &&AgentName| *agent != failed && !task.handed.from.contains(*agent);
         // Its own list comes first, then what is left of those from which it took over.
         let from = std::iter::once(failed).chain(task.handed.from.iter().rev()).collect();
         let named = self.with_those_behind(task, from).into_iter().find(is_left);
-        let beside = || match self.by(task) {
-            Some(By::Pool(pool)) if task.handed.to.is_none() => pool.agents.iter().find(is_left),
-            // Another has stood in for it.
-            Some(By::Expression(_)) if task.handed.to.is_none() => {
-                task.handed.named.as_ref().map(|(_, agent)| agent).filter(is_left)
-            }
-            Some(By::Pool(_) | By::Expression(_)) | None => None,
-        };
-        named.or_else(beside).cloned()
+        if named.is_some() || task.handed.to.is_some() {
+            return named.cloned();
+        }
+        match self.by(task)? {
+            By::Pool(pool) => pool.agents.iter().find(is_left).cloned(),
+            // Another has stood in for whom it named, or a revision names somebody else.
+            By::Expression(_) => self.named_for_newest(ix).filter(|agent| is_left(&agent)),
+        }
+    }
+
+    /// Whom the expression of a task named for its newest attempt; whom it would by now, where the plan was revised since.
+    fn named_for_newest(&self, ix: TaskIx) -> Option<AgentName> {
+        let (task, number) = (self.task(ix), self.task(ix).last_attempt()?.number);
+        let known = task.handed.named.as_ref().filter(|(attempt, _)| *attempt == number);
+        known.map(|(_, agent)| agent.clone()).or_else(|| self.named_by_expression(ix, number).ok())
     }
 
     /// The agents of whom one is chosen for a task, at the places that turns are counted by: those of the whole pool, also
@@ -142,13 +149,13 @@ impl Run {
             && self.queue.crew(task.lane).is_some_and(|crew| crew.pool.is_empty())
     }
 
-    /// Whom the expression of a task names for its next attempt.
-    pub(crate) fn named_by_expression(&self, ix: TaskIx) -> Result<AgentName, Failure> {
+    /// Whom the expression of a task names for an attempt, by what stands now.
+    pub(crate) fn named_by_expression(&self, ix: TaskIx, attempt: u32) -> Result<AgentName, Failure> {
         let task = self.task(ix);
         let Some(By::Expression(expression)) = self.by(task) else {
             unreachable!("only expressions are asked")
         };
-        let name = expression.render_text(&View::of_attempt(self, ix, task.next_attempt()))?;
+        let name = expression.render_text(&View::before_attempt(self, ix, attempt))?;
         let plan = self.plan_of(task);
         let agent = AgentName(name.trim().into());
         if plan.at_hand().any(|known| *known == agent) {

@@ -50,6 +50,11 @@ impl<'a> View<'a> {
         Self { message: Some(data), ..self }
     }
 
+    /// The view that an attempt is chosen by: who works on it.
+    pub(crate) fn before_attempt(run: &'a Run, ix: TaskIx, attempt: u32) -> Self {
+        Self { attempt: Some(attempt), ..Self::of(run, ix) }
+    }
+
     /// The view of an attempt: of one that has started, what it saw then, whatever has happened since.
     pub(crate) fn of_attempt(run: &'a Run, ix: TaskIx, attempt: u32) -> Self {
         let started = run.task(ix).attempts.iter().rfind(|started| started.number == attempt);
