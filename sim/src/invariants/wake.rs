@@ -4,6 +4,8 @@
 use windlass_core::machine::task::Phase;
 use windlass_core::state::State;
 use windlass_core::time::Time;
+use windlass_core::view::bars::{Bar, Barred};
+use windlass_core::view::wake::{self, Wake};
 
 use crate::broken::{Verdict, demand};
 use crate::oracle::{ORun, OTask, Oracle};
@@ -61,14 +63,33 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Phase::Expanded => task.children.iter().any(|child| run.tasks[*child].end.is_none()),
                 Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => false,
             };
-            let named = windlass_core::view::wake::wake(state, of, of.names[&task.id]).is_some();
-            demand(named, NAME, || {
+            let named = wake::wake(state, of, of.names[&task.id]);
+            demand(named.is_some(), NAME, || {
                 format!("{} is {} and names nothing that wakes it", task.id, seen.phase.name())
             })?;
+            if let Some(Wake::Room(bars)) = &named {
+                by_agents(oracle, (run, task), bars)?;
+            }
             demand(wakes, NAME, || format!("nothing wakes {}, which is {}", task.id, seen.phase.name()))?;
         }
     }
     Ok(())
+}
+
+/// It is the agents that a ready task waits for where none of those who may could work on it, and else it is not.
+fn by_agents(oracle: &Oracle, (run, task): (&ORun, &OTask), bars: &[Barred]) -> Verdict {
+    let is_alone = |bar: &Barred| matches!(bar.bar, Bar::Beside(_) | Bar::Before(..));
+    if bars.iter().any(is_alone) {
+        return Ok(());
+    }
+    let named = bars.iter().any(|bar| matches!(bar.bar, Bar::Agents(_)));
+    let has_hands = oracle.has_hands(run, task, oracle.at.ms - oracle.steps_ms);
+    demand(named != has_hands, NAME, || {
+        format!(
+            "{} has somebody who could work on it: {has_hands}, and says that it waits for {bars:?}",
+            task.id
+        )
+    })
 }
 
 /// A ready task waits only where a limit is reached, or where something must be alone.

@@ -209,15 +209,27 @@ impl State {
         moments.filter(|due| *due > now).min()
     }
 
+    /// Those who may work on a task now, the pool first, each with what keeps it from that: where the breakers of the whole
+    /// pool are open, those who stand in for it too.
+    pub(crate) fn hands(&self, run: &Run, crew: &Crew, now: i64) -> Vec<(AgentIx, Option<AgentBar>)> {
+        let look = |agent: &AgentIx| (*agent, self.agent_bar(run.roster.member(*agent), now));
+        let mut hands: Vec<_> = crew.pool.iter().map(look).collect();
+        let is_broken = |bar: &AgentBar| matches!(bar, AgentBar::Account(_, why) if why.is_broken());
+        if !hands.is_empty() && hands.iter().all(|(_, bar)| bar.as_ref().is_some_and(is_broken)) {
+            hands.extend(crew.substitutes.iter().map(look));
+        }
+        hands
+    }
+
     /// Who works on the next attempt of a ready task, if anybody can now.
     pub(crate) fn choose_agent(&self, run: &Run, task: &Task, now: i64) -> Option<AgentName> {
         let crew = run.queue.crew(task.lane)?;
         let member = |agent: &AgentIx| run.roster.member(*agent);
-        let bars: Vec<Option<AgentBar>> =
-            crew.pool.iter().map(|agent| self.agent_bar(member(agent), now)).collect();
+        let hands = self.hands(run, crew, now);
+        let (pool, others) = hands.split_at(crew.pool.len());
         let places = run.places(task, crew);
         let candidate = |agent: &AgentIx| Candidate {
-            is_free: crew.pool.iter().zip(&bars).any(|(left, bar)| left == agent && bar.is_none()),
+            is_free: pool.iter().any(|(left, bar)| left == agent && bar.is_none()),
             in_flight: member(agent).in_flight,
             weight: member(agent).agent.weight,
         };
@@ -230,10 +242,7 @@ impl State {
         if let Some(place) = balance::choose(balance, turns, &candidates) {
             return Some(member(&places[place]).name.clone());
         }
-        let is_broken =
-            |bar: &Option<AgentBar>| matches!(bar, Some(AgentBar::Account(_, why)) if why.is_broken());
-        let all_broken = !bars.is_empty() && bars.iter().all(is_broken);
-        let mut substitutes = crew.substitutes.iter().map(member).filter(|_| all_broken);
-        substitutes.find(|agent| self.agent_bar(agent, now).is_none()).map(|agent| agent.name.clone())
+        let free = others.iter().find(|(_, bar)| bar.is_none());
+        free.map(|(agent, _)| member(agent).name.clone())
     }
 }

@@ -161,23 +161,19 @@ fn parallel(state: &State, run: &Run, ix: TaskIx) -> Option<Barred> {
 fn agents(state: &State, run: &Run, task: &Task) -> Option<Barred> {
     let crew = run.queue.crew(task.lane)?;
     let now = state.steady(state.now);
-    let bar = |number: &AgentIx| {
-        let agent = run.roster.member(*number);
-        Some((*number, agent.name.clone(), state.agent_bar(agent, now)?))
-    };
-    let barred: Vec<_> = crew.pool.iter().filter_map(bar).collect();
-    if barred.is_empty() || barred.len() < crew.pool.len() {
-        return None;
-    }
+    let barred: Option<Vec<(AgentIx, AgentBar)>> =
+        state.hands(run, crew, now).into_iter().map(|(agent, bar)| Some((agent, bar?))).collect();
+    let barred = barred.filter(|barred| !barred.is_empty())?;
     let busy: Vec<AgentIx> = barred
         .iter()
-        .filter(|(.., bar)| matches!(bar, AgentBar::Concurrency(_)))
-        .map(|(number, ..)| *number)
+        .filter(|(_, bar)| matches!(bar, AgentBar::Concurrency(_)))
+        .map(|(agent, _)| *agent)
         .collect();
     let takes = |(run, task, attempt): &Live<'_>| {
         let agent = attempt.agent.as_ref().map(|agent| run.number(task, agent));
         agent.is_some_and(|agent| busy.contains(&agent))
     };
-    let bar = Bar::Agents(barred.into_iter().map(|(_, name, bar)| (name, bar)).collect());
+    let name = |agent: AgentIx| run.roster.member(agent).name.clone();
+    let bar = Bar::Agents(barred.into_iter().map(|(agent, bar)| (name(agent), bar)).collect());
     Some(bar.by(live_in(state, run).filter(takes)))
 }
