@@ -30,7 +30,7 @@ use crate::time::{Span, Time};
 #[expect(clippy::wildcard_enum_match_arm, reason = "what belongs to a run is taken apart in `evolve_run`")]
 pub fn evolve(state: &mut State, record: &Record) {
     let moment = move_clock(state, record);
-    if is_of_lost(state, record, moment) {
+    if is_of_lost(state, record) {
         note_command(state, record);
         return;
     }
@@ -112,7 +112,7 @@ fn attend_all(state: &mut State) {
 /// Whether a record belongs to a run whose plan is gone: without it none of the run's events can be taken in. The home
 /// and its other runs go on.
 #[expect(clippy::wildcard_enum_match_arm, reason = "no other event names a plan")]
-fn is_of_lost(state: &mut State, record: &Record, moment: Moment) -> bool {
+fn is_of_lost(state: &mut State, record: &Record) -> bool {
     match &record.event {
         Event::RunCreated { run, command, hydrated: Hydrated(None), .. } => {
             state.commands.insert(command.clone(), record.seq);
@@ -121,7 +121,7 @@ fn is_of_lost(state: &mut State, record: &Record, moment: Moment) -> bool {
         Event::PlanRevised { run, command, hydrated: Hydrated(None), .. }
         | Event::PlanNested { run, command, hydrated: Hydrated(None), .. } => {
             state.commands.insert(command.clone(), record.seq);
-            lose_run(state, *run, record.seq, moment);
+            lose_run(state, *run, record.seq);
         }
         _ => {}
     }
@@ -129,15 +129,17 @@ fn is_of_lost(state: &mut State, record: &Record, moment: Moment) -> bool {
 }
 
 /// The plan that a run went on by is gone: so is the run.
-fn lose_run(state: &mut State, id: RunId, seq: Seq, moment: Moment) {
+fn lose_run(state: &mut State, id: RunId, seq: Seq) {
     let Some(run) = state.runs.get(&id) else { return };
     let of_run = |(fence, (run, ix)): (&Fence, &(RunId, TaskIx))| (*run == id).then_some((*fence, *ix));
     let live: Vec<(Fence, TaskIx)> = state.live.iter().filter_map(of_run).collect();
     for (fence, ix) in live {
         state.live.remove(&fence);
-        state.lent.remove(&fence);
         state.alone = state.alone.filter(|alone| *alone != fence);
-        hang_up(&mut state.fleet, run, (run.task(ix), fence), moment);
+        // What it has lent it holds no more; of what it held nobody knows how it was served.
+        if let (false, Some(account)) = (state.lent.remove(&fence), run.account_of(ix)) {
+            state.fleet.let_go(&account, fence);
+        }
     }
     let mut run = state.runs.remove(&id).expect("it is there");
     state.agenda.attend(&mut run, false);

@@ -117,7 +117,7 @@ pub(crate) fn lend(state: &mut State, id: RunId, ix: TaskIx) {
         run.change_loans(ix, true);
         state.alone = state.alone.filter(|alone| *alone != fence);
         if let Some(account) = run.account_of(ix) {
-            state.fleet.lend(&account, fence);
+            state.fleet.let_go(&account, fence);
         }
     }
 }

@@ -9,9 +9,10 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 use windlass_core::decide::Stamp;
 use windlass_core::effect::Effect;
-use windlass_core::event::{ApprovalAnswer, Exit, Role, Usage};
-use windlass_core::id::{CommandId, Digest, Epoch, RunId, TaskId};
-use windlass_core::input::{Ask, Command, Ended, Input, Report, Revision, Submission};
+use windlass_core::event::{ApprovalAnswer, Event, Exit, Hydrated, Record, Role, Usage};
+use windlass_core::fold::evolve;
+use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, RunId, TaskId};
+use windlass_core::input::{Ask, Command, Ended, Input, Nesting, Report, Revision, Submission};
 use windlass_core::machine::task::Phase;
 use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::Plan;
@@ -52,6 +53,13 @@ tasks:
   told: { needs: [one], emit: { topic: inner } }
 ";
 
+/// What an attempt starts by itself.
+fn nested() -> Plan {
+    let text = b"tasks: { one: { run: x }, ask: { needs: [one], approval: 'Go on?' } }";
+    let source = Source { name: "nested.yaml", text, format: None };
+    load(&source, &Settings::default(), &BTreeMap::new(), &Options::default()).expect("a valid plan").plan
+}
+
 fn plan() -> Plan {
     let read = |dir: &str, file: &str| {
         Ok(PlanText { name: file.to_owned(), bytes: INNER.into(), dir: dir.to_owned() })
@@ -64,6 +72,7 @@ fn plan() -> Plan {
 /// A run of a plan, whose attempts end in every way.
 struct Story {
     core: Core,
+    journal: Vec<Record>,
     now: Time,
     asked: u32,
     draws: u64,
@@ -76,7 +85,8 @@ fn run() -> RunId {
 impl Story {
     fn of(plan: &Plan, draws: u64) -> Self {
         let core = Core::new(State::default(), 4);
-        let mut story = Self { core, now: Time::from_ms(1_700_000_000_000), asked: 0, draws };
+        let now = Time::from_ms(1_700_000_000_000);
+        let mut story = Self { core, journal: Vec::new(), now, asked: 0, draws };
         let (epoch, role, build) = (Epoch(1), Role::Engine, "test".to_owned());
         story.take(&Input::Report(Report::EngineStarted { epoch, role, build, last_alive: Span::default() }));
         story.ask(Ask::SubmitPlan(Box::new(Submission {
@@ -100,7 +110,7 @@ impl Story {
         let stamp = Stamp { now: self.now, seed: self.draw() << 31 };
         self.core.handle(input, stamp);
         while self.core.end_waits(stamp) {}
-        self.core.take_records();
+        self.journal.extend(self.core.take_records());
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -114,14 +124,58 @@ impl Story {
         self.ask(Ask::Revise(Box::new(Revision { run: run(), plan, plan_digest, source: "-".into() })));
     }
 
+    /// An attempt starts a run of its own, unless that is refused.
+    fn nest(&mut self, within: AttemptKey) {
+        let plan = nested();
+        let (folder, env_digest, source) = ("/folder".into(), Digest::of(b"{}"), "nested.yaml".into());
+        let (plan_digest, plan) = (digest(&plan), Arc::new(plan));
+        let nesting = Nesting { within, plan, plan_digest, folder, env_digest, source, levels: None };
+        self.ask(Ask::Nest(Box::new(nesting)));
+    }
+
+    /// The same records are read again, and one of the plans that they name is gone.
+    fn read_again_without_a_plan(&self) {
+        let named = |record: &Record| {
+            matches!(
+                record.event,
+                Event::RunCreated { .. } | Event::PlanRevised { .. } | Event::PlanNested { .. }
+            )
+        };
+        for gone in (0..self.journal.len()).filter(|place| named(&self.journal[*place])) {
+            let mut state = State::default();
+            for (place, record) in self.journal.iter().enumerate() {
+                let mut record = record.clone();
+                if let (
+                    true,
+                    Event::RunCreated { hydrated, .. }
+                    | Event::PlanRevised { hydrated, .. }
+                    | Event::PlanNested { hydrated, .. },
+                ) = (place == gone, &mut record.event)
+                {
+                    *hydrated = Hydrated(None);
+                }
+                evolve(&mut state, &record);
+            }
+            let busy = state.fleet.accounts.iter().find(|(_, account)| account.in_flight > 0);
+            assert_eq!(busy, None, "nothing is left of the run");
+        }
+    }
+
     /// Something that may happen next; false where nothing can.
     fn step(&mut self) -> bool {
         let orders = pending(self.core.state());
         let draw = self.draw();
         let order = usize::try_from(draw).ok().and_then(|draw| orders.get(draw % orders.len().max(1)));
-        if let Some(order) = order {
-            self.carry_out(order);
-            return true;
+        match order {
+            Some(Effect::SpawnAttempt(assignment)) if draw.is_multiple_of(5) => {
+                self.nest(assignment.key.clone());
+                return true;
+            }
+            Some(order) => {
+                self.carry_out(order);
+                return true;
+            }
+            None => {}
         }
         let Some((task, approval)) = self.question() else {
             let Some(due) = self.core.state().next_due(self.now) else { return false };
@@ -288,5 +342,6 @@ proptest! {
                 break;
             }
         }
+        story.read_again_without_a_plan();
     }
 }

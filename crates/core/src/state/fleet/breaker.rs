@@ -45,8 +45,8 @@ impl Breaker {
         }
     }
 
-    /// An attempt waits for others: another may probe instead of it.
-    pub(super) fn lend(&mut self, fence: Fence) {
+    /// An attempt is out of sight: another may probe instead of it.
+    pub(super) fn let_go(&mut self, fence: Fence) {
         self.probe = self.probe.filter(|probe| *probe != fence);
     }
 

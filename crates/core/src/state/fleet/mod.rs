@@ -125,11 +125,12 @@ impl Fleet {
         account.in_flight -= 1;
     }
 
-    /// An attempt waits for others, and takes no room. What probed leaves that to them.
-    pub(crate) fn lend(&mut self, account: &AccountName, fence: Fence) {
+    /// An attempt takes no room any more, since it waits for others or nothing is known of it. What probed leaves that to
+    /// others.
+    pub(crate) fn let_go(&mut self, account: &AccountName, fence: Fence) {
         let account = self.accounts.get_mut(account).expect("it was started before");
         account.in_flight -= 1;
-        account.breaker.lend(fence);
+        account.breaker.let_go(fence);
     }
 
     /// The same takes room again.
