@@ -11,21 +11,19 @@ use crate::state::fleet::Account;
 
 /// What follows from what the accounts have met.
 pub(crate) fn next(state: &State, stamp: Stamp) -> Option<Event> {
-    state.fleet.accounts.iter().find_map(|(name, account)| {
-        if let Some((fact, why)) = account.breaker.due() {
-            return Some(changed(state, stamp, (name, account), fact, why));
-        }
-        let to = account.pace.due()?.most();
-        let from = account.pace.cap.map(|cap| cap.most);
-        Some(Event::ConcurrencyChanged { account: name.clone(), from, to })
-    })
+    let (name, account) = state.fleet.next_to_change()?;
+    if let Some((fact, why)) = account.breaker.due() {
+        return Some(changed(state, stamp, (name, account), fact, why));
+    }
+    let to = account.pace.due()?.most();
+    let from = account.pace.cap.map(|cap| cap.most);
+    Some(Event::ConcurrencyChanged { account: name.clone(), from, to })
 }
 
 /// The next breaker that has been open long enough.
 pub(crate) fn next_timer(state: &State, stamp: Stamp) -> Option<Event> {
     let now = state.steady(stamp.now);
-    let mut open = state.fleet.accounts.iter();
-    let waited = open.find(|(_, account)| account.breaker.until.is_some_and(|until| until <= now))?;
+    let waited = state.fleet.next_to_probe(now)?;
     Some(changed(state, stamp, waited, Fact::Waited, "it has been open long enough"))
 }
 

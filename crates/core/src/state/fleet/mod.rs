@@ -4,7 +4,7 @@
 mod breaker;
 mod pace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,10 @@ use crate::planted::{Bug, is_planted};
 pub struct Fleet {
     /// They.
     pub accounts: BTreeMap<AccountName, Account>,
+    /// Those of which something is to follow, so that the others cost nothing.
+    to_change: BTreeSet<AccountName>,
+    /// Those whose breakers are open, by when each is half open.
+    open: BTreeSet<(i64, AccountName)>,
 }
 
 /// What serves the agents that name it.
@@ -123,6 +127,7 @@ impl Fleet {
         account.pace.end(call.fence, served, (account.in_flight, call.at), wait);
         account.breaker.end(call.fence, served, call.at, said);
         account.in_flight -= 1;
+        self.look_at(call.account);
     }
 
     /// An attempt takes no room any more, since it waits for others or nothing is known of it. What probed leaves that to
@@ -140,21 +145,48 @@ impl Fleet {
 
     pub(crate) fn change_breaker(&mut self, name: &AccountName, to: Phase, until: Option<i64>, why: &str) {
         let account = self.accounts.get_mut(name).expect("only what was called breaks");
+        if let Some(until) = account.breaker.until {
+            self.open.remove(&(until, name.clone()));
+        }
         account.breaker.change(to, until, why);
+        self.open.extend(until.map(|until| (until, name.clone())));
+        self.look_at(name);
     }
 
     pub(crate) fn change_concurrency(&mut self, name: &AccountName, to: Option<u32>, seq: Seq) {
         self.accounts.get_mut(name).expect("only what was called is limited").pace.change(to, seq);
+        self.look_at(name);
+    }
+
+    /// An account has changed: whether something is to follow from that.
+    fn look_at(&mut self, name: &AccountName) {
+        let account = &self.accounts[name];
+        if account.breaker.due().is_some() || account.pace.due().is_some() {
+            self.to_change.insert(name.clone());
+        } else {
+            self.to_change.remove(name);
+        }
+    }
+
+    /// An account that is to change.
+    pub(crate) fn next_to_change(&self) -> Option<(&AccountName, &Account)> {
+        let name = self.to_change.first()?;
+        Some((name, &self.accounts[name]))
+    }
+
+    /// The account whose breaker has been open long enough first.
+    pub(crate) fn next_to_probe(&self, now: i64) -> Option<(&AccountName, &Account)> {
+        let (_, name) = self.open.first().filter(|(until, _)| *until <= now)?;
+        Some((name, &self.accounts[name]))
     }
 
     /// Whether the clock alone may let more through of some account than now.
     pub(crate) fn is_held_back(&self, now: i64) -> bool {
-        let waits = |account: &Account| account.breaker.until.is_some() || account.pace.may_be_held_back(now);
-        self.accounts.values().any(waits)
+        !self.open.is_empty() || self.accounts.values().any(|account| account.pace.may_be_held_back(now))
     }
 
     /// The earliest moment after `now` at which an account lets more through, by steady time in milliseconds.
     pub fn next_due(&self) -> Option<i64> {
-        self.accounts.values().filter_map(|account| account.breaker.until).min()
+        self.open.first().map(|(until, _)| *until)
     }
 }
