@@ -70,7 +70,7 @@ pub(super) static TASK: Shape = Shape {
         key("join", Either(&[Word(&["all", "any"]), COUNT]), "How many of them must have succeeded: all, any, or a number."),
         key("when", Condition, "It starts only if this is true; otherwise it is skipped."),
         key("for_each", Either(&[Template, List(&Any)]), "One child for each item of this list."),
-        key("max_parallel", COUNT, "How many children may be in flight at the same time."),
+        key("max_parallel", COUNT, "How many attempts of its children may be in flight at the same time, those of all their sub-plans together."),
         key("replicas", COUNT, "How many children do the same, to choose among what they give."),
         partly("select", Word(&["first", "majority", "best", "all"]), &["first", "majority", "all"],
             "How one of the replicas is chosen; `all` gives the list of what they gave."),
