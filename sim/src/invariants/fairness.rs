@@ -1,6 +1,7 @@
 //! 23, fairness: of two runs that both could start a task each gets its share, as their weights say, counted from the
 //! moment at which both could; within a run what is more pressing starts first, waiting makes up for it, one in ten
-//! minutes, and what is equal goes by age. Never: a share of what came before.
+//! minutes, and what is equal goes by age; and nobody who could start is passed over for longer than each other run takes
+//! for its turns. Never: a share of what came before.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,11 @@ const AGEING_MS: i64 = 600_000;
 /// Who could start what, and since when.
 #[derive(Default)]
 pub(crate) struct Turns {
+    /// The runs that could start something after the newest record.
+    open: Vec<RunId>,
+    /// How often each other run has started something since the last start of a run that could have, too. Unlike a contest
+    /// this goes on where that run can't for a while.
+    passed: BTreeMap<(RunId, RunId), u64>,
     /// How many starts each of two runs has had since both could start something.
     contests: BTreeMap<(RunId, RunId), (u64, u64)>,
     /// Since which record each ready task is so, and what the clock of its run showed then.
@@ -34,6 +40,7 @@ impl Turns {
         let Event::AttemptStarted { alone: false, .. } = &record.event else { return Ok(()) };
         let (id, run, task) = oracle.at(&record.event).expect("it was created");
         self.is_next(oracle, record, (id, run, task))?;
+        self.is_soon(oracle, id)?;
         for ((one, other), (ones, others)) in &mut self.contests {
             if id != *one && id != *other {
                 continue;
@@ -45,6 +52,22 @@ impl Turns {
             let most = 2 * u64::from(oracle.slots) * (weights.0 + weights.1);
             demand(apart <= most, NAME, || {
                 format!("{one} started {ones} and {other} {others}, of weights {weights:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The bound of section 5: whatever could start does after as many starts of each other run as their weights say, one
+    /// for its part of a share, and one for a run that came in beside it. Each lasts no longer than the longest attempt.
+    fn is_soon(&mut self, oracle: &Oracle, id: RunId) -> Verdict {
+        self.passed.retain(|(waits, _), _| *waits != id);
+        let weight = |run: &RunId| u64::from(oracle.runs[run].draft.weight.unwrap_or(1));
+        for waits in self.open.iter().filter(|open| **open != id) {
+            let passed = self.passed.entry((*waits, id)).or_default();
+            *passed += 1;
+            let most = weight(&id).div_ceil(weight(waits)) + 2;
+            demand(*passed <= most, NAME, || {
+                format!("{id} starts {passed} times while {waits} could and does not")
             })?;
         }
         Ok(())
@@ -114,5 +137,6 @@ impl Turns {
                 self.contests.entry((*one, *other)).or_default();
             }
         }
+        self.open = open;
     }
 }
