@@ -277,43 +277,76 @@ impl BlobWriter<'_> {
 /// Blobs in memory. Clones are the same store.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryBlobs {
-    blobs: Arc<Mutex<BTreeMap<Digest, Arc<[u8]>>>>,
+    held: Arc<Mutex<Held>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Held {
+    blobs: BTreeMap<Digest, Arc<[u8]>>,
+    /// Those that a power cut takes.
+    unsynced: BTreeSet<Digest>,
+    is_full: bool,
 }
 
 impl MemoryBlobs {
     /// A store of its own with the same content.
     #[must_use]
     pub fn branch(&self) -> Self {
-        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Self { blobs: Arc::new(Mutex::new(blobs)) }
+        let held = self.held().clone();
+        Self { held: Arc::new(Mutex::new(held)) }
     }
 
     /// Every digest in it.
     pub fn digests(&self) -> Vec<Digest> {
-        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+        self.held().blobs.keys().copied().collect()
     }
 
     /// Loses one, as a disk might.
     pub fn lose(&self, digest: Digest) {
-        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+        self.held().blobs.remove(&digest);
+    }
+
+    /// Has no room for another one, or has.
+    pub(crate) fn fill(&self, is_full: bool) {
+        self.held().is_full = is_full;
+    }
+
+    /// Loses those that were not synced.
+    pub(crate) fn cut_power(&self) {
+        let held = &mut *self.held();
+        for digest in std::mem::take(&mut held.unsynced) {
+            held.blobs.remove(&digest);
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Blobs for MemoryBlobs {
     fn put(&self, bytes: &[u8]) -> Result<Digest, BlobError> {
         let digest = Digest::of(bytes);
-        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-        blobs.entry(digest).or_insert_with(|| bytes.into());
+        let mut held = self.held();
+        if held.is_full && !held.blobs.contains_key(&digest) {
+            let full = io::Error::from(io::ErrorKind::StorageFull);
+            return Err(BlobError::io("write", Path::new("memory"))(full));
+        }
+        held.blobs.entry(digest).or_insert_with(|| bytes.into());
+        if is_planted(Bug::BlobNotSynced) || is_planted(Bug::FolderNotSynced) {
+            held.unsynced.insert(digest);
+        } else {
+            held.unsynced.remove(&digest);
+        }
         Ok(digest)
     }
 
     fn get(&self, digest: Digest) -> Result<Vec<u8>, BlobError> {
-        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-        blobs.get(&digest).map(|bytes| bytes.to_vec()).ok_or(BlobError::Missing(digest))
+        self.held().blobs.get(&digest).map(|bytes| bytes.to_vec()).ok_or(BlobError::Missing(digest))
     }
 
     fn contains(&self, digest: Digest) -> Result<bool, BlobError> {
-        Ok(self.blobs.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&digest))
+        Ok(self.held().blobs.contains_key(&digest))
     }
 }
 

@@ -38,9 +38,14 @@ struct Disk {
     alive: Span,
     openings: u64,
     fault: Option<Fault>,
+    /// How many appends still fit; none where there is room enough.
+    room: Option<u64>,
+    /// How many rows a power cut leaves, and what the head file says then: it is synced at checkpoints only.
+    synced: usize,
+    said_synced: Head,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
     epoch: Epoch,
     /// Salt and bytes, one behind the other.
@@ -84,6 +89,31 @@ impl MemoryStore {
         self.disk().fault = Some(fault);
     }
 
+    /// Leaves room for so many appends and no blob, or for everything again.
+    pub fn fill(&self, room: Option<u64>) {
+        self.disk().room = room;
+        self.blobs.fill(room.is_some());
+    }
+
+    /// Loses what was not synced, as a machine does that loses its power.
+    pub fn cut_power(&self) {
+        let mut disk = self.disk();
+        let (synced, said) = (disk.synced, disk.said_synced);
+        disk.rows.truncate(synced);
+        (disk.said, disk.alive) = (said, Span::default());
+        drop(disk);
+        self.blobs.cut_power();
+    }
+
+    /// Changes a bit of a record, as a failing disk does.
+    pub fn flip(&self, seq: Seq, bit: usize) {
+        let mut disk = self.disk();
+        let Some(row) = index(seq).checked_sub(1).and_then(|at| disk.rows.get_mut(at)) else { return };
+        let row = Arc::make_mut(row);
+        let at = bit % (row.body.len() * 8);
+        row.body[at / 8] ^= 1 << (at % 8);
+    }
+
     /// Loses records behind a place without noticing, as a damaged WAL does; the head still tells of them.
     pub fn lose_after(&self, seq: Seq) {
         self.disk().rows.truncate(index(seq));
@@ -99,6 +129,7 @@ impl MemoryStore {
         let mut disk = self.disk();
         let (known, highest) = (disk.said.seq, disk.head().epoch);
         disk.rows.truncate(index(intact));
+        disk.synced = disk.rows.len();
         disk.said = disk.head();
         drop(disk);
         let epoch = Epoch(highest.0 + 1);
@@ -127,6 +158,14 @@ impl Disk {
             None => Some(Head::default()),
             Some(at) => self.rows.get(at).map(|row| row.head),
         }
+    }
+
+    /// Whether this append finds no room.
+    fn is_full(&mut self) -> bool {
+        let Some(room) = &mut self.room else { return false };
+        let is_full = *room == 0;
+        *room = room.saturating_sub(1);
+        is_full
     }
 
     /// Says whether this append fails, and how.
@@ -174,6 +213,7 @@ impl MemoryJournal {
         }
         let last_alive = if head == disk.said { disk.alive } else { Span::default() };
         disk.openings += 1;
+        disk.said_synced = disk.said;
         let mut from = [0; 16];
         from[..8].copy_from_slice(&seed.to_le_bytes());
         from[8..].copy_from_slice(&disk.openings.to_le_bytes());
@@ -208,6 +248,9 @@ impl MemoryJournal {
         if tip != self.head {
             return Err(JournalError::NotTheEnd { expected, found: tip.seq });
         }
+        if disk.is_full() {
+            return Err(JournalError::DiskFull { path: PLACE.into() });
+        }
         let fault = disk.fails();
         if fault.is_none_or(|fault| fault.kept) {
             disk.rows.extend(self.sealed.rows().map(|row| {
@@ -215,6 +258,9 @@ impl MemoryJournal {
                 let head = Head { seq: row.seq, link: row.link, epoch: row.epoch };
                 Arc::new(Kept { epoch: row.epoch, body: [salt, bytes].concat(), head })
             }));
+        }
+        if !is_planted(Bug::CommitNotSynced) {
+            disk.synced = disk.rows.len();
         }
         if fault.is_some() {
             return Err(JournalError::Poisoned);
