@@ -19,7 +19,7 @@ use crate::process::Bringing;
 use crate::queue::Item;
 use crate::random::{Random, keyed};
 use crate::scope::{self, OScope};
-use crate::world::World;
+use crate::world::{ENVIRONMENT, World};
 
 /// In how many plans, sub-plans or brought ones, an attempt may be that brings one.
 const DEEPEST: usize = 2;
@@ -88,11 +88,12 @@ impl World {
         let within = process.assignment.key.clone();
         let plan = draft.load().unwrap_or_else(|why| panic!("a plan to bring is refused: {why}"));
         let bytes = serde_json::to_vec(&plan).expect("a plan is plain data");
-        let plan_digest = self.store.blobs().put(&bytes).expect("memory takes it");
+        // Where the disk is full nobody brings a plan.
+        let Ok(plan_digest) = self.store.blobs().put(&bytes) else { return };
         let plan = Arc::new(plan);
         self.checker.knows(plan_digest, Arc::clone(&plan), Arc::new(draft));
         let (folder, source) = ("/work".into(), "plan.json".into());
-        let env_digest = Digest::of(b"env");
+        let env_digest = Digest::of(ENVIRONMENT);
         let nesting = Nesting { within, plan, plan_digest, folder, env_digest, source, levels: None };
         let reply = self.ask_of_engine(engine, Ask::Nest(Box::new(nesting)));
         let process = self.processes.get_mut(&fence).expect("it was there");

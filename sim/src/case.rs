@@ -44,6 +44,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// The seed that it was made of.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The same, but that once all has come to rest the journal is found to end behind this record.
     #[must_use]
     pub fn cut_after(&self, record: u64) -> Self {
@@ -123,6 +128,16 @@ pub(crate) enum Fault {
     },
     /// The keeper is killed, and all that it started.
     KeeperDies,
+    /// Engine and keeper are killed both at once: what they started lives on until somebody sweeps it away.
+    BothDie {
+        down_ms: u64,
+    },
+    /// The machine loses its power, and is started again after so long.
+    PowerCut {
+        down_ms: u64,
+    },
+    /// Another engine opens the home of one that lives, as if there were no lock.
+    Usurped,
     /// The wall clock is set.
     ClockStep {
         by_ms: i64,
@@ -141,6 +156,17 @@ pub(crate) enum Fault {
         ms: u64,
     },
     DiskLow(bool),
+    /// The disk is full but for so many appends.
+    DiskFull {
+        room: u64,
+    },
+    /// Somebody has made room on it.
+    DiskFree,
+    /// A copy of the disk loses the end of the journal, or a bit of it, and somebody opens it.
+    Damage {
+        number: u64,
+        is_cut: bool,
+    },
     /// The state is kept; by another build that writes it otherwise.
     Snapshot {
         foreign: bool,

@@ -15,20 +15,17 @@ use windlass_core::plan::Plan;
 use windlass_core::state::State;
 use windlass_core::state::due::Due;
 use windlass_core::time::Time;
-use windlass_engine::recover;
 use windlass_journal::memory::MemoryStore;
 use windlass_journal::record::decode;
 
 use crate::broken::{Broken, Verdict, broken, demand};
 use crate::clocks::Clocks;
 use crate::draft::PlanDraft;
-use crate::invariants::{self, effects::Given, fairness::Turns};
+use crate::invariants::{self, blobs, effects::Given, fairness::Turns, prefix, replay};
 use crate::oracle::{Oracle, Truth};
 use crate::trace::Trace;
 use crate::world::Planned;
 
-const REPLAY: &str = "16 replay";
-const PREFIX: &str = "2 prefix";
 const WAKE: &str = "14 wake";
 /// How far an engine's clock may be from the wall clock without that being a step; what is less than the first is a turn.
 const MADE_UP_MS: Range<u64> = 100..5000;
@@ -95,6 +92,7 @@ impl Checker {
                 let ahead_ms = record.at.ms.abs_diff(clocks.shown().wall_ms);
                 self.drifts(if MADE_UP_MS.contains(&ahead_ms) { ahead_ms } else { 0 });
             }
+            blobs::of_record(&self.oracle, store, &record)?;
             invariants::of_record(&self.oracle, &self.shadow, &record)?;
             self.turns.of_record(&self.oracle, &record)?;
             self.oracle.take(&record);
@@ -154,9 +152,9 @@ impl Checker {
     }
 
     fn read(&self, store: &MemoryStore, seq: Seq) -> Result<Record, Broken> {
-        let bytes = store.bytes(seq).ok_or_else(|| broken(PREFIX, format!("record {seq} is gone")))?;
+        let bytes = store.bytes(seq).ok_or_else(|| broken(prefix::NAME, format!("record {seq} is gone")))?;
         let mut record = decode(seq, &bytes, String::new)
-            .map_err(|error| broken(REPLAY, format!("record {seq} can't be read: {error}")))?;
+            .map_err(|error| broken(replay::NAME, format!("record {seq} can't be read: {error}")))?;
         if let Event::RunCreated { plan, hydrated, .. }
         | Event::PlanRevised { plan, hydrated, .. }
         | Event::PlanNested { plan, hydrated, .. } = &mut record.event
@@ -170,37 +168,22 @@ impl Checker {
     pub(crate) fn compare(&self, live: &State) -> Verdict {
         let at_rest = live.fresh.is_empty();
         let same = if at_rest { *live == self.shadow } else { live.head == self.shadow.head };
-        if same { Ok(()) } else { self.same(live, "the live state") }
+        if same { Ok(()) } else { replay::same(&self.shadow, live, "the live state") }
     }
 
     /// A state that was recovered is what the disk says; what was acknowledged is in it.
-    pub(crate) fn recovered(&self, state: &State) -> Verdict {
+    pub(crate) fn recovered(&self, state: &State, store: &MemoryStore) -> Verdict {
+        prefix::is_kept(&self.shadow, store.head().seq)?;
         if *state != self.shadow {
-            self.same(state, "the recovered state")?;
+            replay::same(&self.shadow, state, "the recovered state")?;
         }
-        let missing = self.acknowledged.iter().find(|id| !state.commands.contains_key(*id));
-        demand(missing.is_none(), PREFIX, || {
-            format!("{missing:?} was acknowledged and is not in the journal")
-        })
-    }
-
-    fn same(&self, state: &State, what: &str) -> Verdict {
-        let (ours, theirs) = (recover::snapshot(&self.shadow), recover::snapshot(state));
-        demand(ours == theirs, REPLAY, || {
-            let at = ours.iter().zip(&theirs).position(|(left, right)| left != right).unwrap_or_default();
-            let around = |bytes: &[u8]| {
-                let end = (at + 80).min(bytes.len());
-                String::from_utf8_lossy(&bytes[at.saturating_sub(120)..end]).into_owned()
-            };
-            format!("{what} is not what a replay gives:\n  …{}\n  …{}", around(&theirs), around(&ours))
-        })
+        prefix::has_all(&self.acknowledged, state)
     }
 
     /// Somebody was told: what was accepted must be durable.
     pub(crate) fn acknowledged(&mut self, id: &CommandId, answer: &Answer, leaves_events: bool) -> Verdict {
         if *answer == Answer::Accepted && leaves_events {
-            let known = self.oracle.commands.contains(id);
-            demand(known, PREFIX, || format!("{id:?} is accepted and not in the journal"))?;
+            prefix::of_answer(&self.oracle, id)?;
             self.acknowledged.push(id.clone());
         }
         Ok(())
@@ -257,10 +240,8 @@ impl Checker {
 
     /// The end of the world: the state of the engine that was opened last is what the disk says, byte for byte.
     pub(crate) fn end(&self, store: &MemoryStore, live: &State) -> Verdict {
-        self.same(live, "the last state")?;
-        let chained = store.head().seq == self.shadow.head;
-        demand(chained, PREFIX, || {
-            format!("the disk ends at {}, it was seen up to {}", store.head().seq, self.shadow.head)
-        })
+        replay::same(&self.shadow, live, "the last state")?;
+        prefix::is_kept(&self.shadow, store.head().seq)?;
+        prefix::has_all(&self.acknowledged, live)
     }
 }

@@ -14,18 +14,26 @@ pub(crate) struct Clocks {
     pub(crate) slept: u64,
     /// By how much the wall clock was set, or has drifted.
     pub(crate) set: i64,
+    /// What the first two showed when the machine was started last.
+    started: (u64, u64),
 }
 
 impl Clocks {
-    /// The time since the machine was started, sleep included.
+    /// The time since the world began, sleep included.
     pub(crate) fn boot(&self) -> u64 {
         self.awake + self.slept
+    }
+
+    /// The machine starts anew, and with it the clocks that count from there.
+    pub(crate) fn restart(&mut self) {
+        self.started = (self.awake, self.slept);
     }
 
     /// What an engine sees of them.
     pub(crate) fn shown(&self) -> Shown {
         let signed = |ms| i64::try_from(ms).expect("some years");
-        let boot_ms = signed(self.boot());
-        Shown { wall_ms: BEGIN_MS + boot_ms + self.set, boot_ms, awake_ms: signed(self.awake) }
+        let wall_ms = BEGIN_MS + signed(self.boot()) + self.set;
+        let (awake, slept) = (self.awake - self.started.0, self.slept - self.started.1);
+        Shown { wall_ms, boot_ms: signed(awake + slept), awake_ms: signed(awake) }
     }
 }

@@ -9,7 +9,7 @@ use windlass_core::output::RawOutput;
 use crate::bring;
 use crate::broken::{Verdict, broken};
 use crate::case::{End, Reporting};
-use crate::engine::alone_in_its_place;
+use crate::invariants::reaped;
 use crate::process::{self, Bringing, Process};
 use crate::queue::Item;
 use crate::world::World;
@@ -71,7 +71,7 @@ impl World {
 
     fn spawn(&mut self, assignment: Box<Assignment>) -> Verdict {
         let (key, fence) = (assignment.key.clone(), assignment.fence);
-        alone_in_its_place(self, &key)?;
+        reaped::alone_in_its_place(self, &key)?;
         let mut behaviour = self.behaviour(&key);
         if self.healed && !matches!(behaviour.report, Reporting::Prompt) {
             behaviour.report = Reporting::Prompt;

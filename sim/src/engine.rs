@@ -4,7 +4,7 @@
 use windlass_core::decide::Stamp;
 use windlass_core::effect::Effect;
 use windlass_core::event::{LossReason, Role};
-use windlass_core::id::{Fence, Seq};
+use windlass_core::id::Seq;
 use windlass_core::input::{Input, LostAttempt, Report};
 use windlass_core::react::pending;
 use windlass_core::time::Time;
@@ -15,20 +15,25 @@ use windlass_engine::lists::Lists;
 use windlass_engine::recover::{self, Opening};
 use windlass_engine::turn::{Letter, turn};
 use windlass_journal::Journal as _;
+use windlass_journal::error::JournalError;
 use windlass_journal::memory::{Fault, MemoryJournal};
 use windlass_journal::repair::Acceptance;
 
-use crate::broken::{Broken, Verdict, broken, demand};
+use crate::broken::{Verdict, broken};
 use crate::case::CrashAt;
 use crate::hands::Hands;
+use crate::invariants::replay;
 use crate::queue::Item;
 use crate::random::mixed;
 use crate::world::World;
 
 /// A fault that never comes: it takes the place of one that found nothing to append.
 const NO_FAULT: Fault = Fault { after: u64::MAX, kept: false };
-const BUILD: &str = "simulated";
+pub(crate) const BUILD: &str = "simulated";
 const OTHER_BUILD: &str = "another";
+
+/// After how long an engine is started again that met a full disk.
+const FULL_AGAIN_MS: u64 = 1000;
 
 /// How long ago an engine that waits may have noted that it lives.
 const NOTED_BEFORE_MS: u64 = 1100;
@@ -50,16 +55,16 @@ pub(crate) struct Engine {
 impl World {
     /// Replays the journal and begins an opening.
     pub(crate) fn open(&mut self, role: Role) -> Verdict {
-        let refused = |error: windlass_journal::error::JournalError| {
-            broken("16 replay", format!("the journal does not open: {error}"))
-        };
+        let refused =
+            |error: JournalError| broken(replay::NAME, format!("the journal does not open: {error}"));
+        self.sweep();
         let mut journal = MemoryJournal::open(&self.store, BUILD, self.case.seed).map_err(refused)?;
         // Each start may give another number of slots.
         let slots = if self.random.chance(800) { self.case.slots } else { self.random.within(1, 8) };
         let opened = recover::open(&mut journal, role, BUILD, slots, self.clocks.shown());
         let Opening { mut core, clock, first, .. } = opened.map_err(refused)?;
         core.bound_turns(self.turns_most());
-        self.checker.recovered(core.state())?;
+        self.checker.recovered(core.state(), &self.store)?;
         self.checker.slept(&self.clocks);
         self.checker.oracle.slots = slots;
         self.engines += 1;
@@ -165,6 +170,7 @@ impl World {
         hands.verdict()?;
         let is_dead = hands.is_dead();
         let (orders, answers) = (hands.orders, hands.answers);
+        self.checker.oracle.alive = self.processes.keys().copied().collect();
         self.checker.take(&self.store, &self.clocks, &mut self.trace)?;
         for (reply, answer) in &answers {
             self.trace.answer(*reply, answer);
@@ -175,6 +181,11 @@ impl World {
         match turned {
             Err(_) if dying.is_some_and(|(at, _)| matches!(at, CrashAt::Append | CrashAt::Appended)) => {
                 self.engine_dies(down_ms);
+                Ok(())
+            }
+            // Whoever looks after it starts it again, until there is room.
+            Err(JournalError::DiskFull { .. }) => {
+                self.engine_dies(down_ms.max(FULL_AGAIN_MS));
                 Ok(())
             }
             Err(error) => Err(broken("1 order", format!("the journal refuses a batch: {error}"))),
@@ -217,15 +228,19 @@ impl World {
         engine.alive.note(&mut engine.journal, engine.core.state(), noted);
     }
 
-    /// The engine is killed, and with it everything that it started; what was on its way to it is lost.
+    /// The engine is killed; what was on its way to it is lost. Its keeper ends everything that it started.
     pub(crate) fn engine_dies(&mut self, down_ms: u64) {
         let Some(engine) = self.engine.take() else { return };
         self.checker.pass(&self.clocks);
         self.trace.say(|| format!("engine {} dies", engine.number));
         self.dying = None;
         self.store.arm(NO_FAULT);
-        self.processes.clear();
-        self.queue.keep(|item| matches!(item, Item::Letter { engine: None, .. } | Item::Restart));
+        self.died_at = self.clocks.awake;
+        self.queue
+            .keep(|item| matches!(item, Item::Letter { engine: None, .. } | Item::Restart | Item::End(_)));
+        if !self.is_orphaned {
+            self.keeper_ends_all();
+        }
         if !self.queue.has(|item| matches!(item, Item::Restart)) {
             self.queue.send(self.clocks.awake + down_ms, Item::Restart);
         }
@@ -237,6 +252,7 @@ impl World {
         let intact = Seq(after % (self.store.head().seq.0 + 1));
         self.trace.say(|| format!("the journal ends at {intact}"));
         self.engine_dies(0);
+        self.sweep();
         let is_report = |input: &Input| matches!(input, Input::Report(_));
         self.queue.keep(|item| !matches!(item, Item::Letter { input, .. } if is_report(input)));
         let wall = Time::from_ms(self.clocks.shown().wall_ms);
@@ -245,26 +261,6 @@ impl World {
         let refused = |error| broken("16 replay", format!("the loss can't be accepted: {error}"));
         self.store.accept_loss(intact, acceptance, self.case.seed).map_err(refused)?;
         self.checker.forget(intact, &self.store, &self.clocks)
-    }
-
-    /// The keeper is killed, and with it every attempt; the engine starts another.
-    pub(crate) fn keeper_dies(&mut self) {
-        let Some(engine) = &self.engine else { return };
-        let state = engine.core.state();
-        // What died with another keeper before is not reported again.
-        let known = |fence: &Fence| self.checker.oracle.keeper_deaths.contains_key(fence);
-        let live = state.live.iter().filter(|(fence, _)| !known(fence)).filter_map(|(fence, (run, ix))| {
-            let task = state.runs[run].task(*ix);
-            let attempt = task.live_attempt().filter(|attempt| attempt.epoch == state.epoch)?;
-            Some(LostAttempt { key: task.key(*run, attempt), fence: *fence, leftovers: 0 })
-        });
-        let attempts: Vec<LostAttempt> = live.collect();
-        self.checker.keeper_died(attempts.len(), attempts.iter().map(|lost| lost.fence));
-        self.processes.clear();
-        self.queue.keep(|item| !matches!(item, Item::Bring(_) | Item::End(_) | Item::Overdue(..)));
-        if !attempts.is_empty() {
-            self.report(3, Report::Lost { attempts, reason: LossReason::KeeperDied });
-        }
     }
 
     /// The state is kept, so that the next start need not replay all.
@@ -311,15 +307,4 @@ impl World {
             self.report(0, lost);
         }
     }
-}
-
-/// What the world must never see of two attempts at one task.
-pub(crate) fn alone_in_its_place(world: &World, key: &windlass_core::id::AttemptKey) -> Result<(), Broken> {
-    let other = world
-        .processes
-        .values()
-        .find(|process| process.assignment.key.run == key.run && process.assignment.key.task == key.task);
-    demand(other.is_none(), "4 fences grow", || {
-        format!("{key} is started while another attempt of its task lives")
-    })
 }

@@ -10,6 +10,7 @@ use windlass_core::id::{AttemptKey, Digest, Fence, RunId, TaskId};
 use crate::accounts::{self, hold_to};
 use crate::invariants::accounts::number;
 use crate::invariants::attempts::failure;
+use crate::invariants::blobs;
 use crate::invariants::commands::command_of;
 use crate::lives::Now;
 use crate::oracle::{Live, OAttempt, ORun, OTask, Oracle, Question};
@@ -29,11 +30,13 @@ impl Oracle {
         self.record_boot = self.boot;
         self.met_full_disk = self.meets_full_disk(record);
         self.commands.extend(command_of(&record.event).cloned());
+        self.blobs.extend(blobs::named(&record.event).into_iter().flatten());
         match &record.event {
             Event::EngineStarted { epoch, role, .. } => {
                 self.epoch = *epoch;
                 self.role = Some(*role);
                 self.died_with = self.live.len();
+                self.has_lost_power = false;
                 let now = self.worked;
                 self.runs.values_mut().for_each(|run| run.stand(now));
             }

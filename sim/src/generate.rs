@@ -18,6 +18,13 @@ use crate::talk;
 /// Up to which step people act and faults befall.
 const HORIZON: u32 = 160;
 
+/// From Friday evening to Monday morning.
+const WEEKEND_MS: u64 = 220_000_000;
+/// How long nobody starts the engine again.
+const DOWN_MS: [u64; 5] = [0, 10, 1000, 100_000, WEEKEND_MS];
+/// By how much the wall clock is set; the last ones lead to 2036, and back.
+const STEPS_MS: [i64; 6] = [-3_600_000, 3_600_000, -6_000, 86_400_000, 388_000_000_000, -388_000_000_000];
+
 /// The case of a seed.
 pub(crate) fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
@@ -146,7 +153,11 @@ fn faults(random: &mut Random, mood: &Mood) -> Vec<(u32, Fault)> {
     for _ in 0..random.pick(mood.faults) {
         let harm = random.weighed(mood.harms);
         let fault = fault(random, harm);
-        faults.push((random.below(HORIZON), fault));
+        let step = random.below(HORIZON);
+        if matches!(fault, Fault::DiskFull { .. }) {
+            faults.push((step + random.within(1, 20), Fault::DiskFree));
+        }
+        faults.push((step, fault));
     }
     faults.sort_by_key(|(step, _)| *step);
     faults
@@ -162,13 +173,18 @@ fn fault(random: &mut Random, harm: Harm) -> Fault {
                 3 => CrashAt::Waiting,
                 _ => CrashAt::Told(random.below(6)),
             };
-            Fault::Crash { at, down_ms: random.pick(&[0, 10, 1000, 100_000]) }
+            Fault::Crash { at, down_ms: random.pick(&DOWN_MS) }
         }
         Harm::Keeper => Fault::KeeperDies,
-        Harm::Clock => Fault::ClockStep { by_ms: random.pick(&[-3_600_000, 3_600_000, -6_000, 86_400_000]) },
+        Harm::Both => Fault::BothDie { down_ms: random.pick(&DOWN_MS) },
+        Harm::Power => Fault::PowerCut { down_ms: random.pick(&DOWN_MS) },
+        Harm::Usurped => Fault::Usurped,
+        Harm::Full => Fault::DiskFull { room: random.below(4).into() },
+        Harm::Damage => Fault::Damage { number: random.below(1 << 16).into(), is_cut: random.chance(500) },
+        Harm::Clock => Fault::ClockStep { by_ms: random.pick(&STEPS_MS) },
         Harm::Drift => Fault::Drift { by_ms: random.pick(&[-3000, -500, 400, 3000]) },
         Harm::Ghost => Fault::Ghost { number: random.below(64), kind: random.below(5) },
-        Harm::Suspend => Fault::Suspend { ms: random.pick(&[2_000, 28_800_000]) },
+        Harm::Suspend => Fault::Suspend { ms: random.pick(&[2_000, 28_800_000, WEEKEND_MS]) },
         Harm::Disk => Fault::DiskLow(random.chance(600)),
         Harm::Snapshot => Fault::Snapshot { foreign: random.chance(300) },
         Harm::Loss => Fault::Loss { after: random.below(1 << 16).into() },

@@ -12,6 +12,7 @@ use windlass_engine::turn::Outside;
 use windlass_journal::memory::MemoryStore;
 
 use crate::broken::{Broken, broken};
+use crate::invariants::prefix;
 
 /// The hands of one turn.
 pub(crate) struct Hands<'a> {
@@ -53,7 +54,7 @@ impl<'a> Hands<'a> {
 
     fn demand(&mut self, holds: bool, what: &str) {
         if !holds && self.broken.is_none() {
-            self.broken = Some(broken("2 prefix", format!("{what} before the journal has it")));
+            self.broken = Some(broken(prefix::NAME, format!("{what} before the journal has it")));
         }
     }
 

@@ -17,6 +17,7 @@ pub mod cli;
 mod clocks;
 mod converse;
 pub mod coverage;
+mod deaths;
 mod draft;
 mod effects;
 mod engine;

@@ -27,11 +27,16 @@ pub(crate) enum Doing {
 pub(crate) enum Harm {
     Crash,
     Keeper,
+    Both,
+    Power,
+    Usurped,
     Clock,
     Drift,
     Ghost,
     Suspend,
     Disk,
+    Full,
+    Damage,
     Snapshot,
     Overdue,
     Loss,
@@ -147,6 +152,11 @@ const PLAIN: Mood = Mood {
         (2, Harm::Ghost),
         (1, Harm::Suspend),
         (1, Harm::Disk),
+        (1, Harm::Both),
+        (1, Harm::Power),
+        (1, Harm::Usurped),
+        (1, Harm::Full),
+        (2, Harm::Damage),
         (3, Harm::Snapshot),
         (2, Harm::Overdue),
     ],
@@ -156,7 +166,14 @@ const PLAIN: Mood = Mood {
 const DEADLY: Mood = Mood {
     trouble: &[950],
     faults: &[20, 40],
-    harms: &[(8, Harm::Crash), (4, Harm::Keeper), (1, Harm::Snapshot)],
+    harms: &[
+        (8, Harm::Crash),
+        (4, Harm::Keeper),
+        (2, Harm::Both),
+        (2, Harm::Power),
+        (1, Harm::Usurped),
+        (1, Harm::Snapshot),
+    ],
     ..PLAIN
 };
 
@@ -260,7 +277,14 @@ const HALTING: Mood = Mood {
         (1, Doing::Cancel),
         (1, Doing::Retry),
     ],
-    harms: &[(5, Harm::Disk), (2, Harm::Clock), (2, Harm::Suspend), (2, Harm::Crash), (2, Harm::Overdue)],
+    harms: &[
+        (5, Harm::Disk),
+        (3, Harm::Full),
+        (2, Harm::Clock),
+        (2, Harm::Suspend),
+        (2, Harm::Crash),
+        (2, Harm::Overdue),
+    ],
     ..PLAIN
 };
 

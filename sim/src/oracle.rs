@@ -56,11 +56,17 @@ pub(crate) struct Oracle {
     pub(crate) unseen_ms: u64,
     /// The time of the turn.
     pub(crate) now: Time,
+    /// The attempts whose processes live, in truth.
+    pub(crate) alive: BTreeSet<Fence>,
+    /// The power was cut since the newest opening: what engines noted for themselves may be gone.
+    pub(crate) has_lost_power: bool,
     /// The run that has just met a full disk.
     pub(crate) met_full_disk: Option<RunId>,
     /// How attempts really ended.
     pub(crate) truth: BTreeMap<Fence, Truth>,
     pub(crate) commands: BTreeSet<CommandId>,
+    /// The blobs that records name.
+    pub(crate) blobs: BTreeSet<Digest>,
     /// The questions that commands named when they answered.
     pub(crate) named: BTreeMap<CommandId, String>,
     /// The drafts of the plans that runs may have.
@@ -384,12 +390,15 @@ impl Oracle {
             boot: 0,
             record_boot: 0,
             now: Time::default(),
+            alive: BTreeSet::new(),
+            has_lost_power: false,
             met_full_disk: None,
             worked: 0,
             witnessed: 0,
             unseen_ms: 0,
             truth: BTreeMap::new(),
             commands: BTreeSet::new(),
+            blobs: BTreeSet::new(),
             named: BTreeMap::new(),
             drafts,
         }

@@ -22,7 +22,7 @@ use crate::queue::Item;
 use crate::random::mixed;
 use crate::revise;
 use crate::talk;
-use crate::world::World;
+use crate::world::{ENVIRONMENT, World};
 
 /// What people have asked so far.
 #[derive(Default)]
@@ -191,7 +191,7 @@ impl World {
             plan: planned.plan.clone(),
             plan_digest: planned.digest,
             folder: "/work".into(),
-            env_digest: Digest::of(b"env"),
+            env_digest: Digest::of(ENVIRONMENT),
             source: "plan.json".into(),
         })))
     }
@@ -201,7 +201,8 @@ impl World {
         let draft = revise::revised(&self.checker.oracle.runs.get(&run)?.draft, number);
         let plan = draft.load().unwrap_or_else(|why| panic!("a revision is refused: {why}"));
         let bytes = serde_json::to_vec(&plan).expect("a plan is plain data");
-        let plan_digest = self.store.blobs().put(&bytes).expect("memory takes it");
+        // Where the disk is full nobody hands a plan over.
+        let plan_digest = self.store.blobs().put(&bytes).ok()?;
         let plan = Arc::new(plan);
         self.checker.knows(plan_digest, Arc::clone(&plan), Arc::new(draft));
         Some(Ask::Revise(Box::new(Revision { run, plan, plan_digest, source: "plan.json".into() })))
@@ -237,7 +238,8 @@ impl World {
         let reply = self.people.replies;
         self.people.asked.insert(reply, command.id.clone());
         let drains = matches!(command.ask, Ask::Drain { .. });
-        if self.engine.is_none() && !drains && self.random.chance(300) && self.dying.is_none() {
+        let may_open = self.engine.is_none() && self.keeper_is_done_at().is_none() && self.dying.is_none();
+        if may_open && !drains && self.random.chance(300) {
             self.open(Role::Command)?;
         }
         let at = self.clocks.awake + u64::from(self.random.below(5));

@@ -15,9 +15,10 @@ pub enum Planted {
 }
 
 impl Planted {
-    /// All of them. The journal's others are found by tests of its own.
+    /// All of them. That a child inherits the lock is found by a test of the journal's own: here nobody has one.
     pub fn all() -> impl Iterator<Item = Self> {
-        let journal = [Self::Journal(JournalBug::ForeignSnapshotTrusted)];
+        let journal = JournalBug::ALL.into_iter().filter(|bug| *bug != JournalBug::LockInherited);
+        let journal = journal.map(Self::Journal);
         Bug::ALL.iter().copied().map(Self::Core).chain(journal)
     }
 
@@ -33,18 +34,33 @@ impl Planted {
     pub fn what(self) -> &'static str {
         match self {
             Self::Core(bug) => bug.what().trim(),
-            Self::Journal(_) => "A snapshot is read whichever build wrote it.",
+            Self::Journal(JournalBug::ForeignSnapshotTrusted) => {
+                "A snapshot is read whichever build wrote it."
+            }
+            Self::Journal(JournalBug::TailSilentlyShorter) => {
+                "A journal that lost its end is opened without a word."
+            }
+            Self::Journal(JournalBug::CommitNotSynced) => "What is appended is not synced.",
+            Self::Journal(JournalBug::BlobNotSynced) => "A blob is named before it is synced.",
+            Self::Journal(JournalBug::FolderNotSynced) => "The name of a blob is not synced.",
+            Self::Journal(JournalBug::LockInherited) => "A child has the lock, too.",
         }
     }
 
     /// The invariants of which one is to be broken by it, by number and name.
     #[rustfmt::skip]
     pub const fn finders(self) -> &'static [&'static str] {
-        let Self::Core(bug) = self else { return &["16 replay"] };
+        let bug = match self {
+            Self::Core(bug) => bug,
+            Self::Journal(JournalBug::TailSilentlyShorter) => return &["25 head"],
+            Self::Journal(JournalBug::CommitNotSynced) => return &["2 prefix"],
+            Self::Journal(JournalBug::BlobNotSynced | JournalBug::FolderNotSynced) => return &["21 blobs"],
+            Self::Journal(JournalBug::ForeignSnapshotTrusted | JournalBug::LockInherited) => return &["16 replay"],
+        };
         match bug {
             Bug::OldFenceAccepted           => &["3 one winner", "4 fences grow"],
             Bug::FencePerAttempt            => &["4 fences grow"],
-            Bug::StartBeforeReaped          => &["4 fences grow"],
+            Bug::StartBeforeReaped          => &["4 fences grow", "15 reaped"],
             Bug::DeadDependencyLeavesWaiter => &["7 dependencies"],
             Bug::RetryBeforeDue             => &["6 not before due"],
             Bug::EngineDeathCharged         => &["5 attempts"],

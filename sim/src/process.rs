@@ -9,6 +9,7 @@ use windlass_core::input::Ended;
 use windlass_core::output::{Output, RawOutput};
 use windlass_core::time::Span;
 use windlass_journal::blob::{Blobs, MemoryBlobs};
+use windlass_journal::error::BlobError;
 
 use crate::bring;
 use crate::case::{Behaviour, Case, End, OnTerm, Reporting};
@@ -29,6 +30,9 @@ pub(crate) struct Process {
     pub(crate) killed_at: Option<u64>,
     pub(crate) bringing: Bringing,
 }
+
+/// What an attempt printed, and what it gave where that was small.
+type Given = (RawOutput, Option<Result<Output, Failure>>);
 
 /// Where an attempt stands with the plans that it brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +154,11 @@ impl Process {
             error
         };
         let succeeded = error.is_none() && exit == Exit::Code(0);
-        let (raw, output) = if succeeded { self.output(seed, blobs) } else { (RawOutput::default(), None) };
+        let given = if succeeded { self.output(seed, blobs) } else { Ok((RawOutput::default(), None)) };
+        let ((raw, output), error) = match given {
+            Ok(given) => (given, error),
+            Err(full) => ((RawOutput::default(), None), Some(full)),
+        };
         Ended {
             key: self.assignment.key.clone(),
             fence: self.assignment.fence,
@@ -185,17 +193,18 @@ impl Process {
         }
     }
 
-    fn output(&self, seed: u64, blobs: &MemoryBlobs) -> (RawOutput, Option<Result<Output, Failure>>) {
+    fn output(&self, seed: u64, blobs: &MemoryBlobs) -> Result<Given, Failure> {
         let value = value(seed, &self.assignment.key, self.shape);
         let text = value.to_string().into_bytes();
         if self.shape == Shape::Large {
-            let blob = blobs.put(&text).expect("memory takes it");
-            return (RawOutput { bytes: 1 << 20, blob: Some(blob), truncated: false }, None);
+            let full = |error: BlobError| Failure::new(ErrorKind::DiskFull, error.to_string());
+            let blob = blobs.put(&text).map_err(full)?;
+            return Ok((RawOutput { bytes: 1 << 20, blob: Some(blob), truncated: false }, None));
         }
         let raw = RawOutput { bytes: text.len() as u64, blob: None, truncated: false };
         let bad = self.behaviour.bad_output && self.assignment.settle.schema.is_some();
         let settled = if bad { Err(bad_output()) } else { Ok(Output { value, ..Output::default() }) };
-        (raw, Some(settled))
+        Ok((raw, Some(settled)))
     }
 }
 

@@ -83,6 +83,12 @@ impl Queue {
         self.heap.iter().any(|Reverse(entry)| is(&entry.item))
     }
 
+    /// When somebody starts an engine.
+    pub(crate) fn restart_at(&self) -> Option<u64> {
+        let restarts = self.heap.iter().filter(|Reverse(entry)| matches!(entry.item, Item::Restart));
+        restarts.map(|Reverse(entry)| entry.at).min()
+    }
+
     /// Loses what this does not hold of.
     pub(crate) fn keep(&mut self, is: impl Fn(&Item) -> bool) {
         self.heap.retain(|Reverse(entry)| is(&entry.item));

@@ -18,6 +18,7 @@ use crate::check::Checker;
 use crate::clocks::Clocks;
 use crate::draft::{PlanDraft, TaskDraft};
 use crate::engine::Engine;
+use crate::invariants::reaped;
 use crate::people::People;
 use crate::process::Process;
 use crate::queue::{Item, Queue};
@@ -26,6 +27,9 @@ use crate::trace::Trace;
 
 /// How many steps a world may take at most, before and after it is healed.
 const STEPS_MAX: u32 = 4000;
+
+/// The variables of all runs.
+pub(crate) const ENVIRONMENT: &[u8] = b"{}";
 
 /// How often it may look for something to do.
 const ROUNDS_MAX: u32 = 20_000;
@@ -54,6 +58,9 @@ pub(crate) struct World {
     pub(crate) step: u32,
     pub(crate) disk_low: bool,
     pub(crate) healed: bool,
+    /// When the newest engine died, and whether its keeper did with it.
+    pub(crate) died_at: u64,
+    pub(crate) is_orphaned: bool,
     /// How the engine dies at its next turn, and how long until it is started again.
     pub(crate) dying: Option<(CrashAt, u64)>,
     /// Small draws that only shape the order of things.
@@ -66,6 +73,7 @@ impl World {
         let planned =
             case.runs.iter().enumerate().map(|(number, draft)| plan(&case, number, draft, &store.blobs()));
         let planned: Vec<Planned> = planned.collect();
+        store.blobs().put(ENVIRONMENT).expect("memory takes it");
         let mut queue = Queue::default();
         queue.send(0, Item::Restart);
         Self {
@@ -83,6 +91,8 @@ impl World {
             step: 0,
             disk_low: false,
             healed: false,
+            died_at: 0,
+            is_orphaned: false,
             dying: None,
             case,
         }
@@ -147,6 +157,15 @@ impl World {
             Fault::Crash { at: CrashAt::Rest, down_ms } => self.engine_dies(*down_ms),
             Fault::Crash { at, down_ms } => self.dying = Some((*at, *down_ms)),
             Fault::KeeperDies => self.keeper_dies(),
+            Fault::BothDie { down_ms } => self.both_die(*down_ms),
+            Fault::PowerCut { down_ms } => self.power_is_cut(*down_ms)?,
+            Fault::Usurped => self.usurp()?,
+            Fault::DiskFull { room } => {
+                self.store.fill(Some(*room));
+                self.disk(true);
+            }
+            Fault::DiskFree => self.free(),
+            Fault::Damage { number, is_cut } => self.damage(*number, *is_cut)?,
             Fault::ClockStep { by_ms } => {
                 self.clocks.set += by_ms;
                 self.queue.send(self.clocks.awake + u64::from(self.random.below(1000)), Item::Clocks);
@@ -166,6 +185,12 @@ impl World {
             Fault::Overdue { number, why } => self.overdue_one(*number, *why),
         }
         Ok(())
+    }
+
+    /// There is room on the disk again.
+    fn free(&mut self) {
+        self.store.fill(None);
+        self.disk(false);
     }
 
     pub(crate) fn disk(&mut self, low: bool) {
@@ -217,7 +242,7 @@ impl World {
                 Item::Lists => self.compare_lists(),
                 Item::Disk => self.look_at_disk(false),
                 Item::Clocks => looks = true,
-                Item::Restart if self.engine.is_none() => self.open(Role::Engine)?,
+                Item::Restart if self.engine.is_none() => self.start()?,
                 Item::Restart if self.has_command_engine() => self.queue.send(now + 50, Item::Restart),
                 Item::Restart => {}
             }
@@ -225,6 +250,7 @@ impl World {
                 break;
             }
         }
+        reaped::after_death(self)?;
         let due = self.engine.as_ref().is_some_and(|engine| engine.wakes_at.is_some_and(|at| at <= now));
         if self.engine.is_some() && (due || looks || !letters.is_empty()) {
             self.turn(letters)?;
@@ -245,7 +271,8 @@ impl World {
             Some(live) if live.draining && takes_on(&input) => {}
             Some(live) if engine.is_none_or(|number| number == live.number) => letters.push((*input, reply)),
             None if engine.is_none() => {
-                let later = self.clocks.awake + 200;
+                // Whoever asks tries again until somebody has started an engine.
+                let later = self.queue.restart_at().unwrap_or(0).max(self.clocks.awake + 200);
                 self.queue.send(later, Item::Letter { engine, input, reply });
             }
             Some(_) | None => {}
@@ -258,7 +285,7 @@ impl World {
         self.healed = true;
         self.dying = None;
         self.case.trouble = 0;
-        self.disk(false);
+        self.free();
         if self.engine.is_none() && !self.queue.has(|item| matches!(item, Item::Restart)) {
             self.queue.send(self.clocks.awake, Item::Restart);
         }

@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod alive;
 pub(crate) mod approval;
 pub(crate) mod attempts;
+pub(crate) mod blobs;
 pub(crate) mod budget;
 pub(crate) mod budgets;
 pub(crate) mod cancel;
@@ -17,10 +18,14 @@ pub(crate) mod effects;
 pub(crate) mod ends;
 pub(crate) mod fairness;
 pub(crate) mod fences;
+pub(crate) mod head;
 pub(crate) mod joins;
 pub(crate) mod limits;
 pub(crate) mod order;
 pub(crate) mod pause;
+pub(crate) mod prefix;
+pub(crate) mod reaped;
+pub(crate) mod replay;
 pub(crate) mod rest;
 pub(crate) mod topics;
 pub(crate) mod usage;
@@ -34,11 +39,12 @@ use crate::broken::Verdict;
 use crate::oracle::Oracle;
 
 /// What is asked about each record, before it is taken in. `before` is the core's own state at that place.
-const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 22] = [
+const OF_RECORDS: [fn(&Oracle, &State, &Record) -> Verdict; 23] = [
     order::of_record,
     commands::of_record,
     winner::of_record,
     fences::of_record,
+    reaped::of_record,
     budget::of_record,
     budgets::of_record,
     cancel::of_record,

@@ -7,26 +7,35 @@ use windlass_sim::seeds::row;
 use windlass_sim::shrink::shrink;
 use windlass_sim::trace::Trace;
 
+use crate::scenarios::cases;
+
 const SEEDS: u64 = 2000;
 
-/// The first world that shows a bug, by one of the invariants that are to find it.
-fn found(bug: Planted) -> Option<Told> {
+/// The first world from this seed on that shows a bug, by one of the invariants that are to find it.
+fn found_from(start: u64, bug: Planted) -> Option<Told> {
     plant(Some(bug));
-    let row = row(0, SEEDS, |ending| bug.is_found(ending), |_| ());
+    let row = row(start, SEEDS - start, |ending| bug.is_found(ending), |_| ());
     plant(None);
     row.failed.map(|(_, told)| told)
 }
 
 #[test]
 fn every_planted_bug_is_found_by_the_invariant_that_is_there_for_it() {
-    let missed: Vec<&str> = Planted::all().filter(|bug| found(*bug).is_none()).map(Planted::name).collect();
+    let kept = cases();
+    let missed = Planted::all().filter(|bug| {
+        // Where it was found last it is found at once, as long as the worlds are the same.
+        let case = kept.iter().find(|(name, _)| name == bug.name());
+        let seed = case.map_or(0, |(_, case)| case.seed()).min(SEEDS - 1);
+        found_from(seed, *bug).or_else(|| found_from(0, *bug)).is_none()
+    });
+    let missed: Vec<&str> = missed.map(Planted::name).collect();
     assert!(missed.is_empty(), "nothing found {missed:?}");
 }
 
 #[test]
 fn a_found_bug_is_shown_by_a_small_case() {
     let bug = Planted::Core(Bug::RateLimitCharged);
-    let told = found(bug).expect("it is found");
+    let told = found_from(0, bug).expect("it is found");
     plant(Some(bug));
     let small = shrink(&told);
     plant(None);
