@@ -273,7 +273,7 @@ impl ORun {
 
     /// How many attempts of an agent of a task are in flight in the run.
     pub(crate) fn load(&self, task: &OTask, agent: u32) -> usize {
-        let others = self.tasks.iter().filter(|other| other.is_with() == Some(agent) && !self.lends(other));
+        let others = self.in_flight().filter(|other| other.is_with() == Some(agent) && !self.lends(other));
         others.filter(|other| self.is_same_agent(task, other, agent)).count()
     }
 

@@ -1,7 +1,7 @@
 //! How the oracle takes records in: what each says of the home, of its run, and of which task. Never: judging them; the
 //! invariants do that before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::event::{BlockedOn, Event, Record, Role};
 use windlass_core::failure::ErrorKind;
@@ -93,6 +93,8 @@ impl Oracle {
             worked: 0,
             stops: 0,
             works_since,
+            used: (0, 0),
+            in_flight: BTreeSet::new(),
             last_turns: BTreeMap::new(),
             plan,
             draft,
@@ -172,9 +174,7 @@ impl Oracle {
         let unties =
             matches!(&record.event, Event::TaskDead { error, .. } if error.kind == ErrorKind::Deadlock);
         run.went_on = unties.then(|| run.went_on.take().unwrap_or_else(|| talk::going(run)));
-        if let (true, Some(attempt)) = (judges(&record.event), run.tasks[ix].attempts.last_mut()) {
-            attempt.is_judged = true;
-        }
+        run.judge(ix, judges(&record.event));
         match &record.event {
             Event::AttemptStarted { alone, agent, .. } => {
                 self.live.insert(fence, Live { run: id, task: ix, alone: *alone });
@@ -182,12 +182,13 @@ impl Oracle {
                 let called = (fence, record.at.ms - now.steps_ms);
                 let account = accounts::call(&mut self.accounts, (run, ix), agent, called);
                 let attempt = OAttempt { agent, account, ..OAttempt::new(fence, epoch, record.at) };
-                run.tasks[ix].begin(attempt, worked);
+                run.begin(ix, attempt, worked);
             }
             Event::AttemptReaped { .. } => {
                 let attempt = run.tasks[ix].attempts.last_mut().expect("it was started");
                 (attempt.is_reaped, attempt.ended_steady_ms) = (true, record.at.ms - now.steps_ms);
                 self.live.remove(&attempt.fence);
+                run.in_flight.remove(&ix);
                 accounts::hang_up(&mut self.accounts, run, ix);
             }
             Event::TaskExpanded { into, .. } => run.expand(ix, into),

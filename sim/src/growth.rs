@@ -164,6 +164,7 @@ impl ORun {
         let task = &mut self.tasks[ix];
         (task.end, task.life, task.deaths_in_row) = (None, Life { handed_to, ..Life::default() }, 0);
         task.is_asked_otherwise = is_asked_otherwise;
+        task.used = (0, 0);
         (task.output, task.is_expanded) = (Value::Null, !task.children.is_empty());
         (task.passed, task.choice) = (None, None);
         // A parent goes on at once: the time of its budget, too.
@@ -205,6 +206,7 @@ impl OTask {
             output: Value::Null,
             attempts: Vec::new(),
             deaths_in_row: 0,
+            used: (0, 0),
             is_asked_otherwise: false,
             question: None,
             ended: None,

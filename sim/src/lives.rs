@@ -7,7 +7,7 @@ use windlass_core::time::Time;
 
 use crate::family::{self, Form};
 use crate::invariants::accounts::number;
-use crate::invariants::attempts::is_charged;
+use crate::invariants::attempts::{failure, is_charged};
 use crate::oracle::{Due, End, Life, OAttempt, ORun, OTask};
 use crate::process;
 use crate::talk::OMessage;
@@ -82,6 +82,38 @@ impl ORun {
         let task = &mut self.tasks[ix];
         (task.end, task.output, task.hears) = (Some(End::Succeeded), output, None);
         task.life.accepted = true;
+    }
+}
+
+impl ORun {
+    /// Another attempt of a task, where the run's clock shows this.
+    pub(crate) fn begin(&mut self, ix: usize, attempt: OAttempt, worked: u64) {
+        self.tasks[ix].begin(attempt, worked);
+        self.uses(ix, &mut |used| used.1 += 1);
+        self.in_flight.insert(ix);
+    }
+
+    /// What becomes of the newest attempt of a task is settled, where it is, and with it whether that is charged.
+    pub(crate) fn judge(&mut self, ix: usize, is_judged: bool) {
+        let newest = self.tasks[ix].attempts.last_mut();
+        let Some(attempt) = newest.filter(|attempt| is_judged && !attempt.is_judged) else { return };
+        attempt.is_judged = true;
+        let charged = u32::from(failure(attempt).is_none_or(is_charged));
+        self.uses(ix, &mut |used| *used = (used.0 + charged, used.1 - 1));
+    }
+
+    /// What the newest attempt of a task changes in what the run has used, and all around the task in this incarnation.
+    fn uses(&mut self, ix: usize, change: &mut dyn FnMut(&mut (u32, u32))) {
+        change(&mut self.used);
+        let fence = self.tasks[ix].newest().expect("it was started").fence;
+        let mut around = Some(ix);
+        while let Some(at) = around {
+            let task = &mut self.tasks[at];
+            if fence.0 > task.life.from {
+                change(&mut task.used);
+            }
+            around = task.parent;
+        }
     }
 }
 
@@ -161,8 +193,7 @@ impl OTask {
         }
     }
 
-    /// Another attempt of it, where the run's clock shows this.
-    pub(crate) fn begin(&mut self, attempt: OAttempt, worked: u64) {
+    fn begin(&mut self, attempt: OAttempt, worked: u64) {
         self.attempts.push(attempt);
         self.life.began = true;
         self.life.ready_at.get_or_insert(worked);

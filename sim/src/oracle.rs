@@ -117,6 +117,10 @@ pub(crate) struct ORun {
     pub(crate) works_since: Option<u64>,
     /// How often that clock stopped.
     pub(crate) stops: u64,
+    /// Attempts that were charged, and those that may come to be.
+    pub(crate) used: (u32, u32),
+    /// The tasks whose newest attempt is not reaped.
+    pub(crate) in_flight: BTreeSet<usize>,
     /// The agent that worked last on each node of a plan or its children.
     pub(crate) last_turns: BTreeMap<usize, u32>,
 }
@@ -151,6 +155,8 @@ pub(crate) struct OTask {
     pub(crate) output: Value,
     pub(crate) attempts: Vec<OAttempt>,
     pub(crate) deaths_in_row: u32,
+    /// Of it and of all below it, since its last requeue: attempts that were charged, and those that may come to be.
+    pub(crate) used: (u32, u32),
     /// Whether it is asked something else than the plan's prompt.
     pub(crate) is_asked_otherwise: bool,
     pub(crate) question: Option<Question>,
@@ -265,6 +271,11 @@ pub(crate) enum End {
 }
 
 impl ORun {
+    /// The tasks whose newest attempt is not reaped.
+    pub(crate) fn in_flight(&self) -> impl Iterator<Item = &OTask> {
+        self.in_flight.iter().map(|ix| &self.tasks[*ix])
+    }
+
     /// How long it was worked on.
     pub(crate) fn worked(&self, now: u64) -> u64 {
         self.worked + self.works_since.map_or(0, |since| now - since)

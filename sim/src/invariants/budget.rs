@@ -10,23 +10,11 @@ use windlass_core::state::State;
 use crate::broken::{Verdict, demand};
 use crate::oracle::{ORun, OTask, Oracle};
 
-use super::attempts::{failure, is_charged};
-
 const NAME: &str = "12 budget";
-
-/// Attempts that were charged, and those that may come to be.
-fn used(run: &ORun) -> (u32, u32) {
-    let attempts = || run.tasks.iter().flat_map(|task| &task.attempts);
-    let charged = attempts().filter(|attempt| attempt.is_judged && failure(attempt).is_none_or(is_charged));
-    let open = attempts().filter(|attempt| !attempt.is_judged);
-    let number = |count: usize| u32::try_from(count).expect("few");
-    (number(charged.count()), number(open.count()))
-}
 
 /// Attempts in flight that wait for what they brought: they count as spent for what waits for room.
 fn lent(run: &ORun) -> u32 {
-    let lends = |task: &&OTask| task.newest().is_some_and(|attempt| !attempt.is_reaped) && run.lends(task);
-    u32::try_from(run.tasks.iter().filter(lends).count()).expect("few")
+    u32::try_from(run.in_flight().filter(|task| run.lends(task)).count()).expect("few")
 }
 
 fn attempts_max(run: &ORun) -> Option<u32> {
@@ -39,12 +27,12 @@ fn wall_ms_max(run: &ORun) -> Option<u64> {
 
 /// Whether the budget of attempts leaves room for another one.
 pub(crate) fn has_room(run: &ORun) -> bool {
-    let (charged, open) = used(run);
+    let (charged, open) = run.used;
     attempts_max(run).is_none_or(|most| charged + open < most)
 }
 
 fn is_used_up(run: &ORun) -> bool {
-    attempts_max(run).is_some_and(|most| used(run).0 + lent(run) >= most)
+    attempts_max(run).is_some_and(|most| run.used.0 + lent(run) >= most)
 }
 
 pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Verdict {
@@ -53,16 +41,16 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
     let worked = run.worked(oracle.worked);
     match &record.event {
         Event::AttemptStarted { .. } => demand(has_room(run), NAME, || {
-            let (charged, open) = used(run);
+            let (charged, open) = run.used;
             format!("{id} starts another after {charged} and {open} of {:?}", attempts_max(run))
         }),
         Event::BudgetReached { task: None, budget: BudgetKind::Attempts, spent, limit, .. } => {
             let told = (u32::try_from(*spent), u32::try_from(*limit).ok());
-            let right = is_used_up(run) && told == (Ok(used(run).0 + lent(run)), attempts_max(run));
+            let right = is_used_up(run) && told == (Ok(run.used.0 + lent(run)), attempts_max(run));
             let wants = |phase: Phase| matches!(phase, Phase::Ready | Phase::BackingOff | Phase::Parked);
             let wanted = before.runs[&id].tasks.iter().any(|task| wants(task.phase));
             demand(right && wanted, NAME, || {
-                format!("{id}: {spent} of {limit} attempts are no end, {:?}", used(run))
+                format!("{id}: {spent} of {limit} attempts are no end, {:?}", run.used)
             })
         }
         Event::BudgetReached { task: None, budget: BudgetKind::Wall, spent, limit, .. } => {
@@ -76,7 +64,7 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
         }
         Event::RunResumed { raised, .. } if run.pauses.contains_key(&PauseReason::Budget) => {
             let attempts =
-                attempts_max(run).is_none_or(|most| used(run).0 + lent(run) < most + raised.attempts);
+                attempts_max(run).is_none_or(|most| run.used.0 + lent(run) < most + raised.attempts);
             let limit = wall_ms_max(run).map(|most| most + raised.wall.ms + oracle.slack_ms(run));
             demand(attempts && limit.is_none_or(|most| worked < most), NAME, || {
                 format!("{id} goes on with a budget that is used up")

@@ -12,8 +12,6 @@ use crate::broken::{Verdict, demand};
 use crate::family::{Form, form};
 use crate::oracle::{ORun, OTask, Oracle};
 
-use super::attempts::{failure, is_charged};
-
 const NAME: &str = "12 budget";
 
 /// A task and those around it.
@@ -27,30 +25,16 @@ fn payers<'a>(run: &'a ORun, task: &'a OTask) -> impl Iterator<Item = (&'a OTask
     line(run, task).filter_map(bounded)
 }
 
-/// Attempts of a task and of all below it in its incarnation: that were charged, and that may come to be.
-fn used(run: &ORun, payer: &OTask) -> (u32, u32) {
-    let below = |task: &&OTask| line(run, task).any(|around| around.id == payer.id);
-    let attempts = || {
-        let all = run.tasks.iter().filter(below).flat_map(|task| &task.attempts);
-        all.filter(|attempt| attempt.fence.0 > payer.life.from)
-    };
-    let charged = attempts().filter(|attempt| attempt.is_judged && failure(attempt).is_none_or(is_charged));
-    let open = attempts().filter(|attempt| !attempt.is_judged);
-    let number = |count: usize| u32::try_from(count).expect("few");
-    (number(charged.count()), number(open.count()))
-}
-
 /// Attempts of a task and of all below it that wait for what they brought: they count as spent for what waits for room.
 fn lent(run: &ORun, payer: &OTask) -> u32 {
     let below = |task: &&OTask| line(run, task).any(|around| around.id == payer.id);
-    let lends = |task: &&OTask| task.newest().is_some_and(|attempt| !attempt.is_reaped) && run.lends(task);
-    u32::try_from(run.tasks.iter().filter(below).filter(lends).count()).expect("few")
+    u32::try_from(run.in_flight().filter(|task| run.lends(task)).filter(below).count()).expect("few")
 }
 
 /// Whether the budgets around a task leave room for another attempt.
 pub(crate) fn has_room(run: &ORun, task: &OTask) -> bool {
     payers(run, task).all(|(payer, most)| {
-        let (charged, open) = used(run, payer);
+        let (charged, open) = payer.used;
         charged + open < most
     })
 }
@@ -64,12 +48,11 @@ pub(crate) fn of_record(oracle: &Oracle, before: &State, record: &Record) -> Ver
     let Some((id, run, task)) = oracle.at(&record.event) else { return Ok(()) };
     match &record.event {
         Event::AttemptStarted { .. } => demand(has_room(run, task) && !is_used_up(run, task), NAME, || {
-            let all: Vec<_> =
-                payers(run, task).map(|(payer, most)| (&payer.id, used(run, payer), most)).collect();
+            let all: Vec<_> = payers(run, task).map(|(payer, most)| (&payer.id, payer.used, most)).collect();
             format!("{} starts another: {all:?}", task.id)
         }),
         Event::BudgetReached { task: Some(_), budget: BudgetKind::Attempts, spent, limit, .. } => {
-            let charged = used(run, task).0 + lent(run, task);
+            let charged = task.used.0 + lent(run, task);
             let right =
                 (*spent, *limit) == (charged.into(), run.draft(task).attempts_max.unwrap_or(0).into());
             let wants = |phase: Phase| matches!(phase, Phase::Ready | Phase::BackingOff | Phase::Parked);
@@ -103,7 +86,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
             // What is to have children wants none itself: they do, once they are there.
             let has_attempts = form(run, task) == Form::Work && run.draft(task).work.has_attempts();
             let spent = has_attempts
-                && payers(run, task).any(|(payer, most)| used(run, payer).0 + lent(run, payer) >= most);
+                && payers(run, task).any(|(payer, most)| payer.used.0 + lent(run, payer) >= most);
             demand(!spent && !is_used_up(run, task), NAME, || {
                 format!("{} waits to start, and a budget around it is used up", task.id)
             })?;
