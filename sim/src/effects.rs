@@ -126,6 +126,10 @@ impl World {
         let process = self.processes.remove(&fence).expect("it was seen");
         let ended = process.ended(process.ends_at, self.case.seed, &self.store.blobs());
         self.checker.ended(fence, &ended, process.does_its_work());
+        if self.engine.is_none() {
+            // The engine that started it is gone, and with it whoever its keeper would have told.
+            return;
+        }
         let report = Report::Ended(Box::new(ended));
         let soon = u64::from(self.random.below(4));
         match process.behaviour.report {
