@@ -416,6 +416,19 @@ impl TaskDraft {
 }
 
 impl PlanDraft {
+    /// Whether its tasks, and those of plans within it, name only agents that they can: that of an expression no loader sees.
+    pub(crate) fn knows_its_agents(&self, around: usize) -> bool {
+        let all = self.agents.len().max(around);
+        let is_known = |agent: &u32| usize::try_from(*agent).is_ok_and(|agent| agent < all);
+        self.tasks.iter().all(|task| match &task.work {
+            Work::Prompt(Who::Several(agents, _) | Who::InTurn(agents)) => agents.iter().all(is_known),
+            Work::Prompt(Who::One(agent)) => is_known(agent),
+            Work::Plan(within) => within.plan.knows_its_agents(all),
+            Work::Prompt(Who::Given(_)) => true,
+            Work::Shell | Work::Argv | Work::Approval { .. } | Work::Emit(_) | Work::Wait(_) => true,
+        })
+    }
+
     /// The draft of the task with this label.
     pub(crate) fn labelled(&self, label: u32) -> &TaskDraft {
         self.tasks.iter().find(|task| task.label == label).expect("it was drafted")

@@ -61,7 +61,8 @@ impl Shrinking {
         self.tries += 1;
         let mut smaller = self.case.clone();
         change(&mut smaller);
-        let loads = smaller.runs.iter().all(|run| run.load().is_ok());
+        let plans = || smaller.runs.iter().chain(&smaller.brought);
+        let loads = plans().all(|plan| plan.knows_its_agents(0) && plan.load().is_ok());
         let fails = loads && kind(&seed::case(smaller.clone(), Trace::default()).ending) == self.wanted;
         if fails {
             self.case = smaller;
@@ -128,7 +129,8 @@ impl Shrinking {
 
     fn behaviour(&mut self, name: &str) {
         let plain = Behaviour::default();
-        let simpler: [fn(&mut Behaviour, &Behaviour); 6] = [
+        let simpler: [fn(&mut Behaviour, &Behaviour); 7] = [
+            |one, plain| one.brings.clone_from(&plain.brings),
             |one, plain| one.report = plain.report,
             |one, plain| one.on_term = plain.on_term,
             |one, plain| one.end = plain.end,
@@ -151,7 +153,15 @@ impl Shrinking {
     /// Leaves out tasks, and what makes a task more than a plain one; then the same in the plans that tasks are.
     fn tasks(&mut self) {
         for run in 0..self.case.runs.len() {
-            self.tasks_of(&PlanAt { run, path: Vec::new() });
+            self.tasks_of(&PlanAt { root: Root::Run(run), path: Vec::new() });
+        }
+        while self.attempt(|case| drop(case.brought.pop())) && !self.case.brought.is_empty() {}
+        for plan in 0..self.case.brought.len() {
+            self.tasks_of(&PlanAt { root: Root::Brought(plan), path: Vec::new() });
+            self.attempt(|case| case.brought[plan].agents.clear());
+            self.attempt(|case| {
+                (case.brought[plan].attempts_max, case.brought[plan].wall_ms_max) = (None, None);
+            });
         }
     }
 
@@ -174,7 +184,7 @@ impl Shrinking {
             }
             if at.of(&mut self.case).tasks[task].work.plan().is_some() {
                 let path = at.path.iter().copied().chain([task]).collect();
-                let within = PlanAt { run: at.run, path };
+                let within = PlanAt { root: at.root, path };
                 self.attempt(|case| within.of(case).agents.clear());
                 self.attempt(|case| within.of(case).concurrency = None);
                 self.attempt(|case| within.of(case).reversed = false);
@@ -193,7 +203,7 @@ impl Shrinking {
                 continue;
             }
             let layer = makers[..place].iter().filter(|maker| **maker).count();
-            let node = at.node(&mut self.case, task);
+            let Some(node) = at.node(&mut self.case, task) else { continue };
             (0..CHILDREN_TRIED).any(|number| {
                 self.attempt(|case| {
                     let task = &mut at.of(case).tasks[task];
@@ -209,7 +219,7 @@ impl Shrinking {
     fn hoist(&mut self, at: &PlanAt, task: usize) {
         let outer = at.of(&mut self.case).tasks[task].clone();
         let Some(plan) = outer.work.plan().filter(|_| outer.makers() == [false; 3]) else { return };
-        let node = at.node(&mut self.case, task);
+        let Some(node) = at.node(&mut self.case, task) else { return };
         plan.tasks.iter().any(|inner| {
             let refs = inner.refs.iter().copied().filter(|name| name.task().is_none()).collect();
             let (label, needs, join) = (outer.label, outer.needs.clone(), outer.join);
@@ -250,28 +260,42 @@ impl Shrinking {
     }
 }
 
-/// A plan of a case: that of a run, or the one that is found going from task to task.
+/// A plan of a case that is in no other.
+#[derive(Clone, Copy)]
+enum Root {
+    /// That of the run with this number.
+    Run(usize),
+    /// The one with this number that attempts bring.
+    Brought(usize),
+}
+
+/// A plan of a case: one of those, or the one that is found going from task to task.
 struct PlanAt {
-    run: usize,
+    root: Root,
     path: Vec<usize>,
 }
 
 impl PlanAt {
     fn of<'c>(&self, case: &'c mut Case) -> &'c mut PlanDraft {
-        self.path.iter().fold(&mut case.runs[self.run], |plan, task| match &mut plan.tasks[*task].work {
+        let root = match self.root {
+            Root::Run(number) => &mut case.runs[number],
+            Root::Brought(number) => &mut case.brought[number],
+        };
+        self.path.iter().fold(root, |plan, task| match &mut plan.tasks[*task].work {
             Work::Plan(within) => &mut within.plan,
             other => unreachable!("{other:?} is no plan"),
         })
     }
 
-    /// Where a task of it stands.
-    fn node(&self, case: &mut Case, task: usize) -> Node {
+    /// Where a task of it stands; nobody knows in what an attempt brings, which may be brought more than once.
+    fn node(&self, case: &mut Case, task: usize) -> Option<Node> {
+        let Root::Run(run) = self.root else { return None };
         let mut labels = Vec::new();
         for (deep, place) in self.path.iter().chain([&task]).enumerate() {
-            let around = Self { run: self.run, path: self.path[..deep].to_vec() };
+            let around = Self { root: self.root, path: self.path[..deep].to_vec() };
             labels.push(around.of(case).tasks[*place].label);
         }
-        Node { run: run_id(case, self.run).to_string(), labels }
+        Some(Node { run: run_id(case, run).to_string(), labels })
     }
 }
 
