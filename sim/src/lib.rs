@@ -15,6 +15,7 @@ pub mod case;
 mod check;
 pub mod cli;
 mod clocks;
+pub mod conformance;
 mod converse;
 pub mod coverage;
 mod deaths;

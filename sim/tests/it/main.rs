@@ -2,6 +2,7 @@
 //! Never: a world that another test shares.
 
 mod bugs;
+mod drivers;
 mod machine;
 mod moments;
 mod scenarios;
