@@ -7,22 +7,25 @@
 )]
 
 use std::io::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::case::Case;
 use crate::coverage::{self, Rare};
+use crate::mood::NAMES;
 use crate::planted::{Planted, plant};
 use crate::seed::{self, Ending, Told};
-use crate::seeds;
+use crate::seeds::{self, Moods, Which};
 use crate::shrink::shrink;
 use crate::trace::Trace;
 
 const USAGE: &str = "\
-windlass-sim [--seeds N] [--start S] [--planted NAME | --planted list] [--trace] [--case FILE]
+windlass-sim [--seeds N] [--start S] [--mood NAME] [--planted NAME | --planted list] [--trace] [--case FILE]
 
   --seeds N        how many worlds (2000)
   --start S        the first seed (0)
+  --mood NAME      all in this mood, of which a failure says that it had it; else every other world of a row has that in
+                   which is seen what was seen too rarely
   --planted NAME   with a bug built in; `list` names them
   --trace          print every step of each world
   --case FILE      one world, from what a failure printed
@@ -35,13 +38,14 @@ exit codes: 0 every promise kept, 1 a promise broken, 2 wrong usage, 3 something
 struct Asked {
     seeds: u64,
     start: u64,
+    mood: Option<usize>,
     planted: Option<Planted>,
     trace: bool,
     case: Option<String>,
 }
 
-/// The seed that is being gone through, for the message of a crash.
-static SEED: AtomicU64 = AtomicU64::new(0);
+/// The world that is being gone through, for the message of a crash.
+static WORLD: Mutex<Option<Which>> = Mutex::new(None);
 
 /// Does what is asked. Gives the exit code.
 pub fn run(arguments: &[String]) -> u8 {
@@ -72,6 +76,11 @@ fn asked(words: &[&str]) -> Result<Asked, String> {
             "--start" => asked.start = number(value()?)?,
             "--trace" => asked.trace = true,
             "--case" => asked.case = Some(value()?.to_owned()),
+            "--mood" => {
+                let name = value()?;
+                let mood = NAMES.iter().position(|known| *known == name);
+                asked.mood = Some(mood.ok_or_else(|| format!("there is no mood `{name}`, but {NAMES:?}"))?);
+            }
             "--planted" => {
                 let name = value()?;
                 let bug = Planted::all().find(|bug| bug.name() == name);
@@ -101,8 +110,8 @@ fn go(asked: &Asked) -> u8 {
         row.seeds, asked.start, row.steps
     );
     println!("everything that was seen: {}", row.digest);
-    if let Some((seed, told)) = &row.failed {
-        println!("\nseed {seed}: {}\nmaking it smaller …", words(&told.ending));
+    if let Some((which, told)) = &row.failed {
+        println!("\n{which}: {}\nmaking it smaller …", words(&told.ending));
         return tell(&shrink(told));
     }
     for Rare { arrow, count, wanted } in coverage::rare(&row.taken, row.seeds) {
@@ -116,14 +125,21 @@ fn go(asked: &Asked) -> u8 {
 fn quietly(asked: &Asked) -> seeds::Row {
     // A planted bug is to be found by the invariant that is there for it, whatever else it breaks on the way.
     let counts = |ending: &Ending| asked.planted.is_none_or(|bug| bug.is_found(ending));
-    seeds::row(asked.start, asked.seeds, counts, |seed| SEED.store(seed, Ordering::Relaxed))
+    let moods = match asked.mood {
+        Some(mood) => Moods::One(mood),
+        // Of these each is known by its seed.
+        None if asked.planted.is_some() || asked.trace => Moods::Own,
+        None => Moods::Steered,
+    };
+    seeds::row((asked.start, asked.seeds), moods, counts, begins)
 }
 
 fn traced(asked: &Asked) -> seeds::Row {
     for seed in asked.start..asked.start + asked.seeds {
-        SEED.store(seed, Ordering::Relaxed);
-        println!("── seed {seed}");
-        print(&seed::seed(seed, Trace::kept()).trace);
+        let which = Which { seed, mood: asked.mood };
+        begins(which);
+        println!("── {which}");
+        print(&seed::in_mood(seed, asked.mood, Trace::kept()).trace);
     }
     quietly(asked)
 }
@@ -169,17 +185,25 @@ fn words(ending: &Ending) -> String {
     }
 }
 
+/// Remembers which world begins.
+fn begins(which: Which) {
+    *WORLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(which);
+}
+
 /// A panic names its seed. Where panics end the process there is nobody left who could make the case smaller.
 fn say_crashes() {
     std::panic::set_hook(Box::new(|panic| {
         if cfg!(panic = "unwind") {
             return;
         }
-        let seed = SEED.load(Ordering::Relaxed);
+        let Some(Which { seed, mood }) = *WORLD.lock().unwrap_or_else(PoisonError::into_inner) else {
+            return;
+        };
         let mut out = std::io::stdout().lock();
+        let mood = mood.map(|mood| format!(" --mood {}", NAMES[mood])).unwrap_or_default();
         let told = writeln!(
             out,
-            "seed {seed}: {panic}\nto make it smaller: cargo run -p windlass-sim -- --start {seed} --seeds 1"
+            "seed {seed}: {panic}\nto make it smaller: cargo run -p windlass-sim -- --start {seed} --seeds 1{mood}"
         );
         drop(told);
         #[expect(

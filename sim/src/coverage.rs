@@ -24,15 +24,23 @@ pub struct Rare {
     pub wanted: u64,
 }
 
+/// How often each arrow should have been taken in so many seeds.
+pub(crate) fn wanted(seeds: u64) -> u64 {
+    OFTEN * seeds / IN_SEEDS
+}
+
 /// The arrows that were taken too rarely in so many seeds.
 pub fn rare(taken: &Taken, seeds: u64) -> Vec<Rare> {
-    let wanted = (OFTEN * seeds / IN_SEEDS).max(1);
-    let mut rare = Vec::new();
+    let wanted = wanted(seeds).max(1);
+    let rare = counted(taken).into_iter().filter(|(_, count)| *count < wanted);
+    rare.map(|(arrow, count)| Rare { arrow, count, wanted }).collect()
+}
+
+/// Every arrow that there is, in an order of its own, with how often it was taken.
+pub(crate) fn counted(taken: &Taken) -> Vec<(String, u64)> {
+    let mut all = Vec::new();
     let mut look = |machine: &str, from: &dyn Debug, fact: &dyn Debug, count: Option<&u64>| {
-        let count = count.copied().unwrap_or(0);
-        if count < wanted {
-            rare.push(Rare { arrow: format!("{machine}: {from:?}, {fact:?}"), count, wanted });
-        }
+        all.push((format!("{machine}: {from:?}, {fact:?}"), count.copied().unwrap_or(0)));
     };
     for from in task::Phase::ALL {
         for fact in task::Fact::ALL.into_iter().filter(|fact| from.next(*fact).is_some()) {
@@ -54,5 +62,5 @@ pub fn rare(taken: &Taken, seeds: u64) -> Vec<Rare> {
             look("breaker", &from, &fact, taken.breakers.get(&(from, fact)));
         }
     }
-    rare
+    all
 }

@@ -25,10 +25,16 @@ const DOWN_MS: [u64; 5] = [0, 10, 1000, 100_000, WEEKEND_MS];
 /// By how much the wall clock is set; the last ones lead to 2036, and back.
 const STEPS_MS: [i64; 6] = [-3_600_000, 3_600_000, -6_000, 86_400_000, 388_000_000_000, -388_000_000_000];
 
-/// The case of a seed.
-pub(crate) fn case(seed: u64) -> Case {
+/// The number of the mood that a seed has by itself.
+pub(crate) fn mood(seed: u64) -> usize {
+    Mood::draw(&mut Random::new(seed))
+}
+
+/// The case of a seed, in its own mood or in that of another number.
+pub(crate) fn case(seed: u64, mood: Option<usize>) -> Case {
     let mut random = Random::new(seed);
-    let mood = Mood::draw(&mut random);
+    let own = Mood::draw(&mut random);
+    let mood = Mood::of(mood.unwrap_or(own));
     let runs = if random.chance(mood.runs) { random.within(2, 3) } else { 1 };
     let mut case = Case {
         seed,

@@ -45,6 +45,7 @@ mod scope;
 pub mod seed;
 pub mod seeds;
 pub mod shrink;
+mod steering;
 mod talk;
 pub mod trace;
 mod world;

@@ -373,19 +373,53 @@ const LOSSES: Mood = Mood {
     ..PLAIN
 };
 
+/// The names of all moods, by their numbers.
+pub(crate) const NAMES: [&str; 12] = [
+    "plain",
+    "deadly",
+    "cancels",
+    "questions",
+    "unknown",
+    "excused",
+    "halting",
+    "timely",
+    "crowded",
+    "providers",
+    "outages",
+    "losses",
+];
+
 impl Mood {
-    /// A mood at random: one of ten is plain.
-    pub(crate) fn draw(random: &mut Random) -> Self {
+    /// The number of a mood at random: one of ten is plain.
+    pub(crate) fn draw(random: &mut Random) -> usize {
         match random.below(30) {
-            0 => DEADLY,
-            1 => CANCELS,
-            2 | 7 | 13 | 16 | 25 | 27 => QUESTIONS,
-            3 | 15 | 24 => UNKNOWN,
-            4 | 12 | 17 => EXCUSED,
-            5 | 14 | 23 | 26 | 28 => HALTING,
-            6 => TIMELY,
-            18 | 19 => CROWDED,
-            20..=22 | 29 => PROVIDERS,
+            0 => 1,
+            1 => 2,
+            2 | 7 | 13 | 16 | 25 | 27 => 3,
+            3 | 15 | 24 => 4,
+            4 | 12 | 17 => 5,
+            5 | 14 | 23 | 26 | 28 => 6,
+            6 => 7,
+            18 | 19 => 8,
+            20..=22 | 29 => 9,
+            10 => 10,
+            11 => 11,
+            _ => 0,
+        }
+    }
+
+    /// The mood of a number.
+    pub(crate) fn of(number: usize) -> Self {
+        match number {
+            1 => DEADLY,
+            2 => CANCELS,
+            3 => QUESTIONS,
+            4 => UNKNOWN,
+            5 => EXCUSED,
+            6 => HALTING,
+            7 => TIMELY,
+            8 => CROWDED,
+            9 => PROVIDERS,
             10 => OUTAGES,
             11 => LOSSES,
             _ => PLAIN,

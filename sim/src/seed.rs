@@ -42,7 +42,12 @@ pub struct Told {
 
 /// The world of a seed.
 pub fn seed(seed: u64, trace: Trace) -> Told {
-    case(generate::case(seed), trace)
+    case(generate::case(seed, None), trace)
+}
+
+/// The world of a seed in the mood of this number, or in its own.
+pub(crate) fn in_mood(seed: u64, mood: Option<usize>, trace: Trace) -> Told {
+    case(generate::case(seed, mood), trace)
 }
 
 /// The world of a case.

@@ -3,7 +3,7 @@
 use windlass_core::planted::Bug;
 use windlass_sim::planted::{Planted, plant};
 use windlass_sim::seed::{self, Ending, Told};
-use windlass_sim::seeds::row;
+use windlass_sim::seeds::{Moods, row};
 use windlass_sim::shrink::shrink;
 use windlass_sim::trace::Trace;
 
@@ -14,7 +14,7 @@ const SEEDS: u64 = 2000;
 /// The first world from this seed on that shows a bug, by one of the invariants that are to find it.
 fn found_from(start: u64, bug: Planted) -> Option<Told> {
     plant(Some(bug));
-    let row = row(start, SEEDS - start, |ending| bug.is_found(ending), |_| ());
+    let row = row((start, SEEDS - start), Moods::Own, |ending| bug.is_found(ending), |_| ());
     plant(None);
     row.failed.map(|(_, told)| told)
 }

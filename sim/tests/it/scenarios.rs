@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use windlass_sim::case::Case;
 use windlass_sim::planted::{Planted, plant};
 use windlass_sim::seed::{self, Ending};
-use windlass_sim::seeds::row;
+use windlass_sim::seeds::{Moods, row};
 use windlass_sim::shrink::shrink;
 use windlass_sim::trace::Trace;
 
@@ -51,7 +51,7 @@ fn a_journal_goes_on_behind_whichever_record_it_was_cut() {
 /// The first world that shows a bug, made small, as it is kept.
 fn found(bug: Planted) -> String {
     plant(Some(bug));
-    let row = row(0, 2000, |ending| bug.is_found(ending), |_| ());
+    let row = row((0, 2000), Moods::Own, |ending| bug.is_found(ending), |_| ());
     let (_, told) = row.failed.unwrap_or_else(|| panic!("nothing finds {}", bug.name()));
     let small = shrink(&told).case;
     plant(None);

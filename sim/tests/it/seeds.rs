@@ -3,7 +3,7 @@
 use windlass_core::machine::arrows::Taken;
 use windlass_sim::coverage::{self, Rare};
 use windlass_sim::seed::{self, Ending};
-use windlass_sim::seeds::{Row, add, row};
+use windlass_sim::seeds::{Moods, Row, add, row};
 use windlass_sim::shrink::shrink;
 use windlass_sim::trace::Trace;
 
@@ -12,12 +12,12 @@ const PARTS: u64 = 4;
 
 /// The row from this seed on. Fails with the smallest case that breaks the same promise.
 fn part(start: u64) -> Row {
-    let row = row(start, PART, |_| true, |_| ());
-    if let Some((seed, told)) = &row.failed {
+    let row = row((start, PART), Moods::Steered, |_| true, |_| ());
+    if let Some((which, told)) = &row.failed {
         let small = shrink(told);
         let trace = small.trace.lines().join("\n");
         let case = serde_json::to_string(&small.case).expect("plain data");
-        panic!("seed {seed}: {:?}\n{trace}\ncase: {case}\n{:?}", told.ending, small.ending);
+        panic!("{which}: {:?}\n{trace}\ncase: {case}\n{:?}", told.ending, small.ending);
     }
     row
 }
@@ -57,7 +57,7 @@ fn the_same_seed_is_the_same_world_to_the_byte() {
 #[test]
 fn a_seed_is_the_same_world_in_another_process() {
     let program = env!("CARGO_BIN_EXE_windlass-sim");
-    let row = row(0, 25, |_| true, |_| ());
+    let row = row((0, 25), Moods::Steered, |_| true, |_| ());
     #[expect(clippy::disallowed_methods, reason = "another process is what this is about")]
     let told = std::process::Command::new(program).args(["--seeds", "25"]).output().expect("it runs");
     let said = String::from_utf8_lossy(&told.stdout);
