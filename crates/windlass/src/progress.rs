@@ -4,13 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use windlass_core::event::{BlockedOn, Event, Expansion, Hydrated, Record, SkipReason, TimerKind};
+use windlass_core::event::{Event, Hydrated, Record};
 use windlass_core::id::TaskId;
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::{Plan, revision};
-use windlass_core::state::tree::Form;
-use windlass_core::state::{Blocked, Run, State};
+use windlass_core::state::{Run, State};
 use windlass_core::time::{Span, Time};
 
 use crate::live::estimate::Usual;
@@ -22,28 +21,10 @@ const LEFT_EVERY: Span = Span::from_secs(1);
 /// How far a run is.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
-    /// All tasks, children included.
-    pub(crate) tasks: usize,
-    /// The parents whose children are counted.
-    children: BTreeSet<TaskId>,
-    /// Those that are final, and whether they failed.
-    finals: BTreeMap<TaskId, bool>,
-    /// The attempts in flight: their number, and when they started.
-    pub(crate) running: BTreeMap<TaskId, (u32, Time)>,
-    /// How long the last attempt of each unfinished task took.
-    took: BTreeMap<TaskId, Span>,
-    /// The tasks that wait for a retry.
-    backing_off: BTreeSet<TaskId>,
-    /// The tasks that wait for a person.
-    blocked: BTreeSet<TaskId>,
-    /// The tasks that were skipped by a `when`.
-    skipped: BTreeSet<TaskId>,
-    /// The tasks that are cancelled since they are not needed any more.
-    spared: BTreeSet<TaskId>,
-    /// The tasks that the plan has left out.
-    left_out: BTreeSet<TaskId>,
     /// The tasks, each with its state.
     pub(crate) tree: Tree,
+    /// The tasks that are cancelled since they are not needed any more.
+    spared: BTreeSet<TaskId>,
     /// How long tasks took in earlier runs.
     usual: Usual,
     /// How much longer it took, and when that was looked at.
@@ -52,6 +33,8 @@ pub(crate) struct Progress {
     plan: Arc<Plan>,
     /// The places of its tasks.
     places: BTreeMap<TaskId, usize>,
+    /// Those that it has left out.
+    left_out: BTreeSet<TaskId>,
     /// Whether it is paused, or is about to be.
     pub(crate) is_paused: bool,
     /// Whether it has ended or is paused: its clock stands.
@@ -63,53 +46,19 @@ pub(crate) struct Progress {
 impl Progress {
     /// How far a run is now.
     pub(crate) fn of(state: &State, run: &Run, now: Time) -> Self {
-        let mut progress = Self {
-            tasks: run.tasks.len(),
-            children: BTreeSet::new(),
-            finals: BTreeMap::new(),
-            running: BTreeMap::new(),
-            took: BTreeMap::new(),
-            backing_off: BTreeSet::new(),
-            blocked: BTreeSet::new(),
-            skipped: BTreeSet::new(),
-            spared: BTreeSet::new(),
-            left_out: left_out(&run.plan),
+        let spared = run.tasks.iter().filter(|task| task.spared_by.is_some());
+        Self {
             tree: Tree::of(run),
+            spared: spared.map(|task| task.id.clone()).collect(),
             usual: Usual::of(state, run),
             left: None,
             plan: Arc::clone(&run.plan),
             places: places(&run.plan),
+            left_out: left_out(&run.plan),
             is_paused: run.phase == RunPhase::Paused,
             rests: run.phase == RunPhase::Finished || run.has_paused(),
             since: now,
-        };
-        for task in &run.tasks {
-            if matches!(task.skipped, Some((SkipReason::When, _))) {
-                progress.skipped.insert(task.id.clone());
-            }
-            if task.spared_by.is_some() {
-                progress.spared.insert(task.id.clone());
-            }
-            if task.phase.is_final() {
-                progress.end(&task.id, is_failure(task.phase));
-            } else if matches!(task.phase, Phase::BackingOff | Phase::Parked) {
-                progress.backing_off.insert(task.id.clone());
-            } else if task.phase == Phase::Blocked
-                && matches!(task.blocked, Some(Blocked::Person | Blocked::Outcome))
-            {
-                progress.blocked.insert(task.id.clone());
-            }
-            if task.parent.is_some() {
-                progress.children.insert(task.id.clone());
-            }
-            if run.form(task) == Form::Plan && !task.children.is_empty() {
-                progress.children.insert(task.id.child(0));
-            }
-            if let Some(attempt) = task.live_attempt() {
-                progress.running.insert(task.id.clone(), (attempt.number, attempt.started));
-            }
         }
-        progress
     }
 
     /// How much longer it takes, where that can be said.
@@ -121,29 +70,48 @@ impl Progress {
         self.left.and_then(|(_, left)| left).filter(|_| !self.is_paused)
     }
 
-    /// How many tasks are final.
-    pub(crate) fn done(&self) -> usize {
-        self.finals.len()
+    /// How many tasks there are, children included.
+    pub(crate) fn tasks(&self) -> usize {
+        self.tree.len()
     }
 
-    /// How many of them failed.
+    /// How many tasks are final.
+    pub(crate) fn done(&self) -> usize {
+        self.tree.count(Phase::is_final)
+    }
+
+    /// How many of them failed, and are not excused.
     pub(crate) fn failed(&self) -> usize {
-        self.finals.values().filter(|failed| **failed).count()
+        let failed = self.tree.count(is_failure);
+        if failed == 0 || (self.spared.is_empty() && self.left_out.is_empty()) {
+            return failed;
+        }
+        self.tree.rows().filter(|row| is_failure(row.phase) && !self.is_excused(&row.id)).count()
+    }
+
+    /// How many attempts are in flight.
+    pub(crate) fn running(&self) -> usize {
+        self.tree.count(is_in_flight)
+    }
+
+    /// Whether an attempt of this task is.
+    pub(crate) fn is_running(&self, task: &TaskId) -> bool {
+        self.tree.row(task).is_some_and(|row| is_in_flight(row.phase))
     }
 
     /// How many wait for a retry.
     pub(crate) fn backing_off(&self) -> usize {
-        self.backing_off.len()
+        self.tree.count(|phase| matches!(phase, Phase::BackingOff | Phase::Parked))
     }
 
     /// How many wait for a person.
     pub(crate) fn blocked(&self) -> usize {
-        self.blocked.len()
+        self.tree.asking()
     }
 
     /// How long the last attempt of a task took.
     pub(crate) fn took(&self, task: &TaskId) -> Option<Span> {
-        self.took.get(task).copied()
+        self.tree.row(task)?.took
     }
 
     /// Whether a task that was skipped by a `when` was so for all that it needs, not for its own.
@@ -151,7 +119,8 @@ impl Progress {
         let tasks = &self.plan.tasks;
         let spec = self.places.get(task).and_then(|place| tasks.get(*place));
         let mut needs = spec.into_iter().flat_map(|spec| &spec.needs).peekable();
-        needs.peek().is_some() && needs.all(|need| self.skipped.contains(&tasks[*need].id))
+        needs.peek().is_some()
+            && needs.all(|need| self.tree.row(&tasks[*need].id).is_some_and(|row| row.is_unwanted))
     }
 
     /// Takes in a record of the run.
@@ -159,56 +128,7 @@ impl Progress {
     pub(crate) fn take(&mut self, record: &Record) {
         self.tree.take(record);
         match &record.event {
-            // What is told may be in the state that this began with: nothing is counted twice.
-            Event::TaskExpanded { task, into, .. } => {
-                let numbers = match into {
-                    // Its tasks have names of their own; that it has them is noted once, by its first number.
-                    Expansion::Plan { tasks, .. } => {
-                        if self.children.insert(task.child(0)) {
-                            self.tasks += usize::try_from(*tasks).unwrap_or(usize::MAX);
-                        }
-                        0..0
-                    }
-                    Expansion::Items(items) => 0..u32::try_from(items.len()).unwrap_or(u32::MAX),
-                    Expansion::Round(number) => *number..*number + 1,
-                    Expansion::Replicas(count) => 0..*count,
-                };
-                let fresh = numbers.filter(|number| self.children.insert(task.child(*number))).count();
-                self.tasks += fresh;
-            }
-            Event::PlanNested { child, .. } if self.children.insert(child.clone()) => self.tasks += 1,
             Event::PlanRevised { hydrated: Hydrated(Some(plan)), .. } => self.go_by(plan),
-            Event::AttemptStarted { task, attempt, .. } => {
-                self.backing_off.remove(task);
-                self.running.insert(task.clone(), (*attempt, record.at));
-            }
-            Event::AttemptReaped { task, .. } => {
-                if let Some((_, started)) = self.running.remove(task) {
-                    self.took.insert(task.clone(), record.at.since(started));
-                }
-            }
-            Event::RetryScheduled { task, wait_ms, .. } if *wait_ms > 0 => {
-                self.backing_off.insert(task.clone());
-            }
-            Event::TaskParked { task, .. } => {
-                self.backing_off.insert(task.clone());
-            }
-            // It may still have to wait for a slot; that is no wait for a retry.
-            Event::TimerFired { task, timer: TimerKind::Retry, .. } => {
-                self.backing_off.remove(task);
-            }
-            Event::TaskBlocked { task, on: BlockedOn::Outcome, .. }
-            | Event::ApprovalRequested { task, .. } => {
-                self.blocked.insert(task.clone());
-            }
-            Event::TaskSkipped { task, reason, .. } => {
-                if *reason == SkipReason::When {
-                    self.skipped.insert(task.clone());
-                }
-                self.end(task, false);
-            }
-            Event::TaskSucceeded { task, .. } => self.end(task, false),
-            Event::TaskDead { task, .. } | Event::TaskCancelled { task, .. } => self.end(task, true),
             Event::CancelRequested { task: Some(task), cause: Some(_), .. } => {
                 self.spared.insert(task.clone());
             }
@@ -217,11 +137,7 @@ impl Progress {
             Event::RunReopened { .. } => self.rests = false,
             Event::RunResumed { .. } => (self.is_paused, self.rests) = (false, false),
             Event::TaskUnskipped { task, .. } | Event::TaskRequeued { task, .. } => {
-                self.finals.remove(task);
                 self.spared.remove(task);
-                self.skipped.remove(task);
-                self.blocked.remove(task);
-                self.backing_off.remove(task);
             }
             _ => {}
         }
@@ -230,15 +146,11 @@ impl Progress {
     /// The run goes on by another plan. What it leaves out is excused as long as that holds.
     fn go_by(&mut self, plan: &Plan) {
         let revised = revision::over(&self.plan, plan);
-        self.tasks += revised.tasks.len() - self.plan.tasks.len();
         let order = revision::order(&revised, plan);
         self.tree.arrange(order.into_iter().map(|place| &revised.tasks[place].id));
         self.left_out = left_out(&revised);
         self.places = places(&revised);
         self.plan = Arc::new(revised);
-        let failed = |task| self.tree.row(task).is_some_and(|row| is_failure(row.phase));
-        let finals = self.finals.keys().map(|task| (task.clone(), failed(task) && !self.is_excused(task)));
-        self.finals = finals.collect();
     }
 
     /// Whether a run does not fail of a task.
@@ -248,13 +160,6 @@ impl Progress {
             !self.left_out.is_empty() && up.any(|task| self.left_out.contains(&task))
         };
         self.spared.contains(task) || is_left_out()
-    }
-
-    fn end(&mut self, task: &TaskId, failed: bool) {
-        self.backing_off.remove(task);
-        self.blocked.remove(task);
-        let failed = failed && !self.is_excused(task);
-        self.finals.insert(task.clone(), failed);
     }
 }
 
@@ -268,4 +173,8 @@ fn places(plan: &Plan) -> BTreeMap<TaskId, usize> {
 
 fn is_failure(phase: Phase) -> bool {
     matches!(phase, Phase::Dead | Phase::Cancelled)
+}
+
+const fn is_in_flight(phase: Phase) -> bool {
+    matches!(phase, Phase::Running | Phase::Stopping)
 }

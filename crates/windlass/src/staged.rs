@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
 use windlass_core::event::Raise;
-use windlass_core::event::{Exit, LossReason, Role, Usage};
+use windlass_core::event::{Exit, LossReason, Record, Role, Usage};
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
 use windlass_core::input::{Ask, Command, Ended, Input, LostAttempt, Report, Submission};
 use windlass_core::output::{Output, RawOutput};
@@ -29,6 +29,8 @@ pub(crate) struct Stage {
     core: Core,
     pub(crate) now: Time,
     run: RunId,
+    /// What has been journaled, as far as nobody took it.
+    pub(crate) records: Vec<Record>,
 }
 
 impl Stage {
@@ -36,7 +38,8 @@ impl Stage {
     pub(crate) fn of(text: &str) -> Self {
         let run: RunId = "abc123".parse().expect("an id");
         let core = Core::new(State::default(), 8);
-        let mut stage = Self { core, now: Time::from_ms(1_700_000_000_000), run };
+        let now = Time::from_ms(1_700_000_000_000);
+        let mut stage = Self { core, now, run, records: Vec::new() };
         let opening = Report::EngineStarted {
             epoch: Epoch(1),
             role: Role::Engine,
@@ -61,14 +64,14 @@ impl Stage {
         let stamp = Stamp { now: self.now, seed: u64::MAX / 2 };
         self.core.handle(input, stamp);
         while self.core.end_waits(stamp) {}
-        self.core.take_records();
+        self.records.extend(self.core.take_records());
     }
 
     /// Time goes on; waits that are over by then end.
     pub(crate) fn after(&mut self, span: &str) -> &mut Self {
         self.now = self.now.after(span.parse::<Span>().expect("a span"));
         while self.core.end_waits(Stamp { now: self.now, seed: u64::MAX / 2 }) {}
-        self.core.take_records();
+        self.records.extend(self.core.take_records());
         self
     }
 
@@ -105,7 +108,8 @@ impl Stage {
         self
     }
 
-    fn ask(&mut self, ask: Ask) -> &mut Self {
+    /// Somebody asks for something.
+    pub(crate) fn ask(&mut self, ask: Ask) -> &mut Self {
         let id = CommandId(format!("c{}", self.state().head.0).into());
         self.take(&Input::Command(Command { id, by: "anna".into(), ask }));
         self

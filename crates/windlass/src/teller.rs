@@ -246,7 +246,7 @@ impl Teller {
             block.extend(block::lines(*id, progress, &mut self.tails, now, room));
         }
         let runs = &self.runs;
-        self.tails.keep(|key| runs.get(&key.run).is_some_and(|run| run.running.contains_key(&key.task)));
+        self.tails.keep(|key| runs.get(&key.run).is_some_and(|run| run.is_running(&key.task)));
         block.extend(self.asked.iter().map(|asked| text::fit_shown(&asked.what, columns)));
         block.split_off(block.len().saturating_sub(rows - 2))
     }

@@ -48,7 +48,7 @@ pub(crate) fn lines(
 ) -> Vec<String> {
     let left = progress.left(now).map(|left| format!("~{} left", about(left)));
     let progress = &*progress;
-    let has_bar = room.columns >= WIDE && room.rows > 3 && progress.tasks > 1;
+    let has_bar = room.columns >= WIDE && room.rows > 3 && progress.tasks() > 1;
     let rows = room.rows.saturating_sub(1 + usize::from(has_bar));
     let (shown, rest) = chosen(progress, rows);
     let is_tree = rest.is_empty();
@@ -86,7 +86,7 @@ pub(crate) fn lines(
 /// The tasks that have a line of their own, and how many there are of the rest by state.
 fn chosen(progress: &Progress, rows: usize) -> (Vec<&Row>, Vec<(Phase, usize)>) {
     let tree = &progress.tree;
-    if progress.tasks <= rows && tree.len() >= progress.tasks {
+    if tree.len() <= rows && tree.unheard() == 0 {
         return (tree.rows().collect(), Vec::new());
     }
     // Those that are at work first; what failed long ago stands above as a line that stays.
@@ -96,7 +96,7 @@ fn chosen(progress: &Progress, rows: usize) -> (Vec<&Row>, Vec<(Phase, usize)>) 
     let room = rows.saturating_sub(1 + shown.len());
     shown.extend(tree.notable().filter(|row| row.phase == Phase::Dead).take(room));
     let mut rest: BTreeMap<Phase, usize> = tree.counts().collect();
-    *rest.entry(Phase::Waiting).or_default() += progress.tasks.saturating_sub(tree.len());
+    *rest.entry(Phase::Waiting).or_default() += tree.unheard();
     for row in &shown {
         rest.entry(row.phase).and_modify(|count| *count -= 1);
     }
@@ -116,10 +116,10 @@ fn line(row: &Row, tail: &str, layout: Layout) -> String {
         Phase::Dead | Phase::Cancelled => (ERROR, "✗"),
         Phase::Running | Phase::Stopping | Phase::Gating => (HINT, "▶"),
         Phase::Expanded => (HINT, "▼"),
-        Phase::Blocked => (WARNING, "?"),
+        Phase::Blocked if row.asks => (WARNING, "?"),
         // Nobody is asked anything.
         Phase::Parked | Phase::BackingOff => (WARNING, "!"),
-        Phase::Waiting | Phase::Ready | Phase::Skipped => (DIM, "·"),
+        Phase::Blocked | Phase::Waiting | Phase::Ready | Phase::Skipped => (DIM, "·"),
     };
     let elapsed = match (row.phase, row.attempt) {
         (Phase::Running | Phase::Stopping, Some((_, started))) => Some(now.since(started)),
@@ -148,7 +148,7 @@ fn line(row: &Row, tail: &str, layout: Layout) -> String {
 /// How many of the tasks are done, as a bar, and how long the others take.
 fn bar(progress: &Progress, left: &str, columns: usize) -> String {
     let room = columns.saturating_sub(2 + 2 + text::width(left)).min(BAR);
-    let cells = |count: usize| (count * room).checked_div(progress.tasks).unwrap_or(0);
+    let cells = |count: usize| (count * room).checked_div(progress.tasks()).unwrap_or(0);
     let failed = cells(progress.failed());
     let done = cells(progress.done()).saturating_sub(failed);
     let open = room.saturating_sub(done + failed);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use windlass_core::id::TaskId;
 use windlass_core::machine::task::Phase;
 use windlass_core::plan::Plan;
+use windlass_core::plan::graph::order;
 use windlass_core::state::{Run, State};
 use windlass_core::time::{Span, Time};
 
@@ -96,7 +97,8 @@ impl Usual {
     pub(crate) fn of_run(&self, tree: &Tree, plan: &Plan, now: Time) -> Option<Span> {
         let mut chains: Vec<Span> = vec![Span::default(); plan.tasks.len()];
         let (mut work, mut longest) = (Span::default(), Span::default());
-        for place in in_order(plan) {
+        let needs: Vec<Vec<usize>> = plan.tasks.iter().map(|task| task.needs.clone()).collect();
+        for place in order(&needs) {
             let task = &plan.tasks[place];
             let (all, own) = self.left(tree, tree.row(&task.id)?, now)?;
             let before = task.needs.iter().map(|need| chains[*need]).max().unwrap_or_default();
@@ -106,25 +108,4 @@ impl Usual {
         let side_by_side = u64::try_from(tree.width.max(1)).unwrap_or(1);
         Some(longest.max(Span::from_ms(work.ms / side_by_side))).filter(|left| left.ms > 0)
     }
-}
-
-/// The places of tasks, each behind all that it needs.
-fn in_order(plan: &Plan) -> Vec<usize> {
-    let mut open: Vec<usize> = plan.tasks.iter().map(|task| task.needs.len()).collect();
-    let mut order: Vec<usize> = (0..open.len()).filter(|place| open[*place] == 0).collect();
-    let mut dependants = vec![Vec::new(); open.len()];
-    for (place, task) in plan.tasks.iter().enumerate() {
-        task.needs.iter().for_each(|need| dependants[*need].push(place));
-    }
-    let mut next = 0;
-    while let Some(place) = order.get(next).copied() {
-        next += 1;
-        for dependant in &dependants[place] {
-            open[*dependant] -= 1;
-            if open[*dependant] == 0 {
-                order.push(*dependant);
-            }
-        }
-    }
-    order
 }

@@ -243,13 +243,13 @@ pub(crate) const fn pause(reason: PauseReason) -> &'static str {
 
 /// The status line of a live display.
 pub(crate) fn status(progress: &Progress, now: Time) -> String {
-    let mut parts = vec![format!("{} of {} done", progress.done(), count(progress.tasks as u64, "task"))];
+    let mut parts = vec![format!("{} of {} done", progress.done(), count(progress.tasks() as u64, "task"))];
     let mut more = |number: usize, word: &str| {
         if number > 0 {
             parts.push(format!("{number} {word}"));
         }
     };
-    more(progress.running.len(), "running");
+    more(progress.running(), "running");
     more(progress.backing_off(), "waiting for a retry");
     more(progress.blocked(), "waiting for you");
     more(progress.failed(), "failed");
