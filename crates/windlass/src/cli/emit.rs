@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
-use windlass_core::id::{CommandId, RunId, Seq, TaskId};
+use windlass_core::id::{CommandId, Digest, RunId, Seq, TaskId};
 use windlass_core::input::{Answer, Ask};
 use windlass_core::state::Run;
 use windlass_core::state::outside;
@@ -20,7 +20,7 @@ use crate::{lookup, steer};
 /// How much is read of a message; what of it may be said, the core says.
 const READ_BYTES_MAX: u64 = 1 << 20;
 /// How long the name of a message may be.
-const NAME_BYTES_MAX: usize = 64;
+const MESSAGE_NAME_BYTES_MAX: usize = 64;
 
 /// How many of the tasks that have heard a message are named.
 const NAMES_MAX: usize = 8;
@@ -53,7 +53,11 @@ impl Emit {
             let run = lookup::run(reading.state(), &self.run)?;
             let topic = heard(run, self.topic)?;
             let id = match &self.id {
-                Some(name) => CommandId(format!("{}/{topic}/{}", run.id, sound(name)?).into()),
+                // A digest, since an engine takes no long ids.
+                Some(name) => {
+                    let said = Digest::of(format!("{topic}/{}", sound(name)?).as_bytes());
+                    CommandId(format!("{}/{said}", run.id).into())
+                }
                 None => steer::new_id()?,
             };
             let before =
@@ -161,8 +165,8 @@ fn heard(run: &Run, topic: String) -> Outcome<String> {
 /// The name of a message, if it can be one.
 fn sound(name: &str) -> Outcome<&str> {
     let is_sound = |letter: char| letter.is_ascii_alphanumeric() || "_.:-".contains(letter);
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_sound) {
-        let hint = format!("{NAME_BYTES_MAX} letters, digits and any of `_ . : -` at most");
+    if name.is_empty() || name.len() > MESSAGE_NAME_BYTES_MAX || !name.chars().all(is_sound) {
+        let hint = format!("{MESSAGE_NAME_BYTES_MAX} letters, digits and any of `_ . : -` at most");
         return Err(Report::usage("`--id` is no name for a message").hint(hint).into());
     }
     Ok(name)

@@ -13,7 +13,7 @@ use windlass_engine::handle::NewRun;
 
 /// The longest id of a command, and the longest name of who asks, in bytes: both go into the journal as they come, and
 /// ids are kept for as long as their home.
-const NAME_BYTES_MAX: usize = 128;
+const ID_BYTES_MAX: usize = 128;
 /// The longest line that is read, in bytes: a plan of the largest size, its defaults applied.
 const LINE_BYTES_MAX: u64 = 256 << 20;
 
@@ -92,9 +92,9 @@ impl Request {
             Self::Start { new, .. } | Self::Nest { new, .. } => (&new.command, &new.by),
             Self::Leave | Self::Yes(_) => return None,
         };
-        let is_long = id.0.len() > NAME_BYTES_MAX || by.len() > NAME_BYTES_MAX;
+        let is_long = id.0.len() > ID_BYTES_MAX || by.len() > ID_BYTES_MAX;
         is_long.then(|| {
-            format!("the id of a command and the name of who asks are at most {NAME_BYTES_MAX} bytes long")
+            format!("the id of a command and the name of who asks are at most {ID_BYTES_MAX} bytes long")
         })
     }
 }

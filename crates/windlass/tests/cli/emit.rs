@@ -91,6 +91,24 @@ fn a_message_with_a_name_is_said_once_however_often_it_is_sent() {
 }
 
 #[test]
+fn a_message_with_a_long_name_on_a_long_topic_is_taken_with_an_engine_and_without() {
+    let (topic, name) = ("t".repeat(128), "n".repeat(64));
+    let desk = Desk::with(&format!(
+        "tasks: {{ a: {{ approval: Now? }}, hold: {{ needs: [a], wait_for: {{ topic: {topic}, external: true }} }},
+           run: {{ run: cat gate }} }}"
+    ));
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   run");
+    let line = ["emit", "last", &topic, "1", "--id", &name, "--json"];
+    let first = desk.json(&line);
+    assert!(first["seq"].is_u64(), "{first}");
+    desk.open_gate("gate");
+    assert_eq!(running.end().code, Some(3));
+    assert_eq!(desk.json(&line), first);
+}
+
+#[test]
 fn a_message_with_a_number_that_would_be_rounded_is_refused_by_its_place() {
     let desk =
         Desk::with("tasks: { a: { approval: Now? }, hold: { wait_for: { topic: go, external: true } } }");
