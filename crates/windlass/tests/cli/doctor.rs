@@ -124,6 +124,28 @@ fn a_person_may_accept_the_loss_and_go_on() {
 }
 
 #[test]
+fn what_is_given_up_is_told_to_programs_too() {
+    let desk = damaged();
+    let told = desk.json(&["doctor", "--accept-loss", "--json"]);
+    assert!(told["journal"]["goes_on_after"].is_u64(), "{told}");
+    assert!(told["journal"]["copies"].as_str().expect("a path").contains("damaged"), "{told}");
+    assert_eq!(told["blobs"], serde_json::json!([]));
+    let again = desk.json(&["doctor", "--accept-loss", "--json"]);
+    assert_eq!(again["journal"], serde_json::Value::Null);
+}
+
+#[test]
+fn of_two_things_to_do_neither_is_dropped_without_a_word() {
+    let desk = damaged();
+    for both in [["--accept-loss", "--why-slow"], ["--accept-loss", "--config"], ["--config", "--why-slow"]] {
+        let refused = desk.windlass(&["doctor", both[0], both[1]]);
+        assert_eq!(refused.code, Some(2), "{both:?}: {}", refused.all());
+        assert!(refused.err.contains(both[0]) && refused.err.contains(both[1]), "{}", refused.all());
+    }
+    assert_eq!(desk.windlass(&["doctor"]).code, Some(4), "nothing was accepted");
+}
+
+#[test]
 fn every_setting_says_its_value_and_where_it_came_from() {
     let desk = Desk::new();
     desk.write("windlass.toml", "[checks]\nformat = \"true\"\n[defaults]\ntimeout = \"5m\"\n");

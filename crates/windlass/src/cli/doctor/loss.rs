@@ -1,5 +1,8 @@
 //! `windlass doctor --accept-loss`: a person's word that what is gone is given up. Never: giving up what is still there.
 
+use std::path::Path;
+
+use serde_json::{Value, json};
 use windlass_engine::doctor::{self, Loss, Named};
 
 use crate::config::Config;
@@ -9,27 +12,53 @@ use crate::exit::Exit;
 use crate::render::plural::{count, list};
 
 /// Goes on without what is gone, and says what that is.
-pub(super) fn accept(desk: &mut Desk, config: &Config) -> Outcome {
+pub(super) fn accept(desk: &mut Desk, config: &Config, json: bool) -> Outcome {
     let home = desk.place.home.clone();
     if !home.exists() {
         return Err(Report::usage(format!("there is no home {}", home.display())).into());
     }
     let accepted = doctor::accept(&home, config.home, &mut |what| desk.note(what));
-    let Loss { repair, blobs } = accepted.map_err(|error| engine_failed(&error))?;
-    if repair.is_none() && blobs.is_empty() {
-        desk.line("Nothing was wrong with the journal, and nothing was changed.")?;
+    let loss = accepted.map_err(|error| engine_failed(&error))?;
+    let gone = loss.repair.as_ref().map(|_| doctor::runs_only_in_logs(&home)).transpose();
+    let gone = gone.map_err(|error| engine_failed(&error))?.unwrap_or_default();
+    if json {
+        desk.json(&in_json(&home, &loss, &gone))?;
+    } else {
+        desk.lines(in_words(&home, &loss, &gone))?;
     }
-    if let Some(repair) = repair {
-        desk.line(&what_is_given_up(&repair))?;
-        let gone = doctor::runs_only_in_logs(&home).map_err(|error| engine_failed(&error))?;
-        if !gone.is_empty() {
-            let logs = home.join("logs");
-            desk.line(&format!("Gone with them, by what {} still shows: {}.", logs.display(), list(&gone)))?;
-        }
-        desk.line(&format!("Copies of what was there lie in {}.", repair.copies.display()))?;
-    }
-    desk.lines(blobs_given_up(&blobs))?;
     Ok(Exit::Done)
+}
+
+/// What is given up; `gone` are the runs of which only logs are left.
+fn in_words(home: &Path, Loss { repair, blobs }: &Loss, gone: &[String]) -> Vec<String> {
+    if repair.is_none() && blobs.is_empty() {
+        return vec!["Nothing was wrong with the journal, and nothing was changed.".into()];
+    }
+    let mut lines: Vec<String> = repair.iter().map(what_is_given_up).collect();
+    if !gone.is_empty() {
+        let logs = home.join("logs");
+        lines.push(format!("Gone with them, by what {} still shows: {}.", logs.display(), list(gone)));
+    }
+    let copies = repair.iter().map(|repair| &repair.copies);
+    lines.extend(copies.map(|copies| format!("Copies of what was there lie in {}.", copies.display())));
+    lines.extend(blobs_given_up(blobs));
+    lines
+}
+
+/// The same for programs.
+fn in_json(home: &Path, Loss { repair, blobs }: &Loss, gone: &[String]) -> Value {
+    let journal = repair.as_ref().map(|repair| {
+        let lost = repair.known.0.saturating_sub(repair.intact.0);
+        let is_all = repair.is_end_known;
+        json!({
+            "goes_on_after": repair.intact, "records_lost": lost, "is_all_known": is_all, "runs_lost": gone,
+            "copies": repair.copies,
+        })
+    });
+    let blobs = blobs.iter().map(
+        |Named { digest, runs, is_plan, .. }| json!({ "digest": digest, "is_plan": is_plan, "runs": runs }),
+    );
+    json!({ "home": home, "journal": journal, "blobs": blobs.collect::<Vec<_>>() })
 }
 
 /// What is said of blobs that are given up.

@@ -27,10 +27,10 @@ use crate::screen;
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
     /// Go on with what is left of a damaged store: a journal is copied before it is cut, blobs that are gone are given up
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["config", "why_slow"])]
     accept_loss: bool,
     /// Say where each setting came from
-    #[arg(long)]
+    #[arg(long, conflicts_with = "why_slow")]
     config: bool,
     /// Say what made a run slow: which limit kept its tasks from starting, and what to change first
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "last")]
@@ -94,7 +94,7 @@ impl Doctor {
         }
         if self.accept_loss {
             let config = Config::load_what_can_be(desk);
-            return loss::accept(desk, &config);
+            return loss::accept(desk, &config, self.json);
         }
         let config = Config::gather(desk);
         if self.config {
