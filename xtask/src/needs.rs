@@ -12,14 +12,15 @@ pub(crate) struct Need {
 }
 
 /// What building and testing needs besides Rust: SQLite and BLAKE3 are compiled from C, worktrees are git's, syncs are
-/// watched and made to fail, lines are completed in each shell.
-pub(crate) const FOR_TESTS: [Need; 6] = [
+/// watched and made to fail, lines are completed in each shell, and graphs are read by Graphviz.
+pub(crate) const FOR_TESTS: [Need; 7] = [
     Need { probe: "git --version", package: "git" },
     Need { probe: "cc --version", package: "build-essential" },
     Need { probe: "strace --version", package: "strace" },
     Need { probe: "bash --version", package: "bash" },
     Need { probe: "zsh --version", package: "zsh" },
     Need { probe: "fish --version", package: "fish" },
+    Need { probe: "dot -V", package: "graphviz" },
 ];
 
 /// The variable by which a person leaves tests out that need what a machine can't give (`needs.rs` of the journal's
