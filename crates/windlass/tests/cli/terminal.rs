@@ -19,6 +19,8 @@ pub(crate) struct Seat {
     seen: String,
     /// All that came, letter by letter.
     bytes: Vec<u8>,
+    /// How large it is by turns: columns, rows, and how much had come by then.
+    sizes: Vec<(u16, u16, usize)>,
 }
 
 impl Seat {
@@ -27,7 +29,8 @@ impl Seat {
     }
 
     /// The terminal is that large from here on.
-    fn resize(&self, columns: u16, rows: u16) {
+    fn resize(&mut self, columns: u16, rows: u16) {
+        self.sizes.push((columns, rows, self.bytes.len()));
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&self.screen, size).expect("it has a size");
     }
@@ -42,7 +45,13 @@ impl Seat {
         let open = || File::options().read(true).write(true).open(&name).expect("it is there");
         command.env("TERM", "xterm").envs(environment.iter().copied());
         let child = command.stdin(open()).stdout(open()).stderr(open()).spawn().expect("it starts");
-        Self { child, screen: File::from(screen), seen: String::new(), bytes: Vec::new() }
+        Self {
+            child,
+            screen: File::from(screen),
+            seen: String::new(),
+            bytes: Vec::new(),
+            sizes: vec![(80, 24, 0)],
+        }
     }
 
     /// Waits until this stands on the screen behind what was waited for before.
@@ -66,15 +75,21 @@ impl Seat {
     }
 
     /// Waits until all this stands on the screen at once, whatever was there before.
+    #[track_caller]
     fn wait_until_shown(&mut self, parts: &[&str]) -> vt100::Screen {
+        self.wait_until(|screen| parts.iter().all(|part| screen.contents().contains(part)))
+    }
+
+    /// Waits until the screen is so.
+    #[track_caller]
+    fn wait_until(&mut self, is_so: impl Fn(&vt100::Screen) -> bool) -> vt100::Screen {
         loop {
             let screen = self.screen();
-            let shown = screen.contents();
-            if parts.iter().all(|part| shown.contains(part)) {
+            if is_so(&screen) {
                 self.seen.clear();
                 return screen;
             }
-            assert!(self.look(), "it ended without showing {parts:?} at once:\n{shown}");
+            assert!(self.look(), "it ended before all stood there at once:\n{}", screen.contents());
         }
     }
 
@@ -82,7 +97,11 @@ impl Seat {
     fn screen(&self) -> vt100::Screen {
         let size = |count| NonZero::new(count).expect("it has a size");
         let mut terminal = vt100::Parser::new(size(24), size(80), 0);
-        terminal.process(&self.bytes);
+        for (place, (columns, rows, from)) in self.sizes.iter().enumerate() {
+            terminal.screen_mut().set_size(size(*rows), size(*columns));
+            let to = self.sizes.get(place + 1).map_or(self.bytes.len(), |(.., to)| *to);
+            terminal.process(&self.bytes[*from..to]);
+        }
         terminal.screen().clone()
     }
 
@@ -163,10 +182,15 @@ fn what_runs_is_shown_while_something_is_asked_and_each_prompt_says_what_it_asks
     let screen = seat.wait_until_shown(&["✓ a   succeeded", "▶ b   running", "  hears", "q1 asks: First"]);
     assert!(usize::from(screen.cursor_position().1) >= PROMPT.len(), "{}", screen.contents());
     seat.type_in("\n");
-    let screen = seat.wait_until_shown(&["approved  q1", "▶ b   running", "q2 asks: Second …"]);
-    let lines = lines_of(&screen);
+    let asks_next = |screen: &vt100::Screen| {
+        let lines = lines_of(screen);
+        let shown = ["approved  q1", "▶ b   running", "q2 asks: Second …"];
+        shown.iter().all(|part| lines.iter().any(|line| line.contains(part)))
+            && lines.last().is_some_and(|line| line == PROMPT.trim_end())
+    };
+    let lines = lines_of(&seat.wait_until(asks_next));
     let trees = lines.iter().filter(|line| line.contains("▶ b")).count();
-    assert_eq!((trees, lines.last().map(String::as_str)), (1, Some(PROMPT.trim_end())), "{lines:#?}");
+    assert_eq!(trees, 1, "{lines:#?}");
     seat.type_in("hm\n");
     seat.wait_for("and more");
     seat.wait_for(PROMPT);
@@ -357,9 +381,12 @@ fn the_live_display_shows_each_task_and_what_runs_says_last() {
     desk.open_gate("gate");
     seat.wait_for("  third");
     seat.resize(20, 10);
-    // So narrow, there are no words beside the marks.
-    seat.wait_for("  ▶ a  ");
-    seat.wait_for("run ");
+    // So narrow, there are no words beside the marks, and nothing is left of what stood there wider.
+    let is_narrow = |screen: &vt100::Screen| lines_of(screen).last().is_some_and(|line| line.ends_with('…'));
+    let lines = lines_of(&seat.wait_until(is_narrow));
+    let [a, b, run] = &lines[..] else { panic!("{lines:#?}") };
+    assert!(a.starts_with("  ▶ a  ") && run.starts_with("run "), "{lines:#?}");
+    assert_eq!(b, "  · b");
     desk.open_gate("hold");
     let (code, seen) = seat.end();
     assert_eq!(code, Some(0), "{seen}");
