@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use serde_json::Value;
 use windlass_core::event::{ApprovalAnswer, Event, Record};
 use windlass_core::id::RunId;
-use windlass_core::input::{Answer, Ask};
+use windlass_core::input::{Answer, Ask, Rejection};
 use windlass_engine::reading::Reading;
 
 use crate::desk::Desk;
@@ -132,9 +132,12 @@ impl Asking {
         };
         teller.answered();
         if let Some(answer) = question::answer_of(&line.text) {
-            let ask = approval(*run, asked, answer);
-            self.questions.pop_front();
-            say(teller, ask_engine(desk, ask));
+            let answered = ask_engine(desk, approval(*run, asked, answer));
+            // What was not heard, or not taken in, is asked again.
+            if !matches!(answered, Err(_) | Ok(Answer::Refused(Rejection::Busy))) {
+                self.questions.pop_front();
+            }
+            say(teller, answered);
         }
         self.put(desk, teller);
     }

@@ -310,6 +310,28 @@ fn a_question_that_is_answered_elsewhere_leaves_its_line() {
 }
 
 #[test]
+fn an_answer_that_no_engine_heard_is_asked_for_again() {
+    let desk = Desk::with("tasks: { ok: { approval: Ship it? } }");
+    desk.write("hold.yaml", "tasks: { a: { run: cat gate } }");
+    desk.gate("gate");
+    let mut host = desk.start(&["run", "hold.yaml"]);
+    host.wait_for("started   a");
+    let mut seat = Seat::of(desk.unprivileged(&["run", "plan.yaml"]), &[]);
+    seat.wait_for(PROMPT);
+    let allow = |mode| fs::set_permissions(desk.socket(), Permissions::from_mode(mode)).expect("ours");
+    allow(0o000);
+    seat.type_in("y\n");
+    seat.wait_for("Nothing was heard of the answer");
+    seat.wait_for(PROMPT);
+    allow(0o600);
+    seat.type_in("y\n");
+    let (code, seen) = seat.end();
+    assert_eq!(code, Some(0), "{seen}");
+    desk.open_gate("gate");
+    assert_eq!(host.end().code, Some(0));
+}
+
+#[test]
 fn without_an_answer_at_the_terminal_the_question_stays_open() {
     let desk = Desk::with("tasks: { ok: { approval: \"Ship it?\" } }");
     let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
