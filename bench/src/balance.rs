@@ -39,7 +39,14 @@ pub(crate) fn compare() -> Result<(), String> {
         "{TASKS} tasks over four agents, {} in flight; time over that of the longest-first schedule\n",
         DEEP * 4
     );
-    println!("| lengths | agents | {} |\n|---|---|---:|---:|---:|", BALANCES.join(" | "));
+    println!("{}", table()?.join("\n"));
+    Ok(())
+}
+
+/// The lines of the table.
+fn table() -> Result<Vec<String>, String> {
+    let named = BALANCES.map(|balance| format!("`{balance}`")).join(" | ");
+    let mut lines = vec![format!("| lengths | agents | {named} |"), "|---|---|---:|---:|---:|".to_owned()];
     let lengths: [Lengths; 3] = [
         ("equal", |_| 1000),
         ("skewed: half short, few very long", |drawn| 200 + 2_000_000 / (100 + drawn % 10_000)),
@@ -54,10 +61,10 @@ pub(crate) fn compare() -> Result<(), String> {
                 .into_iter()
                 .map(|balance| Ok(format!("{:.2}", float(run(balance, &tasks, &speeds)?) / float(best))))
                 .collect();
-            println!("| {name} | {fleet} | {} |", ratios?.join(" | "));
+            lines.push(format!("| {name} | {fleet} | {} |", ratios?.join(" | ")));
         }
     }
-    Ok(())
+    Ok(lines)
 }
 
 /// A number that looks random and is the same each time (xorshift).
@@ -167,4 +174,16 @@ fn plan(balance: &str, speeds: &[u64]) -> Result<Arc<Plan>, String> {
     let source = Source { name: "plan.yaml", text: text.as_bytes(), format: None };
     let loaded = load(&source, &Settings::default(), &BTreeMap::new(), &Options::default());
     loaded.map(|loaded| Arc::new(loaded.plan)).map_err(|errors| format!("{errors:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_the_table_that_is_the_same_on_every_machine() {
+        let page = include_str!("../../docs/performance.md");
+        let table = table().expect("each run succeeds").join("\n");
+        assert!(page.contains(&table), "docs/performance.md must have:\n{table}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Measurements that README and docs quote, each beside something to compare it with, in the same run.
-//! Never: a threshold that fails (machines differ), or a number without the conditions it was measured under.
+//! Never: a time that fails (machines differ; a ratio to what was counted may), or a number without the conditions it was
+//! measured under.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
