@@ -157,3 +157,25 @@ fn what_must_not_be_done_twice_is_not_started_again_by_a_program_that_gave_its_c
     assert!(refused.replace('\n', " ").contains(&why), "{refused}");
     assert!(!is_alive(first), "it has ended with its command");
 }
+
+#[test]
+fn a_command_that_waits_until_the_one_before_has_ended_is_ended_by_a_signal() {
+    let windlass = env!("CARGO_BIN_EXE_windlass");
+    let script = format!(
+        "{windlass} run inner.yaml & first=$!
+         cat began; kill -9 $first; wait $first
+         until {windlass} events last --json | grep -q cancel_requested; do :; done
+         {windlass} run inner.yaml 2> said & second=$!
+         head -n 1 said > waits; kill -TERM $second; wait $second; echo $? > code; echo > gate"
+    );
+    let desk = Desk::with(&json!({ "tasks": { "a": { "run": script } } }).to_string());
+    let line = "trap '' TERM; echo > began; cat gate";
+    desk.write("inner.yaml", &json!({ "tasks": { "b": { "run": line } } }).to_string());
+    for pipe in ["began", "gate", "said"] {
+        desk.gate(pipe);
+    }
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert!(desk.read("waits").starts_with("Waiting: "), "{}{}", desk.read("waits"), done.all());
+    assert_eq!(desk.read("code"), "143\n", "{}", done.all());
+    assert_eq!(done.code, Some(0), "{}", done.all());
+}
