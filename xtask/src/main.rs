@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test | fix | accept | picture | sim | bench`. STYLE and CI meet here.
+//! The project's own tasks: `cargo xtask test | fix | accept | picture | golden | sim | bench`. STYLE and CI meet here.
 //! Never: anything that ships, and no dependencies, so that the first line is printed within seconds.
 #![expect(
     clippy::print_stdout,
@@ -23,6 +23,7 @@ cargo xtask <task>
   fix            formats, and applies what clippy can mend by itself
   accept         rewrites goldens, snapshots and diagrams to what the code gives today
   picture        records the README's terminal anew: the quickstart at 80 columns, as docs/pictures/terminal.svg
+  golden         keeps a home that this version leaves half-done, for all later builds; once a version
   sim [ARGS]     the simulator in release: --seeds N --start S, --planted NAME
   bench NAME     balance: agents over unequal tasks; check: hostile files; core: cost per task up to a million; dag: 1,000 tasks beside ninja; speedup: slots
 ";
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         ["fix"] => verbs::fix(),
         ["accept"] => verbs::accept(),
         ["picture"] => verbs::picture(),
+        ["golden"] => verbs::golden(),
         ["sim", rest @ ..] => verbs::sim(rest),
         ["bench", name, rest @ ..] => verbs::bench(name, rest),
         [] | ["help" | "--help" | "-h"] => {
