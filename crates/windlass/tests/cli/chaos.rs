@@ -35,7 +35,7 @@ fn row<'a>(document: &'a Value, table: &str, name: &str, value: &str) -> &'a Val
 #[test]
 fn under_each_fault_a_plan_keeps_every_promise_and_the_original_is_left_alone() {
     let desk = Desk::with(PLAN);
-    let told = desk.json(&["chaos", "plan.yaml", "--faults", "7", "--seed", "3", "--json"]);
+    let told = desk.json(&["chaos", "plan.yaml", "--for", "1h", "--faults", "7", "--seed", "3", "--json"]);
     assert_eq!(told["held"], true, "{told:#}");
     assert_eq!(told["injected"].as_array().expect("a list").len(), 7);
     let full = row(&told, "faults", "fault", "disk_full");
@@ -59,7 +59,8 @@ fn under_each_fault_a_plan_keeps_every_promise_and_the_original_is_left_alone() 
 fn a_seed_gives_the_same_faults_again() {
     let desk = Desk::with("tasks: { a: { run: 'seq 99999 | sort -R' } }");
     let faults = |seed: &str| -> Vec<Value> {
-        let told = desk.json(&["chaos", "plan.yaml", "--faults", "3", "--seed", seed, "--json"]);
+        let told =
+            desk.json(&["chaos", "plan.yaml", "--for", "1h", "--faults", "3", "--seed", seed, "--json"]);
         told["injected"].as_array().expect("a list").iter().map(|one| one["fault"].clone()).collect()
     };
     assert_eq!(faults("2"), faults("2"));

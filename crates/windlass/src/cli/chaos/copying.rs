@@ -1,7 +1,7 @@
 //! A copy of a folder: files with their rights and times, folders, links. Never: anything through which the copy would
 //! reach into the original.
 
-use std::fs::{self, File, FileTimes, Metadata};
+use std::fs::{self, DirEntry, File, FileTimes, Metadata};
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -90,22 +90,31 @@ impl Copy<'_> {
         fs::create_dir(&to)?;
         for entry in fs::read_dir(&from)? {
             let entry = entry?;
-            let below = below.join(entry.file_name());
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                self.folder(&below)?;
-            } else if kind.is_file() {
-                let target = self.to.join(&below);
-                fs::copy(entry.path(), &target)?;
-                // What builds goes by times.
-                keep_time(&target, &entry.metadata()?)?;
-            } else if kind.is_symlink() {
-                symlink(self.leads_to(&fs::read_link(entry.path())?), self.to.join(&below))?;
+            match self.entry(&below.join(entry.file_name()), &entry) {
+                // Somebody works there meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
             }
         }
         let metadata = fs::metadata(&from)?;
         keep_time(&to, &metadata)?;
         fs::set_permissions(&to, metadata.permissions())
+    }
+
+    fn entry(&self, below: &Path, entry: &DirEntry) -> io::Result<()> {
+        let (kind, to) = (entry.file_type()?, self.to.join(below));
+        if kind.is_dir() {
+            return self.folder(below);
+        }
+        let copied = if kind.is_file() {
+            // What builds goes by times.
+            fs::copy(entry.path(), &to).and_then(|_| keep_time(&to, &entry.metadata()?))
+        } else if kind.is_symlink() {
+            fs::read_link(entry.path()).and_then(|target| symlink(self.leads_to(&target), &to))
+        } else {
+            Ok(())
+        };
+        copied.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", below.display())))
     }
 
     /// Where a link leads in the copy: one into the original leads into the copy.

@@ -200,6 +200,10 @@ impl<'a> Drive<'a> {
     }
 
     fn inject_when_due(&mut self, fight: &mut Fight, now: Duration) {
+        // Before there is a run there is nothing to be lost.
+        if self.witness.unfinished().next().is_none() {
+            return;
+        }
         let is_due =
             self.records.1 - self.records.0 >= self.next.after || now.saturating_sub(self.progress) >= QUIET;
         if !is_due || !self.inject(fight, now) {

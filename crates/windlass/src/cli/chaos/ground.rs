@@ -94,7 +94,10 @@ impl Ground {
             return Err(Report::usage(message).hint("name another with --keep".to_owned()).into());
         }
         let copy = root.join("copy");
-        copying::copy(&from, &copy)?;
+        copying::copy(&from, &copy).inspect_err(|_| {
+            // Half a copy is of no use to anybody.
+            fs::remove_dir_all(&root).unwrap_or_default();
+        })?;
         let in_copy =
             |path: &Path| path.strip_prefix(&from).map_or_else(|_| path.to_owned(), |below| copy.join(below));
         let plan = in_copy(original.plan);
