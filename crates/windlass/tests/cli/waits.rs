@@ -152,15 +152,18 @@ tasks:
 #[test]
 fn a_timer_goes_on_while_no_engine_is_alive() {
     let nap = Desk::with("tasks: { nap: { wait_for: { after: 7d } }, go: { needs: [nap], run: \"true\" } }");
+    let wait = || nap.json(&["show", "last", "nap", "--why", "--json"])["tasks"][0]["waits"][0].clone();
     let mut running = nap.start(&["run", "plan.yaml"]);
     running.wait_for("waits     nap");
+    let before = wait();
+    assert!(before["until"].is_string(), "{before}");
     running.signal(Signal::KILL);
     running.end();
     assert_eq!(nap.json(&["ps", "--json"])["runs"][0]["state"], "stopped");
     let mut resumed = nap.start(&["resume", "last"]);
     resumed.wait_for("resumed");
-    let wait = nap.json(&["show", "last", "nap", "--why", "--json"])["tasks"][0]["waits"][0].clone();
-    assert_eq!(wait["who"], "the clock");
+    let after = wait();
+    assert_eq!((&after["who"], &after["until"]), (&json!("the clock"), &before["until"]));
     resumed.signal(Signal::INT);
     assert_eq!(resumed.end().code, Some(130));
 }
