@@ -34,9 +34,12 @@ mod needs;
 mod nested;
 mod nested_kills;
 mod numbers;
+mod outages;
 mod pasting;
 mod people;
 mod picture;
+#[path = "../../../journal/tests/journal/power/mod.rs"]
+mod power;
 mod resume;
 mod revise;
 mod run;
