@@ -25,12 +25,11 @@ impl Disk {
     /// Mounts one at a folder, where that can be done, as root or in a namespace of users. This process must have a single
     /// thread; from here on it has mounts of its own.
     pub(crate) fn mount(at: &Path) -> io::Result<Self> {
-        let has_rights = geteuid().is_root();
-        if !has_rights {
-            // One that turns out to be of no use can't be left again.
+        if mount_for_us(at, false).is_err() {
+            // A namespace of users that turns out to be of no use can't be left again.
             try_out(at)?;
+            mount_for_us(at, true)?;
         }
-        mount_for_us(at, has_rights)?;
         Ok(Self { at: at.to_owned() })
     }
 
@@ -52,10 +51,10 @@ impl Disk {
     }
 }
 
-fn mount_for_us(at: &Path, has_rights: bool) -> io::Result<()> {
+fn mount_for_us(at: &Path, with_users: bool) -> io::Result<()> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
-    Host::own_mounts(!has_rights)?;
-    if !has_rights {
+    Host::own_mounts(with_users)?;
+    if with_users {
         // Everybody is who they were.
         fs::write("/proc/self/setgroups", "deny")?;
         fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
@@ -68,7 +67,7 @@ fn mount_for_us(at: &Path, has_rights: bool) -> io::Result<()> {
 /// Does it in another process that ends at once.
 fn try_out(at: &Path) -> io::Result<()> {
     let Some(other) = Host::fork()? else {
-        let code = mount_for_us(at, false).map_or_else(|error| error.raw_os_error().unwrap_or(1), |()| 0);
+        let code = mount_for_us(at, true).map_or_else(|error| error.raw_os_error().unwrap_or(1), |()| 0);
         #[expect(clippy::exit, reason = "this process was made for nothing else")]
         std::process::exit(code);
     };

@@ -114,6 +114,9 @@ impl Came<'_> {
             format!("{mark} {}: {}", broken.promise.in_words().0, text::plain(&broken.what))
         }));
         lines.push(self.in_short());
+        if self.outcomes().contains_key("failed") {
+            lines.push("An attempt that is killed counts: a task with `retry` bears it.".to_owned());
+        }
         lines.extend(self.said_for_people());
         lines
     }

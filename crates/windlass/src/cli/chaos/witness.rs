@@ -292,3 +292,62 @@ fn told(error: &EngineError) -> String {
     let report = engine_failed(error);
     std::iter::once(report.message).chain(report.causes).collect::<Vec<_>>().join(": ")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use windlass_core::id::Seq;
+    use windlass_core::time::Time;
+
+    use super::*;
+
+    fn record(seq: u64, event: &Value) -> Record {
+        let event = serde_json::from_value(event.clone()).expect("an event");
+        Record { seq: Seq(seq), at: Time::from_ms(0), event }
+    }
+
+    fn started(attempt: u32) -> Value {
+        json!({ "attempt_started": { "run": "aaaaaa", "task": "a", "attempt": attempt, "agent": null,
+            "prompt": "00".repeat(32), "plan_version": 1, "alone": false } })
+    }
+
+    fn succeeded() -> Value {
+        json!({ "task_succeeded": { "run": "aaaaaa", "task": "a", "attempt": 1, "fence": 1, "output": null } })
+    }
+
+    /// What does not hold of these events.
+    fn broken_of(events: &[Value]) -> Vec<Promise> {
+        let mut seen = Seen::default();
+        for (seq, event) in (1..).zip(events) {
+            seen.hear(&record(seq, event), &State::default());
+        }
+        seen.broken.iter().map(|broken| broken.promise).collect()
+    }
+
+    #[test]
+    fn what_succeeded_and_is_done_again_is_found_unless_somebody_asked_for_it() {
+        assert_eq!(broken_of(&[started(1), succeeded()]), []);
+        assert_eq!(broken_of(&[started(1), succeeded(), started(2)]), [Promise::Once]);
+        assert_eq!(broken_of(&[started(1), succeeded(), succeeded()]), [Promise::Once]);
+        let requeued =
+            json!({ "task_requeued": { "run": "aaaaaa", "task": "a", "command": null, "cause": "a" } });
+        assert_eq!(broken_of(&[started(1), succeeded(), requeued, started(2), succeeded()]), []);
+    }
+
+    #[test]
+    fn what_was_told_and_is_not_in_the_journal_is_found_and_half_a_line_is_none() {
+        let desk = tempfile::tempdir().expect("a folder");
+        let mut witness = Witness::of(&desk.path().join("home")).expect("there is nothing yet");
+        witness.seen.lines.insert(1, r#"{"seq":1,"type":"a"}"#.into());
+        let printed = desk.path().join("printed");
+        let mut told = |text: &str| {
+            fs::write(&printed, text).expect("it can be written");
+            witness.compare_with_what_was_told(&printed);
+            witness.broken().len()
+        };
+        assert_eq!(told("{\"seq\":1,\"type\":\"a\"}\n{\"seq\":2,\"ty"), 0);
+        assert_eq!(told("{\"seq\":2,\"type\":\"a\"}\n"), 1);
+        assert_eq!(told("{\"seq\":1,\"type\":\"b\"}\n"), 2);
+        assert_eq!(witness.looked_at(Promise::Acknowledged), 3);
+    }
+}
