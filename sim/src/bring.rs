@@ -1,5 +1,5 @@
 //! Attempts that bring plans while they run: which plans a case has for them, when they ask, how they wait for what they
-//! started, and what they lend meanwhile. Never: a message in such a plan, whose topics would be those of the run around it.
+//! started, and what they lend meanwhile. What their tasks say is heard in the run around them. Never: a plan that nobody asks for.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use windlass_journal::blob::Blobs as _;
 
 use crate::accounts::hold_to;
 use crate::case::{Behaviour, Case, End};
+use crate::converse;
 use crate::draft::{PlanDraft, Shape, TaskDraft, Work};
 use crate::mood::Mood;
 use crate::oracle::Oracle;
@@ -28,7 +29,12 @@ const DEEPEST: usize = 2;
 /// without.
 pub(crate) fn plans(random: &mut Random, mood: &Mood) -> Vec<PlanDraft> {
     let count = if random.chance(400) { random.within(1, 3) } else { 0 };
-    (0..count).map(|_| plan(random, mood)).collect()
+    let plans = (0..count).map(|_| {
+        let mut draft = plan(random, mood);
+        converse::converse(&mut Random::new(random.next()), mood, &mut draft);
+        draft
+    });
+    plans.collect()
 }
 
 fn plan(random: &mut Random, mood: &Mood) -> PlanDraft {

@@ -221,6 +221,16 @@ pub(crate) fn emits(work: &Work, topic: u32) -> bool {
     matches!(work, Work::Emit(emit) if emit.topic == topic) || work.plan().is_some_and(within)
 }
 
+impl ORun {
+    /// Whether a task of it waits on a topic for what comes from outside, or one of a plan that an attempt brought and that
+    /// goes on.
+    pub(crate) fn hears_others(&self, name: &str) -> bool {
+        let brought = self.tasks.iter().filter(|task| task.brought_by.is_some() && task.end.is_none());
+        let mut brought = brought.filter_map(|task| self.draft(task).work.plan());
+        hears_others(&self.draft, name) || brought.any(|plan| hears_others(plan, name))
+    }
+}
+
 /// Whether a task of a plan, or of one within it, waits on a topic for what comes from outside.
 pub(crate) fn hears_others(plan: &PlanDraft, name: &str) -> bool {
     plan.tasks.iter().any(|task| {

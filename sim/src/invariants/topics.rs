@@ -78,7 +78,7 @@ fn from_outside(oracle: &Oracle, event: &Event) -> Verdict {
     let Event::TopicEmitted { topic, command: Some(_), by: Some(_), .. } = event else {
         return demand(false, NAME, || "nobody knows who says something from outside".to_owned());
     };
-    let right = run.is_some_and(|run| run.outcome.is_none() && talk::hears_others(&run.draft, topic));
+    let right = run.is_some_and(|run| run.outcome.is_none() && run.hears_others(topic));
     demand(right, NAME, || format!("something is said from outside on {topic}, which nobody hears"))
 }
 
