@@ -32,7 +32,7 @@ const SLOTS: u32 = 40;
 /// The run.
 pub(crate) const RUN: u64 = 20;
 
-/// The moment at which the engine is killed, counted from the beginning.
+/// The moment at which an engine is killed, counted from when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     /// In this append: what it has written is found later, or is not.
@@ -77,9 +77,11 @@ pub(crate) struct Machine {
     processes: BTreeMap<Fence, Process>,
     asked: BTreeSet<String>,
     killed_at: Option<Moment>,
+    /// The same of those that come after it.
+    next: Vec<Moment>,
     pub(crate) seen: Moments,
     /// How many engines there were.
-    pub(crate) lives: u32,
+    pub(crate) lives: usize,
 }
 
 /// What a turn reaches: it counts, and dies when it is time.
@@ -131,7 +133,8 @@ pub(crate) fn plan(name: &str) -> Plan {
 }
 
 impl Machine {
-    pub(crate) fn new(killed_at: Option<Moment>) -> Self {
+    /// A machine whose engines are killed at these moments, one after the other.
+    pub(crate) fn new(killed_at: &[Moment]) -> Self {
         let store = MemoryStore::new();
         let put = |plan: &Plan| {
             let bytes = serde_json::to_vec(plan).expect("a plan is plain data");
@@ -149,7 +152,8 @@ impl Machine {
             queue: BTreeMap::new(),
             processes: BTreeMap::new(),
             asked: BTreeSet::new(),
-            killed_at,
+            killed_at: killed_at.first().copied(),
+            next: killed_at.iter().skip(1).copied().rev().collect(),
             seen: Moments::default(),
             lives: 0,
         }
@@ -159,7 +163,7 @@ impl Machine {
     pub(crate) fn run(&mut self) -> State {
         let mut died_with = None;
         loop {
-            assert!(self.lives < 3, "it dies again and again");
+            assert!(self.lives < 4, "it dies again and again");
             let (core, is_over) = self.live(died_with.take());
             if is_over {
                 return core.state().clone();
@@ -167,7 +171,8 @@ impl Machine {
             // What was not written is not known; all else is what the next one finds.
             let is_lost = matches!(self.killed_at, Some(Moment::Append(_, false)));
             died_with = (!is_lost).then(|| recover::snapshot(core.state()));
-            (self.killed_at, self.now) = (None, self.now + 1000);
+            (self.killed_at, self.now) = (self.next.pop(), self.now + 1000);
+            self.seen = Moments::default();
             self.queue.clear();
             self.processes.clear();
             self.asked.clear();

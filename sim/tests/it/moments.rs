@@ -78,31 +78,38 @@ fn outline(state: &State) -> BTreeMap<String, Value> {
     all
 }
 
-/// The end of a run whose engine is killed at a moment; what a replay gives is that, to the byte.
-fn killed_at(moment: Moment) -> BTreeMap<String, Value> {
-    let mut machine = Machine::new(Some(moment));
+/// Holds a run whose engines are killed at these moments to the end that it has without; what a replay gives is that, to
+/// the byte.
+fn comes_to(expected: &BTreeMap<String, Value>, moments: &[Moment]) {
+    let mut machine = Machine::new(moments);
     let state = machine.run();
-    assert_eq!(machine.lives, 2, "{moment:?}: it never came");
+    assert_eq!(machine.lives, moments.len() + 1, "{moments:?}: one never came");
     let mut journal = MemoryJournal::open(&machine.store, "another", 1).expect("it opens");
     let opened = recover::open(&mut journal, Role::Engine, "another", 1, shown(0)).expect("it opens");
     let replayed = recover::snapshot(opened.core.state());
-    assert!(recover::snapshot(&state) == replayed, "{moment:?}: a replay is not the live state");
-    outline(&state)
+    assert!(recover::snapshot(&state) == replayed, "{moments:?}: a replay is not the live state");
+    let told = outline(&state);
+    for (name, expected) in expected {
+        assert_eq!(told.get(name), Some(expected), "{name}, {moments:?}");
+    }
+    assert_eq!(told.len(), expected.len(), "{moments:?}");
 }
 
 #[test]
 fn whenever_the_engine_dies_the_run_comes_to_the_same_end() {
-    let mut machine = Machine::new(None);
+    let mut machine = Machine::new(&[]);
     let expected = outline(&machine.run());
     let seen = machine.seen;
     let appends = (0..seen.appends).flat_map(|number| [true, false].map(|kept| Moment::Append(number, kept)));
     let calls = (0..seen.calls).map(Moment::Call);
     let letters = (0..seen.letters).map(Moment::Letter);
     for moment in appends.chain(calls).chain(letters) {
-        let told = killed_at(moment);
-        for (name, expected) in &expected {
-            assert_eq!(told.get(name), Some(expected), "{name}, {moment:?}");
+        comes_to(&expected, &[moment]);
+    }
+    // And again, while the next engine finds out what became of the first.
+    for number in 1..seen.appends - 1 {
+        for again in [Moment::Append(0, true), Moment::Call(0), Moment::Append(1, false)] {
+            comes_to(&expected, &[Moment::Append(number, true), again]);
         }
-        assert_eq!(told.len(), expected.len(), "{moment:?}");
     }
 }
