@@ -20,13 +20,15 @@ use crate::shrink::shrink;
 use crate::trace::Trace;
 
 const USAGE: &str = "\
-windlass-sim [--seeds N] [--start S] [--mood NAME] [--planted NAME | --planted list] [--trace] [--case FILE]
+windlass-sim [--seeds N] [--start S] [--mood NAME] [--planted NAME | --planted list] [--coverage] [--trace]
+             [--case FILE]
 
   --seeds N        how many worlds (2000)
   --start S        the first seed (0)
   --mood NAME      all in this mood, of which a failure says that it had it; else every other world of a row has that in
                    which is seen what was seen too rarely
   --planted NAME   with a bug built in; `list` names them
+  --coverage       print how often each arrow of the machines was taken
   --trace          print every step of each world
   --case FILE      one world, from what a failure printed
 
@@ -41,6 +43,7 @@ struct Asked {
     mood: Option<usize>,
     planted: Option<Planted>,
     trace: bool,
+    coverage: bool,
     case: Option<String>,
 }
 
@@ -75,6 +78,7 @@ fn asked(words: &[&str]) -> Result<Asked, String> {
             "--seeds" => asked.seeds = number(value()?)?,
             "--start" => asked.start = number(value()?)?,
             "--trace" => asked.trace = true,
+            "--coverage" => asked.coverage = true,
             "--case" => asked.case = Some(value()?.to_owned()),
             "--mood" => {
                 let name = value()?;
@@ -113,6 +117,9 @@ fn go(asked: &Asked) -> u8 {
     if let Some((which, told)) = &row.failed {
         println!("\n{which}: {}\nmaking it smaller …", words(&told.ending));
         return tell(&shrink(told));
+    }
+    for (arrow, count) in coverage::counted(&row.taken).into_iter().filter(|_| asked.coverage) {
+        println!("{count:>9}  {arrow}");
     }
     for Rare { arrow, count, wanted } in coverage::rare(&row.taken, row.seeds) {
         let known = coverage::EXCEPTIONS.iter().find(|(known, _)| *known == arrow);

@@ -5,5 +5,6 @@ mod bugs;
 mod drivers;
 mod machine;
 mod moments;
+mod purity;
 mod scenarios;
 mod seeds;

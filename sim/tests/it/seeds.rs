@@ -2,7 +2,7 @@
 
 use windlass_core::machine::arrows::Taken;
 use windlass_sim::coverage::{self, Rare};
-use windlass_sim::seed::{self, Ending};
+use windlass_sim::seed;
 use windlass_sim::seeds::{Moods, Row, add, row};
 use windlass_sim::shrink::shrink;
 use windlass_sim::trace::Trace;
@@ -42,26 +42,6 @@ fn two_thousand_seeds_keep_every_promise_and_take_every_arrow_often() {
     assert!(unknown.is_empty(), "let a draft or a mood meet these more often: {unknown:#?}");
     let seen = coverage::EXCEPTIONS.iter().find(|(known, _)| rare.iter().all(|rare| rare.arrow != *known));
     assert_eq!(seen, None, "it is seen often by now: it is no exception any more");
-}
-
-#[test]
-fn the_same_seed_is_the_same_world_to_the_byte() {
-    for number in 0..100 {
-        let (first, second) = (seed::seed(number, Trace::kept()), seed::seed(number, Trace::kept()));
-        assert_eq!(first.ending, Ending::Well);
-        assert_eq!(first.digest, second.digest, "seed {number}");
-        assert_eq!(first.trace.lines(), second.trace.lines(), "seed {number}");
-    }
-}
-
-#[test]
-fn a_seed_is_the_same_world_in_another_process() {
-    let program = env!("CARGO_BIN_EXE_windlass-sim");
-    let row = row((0, 25), Moods::Steered, |_| true, |_| ());
-    #[expect(clippy::disallowed_methods, reason = "another process is what this is about")]
-    let told = std::process::Command::new(program).args(["--seeds", "25"]).output().expect("it runs");
-    let said = String::from_utf8_lossy(&told.stdout);
-    assert!(said.contains(&row.digest.to_string()), "{} is not in:\n{said}", row.digest);
 }
 
 #[test]
