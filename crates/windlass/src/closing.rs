@@ -190,4 +190,24 @@ mod tests {
         stage.after("5s").crash("a").resume().after("2s").end("a", 0, "");
         assert_eq!(time(&stage), "  time      at least 2.0 s at work, 7.0 s from start to end");
     }
+    #[test]
+    fn an_attempt_that_waits_for_a_run_that_it_started_saves_no_time() {
+        let mut stage = Stage::of("tasks: { a: { run: x } }");
+        let inner = "tasks: { b: { run: x } }";
+        stage.after("1s").nest("a", inner).after("3s").end("a.0/b", 0, "");
+        stage.after("1s").nest("a", inner).after("2s").end("a.1/b", 0, "").after("1s").end("a", 0, "");
+        assert_eq!(time(&stage), "  time      8.0 s");
+    }
+
+    #[test]
+    fn runs_that_an_attempt_starts_side_by_side_save_what_they_share() {
+        let mut stage = Stage::of("tasks: { a: { run: x } }");
+        stage
+            .after("1s")
+            .nest("a", "tasks: { b: { run: x } }")
+            .after("1s")
+            .nest("a", "tasks: { c: { run: x } }");
+        stage.after("3s").end("a.0/b", 0, "").after("1s").end("a.1/c", 0, "").end("a", 0, "");
+        assert_eq!(time(&stage), "  time      6.0 s; one after another 9.0 s: 3.0 s saved");
+    }
 }

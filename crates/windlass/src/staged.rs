@@ -8,7 +8,7 @@ use windlass_core::decide::Stamp;
 use windlass_core::event::Raise;
 use windlass_core::event::{Exit, LossReason, Record, Role, Usage};
 use windlass_core::id::{AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
-use windlass_core::input::{Ask, Command, Ended, Input, LostAttempt, Report, Submission};
+use windlass_core::input::{Ask, Command, Ended, Input, LostAttempt, Nesting, Report, Submission};
 use windlass_core::output::{Output, RawOutput};
 use windlass_core::plan::Plan;
 use windlass_core::plan::file::{Options, Source, load};
@@ -113,6 +113,20 @@ impl Stage {
         let id = CommandId(format!("c{}", self.state().head.0).into());
         self.take(&Input::Command(Command { id, by: "anna".into(), ask }));
         self
+    }
+
+    /// The newest attempt of a task starts a run of this plan.
+    pub(crate) fn nest(&mut self, task: &str, text: &str) -> &mut Self {
+        let nesting = Nesting {
+            within: self.key(task).0,
+            plan: Arc::new(plan(text)),
+            plan_digest: Digest::of(text.as_bytes()),
+            folder: "/folder".into(),
+            env_digest: Digest::of(b"{}"),
+            source: "inner.yaml".into(),
+            levels: None,
+        };
+        self.ask(Ask::Nest(Box::new(nesting)))
     }
 
     /// Somebody pauses the run.

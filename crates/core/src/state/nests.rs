@@ -7,8 +7,9 @@ use crate::event::{ApprovalAnswer, Exit};
 use crate::id::{AttemptKey, Digest, Seq, TaskId};
 use crate::machine::task::Phase;
 use crate::plan::{Plan, Rerun};
-use crate::state::tree::{Brought, Nest, Scope};
+use crate::state::tree::{Brought, Loan, Nest, Scope};
 use crate::state::{Attempt, Run, Task, TaskIx};
+use crate::time::Time;
 
 impl Run {
     /// The level of a task, those of the run's own plan being 1. What was brought stands where a sub-plan would.
@@ -156,6 +157,12 @@ impl Run {
         let open = self.nests.values().filter(|nest| nest.open > 0).flat_map(Nest::newest);
         let open = open.map(|plan| self.task(*plan)).filter(|plan| !plan.phase.is_final());
         open.map(|plan| self.plan_of(plan).as_ref())
+    }
+
+    /// From when to when an attempt of a task waited for what it brought; without an end while it does.
+    pub(crate) fn loans(&self, ix: TaskIx, attempt: u32) -> impl Iterator<Item = (Time, Option<Time>)> {
+        let loans = self.nests.get(&ix).map_or(&[] as &[Loan], |nest| nest.loans.as_slice());
+        loans.iter().filter(move |loan| loan.attempt == attempt).map(|loan| (loan.from, loan.until))
     }
 
     /// How many of the plans that attempts of a task brought are not final.

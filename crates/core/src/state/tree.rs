@@ -14,6 +14,7 @@ use crate::plan::{self, Plan, Select, Work};
 use crate::policy::select::{self, Vote};
 use crate::state::{Blocked, Choice, Run, Task, TaskIx};
 use crate::template::OutputSeen;
+use crate::time::Time;
 
 /// A plan that a task of a run is itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +59,20 @@ pub struct Nest {
     /// How many of them, the first ones, are of attempts before the newest.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) left: usize,
+    /// When its attempts lent what they hold, in the order in which they did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) loans: Vec<Loan>,
+}
+
+/// A time in which an attempt waited for what it brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Loan {
+    /// The attempt.
+    pub(crate) attempt: u32,
+    /// When it lent what it holds.
+    pub(crate) from: Time,
+    /// When it held that again; none while it has not.
+    pub(crate) until: Option<Time>,
 }
 
 impl Nest {

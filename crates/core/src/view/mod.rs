@@ -417,7 +417,7 @@ pub struct Summary {
     pub lost: u32,
     /// How long an engine worked on the run.
     pub took_ms: u64,
-    /// The lengths of all attempts, one after the other.
+    /// The lengths of all attempts, one after the other, without the time in which they waited for runs that they started.
     pub worked_ms: u64,
 }
 
@@ -430,12 +430,22 @@ pub fn summary(state: &State, run: &Run) -> Summary {
     };
     sum.done = sum.tasks - run.open();
     let mut work = Vec::new();
-    for attempt in run.tasks.iter().flat_map(|task| &task.attempts) {
-        sum.attempts += 1;
-        sum.retries += u32::from(attempt.number > 1);
-        sum.lost += u32::from(attempt.phase == attempt::Phase::Lost);
-        let counts = attempt.phase == attempt::Phase::Finished && attempt.stop.is_none();
-        work.extend(attempt.ended.filter(|_| counts).map(|ended| (attempt.started, ended)));
+    for (at, task) in run.tasks.iter().enumerate() {
+        for attempt in &task.attempts {
+            sum.attempts += 1;
+            sum.retries += u32::from(attempt.number > 1);
+            sum.lost += u32::from(attempt.phase == attempt::Phase::Lost);
+            let counts = attempt.phase == attempt::Phase::Finished && attempt.stop.is_none();
+            if let Some(ended) = attempt.ended.filter(|_| counts) {
+                // While it waited for what it brought it did not work itself.
+                let mut from = attempt.started;
+                for (lent, until) in run.loans(TaskIx::from_len(at), attempt.number) {
+                    work.push((from, lent));
+                    from = until.unwrap_or(ended);
+                }
+                work.push((from, ended));
+            }
+        }
     }
     sum.worked_ms = sum.took_ms.saturating_add(overlap(work).ms);
     sum
