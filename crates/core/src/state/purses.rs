@@ -63,6 +63,13 @@ impl Run {
         Some(UsedUp { kind: BudgetKind::Wall, spent: spent.ms, limit: limit.ms })
     }
 
+    /// When a task that waits is to end since the time of a budget around it is used up, by the clock of the run.
+    pub(crate) fn time_ends(&self, ix: TaskIx) -> Option<Span> {
+        let payers = self.payers(ix).into_iter().filter(|_| self.may_start(ix));
+        let purses = payers.map(|payer| &self.purses[&payer]).filter(|purse| purse.reached.is_none());
+        purses.filter_map(|purse| purse.due).min()
+    }
+
     /// How many attempts the budget of a task allows.
     pub(crate) fn attempts_of(&self, payer: TaskIx) -> Option<u32> {
         self.spec(self.task(payer)).budget.attempts

@@ -112,7 +112,7 @@ pub fn bound(run: &Run, ix: TaskIx) -> Option<Span> {
     let dues = task.dues;
     // Once it has stopped an attempt it bounds nothing any more.
     let close_by = dues.close_by.filter(|due| run.alarms.contains(&(*due, ix, TimerKind::ScheduleToClose)));
-    match task.phase {
+    let timeout = match task.phase {
         Phase::Ready => dues.start_by.into_iter().chain(close_by).min(),
         Phase::Running | Phase::BackingOff | Phase::Parked => close_by,
         Phase::Blocked => dues.answer_by,
@@ -124,7 +124,8 @@ pub fn bound(run: &Run, ix: TaskIx) -> Option<Span> {
         | Phase::Skipped
         | Phase::Dead
         | Phase::Cancelled => None,
-    }
+    };
+    timeout.into_iter().chain(run.time_ends(ix)).min()
 }
 
 /// Whether a task stands still with its run.
