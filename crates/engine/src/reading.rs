@@ -15,6 +15,7 @@ use windlass_journal::lock::{self, Owner};
 use windlass_journal::reader::{self, Reader};
 use windlass_journal::record;
 
+use crate::clock;
 use crate::engine::BUILD;
 use crate::error::EngineError;
 use crate::recover;
@@ -54,6 +55,19 @@ impl Reading {
     /// Where the lock can't be looked at.
     pub fn is_live(&self) -> Result<bool, EngineError> {
         Ok(self.reader.is_live()?)
+    }
+
+    /// Lets time go on in the state to where it is known: to now while an engine has the home open, which this says, else to
+    /// when the one before was last alive. What comes later is not to be taken in after that.
+    ///
+    /// # Errors
+    /// Where the lock can't be looked at.
+    pub fn come_to_now(&mut self) -> Result<bool, EngineError> {
+        let is_live = self.is_live()?;
+        let known = || self.state.now.after(self.reader.last_alive());
+        let now = if is_live { clock::now() } else { known() };
+        self.state.pass_to(now);
+        Ok(is_live)
     }
 
     /// The content of a blob.
@@ -111,7 +125,7 @@ impl Reading {
         Ok(state)
     }
 
-    /// What made a run slow, from its first record to the newest.
+    /// What made a run slow, from its first record to the time that the state has come to.
     ///
     /// # Errors
     /// As of [`Self::open`].
@@ -130,6 +144,8 @@ impl Reading {
             slow.see(record, &state, next.next());
             ControlFlow::Continue(())
         })?;
+        state.pass_to(self.state.now);
+        slow.close(&state);
         Ok(slow)
     }
 

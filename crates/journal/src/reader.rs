@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use windlass_core::event::Record;
 use windlass_core::id::Seq;
+use windlass_core::time::Span;
 
 use crate::blob::FolderBlobs;
 use crate::chain::{Body, Follower, Head, Row};
 use crate::error::{DamageCause, JournalError};
-use crate::head::HomeId;
+use crate::head::{Found, HomeId};
 use crate::opening::{Depth, examine, sound_end};
 use crate::replay::{Plans, Replay, build_in, damaged, unreadable};
 use crate::store::{self, Store};
@@ -77,6 +78,14 @@ impl Reader {
     /// Whether a live process writes to it. Without one, its runs are stopped.
     pub fn is_live(&self) -> Result<bool, JournalError> {
         lock::is_held(&self.home).map_err(JournalError::io("look at the lock of", &self.home))
+    }
+
+    /// How long the engine, or the one before, was alive after the end, when it last noted it.
+    pub fn last_alive(&self) -> Span {
+        match head::read(&self.home) {
+            Ok(Found::Slot(slot, _)) if slot.head == self.head => slot.alive,
+            Ok(_) | Err(_) => Span::default(),
+        }
     }
 
     /// Looks where the journal ends now, and compares that with the head.

@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn how_long_a_lost_attempt_ran_is_not_known() {
         let mut stage = Stage::of("tasks: { a: { run: x } }");
-        stage.after("5s").crash("a").resume().after("2s").end("a", 0, "");
+        stage.after("5s").crash("a", "0s").resume().after("2s").end("a", 0, "");
         assert_eq!(time(&stage), "  time      at least 2.0 s at work, 7.0 s from start to end");
     }
     #[test]

@@ -139,13 +139,13 @@ impl Stage {
         self.ask(Ask::Resume { run: self.run, raise: Raise::default() })
     }
 
-    /// The engine dies, and another one learns what became of its attempts.
-    pub(crate) fn crash(&mut self, task: &str) -> &mut Self {
+    /// The engine dies, so long after its last record that it noted it, and another one learns what became of its attempts.
+    pub(crate) fn crash(&mut self, task: &str, lived: &str) -> &mut Self {
         let opening = Report::EngineStarted {
             epoch: Epoch(2),
             role: Role::Engine,
             build: "test".into(),
-            last_alive: Span::default(),
+            last_alive: lived.parse().expect("a span"),
         };
         self.take(&Input::Report(opening));
         self.lose(task)

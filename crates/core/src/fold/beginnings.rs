@@ -139,6 +139,7 @@ impl Attempt {
             ended: None,
             stop: None,
             lost: None,
+            lived_until: None,
             exit: None,
             error: None,
             raw: None,

@@ -154,7 +154,11 @@ fn move_clock(state: &mut State, record: &Record) -> Moment {
     let passed = record.at.since(state.now);
     let awake = match &record.event {
         // Nobody was there to tell of it: what went on when the engine before died has gone on for so long.
-        Event::EngineStarted { last_alive_ms, .. } => Span::from_ms(last_alive_ms.unwrap_or_default()),
+        Event::EngineStarted { last_alive_ms, .. } => {
+            let lived = Span::from_ms(last_alive_ms.unwrap_or_default());
+            note_lives(state, state.now.after(lived));
+            lived
+        }
         Event::ClockJumped { by_ms, suspended_ms } => {
             let suspended_ms = if is_planted(Bug::SuspendCounts) { &0 } else { suspended_ms };
             let step = by_ms.saturating_add_unsigned(*suspended_ms);
@@ -172,6 +176,14 @@ fn move_clock(state: &mut State, record: &Record) -> Moment {
         epoch: state.epoch,
         role: state.role,
         steps_ms: state.clock.steps_ms,
+    }
+}
+
+/// What was in flight was so at least as long as the engine that has died is known to have lived.
+fn note_lives(state: &mut State, until: Time) {
+    for (run, ix) in state.live.values() {
+        let task = &mut state.runs.get_mut(run).expect("what is live belongs to a run").tasks[ix.at()];
+        task.attempts.last_mut().expect("it is live").lived_until.get_or_insert(until);
     }
 }
 

@@ -31,6 +31,12 @@ impl State {
         self.clock.alive.plus(now.since(self.now))
     }
 
+    /// Time has gone on to `now` without a record: for who reads how things stand, and takes no record in after that.
+    pub fn pass_to(&mut self, now: Time) {
+        self.clock.alive = self.alive_at(now);
+        self.now = self.now.max(now);
+    }
+
     /// Wall time without its steps.
     pub fn steady(&self, at: Time) -> i64 {
         let steps = self.clock.steps_ms;

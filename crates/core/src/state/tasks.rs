@@ -205,6 +205,9 @@ pub struct Attempt {
     pub stop: Option<(StopWhy, String, Span)>,
     /// Why nobody will report its end.
     pub lost: Option<LossReason>,
+    /// Until when it was in flight at least, where its engine has died.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lived_until: Option<Time>,
     /// How its main process ended.
     pub exit: Option<Exit>,
     /// What went wrong.

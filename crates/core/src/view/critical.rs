@@ -31,8 +31,8 @@ pub fn of_plan(plan: &Plan) -> Vec<usize> {
     longest(&steps.collect::<Vec<_>>()).0
 }
 
-/// The chain of a run that took longest by the measured times of attempts. What was lost was not measured; what is in
-/// flight is measured until `now`. Waits are in no attempt: for a slot, for a due time, for a person.
+/// The chain of a run that took longest by the measured times of attempts. What is in flight is measured
+/// until `now`; what was lost, as long as its engine is known to have lived. Waits are in no attempt: for a slot, for a due time, for a person.
 pub fn of_run(run: &Run, now: Time) -> CriticalPath {
     let mut lengths: Vec<u64> = run.tasks.iter().map(|task| measured(task, now).ms).collect();
     let mut inner: BTreeMap<TaskIx, Vec<TaskIx>> = BTreeMap::new();
@@ -61,12 +61,17 @@ pub fn measured(task: &Task, now: Time) -> Span {
     task.attempts.iter().fold(Span::default(), |sum, attempt| sum.plus(length(attempt, now)))
 }
 
-/// How long an attempt took, or has taken until now; nothing where it was lost, since nobody saw its end.
+/// How long an attempt took.
 fn length(attempt: &Attempt, now: Time) -> Span {
+    until(attempt, now).since(attempt.started)
+}
+
+/// Until when an attempt took, or has taken. Nobody saw the end of one that was lost: it is measured as long as its engine
+/// is known to have lived.
+pub fn until(attempt: &Attempt, now: Time) -> Time {
     match (attempt.phase, attempt.ended) {
-        (attempt::Phase::Lost, _) => Span::default(),
-        (_, Some(ended)) => ended.since(attempt.started),
-        (_, None) => now.since(attempt.started),
+        (attempt::Phase::Lost, _) => attempt.lived_until.unwrap_or(attempt.started),
+        (_, ended) => ended.unwrap_or(now),
     }
 }
 

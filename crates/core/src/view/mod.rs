@@ -264,6 +264,9 @@ pub struct AttemptView {
     pub started_at: Time,
     /// When nothing of it was left.
     pub ended_at: Option<Time>,
+    /// Until when it was in flight at least, where it was lost with its engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lived_until: Option<Time>,
     /// The code that its main process ended with; null where it was ended by a signal.
     pub exit_code: Option<i32>,
     /// The signal that ended its main process.
@@ -274,6 +277,14 @@ pub struct AttemptView {
     /// How many processes outlived its main process and were ended.
     #[serde(skip_serializing_if = "is_zero")]
     pub leftovers: u32,
+}
+
+impl AttemptView {
+    /// How long it took, where it is over and that is known; of one that was lost with its engine, how long at least.
+    pub fn took(&self) -> Option<Span> {
+        let over = self.ended_at.filter(|_| self.state != attempt::Phase::Lost.name());
+        Some(self.lived_until.or(over)?.since(self.started_at))
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
@@ -368,6 +379,7 @@ fn attempt_view(attempt: &Attempt) -> AttemptView {
         error: attempt_failure(attempt).as_ref().map(FailureView::from),
         started_at: attempt.started,
         ended_at: attempt.ended,
+        lived_until: attempt.lived_until.filter(|_| attempt.phase == attempt::Phase::Lost),
         exit_code,
         signal,
         usage: attempt.usage,

@@ -94,7 +94,7 @@ pub struct Slow {
     pub paused: Span,
     /// The time in which no engine worked on it, or one had died and nobody knows when.
     pub left: Span,
-    /// How many attempts were lost: how long they worked nobody saw.
+    /// How many attempts were lost: nobody saw their end.
     pub lost: usize,
     /// The chain of tasks that took longest.
     pub critical: CriticalPath,
@@ -119,17 +119,26 @@ impl Slow {
 
     /// Sees a record with the state after it, and the time of the next one, if there is one.
     pub fn see(&mut self, record: &Record, state: &State, next: Option<Time>) {
-        let dead = matches!(record.event, Event::EngineStarted { .. });
-        self.pass(record.at, dead);
-        self.at = Some(record.at);
+        if let (Event::EngineStarted { last_alive_ms, .. }, Some(at)) = (&record.event, self.at) {
+            // So long things stood as they did; when the engine before died after that nobody knows.
+            let lived = Span::from_ms(last_alive_ms.unwrap_or_default());
+            self.pass(at.after(lived).min(record.at));
+            if !matches!(self.standing, Standing::Away) {
+                self.standing = Standing::Left;
+            }
+        }
+        self.pass(record.at);
         // Records of a turn have one time: only how things stand after the last of them lasts.
         if next.is_none_or(|next| next > record.at) {
             self.standing = state.runs.get(&self.run).map_or(Standing::Away, |run| standing(state, run));
         }
-        if next.is_none()
-            && let Some(run) = state.runs.get(&self.run)
-        {
-            self.critical = critical::of_run(run, record.at);
+    }
+
+    /// Sees that things stand as they did after the newest record, until the time of the state.
+    pub fn close(&mut self, state: &State) {
+        self.pass(state.now);
+        if let Some(run) = state.runs.get(&self.run) {
+            self.critical = critical::of_run(run, state.now);
             let attempts = run.tasks.iter().flat_map(|task| &task.attempts);
             self.lost = attempts.filter(|attempt| attempt.phase == attempt::Phase::Lost).count();
         }
@@ -148,17 +157,17 @@ impl Slow {
         limits
     }
 
-    /// Counts the time from the last record to this one, as things stood.
-    fn pass(&mut self, now: Time, dead: bool) {
-        let Some(at) = self.at else { return };
-        let time = now.since(at);
+    /// Counts the time that has passed, as things stood.
+    fn pass(&mut self, now: Time) {
+        let time = now.since(self.at.unwrap_or(now));
+        self.at = Some(now);
         if time == Span::default() {
             return;
         }
         let add = |sum: &mut Span| *sum = sum.plus(time);
-        match std::mem::take(&mut self.standing) {
+        let standing = std::mem::take(&mut self.standing);
+        match &standing {
             Standing::Away => {}
-            _ if dead => add(&mut self.left),
             Standing::Left => add(&mut self.left),
             Standing::Paused => add(&mut self.paused),
             Standing::Idle => {
@@ -168,9 +177,10 @@ impl Slow {
             Standing::Busy => add(&mut self.worked),
             Standing::Short(short) => {
                 add(&mut self.worked);
-                self.short(&short, time);
+                self.short(short, time);
             }
         }
+        self.standing = standing;
     }
 
     fn short(&mut self, short: &[Short], time: Span) {

@@ -90,6 +90,8 @@ impl Story {
             evolve(&mut state, record);
             slow.see(record, &state, self.journal.get(place + 1).map(|next| next.at));
         }
+        state.pass_to(self.now);
+        slow.close(&state);
         slow
     }
 }
@@ -162,6 +164,29 @@ fn time_without_an_engine_is_nobodys_fault_and_told_as_unknown() {
     story.take(&Input::Report(Report::EngineStarted { epoch, role, build, last_alive: Span::default() }));
     let slow = story.told();
     assert_eq!((slow.worked, slow.left, slow.limits.len()), (secs(0), secs(10), 0));
+}
+
+#[test]
+fn what_an_engine_that_died_is_known_to_have_lived_counts_as_worked() {
+    let mut story = Story::of(FOUR, 2);
+    story.wait();
+    let (epoch, role, build) = (Epoch(2), Role::Engine, "test".to_owned());
+    story.take(&Input::Report(Report::EngineStarted { epoch, role, build, last_alive: secs(7) }));
+    story.wait();
+    let slow = story.told();
+    assert_eq!((slow.worked, slow.left), (secs(7), secs(13)), "the run was not resumed yet");
+    assert_eq!(slow.limits, BTreeMap::from([(Limit::Slots, held(14, 7, 7, 2, 2))]));
+}
+
+#[test]
+fn what_lasts_counts_up_to_now() {
+    let mut story = Story::of("tasks: { a: { run: x }, b: { run: x } }", 1);
+    story.wait();
+    let slow = story.told();
+    assert_eq!((slow.worked, slow.critical.length), (secs(10), secs(10)));
+    assert_eq!(slow.limits, BTreeMap::from([(Limit::Slots, held(10, 10, 10, 1, 1))]));
+    story.wait();
+    assert_eq!(story.told().worked, secs(20));
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use windlass_engine::clock;
 
 use crate::config::Config;
 use crate::desk::Desk;
@@ -88,13 +87,11 @@ impl Graph {
             let loaded = PlanFile::read(path, desk)?.load(&config, &Inputs::some(&BTreeMap::new()), desk)?;
             return Ok(Shown::of_plan(&loaded.plan, &self.what));
         }
-        let reading = lookup::open(desk)?;
-        let alive = reading.is_live().map_err(|error| engine_failed(&error))?;
+        let mut reading = lookup::open(desk)?;
+        let alive = reading.come_to_now().map_err(|error| engine_failed(&error))?;
         let state = reading.state();
         let run = lookup::run(state, &self.what).map_err(|failed| self.nor_a_file(failed))?;
-        // What was in flight in a dead engine is measured until the last that was heard of it.
-        let now = if alive { clock::now() } else { state.now };
-        Ok(Shown::of_run(state, run, alive, now))
+        Ok(Shown::of_run(state, run, alive, state.now))
     }
 
     /// The same failure, where a name might have been meant for a file.

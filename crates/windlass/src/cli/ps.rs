@@ -81,8 +81,9 @@ impl Ps {
 
 /// The runs of a home, and how many can't be read, which are named beside them.
 fn rows_of(desk: &mut Desk, home: &Path) -> Result<(Vec<RunView>, usize), EngineError> {
-    let reading = Reading::open(home)?;
-    let (state, alive) = (reading.state(), reading.is_live()?);
+    let mut reading = Reading::open(home)?;
+    let alive = reading.come_to_now()?;
+    let state = reading.state();
     lookup::warn_of_lost(desk, state);
     let views = view::newest_first(state).into_iter().map(|run| view::run_view(state, run, alive));
     Ok((views.collect(), state.lost.len()))

@@ -490,6 +490,6 @@ tasks:
         kept.then(|stage| stage.pause()).then(|stage| stage.resume());
         let run = kept.stage.run().id;
         kept.then(|stage| stage.ask(Ask::Cancel { run, task: Some("any".parse().expect("a task")) }));
-        kept.then(|stage| stage.crash("any"));
+        kept.then(|stage| stage.crash("any", "0s"));
     }
 }

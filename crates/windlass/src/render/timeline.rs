@@ -223,17 +223,14 @@ impl Bar {
     fn of(attempt: &Attempt, now: Time) -> Self {
         let from = attempt.started;
         let failed = view::attempt_failure(attempt).map(|failure| failure.kind);
-        let (until, mark) = match (attempt.phase, attempt.ended, failed) {
-            // Nobody saw its end.
-            (Phase::Lost, ..) => (from, Mark::Lost),
-            (_, None, _) => (now, Mark::Running),
-            (_, Some(ended), None) => (ended, Mark::Succeeded),
-            (_, Some(ended), Some(ErrorKind::Cancelled | ErrorKind::Lost | ErrorKind::Interrupted)) => {
-                (ended, Mark::Lost)
-            }
-            (_, Some(ended), Some(_)) => (ended, Mark::Failed),
+        let mark = match (attempt.phase, attempt.ended, failed) {
+            (Phase::Lost, ..) => Mark::Lost,
+            (_, None, _) => Mark::Running,
+            (_, Some(_), None) => Mark::Succeeded,
+            (_, Some(_), Some(ErrorKind::Cancelled | ErrorKind::Lost | ErrorKind::Interrupted)) => Mark::Lost,
+            (_, Some(_), Some(_)) => Mark::Failed,
         };
-        Self { from, until: until.max(from), mark }
+        Self { from, until: critical::until(attempt, now).max(from), mark }
     }
 }
 
@@ -315,6 +312,16 @@ tasks:
             .end("lost", 0, "");
         stage.after("9s");
         assert_timeline!(&stage, 80);
+    }
+
+    #[test]
+    fn an_attempt_whose_engine_died_is_as_long_as_that_is_known_to_have_lived() {
+        let mut stage = Stage::of("tasks: { a: { run: x } }");
+        stage.after("9s").crash("a", "6s").resume().after("2s").after("4s").end("a", 0, "");
+        let shown = shown(&stage, 60);
+        assert!(shown.contains("2 attempts, 10 s"), "{shown}");
+        let long = |mark| shown.lines().nth(1).map_or(0, |line| line.matches(mark).count());
+        assert!(long('░') > long('█') && long('█') > 0, "{shown}");
     }
 
     #[test]

@@ -103,6 +103,35 @@ fn attempts_in_flight_reserve_what_they_may_come_to_use() {
 }
 
 #[test]
+fn time_that_goes_on_is_shown_as_it_is_now_and_what_it_ends_says_until_when() {
+    let desk = Desk::with(
+        "budget: { wall: 1h }\nconcurrency: 1\ntasks: { a: { run: cat gate }, b: { budget: { wall: 30m }, run: \"true\" } }",
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   a");
+    let spent = || {
+        let run = desk.json(&["show", "last", "--json"])["run"].clone();
+        let spent = run["budget"]["wall"]["spent_ms"].as_u64().expect("a number");
+        assert!(run["summary"]["took_ms"].as_u64() >= Some(spent), "{run}");
+        spent
+    };
+    let slow = || desk.json(&["doctor", "--why-slow", "--json"])["limits"][0]["waited_ms"].as_u64();
+    // Nothing happens in between but that time passes.
+    let before = (spent(), slow());
+    let now = (spent(), slow());
+    assert!(now.0 > before.0 && now.1 > before.1, "{before:?}, {now:?}");
+    let waits = desk.json(&["show", "last", "--why", "--json"])["waits"].clone();
+    let until = |place: usize| waits[place]["until"].as_str();
+    assert!(
+        until(1).is_some() && until(1) < until(0),
+        "the budget ends before the day of every task: {waits}"
+    );
+    desk.open_gate("gate");
+    assert_eq!(running.end().code, Some(0));
+}
+
+#[test]
 fn time_that_is_used_up_pauses_the_run_once_what_runs_has_ended() {
     let desk = Desk::with(
         "budget: { wall: 1ms }\ntasks: { a: { run: \"cat gate; echo a >> did\" }, b: { needs: [a], run: \"echo b >> did\" } }",

@@ -20,6 +20,7 @@ use crate::{calling, lookup, screen};
 /// Says it of the run that a text means.
 pub(super) fn say(desk: &mut Desk, name: &str, as_json: bool) -> Outcome {
     let mut reading = lookup::open(desk)?;
+    reading.come_to_now().map_err(|error| engine_failed(&error))?;
     let id = lookup::run(reading.state(), name)?.id;
     let slow = reading.why_slow(id).map_err(|error| engine_failed(&error))?;
     let run = lookup::run(reading.state(), id.as_str())?;
@@ -122,7 +123,7 @@ fn unknown(slow: &Slow) -> Vec<String> {
     }
     if slow.lost > 0 {
         lines.push(format!(
-            "not measured: {}, whose end nobody saw; the critical path may be longer",
+            "not measured in full: {}, whose end nobody saw; the critical path may be longer",
             count(slow.lost as u64, "lost attempt")
         ));
     }

@@ -15,7 +15,7 @@ use windlass_core::time::{Span, Time};
 use windlass_core::view::critical;
 use windlass_core::view::wake::bound;
 use windlass_core::view::wake_words::{self, Wait};
-use windlass_core::view::{self, BudgetView, RunView, Summary, TaskView};
+use windlass_core::view::{self, AttemptView, BudgetView, RunView, Summary, TaskView};
 use windlass_engine::clock;
 use windlass_engine::reading::Reading;
 
@@ -170,8 +170,8 @@ impl Show {
     }
 
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
-        let reading = lookup::open(desk)?;
-        let alive = reading.is_live().map_err(|error| engine_failed(&error))?;
+        let mut reading = lookup::open(desk)?;
+        let alive = reading.come_to_now().map_err(|error| engine_failed(&error))?;
         let state = reading.state();
         let run = lookup::run(state, &self.run)?;
         let only = self.task.as_deref().map(|name| lookup::task(run, name)).transpose()?;
@@ -186,9 +186,7 @@ impl Show {
             TaskDocument { view, output_gone: bodies.gone.take(), waits: whys(*ix) }
         });
         let tasks: Vec<TaskDocument> = tasks.collect();
-        // What was in flight in a dead engine is measured until the last that was heard of it.
-        let now = if alive { clock::now() } else { state.now };
-        let path = critical::of_run(run, now);
+        let path = critical::of_run(run, state.now);
         let document = Document {
             run: RunDocument {
                 view: view::run_view(state, run, alive),
@@ -210,7 +208,7 @@ impl Show {
             let mut asked = |digest| bodies.read_for_people(digest);
             desk.lines(task::in_full(&document, run, &desk.place.home, columns, &mut asked))?;
         } else {
-            let timeline = timeline::lines(run, &path, now, screen::columns());
+            let timeline = timeline::lines(run, &path, state.now, screen::columns());
             desk.lines(overview(&document, state, run, timeline))?;
         }
         match bodies.unreadable {
@@ -345,12 +343,8 @@ fn attempts_of(view: &TaskView) -> String {
 }
 
 fn took(view: &TaskView) -> String {
-    let lengths =
-        view.attempts.iter().filter_map(|attempt| Some(attempt.ended_at?.since(attempt.started_at)));
-    let sum = lengths.fold(None, |sum: Option<windlass_core::time::Span>, length| {
-        Some(sum.map_or(length, |sum| sum.plus(length)))
-    });
-    sum.map(time::length).unwrap_or_default()
+    let lengths = view.attempts.iter().filter_map(AttemptView::took);
+    lengths.reduce(Span::plus).map(time::length).unwrap_or_default()
 }
 
 /// What there is to say of a task in a line: its error, why it was skipped, what is asked, what it gave.

@@ -110,7 +110,6 @@ fn truncated_line(run: &Run, view: &TaskView) -> Option<String> {
 }
 
 fn attempt_line(attempt: &AttemptView) -> String {
-    let took = attempt.ended_at.map(|ended| time::length(ended.since(attempt.started_at)));
     let how = match (&attempt.error, attempt.exit_code, attempt.signal) {
         (Some(error), _, _) => format!("{}: {}", error.kind, text::one_line(&error.message)),
         (None, Some(code), _) => format!("exit code {code}"),
@@ -123,6 +122,11 @@ fn attempt_line(attempt: &AttemptView) -> String {
         time::length(Span::from_ms(attempt.usage.cpu_ms)),
         plural::bytes(attempt.usage.memory_bytes_peak)
     );
-    let took = took.map_or_else(String::new, |took| format!(" for {took} ({used})"));
+    let took = match attempt.took().map(time::length) {
+        // What it used nobody saw either.
+        Some(took) if attempt.lived_until.is_some() => format!(" for at least {took}"),
+        Some(took) => format!(" for {took} ({used})"),
+        None => String::new(),
+    };
     format!("  attempt {}{by} at {}{took}: {how}", attempt.number, time::clock(attempt.started_at))
 }
