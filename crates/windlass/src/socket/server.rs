@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use windlass_core::id::{AttemptKey, Digest, RunId};
 use windlass_core::input::{Answer, Ask, Command, Rejection, Revision};
 use windlass_core::plan::Plan;
+use windlass_core::state::State;
 use windlass_engine::clock;
 use windlass_engine::engine::BUILD;
 use windlass_engine::error::EngineError;
@@ -283,6 +284,13 @@ fn answer(request: Request, host: &Hosting) -> Option<Reply> {
             "the engine of this home is not within the task that asks: what goes on there would not end with that"
                 .into(),
         )),
+        Request::Resume { command, marks } if !is_within(&marks, &host.marks) && !host.works_on(command.ask.run()) => {
+            Some(Reply::Refused(
+                "the engine of this home is within a task of another run, and ends with that: it goes on with no run from \
+                 outside; resume it when that task has ended"
+                    .into(),
+            ))
+        }
         Request::Command(command) if !has_bodies(&command, &host.handle) => {
             Some(Reply::Refused("it names a blob that this home does not have".into()))
         }
@@ -322,6 +330,14 @@ fn refused(error: &EngineError) -> Reply {
 }
 
 impl Hosting {
+    /// Whether a run is one of this engine's, paused or not.
+    fn works_on(&self, run: Option<RunId>) -> bool {
+        let is_ours = move |state: &State| {
+            run.and_then(|run| state.run(run)).is_some_and(|run| run.host == state.epoch)
+        };
+        self.handle.query(is_ours).unwrap_or_default()
+    }
+
     /// The reply to one who asks for a plan to be carried out within an attempt's task.
     fn nest(&self, new: &NewRun, within: &AttemptKey) -> Option<Reply> {
         match self.handle.nest(new, within, self.levels) {

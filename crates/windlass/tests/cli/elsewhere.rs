@@ -352,14 +352,27 @@ fn an_engine_within_a_task_takes_no_plan_from_outside_and_the_task_ends_with_its
     let desk = inside("$W run inner.yaml --home ../other");
     desk.write("inner.yaml", "tasks: { b: { run: cat gate } }");
     desk.write("stranger.yaml", "tasks: { c: { run: cat hold } }");
+    desk.write("asks.yaml", "tasks: { d: { approval: Go? } }");
     desk.gate("gate");
+    assert_eq!(in_other(&desk, &["run", "asks.yaml"]).code, Some(3));
+    let asks =
+        in_other(&desk, &["ps", "--json"]).lines()[0]["runs"][0]["id"].as_str().expect("an id").to_owned();
     let mut outer = desk.command(&["run", "plan.yaml"]).stdout(Stdio::null()).spawn().expect("it starts");
     // It is there once somebody reads the gate's other end: a write waits for that.
     let gate = std::fs::File::options().write(true).open(desk.work().join("gate")).expect("it is a pipe");
     let refused = in_other(&desk, &["run", "stranger.yaml"]);
     assert_eq!(refused.code, Some(1), "{}", refused.all());
     assert!(refused.err.contains("takes no plans from outside"), "{}", refused.all());
+    let refused = in_other(&desk, &["resume", &asks]);
+    assert_eq!(refused.code, Some(1), "{}", refused.all());
+    assert!(refused.err.contains("resume it when that task has ended"), "{}", refused.all());
+    // Its own run is paused and resumed from outside as any other.
+    for verb in ["pause", "resume"] {
+        let done = in_other(&desk, &[verb, "last", "--detach"][..if verb == "pause" { 2 } else { 3 }]);
+        assert_eq!(done.code, Some(0), "{verb}: {}", done.all());
+    }
     drop(gate);
     assert!(outer.wait().expect("it ends").success());
-    assert_eq!(in_other(&desk, &["ps", "--json"]).out.matches("\"id\"").count(), 1);
+    assert_eq!(in_other(&desk, &["ps", "--json"]).out.matches("\"id\"").count(), 2);
+    assert_eq!(in_other(&desk, &["resume", &asks]).code, Some(3), "a person goes on with it now");
 }
