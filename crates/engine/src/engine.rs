@@ -43,6 +43,13 @@ const CLOCKS_EVERY: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// What a command needs of the disk at most, to open a journal and to add to it.
 const COMMAND_BYTES: u64 = 1 << 20;
+/// How many files an engine opens, one attempt counted, and how many who carries out one command.
+const fn files(role: Role) -> usize {
+    match role {
+        Role::Engine => 24,
+        Role::Command => 8,
+    }
+}
 /// How long an old keeper may take to end what it has: the grace of a stop, and some.
 const OLD_KEEPER_AT_MOST: Span = Span::from_secs(15);
 /// How long what an old engine left may take to end.
@@ -101,6 +108,7 @@ impl Engine {
     /// # Errors
     /// Where the home is another engine's, is damaged or can't be written, or what was left behind does not end.
     pub fn open(options: Options, says: &mut dyn FnMut(&str)) -> Result<Self, EngineError> {
+        windlass_journal::room_for_files(files(options.role))?;
         let home = Home::open(&options.home, options.home_settings)?;
         let lock = Lock::hold(home.path())?;
         make_room(&home, &lock, options.role)?;

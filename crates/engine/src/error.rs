@@ -1,5 +1,7 @@
 //! Why an engine could not start, or had to end. Never: what becomes of tasks (the core says that).
 
+use std::error::Error;
+use std::io;
 use std::path::Path;
 
 use windlass_core::id::AttemptKey;
@@ -58,7 +60,7 @@ pub enum EngineError {
         /// What was tried.
         doing: &'static str,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -70,6 +72,9 @@ pub struct Gone;
 impl EngineError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
+        if let Some(way_out) = self.system().and_then(windlass_worker::way_out) {
+            return Some(way_out.into());
+        }
         match self {
             Self::Home(error) => error.hint().map(str::to_owned),
             Self::Journal(error) => error.hint(),
@@ -95,8 +100,18 @@ impl EngineError {
                  goes on with it"
                     .into(),
             ),
-            Self::Worker(error) => error.hint(),
-            Self::Gone(_) | Self::Refused(_) | Self::System { .. } => None,
+            Self::Worker(_) | Self::Gone(_) | Self::Refused(_) | Self::System { .. } => None,
+        }
+    }
+
+    /// What the system said, where that is behind it.
+    fn system(&self) -> Option<&io::Error> {
+        let mut reason: &(dyn Error + 'static) = self;
+        loop {
+            if let Some(system) = reason.downcast_ref() {
+                return Some(system);
+            }
+            reason = reason.source()?;
         }
     }
 
@@ -112,5 +127,25 @@ impl EngineError {
     /// Whether it is that another process has the home open.
     pub fn is_held(&self) -> bool {
         matches!(self, Self::Lock(LockError::Held { .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_has_nothing_left_of_is_said_with_its_limit_wherever_it_is_met() {
+        let hint = |error: EngineError| error.hint().expect("there is one");
+        let (doing, path) = ("start a thread", || "/home/x/head".into());
+        // EMFILE, and below EAGAIN.
+        let too_many = || io::Error::from_raw_os_error(24);
+        let thread = EngineError::System { doing, source: io::Error::from_raw_os_error(11) };
+        assert!(hint(thread).contains("`ulimit -u`"));
+        let lock = LockError::Io { doing: "open", path: path(), source: too_many() };
+        let journal = JournalError::Io { doing: "read", path: path(), source: too_many() };
+        for error in [EngineError::Lock(lock), EngineError::Journal(journal)] {
+            assert!(hint(error).contains("`ulimit -n`"));
+        }
     }
 }

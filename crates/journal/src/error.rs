@@ -2,7 +2,9 @@
 //! do next. Never: deciding whether to go on; after most of these nobody may.
 
 use std::fmt;
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use windlass_core::id::{Epoch, Seq};
@@ -17,6 +19,12 @@ pub const ANOTHER_HOME: &str = "the home must be a folder that its user can writ
 
 /// The way out where files may not grow as they must.
 pub const LARGER_FILES: &str = "the size of files is limited here (`ulimit -f`): raise that limit, or start Windlass where there is none";
+
+/// The way out where what is there is another user's.
+pub const OF_ANOTHER_USER: &str = "it belongs to another user: call Windlass as that one, or choose another home with --home or WINDLASS_HOME";
+
+/// How many files a process must be able to open that only reads a home.
+pub(crate) const FILES_OF_A_READER: usize = 4;
 
 /// The disk did not make durable what was written: whether it is there nobody can say before a fresh start, and to sync
 /// again would prove nothing.
@@ -157,6 +165,14 @@ pub enum JournalError {
     /// A blob could not be read or written.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// Too few files may be open.
+    #[error("{wanted} more files can't be opened, which it takes to begin")]
+    FewFiles {
+        /// How many it takes.
+        wanted: usize,
+        /// What the system said.
+        source: io::Error,
+    },
     /// SQLite is too old to be trusted.
     #[error("SQLite {found} has a bug that can lose a WAL; 3.51.3 or newer is needed")]
     OldSqlite {
@@ -210,7 +226,7 @@ impl JournalError {
                 "no copy could be made: look for the home in the trash or where it was moved to".into()
             }
             Self::Blocked { path, .. } => format!("end what holds it open (`fuser {}` names it)", path.display()),
-            Self::Io { source, .. } if is_refused(source) => ANOTHER_HOME.into(),
+            Self::Io { source, path, .. } if is_refused(source) => where_refused(path).into(),
             Self::Io { source, .. } if is_storage_full(source) => "free some space".into(),
             Self::Io { source, .. } if is_too_large(source) => LARGER_FILES.into(),
             Self::Store { source, .. } if store::says_refused(source) => ANOTHER_HOME.into(),
@@ -224,6 +240,7 @@ impl JournalError {
             | Self::Malformed { .. }
             | Self::Poisoned
             | Self::Blob(_)
+            | Self::FewFiles { .. }
             | Self::OldSqlite { .. } => return None,
         })
     }
@@ -366,6 +383,20 @@ impl fmt::Display for Damage {
 pub(crate) fn is_refused(error: &io::Error) -> bool {
     use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
     matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | NotADirectory)
+}
+
+/// The way out where a path may not be touched: of another user's it is no use to mend the rights.
+pub(crate) fn where_refused(path: &Path) -> &'static str {
+    let owner =
+        path.ancestors().find_map(|nearest| fs::symlink_metadata(nearest).ok()).map(|found| found.uid());
+    let is_ours = owner.is_none_or(|owner| owner == rustix::process::geteuid().as_raw());
+    if is_ours { ANOTHER_HOME } else { OF_ANOTHER_USER }
+}
+
+/// Whether an error is for lack of descriptors, in this process or in the system.
+pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Whether an error is for lack of space.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use crate::blob::FolderBlobs;
 use crate::error::{
-    ANOTHER_HOME, JournalError, LARGER_FILES, NotSynced, Unsynced, is_storage_full, is_too_large,
+    ANOTHER_HOME, JournalError, LARGER_FILES, NotSynced, OF_ANOTHER_USER, Unsynced, is_refused,
+    is_storage_full, is_too_large, where_refused,
 };
 use crate::lock::Lock;
 use crate::{head, os, snapshot, store};
@@ -262,11 +263,12 @@ impl HomeError {
             Self::NoSpace { .. } => {
                 Some("free some space, choose another disk with --home, or lower [home] min_free")
             }
-            Self::NotOurs { .. } => Some("choose a folder of your own with --home"),
+            Self::NotOurs { .. } => Some(OF_ANOTHER_USER),
             Self::Io { source, .. } if is_storage_full(source) => {
                 Some("free some space, or choose another disk with --home")
             }
             Self::Io { source, .. } if is_too_large(source) => Some(LARGER_FILES),
+            Self::Io { source, path, .. } if is_refused(source) => Some(where_refused(path)),
             Self::Io { .. } => Some(ANOTHER_HOME),
             Self::NotSynced(_) => Some(NotSynced::HINT),
         }

@@ -14,11 +14,12 @@ use windlass_core::plan::Plan;
 
 use crate::blob::{BlobError, Blobs, FolderBlobs};
 use crate::chain::{Follower, Head};
-use crate::error::{Damage, JournalError};
+use crate::error::{Damage, FILES_OF_A_READER, JournalError};
 use crate::head::{self, Both, Found, HomeId};
 use crate::home::room;
 use crate::lock;
 use crate::opening::{Depth, Examined, examine};
+use crate::os::room_for_files;
 use crate::replay::{Plans, Replay, damaged};
 use crate::{snapshot, store};
 
@@ -105,6 +106,7 @@ pub struct Sizes {
 
 /// Looks at a home. An error is about being able to look at all; what is found wrong is in the answer.
 pub fn inspect(home: &Path, closeness: Closeness) -> Result<Inspection, JournalError> {
+    room_for_files(FILES_OF_A_READER)?;
     let examined = examine(home, Depth::All)?;
     let blobs = FolderBlobs::new(&home.join("blobs"));
     let found = head::read(home).map_err(JournalError::io("read", &head::path(home)))?;

@@ -38,4 +38,4 @@ mod unfinished;
 
 pub use chain::Head;
 pub use journal::Journal;
-pub use os::random;
+pub use os::{random, room_for_files};

@@ -14,11 +14,28 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 
+use crate::error::{JournalError, is_out_of_files};
+
 /// Random bytes from the operating system, a few: up to 256 come in one piece.
 pub fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
     if filled == N { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// That so many files can be opened beside those that are: what begins with fewer ends in the middle, with an error of SQLite's
+/// that does not say why.
+pub fn room_for_files(wanted: usize) -> Result<(), JournalError> {
+    let mut held = Vec::with_capacity(wanted);
+    for _ in 0..wanted {
+        match File::open("/dev/null") {
+            Ok(file) => held.push(file),
+            Err(source) if is_out_of_files(&source) => return Err(JournalError::FewFiles { wanted, source }),
+            // What else is wrong with it is nobody's business here.
+            Err(_) => break,
+        }
+    }
+    Ok(())
 }
 
 /// The file systems on which locks and syncs can't be trusted, by the numbers of statfs(2).

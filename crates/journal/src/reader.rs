@@ -14,7 +14,7 @@ use windlass_core::time::Span;
 
 use crate::blob::FolderBlobs;
 use crate::chain::{Body, Follower, Head, Row};
-use crate::error::{DamageCause, JournalError};
+use crate::error::{DamageCause, FILES_OF_A_READER, JournalError};
 use crate::head::{Found, HomeId};
 use crate::opening::{Depth, examine, sound_end};
 use crate::replay::{Plans, Replay, build_in, damaged, unreadable};
@@ -46,6 +46,7 @@ impl Reader {
     /// Opens the journal of a home for reading. A home without one, or no home at all, reads as empty.
     pub fn open(home: &Path, build: &str) -> Result<Self, JournalError> {
         store::demand_version()?;
+        os::room_for_files(FILES_OF_A_READER)?;
         let mut reader = Self {
             home: home.to_owned(),
             build: build.into(),

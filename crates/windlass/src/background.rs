@@ -35,9 +35,8 @@ pub(crate) struct Unannounced {
 impl Background {
     /// Parts this process, which has no other thread yet.
     pub(crate) fn enter(home: &Path) -> Outcome<Self> {
-        let failed = |error: std::io::Error| {
-            Report::environment("it could not go to the background").cause(error.to_string())
-        };
+        let failed =
+            |error: std::io::Error| Report::environment("it could not go to the background").system(&error);
         let unfit = |what: &'static str, path: &Path| {
             let message = format!("could not {what} {}", path.display());
             move |error: std::io::Error| {

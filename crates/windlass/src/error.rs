@@ -122,6 +122,12 @@ impl Report {
         self
     }
 
+    /// The same, with what the system said, and the way out where it has nothing left.
+    #[must_use]
+    pub(crate) fn system(self, error: &io::Error) -> Self {
+        self.cause(error.to_string()).hint(windlass_worker::way_out(error).map(str::to_owned))
+    }
+
     /// The same, with a hint.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<Option<String>>) -> Self {

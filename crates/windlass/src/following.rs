@@ -375,6 +375,6 @@ fn watch(
         });
     };
     let started = thread::Builder::new().name("watch".into()).spawn(watching);
-    started.map_err(|error| Report::environment("no thread could be had").cause(error.to_string()))?;
+    started.map_err(|error| Report::environment("no thread could be had").system(&error))?;
     Ok(())
 }

@@ -33,9 +33,7 @@ impl Host {
     /// Lets an engine turn until all its runs are final, paused or waiting for people only. `hosts` is whether it takes
     /// plans of other terminals.
     pub(crate) fn start(engine: Engine, options: Options, hosts: bool) -> Outcome<Self> {
-        let failed = |what: &str, error: &std::io::Error| {
-            Report::environment(what.to_owned()).cause(error.to_string())
-        };
+        let failed = |what: &str, error: &std::io::Error| Report::environment(what.to_owned()).system(error);
         let handle = engine.handle();
         let (to_news, news) = mpsc::channel();
         signals::drain(handle.clone(), to_news.clone());
@@ -125,7 +123,6 @@ impl Host {
 }
 
 fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Outcome<JoinHandle<T>> {
-    let failed =
-        |error: std::io::Error| Report::environment("no thread could be had").cause(error.to_string()).into();
+    let failed = |error: std::io::Error| Report::environment("no thread could be had").system(&error).into();
     thread::Builder::new().name(name.into()).spawn(work).map_err(failed)
 }

@@ -47,7 +47,7 @@ fn caught() -> MutexGuard<'static, Caught> {
 
 /// Takes every such signal from now on: until there is something to end in order, it ends this process with its code.
 pub(crate) fn catch() -> Outcome<()> {
-    let failed = |error: io::Error| Report::environment("signals can't be caught").cause(error.to_string());
+    let failed = |error: io::Error| Report::environment("signals can't be caught").system(&error);
     let hangs_up = !windlass_worker::is_ignored(SIGHUP);
     let wanted = [SIGINT, SIGTERM].into_iter().chain(hangs_up.then_some(SIGHUP));
     let mut signals = Signals::new(wanted).map_err(failed)?;

@@ -33,20 +33,35 @@ pub(crate) fn explain(fault: Fault, program: &Path, folder: &Path) -> Failure {
 
 /// What an error means that the system gives when it has nothing left.
 pub(crate) fn exhausted(errno: Errno) -> Option<Failure> {
-    let (what, hint) = match errno {
-        Errno::AGAIN => (
-            "no more processes may be started",
-            "run fewer at a time (`concurrency`, `--slots`), or raise the limit (`ulimit -u`, the container's pids limit)",
-        ),
-        Errno::MFILE | Errno::NFILE => (
-            "too many files are open",
-            "run fewer at a time (`concurrency`, `--slots`), or raise the limit (`ulimit -n`)",
-        ),
-        Errno::NOMEM => ("no memory is left to start it", "run fewer at a time (`concurrency`, `--slots`)"),
-        Errno::TXTBSY => ("the program is just being written", "wait until it is installed"),
+    let what = match errno {
+        Errno::AGAIN => "no more processes may be started",
+        Errno::MFILE | Errno::NFILE => "too many files are open",
+        Errno::NOMEM => "no memory is left to start it",
+        Errno::TXTBSY => "the program is just being written",
         _ => return None,
     };
+    let hint = match more(errno) {
+        Some(more) => format!("run fewer at a time (`concurrency`, `--slots`), or {more}"),
+        None => "wait until it is installed".into(),
+    };
     Some(Failure::new(ErrorKind::SpawnExhausted, format!("{what} ({})", in_words(errno))).hint(hint))
+}
+
+/// What to do where Windlass itself is refused what the system has nothing left of.
+pub fn way_out(error: &std::io::Error) -> Option<&'static str> {
+    more(Errno::from_io_error(error)?)
+}
+
+/// How there comes to be more of what the system has nothing left of.
+fn more(errno: Errno) -> Option<&'static str> {
+    match errno {
+        Errno::AGAIN => Some(
+            "raise the limit (`ulimit -u`, the container's pids limit), which counts threads and all that this user runs",
+        ),
+        Errno::MFILE | Errno::NFILE => Some("raise the limit (`ulimit -n`) where Windlass is started"),
+        Errno::NOMEM => Some("end what uses much memory"),
+        _ => None,
+    }
 }
 
 fn of_folder(errno: Errno, folder: &Path) -> Failure {

@@ -38,6 +38,7 @@ mod wire;
 
 pub use adapter::act::run_if_scripted;
 pub use capture::INLINE_BYTES_MAX;
+pub use fault::way_out;
 pub use keeper::run_if_keeper;
 pub use machine::{Containment, Machine, machine};
 pub use old_keeper::{OldKeeperError, wait_for_old_keeper};

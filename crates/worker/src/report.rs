@@ -3,13 +3,10 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use rustix::io::Errno;
 use windlass_core::event::{Exit, LossReason, StopWhy, Usage};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Fence};
 use windlass_core::input::LostAttempt;
-
-use crate::fault::exhausted;
 
 /// Something happened to an attempt.
 #[derive(Debug)]
@@ -109,16 +106,4 @@ pub enum WorkerError {
         /// Why it was refused.
         source: std::io::Error,
     },
-}
-
-impl WorkerError {
-    /// What to do about it, where the system had nothing left.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Keeper { source, .. } | Self::Folder { source, .. } | Self::System { source, .. } => {
-                exhausted(Errno::from_io_error(source)?)?.hint
-            }
-            Self::NoKeeper => None,
-        }
-    }
 }

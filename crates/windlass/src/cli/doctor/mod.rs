@@ -195,7 +195,13 @@ fn this_machine(desk: &Desk, config: &Config) -> Vec<Finding> {
     let (files, most) = machine.descriptors_max;
     let enough = files >= 1024;
     let health = if enough { Health::Ok } else { Health::Remark };
-    let hint = (!enough).then(|| format!("`ulimit -n {}` allows more runs at the same time", most.min(4096)));
+    let more = most.min(4096);
+    let hint = if files < more {
+        format!("`ulimit -n {more}` allows more runs at the same time")
+    } else {
+        "raise the limit (`ulimit -n`) where Windlass is started: more runs go at the same time then".into()
+    };
+    let hint = (!enough).then_some(hint);
     findings.push(Finding::new("machine", health, format!("{files} open files, {most} at most")).hint(hint));
     if let Some((available, all)) = machine.memory_bytes {
         let text = format!("{} of {} memory available", bytes(available), bytes(all));
