@@ -21,7 +21,8 @@ pub const ANOTHER_HOME: &str = "the home must be a folder that its user can writ
 pub const LARGER_FILES: &str = "the size of files is limited here (`ulimit -f`): raise that limit, or start Windlass where there is none";
 
 /// The way out where what is there is another user's.
-pub const OF_ANOTHER_USER: &str = "it belongs to another user: call Windlass as that one, or choose another home with --home or WINDLASS_HOME";
+pub const OF_ANOTHER_USER: &str =
+    "call Windlass as the user who owns that, or choose another home with --home or WINDLASS_HOME";
 
 /// How many files a process must be able to open that only reads a home.
 pub(crate) const FILES_OF_A_READER: usize = 4;

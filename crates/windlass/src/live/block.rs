@@ -137,7 +137,7 @@ fn line(row: &Row, tail: &str, layout: Layout) -> String {
         again.filter(|_| is_wide).map(|(number, _)| format!("(attempt {number})")).unwrap_or_default(),
     ];
     let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    let name = text::fit(row.id.as_str(), names.saturating_sub(indent));
+    let name = text::fit_middle(row.id.as_str(), names.saturating_sub(indent));
     let fill = " ".repeat(names.saturating_sub(indent + text::width(&name)));
     let said = parts.join(" ");
     let said = paint(style, said.trim_end());

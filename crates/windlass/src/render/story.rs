@@ -16,6 +16,8 @@ use crate::render::{text, time};
 
 /// What stands before the task: the time and the word.
 const BEFORE: usize = "00:00:00 succeeded ".len();
+/// So much of a name is always shown.
+const NAME: usize = 32;
 
 /// A line of the story, still in its parts.
 #[derive(Clone, Debug)]
@@ -34,7 +36,11 @@ pub(crate) struct Line {
 impl Line {
     /// The line as it is printed where so many columns are free. A command stands below it where there is no room.
     pub(crate) fn within(&self, columns: usize) -> Vec<String> {
-        let task = text::fit(self.task.as_ref().map_or("", TaskId::as_str), columns.saturating_sub(BEFORE));
+        // A long name leaves room for what is said of the task, as far as it can still be told from others.
+        let beside = if self.detail.is_empty() { 0 } else { text::width(&self.detail) + 2 };
+        let (most, left) = (columns.saturating_sub(BEFORE), columns.saturating_sub(BEFORE + beside));
+        let name = self.task.as_ref().map_or("", TaskId::as_str);
+        let task = text::fit_middle(name, left.max(NAME.min(most)));
         let space = if task.is_empty() || self.detail.is_empty() { "" } else { "  " };
         let word = paint(self.style, &format!("{:<9}", self.word));
         let room = columns.saturating_sub(BEFORE + text::width(&task) + space.len());
@@ -255,4 +261,27 @@ pub(crate) fn status(progress: &Progress, now: Time) -> String {
     more(progress.failed(), "failed");
     parts.push(time::length(now.since(progress.since)));
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_loses_its_middle_before_what_is_said_of_it_is_hidden() {
+        let line = |columns| {
+            let name = "build-the-documentation-with-all-its-pictures-and-tables";
+            let (at, task) = (Time::from_ms(0), Some(name.parse().expect("a task")));
+            let detail = "exit: it exited with code 1".into();
+            let line = Line { at, style: ERROR, word: "dead", task, detail, command: None, is_lasting: true };
+            let shown = line.within(columns).concat();
+            let shown = anstream::adapter::strip_str(&shown).to_string();
+            assert!(text::width(&shown) <= columns, "{shown}");
+            shown[BEFORE..].to_owned()
+        };
+        assert!(line(104).starts_with("build-the-documentation-with-all-its-pictures-and-tables  exit: "));
+        assert_eq!(line(80), "build-the-docume…ures-and-tables  exit: it exited with code 1");
+        assert_eq!(line(60), "build-the-docume…ures-and-tables  exit: …");
+        assert_eq!(line(40), "build-the-…and-tables");
+    }
 }
