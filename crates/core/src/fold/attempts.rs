@@ -25,7 +25,7 @@ impl Run {
         match &record.event {
             Event::AttemptStarted { attempt, agent, seen, plan_version, .. } => {
                 self.take(ix, Fact::Started, moment, fresh);
-                let mut begun = Attempt::new(*attempt, record, agent.clone(), moment.epoch);
+                let mut begun = Attempt::new(*attempt, record, agent.clone(), moment);
                 begun.seen.clone_from(seen);
                 begun.plan_version = *plan_version;
                 self.tasks[ix.at()].add(begun);
@@ -65,10 +65,7 @@ impl Run {
             Event::AttemptReaped { leftovers, .. } => {
                 self.take(ix, Fact::Reaped, moment, fresh);
                 let attempt = self.newest_attempt(ix);
-                attempt.move_by(attempt::Fact::Reaped);
-                attempt.ended = Some(moment.at);
-                attempt.leftovers = *leftovers;
-                attempt.seen.clear();
+                attempt.end(moment, *leftovers);
                 let member = attempt.member;
                 self.end_plans(ix);
                 self.look_at_result(ix);
@@ -112,6 +109,17 @@ impl Task {
 }
 
 impl Attempt {
+    /// Nothing is left of it.
+    fn end(&mut self, moment: Moment, leftovers: u32) {
+        self.move_by(attempt::Fact::Reaped);
+        self.ended = Some(moment.at);
+        if self.phase != attempt::Phase::Lost {
+            self.alive_until = Some(moment.alive);
+        }
+        self.leftovers = leftovers;
+        self.seen.clear();
+    }
+
     fn move_by(&mut self, fact: attempt::Fact) {
         arrows::of_attempt(self.phase, fact);
         let next = self.phase.next(fact);

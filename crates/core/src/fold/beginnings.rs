@@ -125,11 +125,11 @@ impl Task {
 
 impl Attempt {
     /// An attempt that has started.
-    pub(crate) fn new(number: u32, record: &Record, agent: Option<AgentName>, epoch: Epoch) -> Self {
+    pub(crate) fn new(number: u32, record: &Record, agent: Option<AgentName>, moment: Moment) -> Self {
         Self {
             number,
             fence: record.fence(),
-            epoch,
+            epoch: moment.epoch,
             plan_version: 1,
             agent,
             member: None,
@@ -139,6 +139,8 @@ impl Attempt {
             ended: None,
             stop: None,
             lost: None,
+            alive_from: moment.alive,
+            alive_until: None,
             lived_until: None,
             exit: None,
             error: None,

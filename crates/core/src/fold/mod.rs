@@ -156,7 +156,7 @@ fn move_clock(state: &mut State, record: &Record) -> Moment {
         // Nobody was there to tell of it: what went on when the engine before died has gone on for so long.
         Event::EngineStarted { last_alive_ms, .. } => {
             let lived = Span::from_ms(last_alive_ms.unwrap_or_default());
-            note_lives(state, state.now.after(lived));
+            note_lives(state, lived);
             lived
         }
         Event::ClockJumped { by_ms, suspended_ms } => {
@@ -180,10 +180,13 @@ fn move_clock(state: &mut State, record: &Record) -> Moment {
 }
 
 /// What was in flight was so at least as long as the engine that has died is known to have lived.
-fn note_lives(state: &mut State, until: Time) {
+fn note_lives(state: &mut State, lived: Span) {
+    let (until, alive) = (state.now.after(lived), state.clock.alive.plus(lived));
     for (run, ix) in state.live.values() {
         let task = &mut state.runs.get_mut(run).expect("what is live belongs to a run").tasks[ix.at()];
-        task.attempts.last_mut().expect("it is live").lived_until.get_or_insert(until);
+        let attempt = task.attempts.last_mut().expect("it is live");
+        attempt.lived_until.get_or_insert(until);
+        attempt.alive_until.get_or_insert(alive);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::planted::{Bug, is_planted};
 use crate::state::queue::LimitOn;
 use crate::state::tree::{Brought, Loan, Nest, Scope};
 use crate::state::{Attempt, Fresh, Run, State, Task, TaskIx};
-use crate::time::Time;
+use crate::time::Span;
 
 impl Run {
     /// Another attempt of a task starts: what those before it brought is left.
@@ -91,8 +91,8 @@ impl Run {
         }
     }
 
-    fn change_loans(&mut self, ix: TaskIx, is_lent: bool, at: Time) {
-        self.note_loan(ix, is_lent, at);
+    fn change_loans(&mut self, ix: TaskIx, is_lent: bool, alive: Span) {
+        self.note_loan(ix, is_lent, alive);
         let (limit, member) = {
             let task = self.task(ix);
             (task.limit, task.last_attempt().and_then(|attempt| attempt.member))
@@ -111,13 +111,13 @@ impl Run {
     }
 
     /// From when to when an attempt waits for what it brought: so long it does not work itself.
-    fn note_loan(&mut self, ix: TaskIx, is_lent: bool, at: Time) {
+    fn note_loan(&mut self, ix: TaskIx, is_lent: bool, alive: Span) {
         let attempt = self.task(ix).last_attempt().expect("it is in flight").number;
         let nest = self.nests.get_mut(&ix).expect("it has brought a plan");
         if is_lent {
-            nest.loans.push(Loan { attempt, from: at, until: None });
+            nest.loans.push(Loan { attempt, from: alive, until: None });
         } else {
-            nest.loans.last_mut().expect("it has lent").until = Some(at);
+            nest.loans.last_mut().expect("it has lent").until = Some(alive);
         }
     }
 }
@@ -127,7 +127,7 @@ pub(crate) fn lend(state: &mut State, id: RunId, ix: TaskIx) {
     let run = state.runs.get_mut(&id).expect("the run was created before");
     let fence = run.task(ix).last_attempt().expect("it runs").fence;
     if !is_planted(Bug::NothingLent) && state.lent.insert(fence) {
-        run.change_loans(ix, true, state.now);
+        run.change_loans(ix, true, state.clock.alive);
         state.alone = state.alone.filter(|alone| *alone != fence);
         if let Some(account) = run.account_of(ix) {
             state.fleet.let_go(&account, fence);
@@ -140,7 +140,7 @@ pub(crate) fn take_back(state: &mut State, id: RunId, ix: TaskIx) {
     let run = state.runs.get_mut(&id).expect("the run was created before");
     let Some(fence) = run.task(ix).live_attempt().map(|attempt| attempt.fence) else { return };
     if state.lent.remove(&fence) {
-        run.change_loans(ix, false, state.now);
+        run.change_loans(ix, false, state.clock.alive);
         if let Some(account) = run.account_of(ix) {
             state.fleet.take_back(&account);
         }

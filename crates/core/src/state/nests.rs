@@ -9,7 +9,7 @@ use crate::machine::task::Phase;
 use crate::plan::{Plan, Rerun};
 use crate::state::tree::{Brought, Loan, Nest, Scope};
 use crate::state::{Attempt, Run, Task, TaskIx};
-use crate::time::Time;
+use crate::time::Span;
 
 impl Run {
     /// The level of a task, those of the run's own plan being 1. What was brought stands where a sub-plan would.
@@ -159,8 +159,9 @@ impl Run {
         open.map(|plan| self.plan_of(plan).as_ref())
     }
 
-    /// From when to when an attempt of a task waited for what it brought; without an end while it does.
-    pub(crate) fn loans(&self, ix: TaskIx, attempt: u32) -> impl Iterator<Item = (Time, Option<Time>)> {
+    /// From when to when an attempt of a task waited for what it brought, by the home's clock of being alive; without an
+    /// end while it does.
+    pub(crate) fn loans(&self, ix: TaskIx, attempt: u32) -> impl Iterator<Item = (Span, Option<Span>)> {
         let loans = self.nests.get(&ix).map_or(&[] as &[Loan], |nest| nest.loans.as_slice());
         loans.iter().filter(move |loan| loan.attempt == attempt).map(|loan| (loan.from, loan.until))
     }

@@ -205,6 +205,10 @@ pub struct Attempt {
     pub stop: Option<(StopWhy, String, Span)>,
     /// Why nobody will report its end.
     pub lost: Option<LossReason>,
+    /// What the home's clock of being alive showed when it started.
+    pub alive_from: Span,
+    /// What that showed when its end was journaled, or when its engine was last known to live.
+    pub alive_until: Option<Span>,
     /// Until when it was in flight at least, where its engine has died.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lived_until: Option<Time>,

@@ -14,7 +14,7 @@ use crate::plan::{self, Plan, Select, Work};
 use crate::policy::select::{self, Vote};
 use crate::state::{Blocked, Choice, Run, Task, TaskIx};
 use crate::template::OutputSeen;
-use crate::time::Time;
+use crate::time::Span;
 
 /// A plan that a task of a run is itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,15 +64,15 @@ pub struct Nest {
     pub(crate) loans: Vec<Loan>,
 }
 
-/// A time in which an attempt waited for what it brought.
+/// A time in which an attempt waited for what it brought, by the home's clock of being alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Loan {
     /// The attempt.
     pub(crate) attempt: u32,
     /// When it lent what it holds.
-    pub(crate) from: Time,
+    pub(crate) from: Span,
     /// When it held that again; none while it has not.
-    pub(crate) until: Option<Time>,
+    pub(crate) until: Option<Span>,
 }
 
 impl Nest {

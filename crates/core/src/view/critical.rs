@@ -31,10 +31,11 @@ pub fn of_plan(plan: &Plan) -> Vec<usize> {
     longest(&steps.collect::<Vec<_>>()).0
 }
 
-/// The chain of a run that took longest by the measured times of attempts. What is in flight is measured
-/// until `now`; what was lost, as long as its engine is known to have lived. Waits are in no attempt: for a slot, for a due time, for a person.
-pub fn of_run(run: &Run, now: Time) -> CriticalPath {
-    let mut lengths: Vec<u64> = run.tasks.iter().map(|task| measured(task, now).ms).collect();
+/// The chain of a run that took longest by the measured times of attempts. What is in flight is measured until now, when
+/// the home's clock of being alive shows `alive`; what was lost, as long as its engine is known to have lived. Waits are in
+/// no attempt: for a slot, for a due time, for a person.
+pub fn of_run(run: &Run, alive: Span) -> CriticalPath {
+    let mut lengths: Vec<u64> = run.tasks.iter().map(|task| measured(task, alive).ms).collect();
     let mut inner: BTreeMap<TaskIx, Vec<TaskIx>> = BTreeMap::new();
     // Children have places behind their parents': theirs are known first.
     for place in (0..run.tasks.len()).rev() {
@@ -57,13 +58,17 @@ pub fn of_run(run: &Run, now: Time) -> CriticalPath {
 }
 
 /// How long the attempts of a task took, one after the other.
-pub fn measured(task: &Task, now: Time) -> Span {
-    task.attempts.iter().fold(Span::default(), |sum, attempt| sum.plus(length(attempt, now)))
+pub fn measured(task: &Task, alive: Span) -> Span {
+    task.attempts.iter().fold(Span::default(), |sum, attempt| sum.plus(length(attempt, alive)))
 }
 
-/// How long an attempt took.
-fn length(attempt: &Attempt, now: Time) -> Span {
-    until(attempt, now).since(attempt.started)
+/// How long an attempt took, or has taken, while an engine was alive and the machine awake.
+pub fn length(attempt: &Attempt, alive: Span) -> Span {
+    let until = match (attempt.phase, attempt.alive_until) {
+        (attempt::Phase::Lost, until) => until.unwrap_or(attempt.alive_from),
+        (_, until) => until.unwrap_or(alive),
+    };
+    until.minus(attempt.alive_from)
 }
 
 /// Until when an attempt took, or has taken. Nobody saw the end of one that was lost: it is measured as long as its engine

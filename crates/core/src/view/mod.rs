@@ -267,6 +267,9 @@ pub struct AttemptView {
     /// Until when it was in flight at least, where it was lost with its engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lived_until: Option<Time>,
+    /// How long it took, where it is over and that is known; of one that was lost with its engine, how long at least.
+    #[serde(skip)]
+    pub took: Option<Span>,
     /// The code that its main process ended with; null where it was ended by a signal.
     pub exit_code: Option<i32>,
     /// The signal that ended its main process.
@@ -277,14 +280,6 @@ pub struct AttemptView {
     /// How many processes outlived its main process and were ended.
     #[serde(skip_serializing_if = "is_zero")]
     pub leftovers: u32,
-}
-
-impl AttemptView {
-    /// How long it took, where it is over and that is known; of one that was lost with its engine, how long at least.
-    pub fn took(&self) -> Option<Span> {
-        let over = self.ended_at.filter(|_| self.state != attempt::Phase::Lost.name());
-        Some(self.lived_until.or(over)?.since(self.started_at))
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
@@ -372,6 +367,9 @@ fn attempt_view(attempt: &Attempt) -> AttemptView {
         Some(Exit::Signal(signal)) => (None, Some(signal)),
         Some(Exit::NotStarted) | None => (None, None),
     };
+    let lived_until = attempt.lived_until.filter(|_| attempt.phase == attempt::Phase::Lost);
+    let is_known = lived_until.is_some() || attempt.phase == attempt::Phase::Finished;
+    let took = attempt.alive_until.filter(|_| is_known && attempt.ended.is_some());
     AttemptView {
         number: attempt.number,
         agent: attempt.agent.clone(),
@@ -379,7 +377,8 @@ fn attempt_view(attempt: &Attempt) -> AttemptView {
         error: attempt_failure(attempt).as_ref().map(FailureView::from),
         started_at: attempt.started,
         ended_at: attempt.ended,
-        lived_until: attempt.lived_until.filter(|_| attempt.phase == attempt::Phase::Lost),
+        lived_until,
+        took: took.map(|until| critical::length(attempt, until)),
         exit_code,
         signal,
         usage: attempt.usage,
@@ -448,9 +447,9 @@ pub fn summary(state: &State, run: &Run) -> Summary {
             sum.retries += u32::from(attempt.number > 1);
             sum.lost += u32::from(attempt.phase == attempt::Phase::Lost);
             let counts = attempt.phase == attempt::Phase::Finished && attempt.stop.is_none();
-            if let Some(ended) = attempt.ended.filter(|_| counts) {
+            if let Some(ended) = attempt.alive_until.filter(|_| counts) {
                 // While it waited for what it brought it did not work itself.
-                let mut from = attempt.started;
+                let mut from = attempt.alive_from;
                 for (lent, until) in run.loans(TaskIx::from_len(at), attempt.number) {
                     work.push((from, lent));
                     from = until.unwrap_or(ended);
@@ -465,14 +464,13 @@ pub fn summary(state: &State, run: &Run) -> Summary {
 
 /// How much shorter these stretches of work were side by side than they would have been one after another. What was
 /// lost or stopped is no work, and neither is the time in which nobody worked.
-fn overlap(mut work: Vec<(Time, Time)>) -> Span {
+fn overlap(mut work: Vec<(Span, Span)>) -> Span {
     work.sort_unstable();
-    let mut covered: Option<Time> = None;
+    let mut covered = Span::default();
     let mut saved = Span::default();
     for (began, ended) in work {
-        let until = covered.unwrap_or(began);
-        saved = saved.plus(until.min(ended).since(began));
-        covered = Some(until.max(ended));
+        saved = saved.plus(covered.min(ended).minus(began));
+        covered = covered.max(ended);
     }
     saved
 }

@@ -82,11 +82,12 @@ struct Short {
 #[derive(Clone, Debug)]
 pub struct Slow {
     run: RunId,
-    at: Option<Time>,
+    /// The newest record's time, and what the home's clock of being alive showed then.
+    at: Option<(Time, Span)>,
     standing: Standing,
     /// Each limit that held back.
     pub limits: BTreeMap<Limit, Held>,
-    /// The time in which an engine worked on it.
+    /// The time in which an engine worked on it, and the machine was awake.
     pub worked: Span,
     /// Of that: nothing was ready, and nothing in flight.
     pub idle: Span,
@@ -94,6 +95,8 @@ pub struct Slow {
     pub paused: Span,
     /// The time in which no engine worked on it, or one had died and nobody knows when.
     pub left: Span,
+    /// The time in which an engine would have worked on it, and the machine slept.
+    pub asleep: Span,
     /// How many attempts were lost: nobody saw their end.
     pub lost: usize,
     /// The chain of tasks that took longest.
@@ -112,6 +115,7 @@ impl Slow {
             idle: Span::default(),
             paused: Span::default(),
             left: Span::default(),
+            asleep: Span::default(),
             lost: 0,
             critical: CriticalPath::default(),
         }
@@ -119,15 +123,20 @@ impl Slow {
 
     /// Sees a record with the state after it, and the time of the next one, if there is one.
     pub fn see(&mut self, record: &Record, state: &State, next: Option<Time>) {
-        if let (Event::EngineStarted { last_alive_ms, .. }, Some(at)) = (&record.event, self.at) {
+        if let (Event::EngineStarted { last_alive_ms, .. }, Some((at, alive))) = (&record.event, self.at) {
             // So long things stood as they did; when the engine before died after that nobody knows.
             let lived = Span::from_ms(last_alive_ms.unwrap_or_default());
-            self.pass(at.after(lived).min(record.at));
+            self.pass(at.after(lived).min(record.at), alive.plus(lived));
             if !matches!(self.standing, Standing::Away) {
                 self.standing = Standing::Left;
             }
         }
-        self.pass(record.at);
+        if let Event::ClockJumped { suspended_ms, .. } = record.event
+            && matches!(self.standing, Standing::Idle | Standing::Busy | Standing::Short(_))
+        {
+            self.asleep = self.asleep.plus(Span::from_ms(suspended_ms));
+        }
+        self.pass(record.at, state.clock.alive);
         // Records of a turn have one time: only how things stand after the last of them lasts.
         if next.is_none_or(|next| next > record.at) {
             self.standing = state.runs.get(&self.run).map_or(Standing::Away, |run| standing(state, run));
@@ -136,9 +145,9 @@ impl Slow {
 
     /// Sees that things stand as they did after the newest record, until the time of the state.
     pub fn close(&mut self, state: &State) {
-        self.pass(state.now);
+        self.pass(state.now, state.clock.alive);
         if let Some(run) = state.runs.get(&self.run) {
-            self.critical = critical::of_run(run, state.now);
+            self.critical = critical::of_run(run, state.clock.alive);
             let attempts = run.tasks.iter().flat_map(|task| &task.attempts);
             self.lost = attempts.filter(|attempt| attempt.phase == attempt::Phase::Lost).count();
         }
@@ -158,27 +167,25 @@ impl Slow {
     }
 
     /// Counts the time that has passed, as things stood.
-    fn pass(&mut self, now: Time) {
-        let time = now.since(self.at.unwrap_or(now));
-        self.at = Some(now);
-        if time == Span::default() {
-            return;
-        }
-        let add = |sum: &mut Span| *sum = sum.plus(time);
+    fn pass(&mut self, now: Time, alive: Span) {
+        let (at, before) = self.at.replace((now, alive)).unwrap_or((now, alive));
+        let (time, awake) = (now.since(at), alive.minus(before));
+        let add = |sum: &mut Span| *sum = sum.plus(awake);
         let standing = std::mem::take(&mut self.standing);
         match &standing {
             Standing::Away => {}
-            Standing::Left => add(&mut self.left),
-            Standing::Paused => add(&mut self.paused),
+            Standing::Left => self.left = self.left.plus(time),
+            Standing::Paused => self.paused = self.paused.plus(time),
             Standing::Idle => {
                 add(&mut self.worked);
                 add(&mut self.idle);
             }
             Standing::Busy => add(&mut self.worked),
-            Standing::Short(short) => {
+            Standing::Short(short) if awake > Span::default() => {
                 add(&mut self.worked);
-                self.short(short, time);
+                self.short(short, awake);
             }
+            Standing::Short(_) => {}
         }
         self.standing = standing;
     }

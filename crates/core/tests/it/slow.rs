@@ -15,6 +15,7 @@ use windlass_core::state::State;
 use windlass_core::time::{Span, Time};
 use windlass_core::turn::Core;
 use windlass_core::view::slow::{Held, Limit, Slow};
+use windlass_core::view::summary;
 
 /// A run whose attempts are ended by hand, ten seconds after one another.
 struct Story {
@@ -187,6 +188,22 @@ fn what_lasts_counts_up_to_now() {
     assert_eq!(slow.limits, BTreeMap::from([(Limit::Slots, held(10, 10, 10, 1, 1))]));
     story.wait();
     assert_eq!(story.told().worked, secs(20));
+}
+
+#[test]
+fn time_asleep_is_no_work() {
+    let mut story = Story::of(FOUR, 2);
+    story.wait();
+    story.now = story.now.after(secs(8 * 3600));
+    story.take(&Input::Report(Report::ClockJumped { by_ms: 0, suspended_ms: secs(8 * 3600).ms }));
+    story.round();
+    story.round();
+    let slow = story.told();
+    assert_eq!(slow.limits, BTreeMap::from([(Limit::Slots, held(40, 20, 20, 2, 2))]));
+    assert_eq!((slow.worked, slow.asleep, slow.critical.length), (secs(30), secs(8 * 3600), secs(20)));
+    let state = story.core.state();
+    let sum = summary(state, &state.runs[&run()]);
+    assert_eq!((sum.took_ms, sum.worked_ms), (30_000, 60_000));
 }
 
 #[test]

@@ -176,9 +176,10 @@ impl Graph {
 
     /// What a picture of a run shows. Attempts in flight are measured until `now`.
     pub(crate) fn of_run(state: &State, run: &Run, alive: bool, now: Time) -> Self {
+        let by_now = state.alive_at(now);
         let places = run.plan.tasks.iter().map(|task| (task, run.names.get(&task.id)));
-        let nodes = places.map(|(task, ix)| Node::of(task, ix.map(|ix| Progress::of(run, *ix, now))));
-        let path = critical::of_run(run, now);
+        let nodes = places.map(|(task, ix)| Node::of(task, ix.map(|ix| Progress::of(run, *ix, by_now))));
+        let path = critical::of_run(run, by_now);
         let own = run.plan.tasks.len();
         Self {
             goal: text::one_line(&run.plan.goal),
@@ -187,7 +188,7 @@ impl Graph {
                 id: run.id.to_string(),
                 state: view::run_state(state, run, alive),
                 attempts: view::summary(state, run).attempts,
-                took: run.attended.at(state.alive_at(now)),
+                took: run.attended.at(by_now),
             }),
             tasks: own,
             nodes: nodes.collect(),
@@ -325,11 +326,11 @@ impl Node {
 }
 
 impl Progress {
-    fn of(run: &Run, ix: TaskIx, now: Time) -> Self {
+    fn of(run: &Run, ix: TaskIx, alive: Span) -> Self {
         let task = run.task(ix);
         let took = |ix: TaskIx| {
             let task = run.task(ix);
-            (!task.attempts.is_empty()).then(|| critical::measured(task, now))
+            (!task.attempts.is_empty()).then(|| critical::measured(task, alive))
         };
         let members = || run.below(ix).map(|child| (child, run.task(child)));
         let children = members().next().is_some().then(|| Children {

@@ -56,8 +56,9 @@ struct Row {
     is_heavy: bool,
 }
 
-/// The lines of a run's timeline; none where nothing has started.
-pub(crate) fn lines(run: &Run, path: &CriticalPath, now: Time, columns: usize) -> Vec<String> {
+/// The lines of a run's timeline; none where nothing has started. It is `now` by the wall, and by the home's clock of being
+/// alive.
+pub(crate) fn lines(run: &Run, path: &CriticalPath, now: (Time, Span), columns: usize) -> Vec<String> {
     let on_path: BTreeSet<TaskIx> = path.tasks.iter().copied().collect();
     let rows = view::in_order(run).filter_map(|ix| Row::of(run, ix, &on_path, now)).collect();
     let (mut rows, left_out) = fold(run, rows);
@@ -142,7 +143,7 @@ fn legend(run: &Run, path: &CriticalPath, rows: &[Row], axis: &Axis, columns: us
 }
 
 impl Row {
-    fn of(run: &Run, ix: TaskIx, on_path: &BTreeSet<TaskIx>, now: Time) -> Option<Self> {
+    fn of(run: &Run, ix: TaskIx, on_path: &BTreeSet<TaskIx>, (now, alive): (Time, Span)) -> Option<Self> {
         let task = run.task(ix);
         let bars: Vec<Bar> = task.attempts.iter().map(|attempt| Bar::of(attempt, now)).collect();
         (!bars.is_empty()).then(|| Self {
@@ -150,7 +151,7 @@ impl Row {
             name: task.id.to_string(),
             tasks: 1,
             bars,
-            took: critical::measured(task, now),
+            took: critical::measured(task, alive),
             is_heavy: on_path.contains(&ix),
         })
     }
@@ -273,8 +274,9 @@ mod tests {
     use crate::staged::Stage;
 
     fn shown(stage: &Stage, columns: usize) -> String {
-        let path = critical::of_run(stage.run(), stage.now);
-        let lines = lines(stage.run(), &path, stage.now, columns);
+        let alive = stage.state().alive_at(stage.now);
+        let path = critical::of_run(stage.run(), alive);
+        let lines = lines(stage.run(), &path, (stage.now, alive), columns);
         anstream::adapter::strip_str(&lines.join("\n")).to_string()
     }
 

@@ -59,6 +59,7 @@ fn document(run: &Run, slow: &Slow) -> Value {
         "idle_ms": slow.idle.ms,
         "paused_ms": slow.paused.ms,
         "left_ms": slow.left.ms,
+        "asleep_ms": slow.asleep.ms,
         "lost_attempts": slow.lost,
         "limits": limits,
     })
@@ -120,6 +121,9 @@ fn unknown(slow: &Slow) -> Vec<String> {
     }
     if slow.paused > Span::default() {
         lines.push(format!("not counted: {} in which it was paused", length(slow.paused)));
+    }
+    if slow.asleep > Span::default() {
+        lines.push(format!("not counted: {} in which the machine slept", length(slow.asleep)));
     }
     if slow.lost > 0 {
         lines.push(format!(

@@ -15,7 +15,7 @@ use windlass_core::time::{Span, Time};
 use windlass_core::view::critical;
 use windlass_core::view::wake::bound;
 use windlass_core::view::wake_words::{self, Wait};
-use windlass_core::view::{self, AttemptView, BudgetView, RunView, Summary, TaskView};
+use windlass_core::view::{self, BudgetView, RunView, Summary, TaskView};
 use windlass_engine::clock;
 use windlass_engine::reading::Reading;
 
@@ -186,7 +186,8 @@ impl Show {
             TaskDocument { view, output_gone: bodies.gone.take(), waits: whys(*ix) }
         });
         let tasks: Vec<TaskDocument> = tasks.collect();
-        let path = critical::of_run(run, state.now);
+        let by_now = state.alive_at(state.now);
+        let path = critical::of_run(run, by_now);
         let document = Document {
             run: RunDocument {
                 view: view::run_view(state, run, alive),
@@ -208,7 +209,7 @@ impl Show {
             let mut asked = |digest| bodies.read_for_people(digest);
             desk.lines(task::in_full(&document, run, &desk.place.home, columns, &mut asked))?;
         } else {
-            let timeline = timeline::lines(run, &path, state.now, screen::columns());
+            let timeline = timeline::lines(run, &path, (state.now, by_now), screen::columns());
             desk.lines(overview(&document, state, run, timeline))?;
         }
         match bodies.unreadable {
@@ -343,7 +344,7 @@ fn attempts_of(view: &TaskView) -> String {
 }
 
 fn took(view: &TaskView) -> String {
-    let lengths = view.attempts.iter().filter_map(AttemptView::took);
+    let lengths = view.attempts.iter().filter_map(|attempt| attempt.took);
     lengths.reduce(Span::plus).map(time::length).unwrap_or_default()
 }
 

@@ -122,7 +122,7 @@ fn attempt_line(attempt: &AttemptView) -> String {
         time::length(Span::from_ms(attempt.usage.cpu_ms)),
         plural::bytes(attempt.usage.memory_bytes_peak)
     );
-    let took = match attempt.took().map(time::length) {
+    let took = match attempt.took.map(time::length) {
         // What it used nobody saw either.
         Some(took) if attempt.lived_until.is_some() => format!(" for at least {took}"),
         Some(took) => format!(" for {took} ({used})"),
