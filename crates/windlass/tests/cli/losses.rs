@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::desk::Desk;
+use rustix::process::Signal;
+
+use crate::desk::{Desk, Done};
 
 /// What a record in the store begins with.
 const RECORD: &[u8] = b"{\"at\":";
@@ -108,5 +110,98 @@ fn copy(from: &Path, to: &Path) {
         } else {
             fs::copy(&from, to.join(name)).expect("ours");
         }
+    }
+}
+
+const STANDS: &str = r#"
+tasks:
+  large: { run: "seq 20000" }
+  many: { for_each: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], run: "true" }
+  stands: { needs: [large, many], run: "test -e open || exec sleep 600" }
+  after: { needs: [stands], run: "echo the end" }
+"#;
+
+/// A desk whose run was killed twice in the middle, so that there are records in the store, and others in its log.
+fn killed_twice() -> Desk {
+    let desk = Desk::with(STANDS);
+    for arguments in [["run", "plan.yaml"], ["resume", "last"]] {
+        let mut running = desk.start(&arguments);
+        running.wait_for("started   stands");
+        running.signal(Signal::KILL);
+        drop(running.end());
+    }
+    desk.write("open", "");
+    desk
+}
+
+/// Something that can happen to the files of a home, with its name.
+type Harm = (&'static str, fn(&Path));
+
+const HARMS: [Harm; 12] = [
+    ("no head", |home| remove(&home.join("head"))),
+    ("both slots of the head torn", |home| flip(&home.join("head"), &[60, 4096 + 60])),
+    ("what is no head", |home| write(&home.join("head"), b"no head")),
+    ("an empty head", |home| write(&home.join("head"), b"")),
+    ("no store", |home| remove(&home.join("journal.db"))),
+    ("what is no store", |home| write(&home.join("journal.db"), b"no store")),
+    ("half a store", |home| halve(&home.join("journal.db"))),
+    ("a page of the store", |home| flip(&home.join("journal.db"), &[8192, 8195])),
+    ("a byte of the store", |home| flip(&home.join("journal.db"), &[12000])),
+    ("no log", |home| remove(&home.join("journal.db-wal"))),
+    ("half a log", |home| halve(&home.join("journal.db-wal"))),
+    ("a byte of the log", |home| flip(&home.join("journal.db-wal"), &[32 + 24 + 4000])),
+];
+
+fn remove(path: &Path) {
+    fs::remove_file(path).expect("it is there");
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).expect("ours");
+}
+
+fn halve(path: &Path) {
+    let bytes = fs::read(path).expect("it is there");
+    write(path, &bytes[..bytes.len() / 2]);
+}
+
+fn flip(path: &Path, places: &[usize]) {
+    let mut bytes = fs::read(path).expect("it is there");
+    for place in places {
+        bytes[*place] ^= 1;
+    }
+    write(path, &bytes);
+}
+
+#[test]
+fn after_each_kind_of_damage_looking_changes_nothing_and_what_is_left_of_a_killed_run_goes_on() {
+    let desk = killed_twice();
+    for (name, harm) in HARMS {
+        let home = desk.work().with_file_name("harmed");
+        drop(fs::remove_dir_all(&home));
+        copy(&desk.home(), &home);
+        let at = home.to_str().expect("plain letters");
+        let windlass = |arguments: &[&str]| desk.windlass(&[arguments, &["--home", at]].concat());
+        assert_eq!(windlass(&["doctor"]).code, Some(0), "nothing is wrong before");
+        harm(&home);
+        // SQLite makes an empty log where there is none.
+        let read = |name| fs::read(home.join(name)).unwrap_or_default();
+        let files = || ["head", "journal.db", "journal.db-wal"].map(read);
+        let (before, first, second) = (files(), windlass(&["doctor"]), windlass(&["doctor"]));
+        assert_eq!(first.code, Some(4), "{name}: {}", first.all());
+        // What is said of the machine changes with it.
+        let of_the_store = |said: &Done| said.out.split("engine\n").next().map(str::to_owned);
+        assert_eq!(of_the_store(&first), of_the_store(&second), "{name}: a second look says the same");
+        let refused = windlass(&["resume", "last"]);
+        assert_eq!(refused.code, Some(4), "{name}: {}", refused.all());
+        assert!(files() == before, "{name}: looking changes nothing");
+        let accepted = windlass(&["doctor", "--accept-loss"]);
+        assert_eq!(accepted.code, Some(0), "{name}: {}", accepted.all());
+        let resumed = windlass(&["resume", "last"]);
+        let is_gone = resumed.code == Some(2) && resumed.err.contains("there are no runs");
+        let ended = if is_gone { windlass(&["run", "plan.yaml"]) } else { resumed };
+        assert_eq!(ended.code, Some(0), "{name}: {}{}", accepted.all(), ended.all());
+        assert!(ended.out.contains("after: the end"), "{name}: {}", ended.all());
+        assert_eq!(windlass(&["doctor"]).code, Some(0), "{name}");
     }
 }
