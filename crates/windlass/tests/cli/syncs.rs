@@ -86,3 +86,47 @@ fn a_chain_of_tasks_costs_one_sync_of_the_log_a_step() {
         assert_eq!(syncs_of_a_chain(23) - syncs_of_a_chain(3), 20);
     }
 }
+
+/// A run with an output that is kept beside the journal, in which one sync fails. Says whether there was such a one.
+fn fail_a_sync(call: &str, nth: usize) -> bool {
+    let desk = Desk::with("tasks: { a: { run: seq 20000 }, b: { needs: [a], run: echo b >> got } }");
+    let [log, home] =
+        ["log", "other/home"].map(|name| desk.work().with_file_name(name).display().to_string());
+    let inject = format!("inject={call}:error=EIO:when={nth}");
+    let options = ["-e", "trace=fsync,fdatasync", "-e", &inject, "-o", &log];
+    let done = desk.start_traced(&options, &["run", "plan.yaml", "--json", "--home", &home]).end();
+    let log = fs::read_to_string(log).expect("it was traced");
+    let Some((before, after)) = log.split_once("(INJECTED)") else {
+        assert_eq!(done.code, Some(0), "{}", done.all());
+        return false;
+    };
+    let failed = before.rsplit(['<', '>']).nth(1).expect("it was a file");
+    // SQLite does not tell of the folder in which it has made its files: the one who opens it syncs that himself.
+    if !(call == "fdatasync" && failed.ends_with("/home")) {
+        assert_eq!(done.code, Some(4), "{call} {nth}: {}", done.all());
+        assert!(done.err.contains("could not be made durable"), "{call} {nth}: {}", done.all());
+        // Until the store has its log it is empty, and SQLite undoes what it had begun.
+        let is_again = before.contains("journal.db-wal>") && after.contains(&format!("<{failed}>"));
+        assert!(!is_again, "{call} {nth}: it is not synced again: {after}");
+    }
+    let windlass = |arguments: &[&str]| desk.windlass(&[arguments, &["--home", &home]].concat());
+    let there = windlass(&["events", "--json"]);
+    assert!(there.out.contains(&done.out), "{call} {nth}: {}\nthen: {}", done.all(), there.all());
+    let resumed = windlass(&["resume", "last"]);
+    let is_gone = resumed.code == Some(2) && resumed.err.contains("there are no runs");
+    let ended = if is_gone { windlass(&["run", "plan.yaml"]) } else { resumed };
+    assert_eq!(ended.code, Some(0), "{call} {nth}: {}\nthen: {}", done.all(), ended.all());
+    assert_eq!(desk.read("got").lines().last(), Some("b"), "{call} {nth}: {}", ended.all());
+    assert_eq!(windlass(&["doctor"]).code, Some(0), "{call} {nth}");
+    true
+}
+
+#[test]
+fn whichever_sync_fails_the_engine_ends_and_what_it_had_told_is_there() {
+    if !can_trace() {
+        return;
+    }
+    let failed = |call| (1..=60).take_while(|nth| fail_a_sync(call, *nth)).count();
+    let failed = ["fsync", "fdatasync"].map(failed);
+    assert!(failed.iter().sum::<usize>() > 20, "{failed:?}");
+}
