@@ -149,11 +149,14 @@ pub fn of_clocks(looks: &[Shown]) -> Result<(), String> {
             (passed(|at| at.wall_ms), passed(|at| at.boot_ms), passed(|at| at.awake_ms));
         let now = clock.now(after);
         // Each is read by itself, and in whole milliseconds.
-        let together = |one: i64, other: i64| one.abs_diff(other) <= TOGETHER_MS;
+        let together = |one: i64, other: i64| one.abs_diff(other) <= 2 * TOGETHER_MS;
         let laws = [
             ("time since boot falls", boot >= 0),
             ("time awake falls", awake >= 0),
-            ("more time was awake than there was", after.awake_ms <= after.boot_ms + 1),
+            (
+                "more time was awake than there was",
+                after.awake_ms <= after.boot_ms.saturating_add_unsigned(TOGETHER_MS),
+            ),
             ("awake and since boot don't go together", together(boot, awake)),
             ("the wall and the time since boot don't go together", together(wall, boot)),
             ("a jump is seen", jumped.is_none() && clock.compare(after).is_none()),
@@ -167,7 +170,7 @@ pub fn of_clocks(looks: &[Shown]) -> Result<(), String> {
     Ok(())
 }
 
-/// How far apart clocks may be read that are read one after the other.
+/// How far apart clocks may be read that are read one after the other, so that a look is wrong by that.
 const TOGETHER_MS: u64 = 12;
 
 /// What the clocks of this simulator show, looked at again and again.

@@ -40,7 +40,8 @@ fn real(doing: Doing) -> Seen {
         Doing::Obeys => Program::Shell(format!("{says}; exec sleep 1000")),
         Doing::Ignores => Program::Shell(format!("trap '' TERM; {says}; exec sleep 1000")),
         Doing::ExitsWhenTold(code) => {
-            Program::Shell(format!("sleep 1000 & trap 'kill $!; exit {code}' TERM; {says}; wait"))
+            // What it has started is gone before it is itself.
+            Program::Shell(format!("sleep 1000 & trap 'kill $!; wait $!; exit {code}' TERM; {says}; wait"))
         }
     };
     let mut settings = Settings::new(home.path().to_owned(), format!("drivers-{}", std::process::id()), 1);
