@@ -1,5 +1,7 @@
 //! Going on: after an engine was killed, after a pause, after the end.
 
+use std::io::ErrorKind;
+
 use rustix::process::Signal;
 
 use crate::desk::{Desk, is_alive};
@@ -142,6 +144,27 @@ fn a_home_that_is_taken_away_leaves_a_copy_and_its_path_is_the_last_line() {
     assert_eq!(done.code, Some(4), "{}", done.all());
     let copy = done.err.lines().last().expect("a line");
     assert_eq!(desk.json(&["ps", "--json", "--home", copy])["runs"][0]["id"], run.as_str());
+}
+
+#[test]
+fn in_the_copy_of_a_home_that_was_removed_under_its_engine_the_run_comes_to_its_end() {
+    let desk = Desk::with("tasks: { a: { run: echo a >> ran }, b: { needs: [a], run: cat gate } }");
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("started   b");
+    let home = desk.home();
+    // What is written meanwhile is found when one looks again.
+    while std::fs::remove_dir_all(&home).is_err_and(|error| error.kind() != ErrorKind::NotFound) {}
+    let done = running.end();
+    assert_eq!(done.code, Some(4), "{}", done.all());
+    let copy = done.err.lines().last().expect("a line");
+    std::fs::remove_file(desk.work().join("gate")).expect("it is there");
+    desk.write("gate", "open");
+    let resumed = desk.windlass(&["resume", "last", "--home", copy]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.all());
+    assert_eq!(desk.read("ran"), "a\n", "what had succeeded does not run again");
+    let doctor = desk.windlass(&["doctor", "--home", copy]);
+    assert_eq!(doctor.code, Some(0), "{}", doctor.all());
 }
 
 #[test]
