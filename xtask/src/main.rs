@@ -1,4 +1,5 @@
-//! The project's own tasks: `cargo xtask test | fix | accept | picture | golden | sim | bench`. STYLE and CI meet here.
+//! The project's own tasks: `cargo xtask test | fix | accept | picture | golden | sim | fuzz | mutants | bench`. STYLE and CI
+//! meet here.
 //! Never: anything that ships, and no dependencies, so that the first line is printed within seconds.
 #![expect(
     clippy::print_stdout,
@@ -10,6 +11,7 @@ mod documents;
 mod needs;
 mod program;
 mod quickstart;
+mod slices;
 mod steps;
 mod verbs;
 
@@ -25,6 +27,8 @@ cargo xtask <task>
   picture        records the README's terminal anew: the quickstart at 80 columns, as docs/pictures/terminal.svg
   golden         keeps a home that this version leaves half-done, for all later builds; once a version
   sim [ARGS]     the simulator in release: --seeds N --start S, --planted NAME
+  fuzz NAME [N]  cargo-fuzz for N seconds (60): plan, expression, event
+  mutants FILE   cargo-mutants over a file of the core, such as crates/core/src/policy/retry.rs
   bench NAME     balance: agents over unequal tasks; check: hostile files; core: cost per task up to a million; dag: 1,000 tasks beside ninja; speedup: slots
 ";
 
@@ -39,6 +43,9 @@ fn main() -> ExitCode {
         ["picture"] => verbs::picture(),
         ["golden"] => verbs::golden(),
         ["sim", rest @ ..] => verbs::sim(rest),
+        ["fuzz", name] => slices::fuzz(name, "60"),
+        ["fuzz", name, seconds] => slices::fuzz(name, seconds),
+        ["mutants", file] => slices::mutants(file),
         ["bench", name, rest @ ..] => verbs::bench(name, rest),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

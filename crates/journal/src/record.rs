@@ -42,16 +42,24 @@ pub fn encode(record: &Record, into: &mut Vec<u8>) -> Result<(), JournalError> {
     if bytes.len() > EVENT_BYTES_MAX {
         return Err(broken(Rule::EventTooLarge { bytes: bytes.len(), max: EVENT_BYTES_MAX }));
     }
-    if bytes.len() > 2 * EVENT_DEPTH_MAX && size::depth_of_json(bytes) > EVENT_DEPTH_MAX {
+    if is_too_deep(bytes) {
         return Err(broken(Rule::EventTooDeep { max: EVENT_DEPTH_MAX }));
     }
     Ok(())
 }
 
+fn is_too_deep(bytes: &[u8]) -> bool {
+    bytes.len() > 2 * EVENT_DEPTH_MAX && size::depth_of_json(bytes) > EVENT_DEPTH_MAX
+}
+
 /// Reads stored bytes back. `build` is asked for the build that wrote them if this one does not understand them.
 pub fn decode(seq: Seq, bytes: &[u8], build: impl FnOnce() -> String) -> Result<Record, JournalError> {
+    // A store may be anybody's: what nests without end would end this process.
+    if is_too_deep(bytes) {
+        return Err(JournalError::Malformed { seq, rule: Rule::EventTooDeep { max: EVENT_DEPTH_MAX } });
+    }
     let mut reading = serde_json::Deserializer::from_slice(bytes);
-    // `encode` has its own limit, and what it let through must be readable for ever.
+    // That limit is another one than serde's, and what `encode` let through must be readable for ever.
     reading.disable_recursion_limit();
     match Stored::deserialize(&mut reading).and_then(|stored| reading.end().map(|()| stored)) {
         Ok(stored) if stored.v <= stored.event.version() => {

@@ -137,3 +137,18 @@ fn bytes_behind_a_record_are_no_part_of_it() {
     let bytes = br#"{"at":1,"v":1,"event":{"run_reopened":{"run":"abcdef"}}}{}"#;
     assert!(record::decode(Seq(7), bytes, String::new).is_err());
 }
+
+#[test]
+fn a_record_that_nests_without_end_is_refused_and_ends_nothing() {
+    let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+    for event in [
+        format!(
+            r#"{{"extracts_recorded":{{"run":"abcdef","task":"a","attempt":1,"fence":1,"output":{{"value":{deep}}}}}}}"#
+        ),
+        deep,
+    ] {
+        let bytes = format!(r#"{{"at":1,"v":1,"event":{event}}}"#);
+        let said = record::decode(Seq(7), bytes.as_bytes(), String::new).unwrap_err();
+        assert!(matches!(said, JournalError::Malformed { seq: Seq(7), .. }), "{said:?}");
+    }
+}
