@@ -328,6 +328,12 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// The same, of what is written under a key of the plan.
+    #[must_use]
+    pub fn within(self, key: &str) -> Self {
+        Self { message: format!("in `{key}`: {}", self.message), ..self }
+    }
+
     /// The same, with the task or program behind it.
     #[must_use]
     pub fn cause(self, cause: impl Into<String>) -> Self {

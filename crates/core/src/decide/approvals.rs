@@ -42,7 +42,7 @@ pub(crate) fn question(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Ve
             Ok(asked) => return vec![asked],
             Err(failure) => failure,
         },
-        Err(failure) => failure,
+        Err(failure) => failure.within("approval"),
     };
     vec![judge::dead(run, task, None, failure)]
 }

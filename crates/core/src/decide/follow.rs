@@ -138,7 +138,7 @@ fn examine(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
                 let (run, task) = (run.id, task.id.clone());
                 return vec![Event::TaskSkipped { run, task, reason: SkipReason::When, cause: None }];
             }
-            Err(failure) => return dead(failure),
+            Err(failure) => return dead(failure.within("when")),
         }
     }
     if run.is_parent(task) {

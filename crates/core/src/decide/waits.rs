@@ -27,7 +27,7 @@ pub(crate) fn emit(run: &Run, ix: TaskIx) -> Vec<Event> {
     }
     let data = match template::evaluate_within(data, &View::of(run, ix)) {
         Ok(data) => data,
-        Err(failure) => return vec![judge::dead(run, task, None, failure)],
+        Err(failure) => return vec![judge::dead(run, task, None, failure.within("emit.data"))],
     };
     let bytes = size::of(&data);
     if bytes > DATA_BYTES_MAX {

@@ -155,7 +155,8 @@ impl Run {
         let Some(By::Expression(expression)) = self.by(task) else {
             unreachable!("only expressions are asked")
         };
-        let name = expression.render_text(&View::before_attempt(self, ix, attempt))?;
+        let name = expression.render_text(&View::before_attempt(self, ix, attempt));
+        let name = name.map_err(|failure| failure.within("agent"))?;
         let plan = self.plan_of(task);
         let agent = AgentName(name.trim().into());
         if plan.at_hand().any(|known| *known == agent) {

@@ -139,15 +139,17 @@ fn program(run: &Run, view: &View<'_>) -> Result<Program, Failure> {
             let agent = run.agent(view.task, name).clone();
             let prompt = match &view.task.asked {
                 Some(text) => vec![PromptPart::Text(text.clone())],
-                None => prompt.render_prompt(view)?,
+                None => prompt.render_prompt(view).map_err(|failure| failure.within("prompt"))?,
             };
             Ok(Program::Agent { agent, name: name.to_string(), prompt })
         }
         Work::Argv(words) => {
             let words: Result<_, _> = words.iter().map(|word| word.render_text(view)).collect();
-            Ok(Program::Argv(words?))
+            words.map(Program::Argv).map_err(|failure: Failure| failure.within("run"))
         }
-        Work::Shell(line) => Ok(Program::Shell(line.render_shell(view)?)),
+        Work::Shell(line) => {
+            line.render_shell(view).map(Program::Shell).map_err(|failure| failure.within("run"))
+        }
         Work::Approval { .. } | Work::Plan(_) | Work::Emit { .. } | Work::Wait(_) => {
             unreachable!("none of them has attempts")
         }
@@ -188,7 +190,7 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
     let folder = match &spec.dir {
         None => workspace.to_owned(),
         Some(dir) => {
-            let dir = dir.render_text(view)?;
+            let dir = dir.render_text(view).map_err(|failure| failure.within("dir"))?;
             stays_inside(&dir)?;
             // A step that leads nowhere would be seen in `PWD`.
             let steps = dir.split('/').filter(|step| !step.is_empty() && *step != ".");
@@ -241,7 +243,8 @@ fn environment(
         Program::Argv(_) | Program::Shell(_) => BTreeMap::new(),
     };
     for (name, value) in &spec.env {
-        env.insert(name.clone(), value.render_text(view)?);
+        let value = value.render_text(view).map_err(|failure| failure.within(&format!("env.{name}")))?;
+        env.insert(name.clone(), value);
     }
     Ok(env)
 }

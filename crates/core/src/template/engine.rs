@@ -26,6 +26,8 @@ const FUEL: u64 = 1_000_000;
 const RECURSION_MAX: usize = 50;
 /// How deep texts that `{% set %}` captured may hold one another in a prompt.
 const CAPTURES_DEEP_MAX: usize = 8;
+/// How much of a template a message says.
+const TEMPLATE_LETTERS_MAX: usize = 80;
 /// The most pieces of a prompt.
 const PARTS_MAX: usize = 10_000;
 
@@ -129,7 +131,7 @@ impl<'a> Render<'a> {
         let mut bounded = Bounded(Vec::new());
         let rendered =
             template.and_then(|template| template.render_captured_to(context, &mut bounded).map(|_| ()));
-        rendered.map_err(|error| self.failure(&error, &source, 0))?;
+        rendered.map_err(|error| self.failure(&error, &source, 0, scope))?;
         self.complete()?;
         Ok(String::from_utf8(bounded.0).expect("the engine writes text"))
     }
@@ -140,12 +142,12 @@ impl<'a> Render<'a> {
         let expression = &source[at];
         let context = scope::context(&self.references, scope, &self.sink, Vec::new());
         let value = environment().compile_expression(expression).and_then(|compiled| compiled.eval(context));
-        let value = value.map_err(|error| self.failure(&error, source, start))?;
+        let value = value.map_err(|error| self.failure(&error, source, start, scope))?;
         if value.kind() == ValueKind::Undefined {
             self.complete()?;
             return Err(undefined(expression.trim()));
         }
-        let value = values::json(&value).map_err(|error| self.failure(&error, source, start))?;
+        let value = values::json(&value).map_err(|error| self.failure(&error, source, start, scope))?;
         self.sink.lets_go(&value);
         self.complete()?;
         Ok(value)
@@ -179,7 +181,7 @@ impl<'a> Render<'a> {
 
     /// An error of the engine in our words. `start` is where what it looked at begins in the text that it was given.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the engine's kinds are many, and it will get more")]
-    fn failure(&self, error: &Error, text: &str, start: usize) -> Failure {
+    fn failure(&self, error: &Error, text: &str, start: usize, scope: &dyn Scope) -> Failure {
         if let Err(missing) = self.complete() {
             return missing;
         }
@@ -187,7 +189,7 @@ impl<'a> Render<'a> {
         let place = place.and_then(|range| text.get(range)).map(str::trim).filter(|part| !part.is_empty());
         let detail = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
         match error.kind() {
-            Kind::UndefinedError => undefined(place.unwrap_or("a value")),
+            Kind::UndefinedError => self.undefined(place, scope),
             Kind::OutOfFuel | Kind::WriteFailure => Failure::new(
                 ErrorKind::Expression,
                 format!(
@@ -196,12 +198,53 @@ impl<'a> Render<'a> {
                 ),
             )
             .hint("let a program do it: a `run` task can print JSON that later tasks use"),
+            // Said of what is reckoned with.
+            _ if detail.contains("undefined") && !self.missing(scope).is_empty() => {
+                self.undefined(None, scope)
+            }
             _ => {
                 let place = place.map(|part| format!(" in `{part}`")).unwrap_or_default();
                 Failure::new(ErrorKind::Expression, format!("the template failed{place}: {detail}"))
             }
         }
     }
+}
+
+impl Render<'_> {
+    /// What is undefined. The engine knows a place in few cases, and then it may be that of what was done with the value:
+    /// a filter.
+    fn undefined(&self, place: Option<&str>, scope: &dyn Scope) -> Failure {
+        let place = place.filter(|part| part.contains(['.', '[']));
+        match (place, self.missing(scope).as_slice()) {
+            (Some(place), [] | [_, _, ..]) => undefined(place),
+            (None, []) => not_there(&format!("a value in `{}`", shortened(self.source.text().trim()))),
+            (_, missing) => undefined(&missing.join("` or `")),
+        }
+    }
+
+    /// What is undefined of all that is named and must be there.
+    fn missing(&self, scope: &dyn Scope) -> Vec<&str> {
+        let context = scope::context(&self.references, scope, &Sink::new(Mode::Text), Vec::new());
+        let is_missing = |chain: &&str| {
+            let value = environment().compile_expression(chain).and_then(|chain| chain.eval(&context));
+            value.map_or_else(|error| error.kind() == Kind::UndefinedError, |value| value.is_undefined())
+        };
+        let mut missing: Vec<&str> = self.chains().filter(is_missing).collect();
+        missing.dedup();
+        missing
+    }
+
+    /// The chains that must be defined, as they are written.
+    fn chains(&self) -> impl Iterator<Item = &str> {
+        self.references.chains.iter().filter_map(|range| self.source.text().get(range.clone()))
+    }
+}
+
+/// A template in a message.
+fn shortened(text: &str) -> String {
+    let mut letters = text.chars();
+    let start: String = letters.by_ref().take(TEMPLATE_LETTERS_MAX).collect();
+    if letters.next().is_some() { format!("{start}…") } else { start }
 }
 
 /// The source in which outputs that are to read as they were written are taken from where their texts are.
@@ -214,7 +257,11 @@ fn with_written<'s>(source: &'s str, written: &[(Range<usize>, &str)]) -> Cow<'s
 }
 
 fn undefined(what: &str) -> Failure {
-    Failure::new(ErrorKind::Expression, format!("`{what}` is undefined"))
+    not_there(&format!("`{what}`"))
+}
+
+fn not_there(what: &str) -> Failure {
+    Failure::new(ErrorKind::Expression, format!("{what} is undefined"))
         .hint("say what to take instead, as in `{{ item.name | default('none') }}`, or ask `{% if item.name is defined %}`")
 }
 

@@ -160,7 +160,7 @@ pub fn items(items: &Items, scope: &dyn Scope) -> Result<Vec<Value>, Failure> {
             Value::Null => Ok(Vec::new()),
             Value::Array(values) => Ok(values),
             other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
-                let message = format!("`for_each: {}` gives {}, which is no list", template.0, brief(&other));
+                let message = format!("`{}` gives {}, which is no list", template.0, brief(&other));
                 Err(Failure::new(ErrorKind::InvalidOutput, message)
                     .hint("let the expression give a list (or null for none); one `{{ … }}` and nothing beside it keeps its type"))
             }

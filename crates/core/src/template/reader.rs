@@ -294,6 +294,9 @@ impl<'t> Reader<'t> {
         if let Some(chain) = chain(expression) {
             chain.computed.iter().for_each(|computed| self.expression(computed));
             let span = chain.steps.last().map_or(chain.root_span, |(_, span)| *span);
+            if self.local(chain.root).is_none() {
+                self.found.chains.push(span.start_offset as usize..span.end_offset as usize);
+            }
             self.names(&chain, span);
             return;
         }
@@ -325,17 +328,11 @@ impl<'t> Reader<'t> {
                 self.expression(&choice.true_expr);
                 choice.false_expr.iter().for_each(|other| self.expression(other));
             }
-            ast::Expr::Filter(filter) => {
-                self.known(filter.name, "filter", &FILTERS, filter.span());
-                if filter.name == "string" {
-                    filter.expr.iter().for_each(|inner| self.in_text(inner));
-                }
-                filter.expr.iter().for_each(|inner| self.expression(inner));
-                self.arguments(&filter.args);
-            }
+            ast::Expr::Filter(filter) => self.filter(filter, filter.span()),
             ast::Expr::Test(test) => {
                 self.known(test.name, "test", &TESTS, test.span());
-                self.expression(&test.expr);
+                let asks_for_it = ["defined", "undefined"].contains(&test.name);
+                self.may_be_missing(asks_for_it, |reader| reader.expression(&test.expr));
                 self.arguments(&test.args);
             }
             ast::Expr::GetAttr(get) => self.expression(&get.expr),
@@ -355,6 +352,27 @@ impl<'t> Reader<'t> {
             ast::Expr::Map(map) => {
                 map.keys.iter().chain(&map.values).for_each(|part| self.expression(part));
             }
+        }
+    }
+
+    fn filter(&mut self, filter: &ast::Filter<'t>, span: Span) {
+        self.known(filter.name, "filter", &FILTERS, span);
+        if filter.name == "string" {
+            filter.expr.iter().for_each(|inner| self.in_text(inner));
+        }
+        let stands_in = ["default", "d"].contains(&filter.name);
+        self.may_be_missing(stands_in, |reader| {
+            filter.expr.iter().for_each(|inner| reader.expression(inner));
+        });
+        self.arguments(&filter.args);
+    }
+
+    /// Reads what need not be there, where that is said.
+    fn may_be_missing(&mut self, may: bool, read: impl FnOnce(&mut Self)) {
+        let before = self.found.chains.len();
+        read(self);
+        if may {
+            self.found.chains.truncate(before);
         }
     }
 

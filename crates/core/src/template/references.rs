@@ -145,6 +145,8 @@ pub struct References {
     pub run_id: bool,
     /// Whether it keeps rendered text in variables or passes it through filters.
     pub captures: bool,
+    /// The chains that begin at a variable of ours and must be defined, in bytes of the source that the engine is given.
+    pub(super) chains: Vec<Range<usize>>,
     /// The outputs that stand in a text by themselves.
     pub(super) in_text: Vec<InText>,
     /// Every use with its place, in order.

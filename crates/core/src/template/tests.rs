@@ -194,6 +194,18 @@ fn what_is_undefined_is_an_error_that_names_it() {
     );
     assert_eq!(text("{{ item.why | default('none') }}"), Ok("none".into()));
     assert_eq!(text("{{ inputs.list[9] }}"), Err("`inputs.list[9]` is undefined".into()));
+    for source in [
+        "{{ item.why | length }}",
+        "{{ item.why > 2 }}",
+        "{{ (item.why or 1) + 1 }}",
+        "{{ item.not | default(2) + item.why }}",
+        "{% if item.not is defined or item.why > 1 %}x{% endif %}",
+    ] {
+        assert_eq!(text(source), Err("`item.why` is undefined".into()), "{source}");
+    }
+    assert_eq!(text("{{ item.why + item.how }}"), Err("`item.why` or `item.how` is undefined".into()));
+    let own = "{% for part in inputs.list %}{{ part.why | length }}{% endfor %}";
+    assert_eq!(text(own), Err(format!("a value in `{own}` is undefined")));
     assert_eq!(text("{{ [item.why] }}").map_err(|error| error.contains("undefined")), Err(true));
 }
 
