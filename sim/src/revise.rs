@@ -39,6 +39,10 @@ pub(crate) fn revised(draft: &PlanDraft, number: u32) -> PlanDraft {
             revised.tasks.push(task);
         }
     }
+    for task in &mut revised.tasks {
+        let Some(each) = task.each.as_mut().filter(|_| random.chance(200)) else { continue };
+        each.max_parallel = random.chance(700).then(|| random.within(1, 3));
+    }
     let fitting = |most: u32| most.max(u32::try_from(revised.tasks.len()).expect("few"));
     revised.tasks_max = revised.tasks_max.map(fitting);
     revised.fan_out = revised.fan_out.map(|most| most.max(2));

@@ -77,7 +77,16 @@ fn first(run: &Run) -> Option<&Task> {
     let is_fault = |ix: TaskIx| !is_excused(run, ix) && run.brought_around(ix).is_none();
     let is_fault = |task: &&Task| run.names.get(&task.id).is_some_and(|ix| is_fault(*ix));
     let cause = || left_out(run).map(|(_, cause)| cause).find(|cause| cause.phase != Phase::Skipped);
-    dead(run).into_iter().find(is_fault).or_else(cause)
+    let first = dead(run).into_iter().find(is_fault).or_else(cause)?;
+    Some(with_its_like(run, first))
+}
+
+/// The outermost parent of a failed task of which more has failed, which comes back with all of that; else the task.
+fn with_its_like<'r>(run: &'r Run, task: &'r Task) -> &'r Task {
+    let failed = |parent: &Task| parent.children.iter().filter(|child| may_return(run.task(**child))).count();
+    let around = run.around(run.names[&task.id]).map(|parent| run.task(parent));
+    let dead = around.take_while(|parent| parent.phase == Phase::Dead);
+    dead.filter(|parent| failed(parent) > 1).last().unwrap_or(task)
 }
 
 /// The tasks that the run failed of since they were skipped, each with its cause, where that alone is no fault.

@@ -1,7 +1,7 @@
 //! How far a run is, kept up record by record: what a live display needs, without asking the engine.
 //! Never: deciding what anything means (that is in the records).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use windlass_core::event::{Event, Hydrated, Record};
@@ -13,6 +13,7 @@ use windlass_core::state::{Run, State};
 use windlass_core::time::{Span, Time};
 
 use crate::live::estimate::Usual;
+use crate::live::spec::Specs;
 use crate::live::tree::{self, Tree};
 
 /// How often it is looked how much longer a run takes.
@@ -23,16 +24,12 @@ const LEFT_EVERY: Span = Span::from_secs(1);
 pub(crate) struct Progress {
     /// The tasks, each with its state.
     pub(crate) tree: Tree,
-    /// The tasks that are cancelled since they are not needed any more.
-    spared: BTreeSet<TaskId>,
     /// How long tasks took in earlier runs.
     usual: Usual,
     /// How much longer it took, and when that was looked at.
     left: Option<(Time, Option<Span>)>,
     /// What is executed.
-    plan: Arc<Plan>,
-    /// The places of its tasks.
-    places: BTreeMap<TaskId, usize>,
+    specs: Specs,
     /// Those that it has left out.
     left_out: BTreeSet<TaskId>,
     /// Whether it is paused, or is about to be.
@@ -46,14 +43,11 @@ pub(crate) struct Progress {
 impl Progress {
     /// How far a run is now.
     pub(crate) fn of(state: &State, run: &Run, now: Time) -> Self {
-        let spared = run.tasks.iter().filter(|task| task.spared_by.is_some());
         Self {
             tree: Tree::of(run),
-            spared: spared.map(|task| task.id.clone()).collect(),
             usual: Usual::of(state, run),
             left: None,
-            plan: Arc::clone(&run.plan),
-            places: places(&run.plan),
+            specs: Specs::of(Arc::clone(&run.plan)),
             left_out: left_out(&run.plan),
             is_paused: run.phase == RunPhase::Paused,
             rests: run.phase == RunPhase::Finished || run.has_paused(),
@@ -65,7 +59,7 @@ impl Progress {
     pub(crate) fn left(&mut self, now: Time) -> Option<Span> {
         // All tasks are looked at for it: not with each drawing.
         if self.left.is_none_or(|(at, _)| now.since(at) >= LEFT_EVERY || now < at) {
-            self.left = Some((now, self.usual.of_run(&self.tree, &self.plan, now)));
+            self.left = Some((now, self.usual.of_run(&self.tree, &self.specs, now)));
         }
         self.left.and_then(|(_, left)| left).filter(|_| !self.is_paused)
     }
@@ -75,18 +69,24 @@ impl Progress {
         self.tree.len()
     }
 
-    /// How many tasks are final.
+    /// How many tasks are over, and neither failed nor were skipped.
     pub(crate) fn done(&self) -> usize {
+        self.over() - self.failed() - self.skipped()
+    }
+
+    /// How many are over, however they ended.
+    pub(crate) fn over(&self) -> usize {
         self.tree.count(Phase::is_final)
     }
 
-    /// How many of them failed, and are not excused.
+    /// How many were skipped.
+    pub(crate) fn skipped(&self) -> usize {
+        self.tree.count(|phase| phase == Phase::Skipped)
+    }
+
+    /// How many failed: those that are dead, and that the run does not go on without. What is cancelled has not failed.
     pub(crate) fn failed(&self) -> usize {
-        let failed = self.tree.count(is_failure);
-        if failed == 0 || (self.spared.is_empty() && self.left_out.is_empty()) {
-            return failed;
-        }
-        self.tree.rows().filter(|row| is_failure(row.phase) && !self.is_excused(&row.id)).count()
+        self.tree.notable().filter(|row| row.phase == Phase::Dead && !self.is_excused(&row.id)).count()
     }
 
     /// How many attempts are in flight.
@@ -116,9 +116,8 @@ impl Progress {
 
     /// Whether a task that was skipped by a `when` was so for all that it needs, not for its own.
     pub(crate) fn was_skipped_with_its_needs(&self, task: &TaskId) -> bool {
-        let tasks = &self.plan.tasks;
-        let spec = self.places.get(task).and_then(|place| tasks.get(*place));
-        let mut needs = spec.into_iter().flat_map(|spec| &spec.needs).peekable();
+        let tasks = &self.specs.plan.tasks;
+        let mut needs = self.specs.own(task).into_iter().flat_map(|spec| &spec.needs).peekable();
         needs.peek().is_some()
             && needs.all(|need| self.tree.row(&tasks[*need].id).is_some_and(|row| row.is_unwanted))
     }
@@ -129,50 +128,35 @@ impl Progress {
         self.tree.take(record);
         match &record.event {
             Event::PlanRevised { hydrated: Hydrated(Some(plan)), .. } => self.go_by(plan),
-            Event::CancelRequested { task: Some(task), cause: Some(_), .. } => {
-                self.spared.insert(task.clone());
-            }
             Event::PauseRequested { .. } => self.is_paused = true,
             Event::RunPaused { .. } | Event::RunFinished { .. } => self.rests = true,
             Event::RunReopened { .. } => self.rests = false,
             Event::RunResumed { .. } => (self.is_paused, self.rests) = (false, false),
-            Event::TaskUnskipped { task, .. } | Event::TaskRequeued { task, .. } => {
-                self.spared.remove(task);
-            }
             _ => {}
         }
     }
 
     /// The run goes on by another plan. What it leaves out is excused as long as that holds.
     fn go_by(&mut self, plan: &Plan) {
-        let revised = revision::over(&self.plan, plan);
+        let revised = revision::over(&self.specs.plan, plan);
         let order = revision::order(&revised, plan);
         self.tree.arrange(order.into_iter().map(|place| &revised.tasks[place].id));
         self.left_out = left_out(&revised);
-        self.places = places(&revised);
-        self.plan = Arc::new(revised);
+        self.specs = Specs::of(Arc::new(revised));
     }
 
-    /// Whether a run does not fail of a task.
+    /// Whether a run goes on without a task: it is optional or left out, or something around it is or has succeeded.
     fn is_excused(&self, task: &TaskId) -> bool {
-        let is_left_out = || {
-            let mut up = std::iter::successors(Some(task.clone()), tree::around);
-            !self.left_out.is_empty() && up.any(|task| self.left_out.contains(&task))
-        };
-        self.spared.contains(task) || is_left_out()
+        let has_succeeded =
+            |task: &TaskId| self.tree.row(task).is_some_and(|row| row.phase == Phase::Succeeded);
+        let mut up = std::iter::successors(Some(task.clone()), tree::around);
+        self.specs.get(task).is_some_and(|spec| spec.is_optional)
+            || up.any(|task| self.left_out.contains(&task) || has_succeeded(&task))
     }
 }
 
 fn left_out(plan: &Plan) -> BTreeSet<TaskId> {
     plan.tasks.iter().filter(|task| task.removed).map(|task| task.id.clone()).collect()
-}
-
-fn places(plan: &Plan) -> BTreeMap<TaskId, usize> {
-    plan.tasks.iter().enumerate().map(|(place, task)| (task.id.clone(), place)).collect()
-}
-
-fn is_failure(phase: Phase) -> bool {
-    matches!(phase, Phase::Dead | Phase::Cancelled)
 }
 
 const fn is_in_flight(phase: Phase) -> bool {

@@ -41,7 +41,8 @@ fn plan(run: &Run, task: &Task, view: &View<'_>) -> Result<Expansion, Failure> {
     within_caps(run, tasks)?;
     let mut inputs = sub.plan.inputs.clone();
     for (name, written) in &sub.inputs {
-        let value = template::evaluate_within(written, view)?;
+        let value = template::evaluate_within(written, view)
+            .map_err(|failure| failure.within(&format!("inputs.{name}")))?;
         let kind = sub.types.get(name).map_or("", String::as_str);
         if !inputs::is(&value, kind) {
             let message = format!(
@@ -59,7 +60,7 @@ fn plan(run: &Run, task: &Task, view: &View<'_>) -> Result<Expansion, Failure> {
 
 fn items(run: &Run, task: &Task, view: &View<'_>) -> Result<Vec<serde_json::Value>, Failure> {
     let each = run.spec(task).for_each.as_ref().expect("a parent has one");
-    let items = template::items(&each.items, view)?;
+    let items = template::items(&each.items, view).map_err(|failure| failure.within("for_each"))?;
     let limits = run.plan.limits;
     let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
     if count > limits.fan_out && !is_planted(Bug::CapsIgnored) {
@@ -122,7 +123,7 @@ pub(crate) fn choose(run: &Run, task: &Task) -> Vec<Event> {
                 votes.join(", ")
             );
             none(Failure::new(ErrorKind::InvalidOutput, message).hint(
-                "let the prompt ask for an answer of one form, as `output.schema` demands it, or take more replicas",
+                "let the task ask for an answer of one form, as `output.schema` demands it: `windlass revise RUN PLAN`, then `windlass retry RUN TASK` lets all vote anew; more replicas take a new run",
             ))
         }
         select::Standing::Open => unreachable!("it was certain"),
@@ -200,7 +201,10 @@ fn next_round(run: &Run, ix: TaskIx) -> Event {
     if task.children.last().is_some_and(|last| has_failed(run.task(*last))) {
         return judge::dead(run, task, None, failed(run, task, "rounds"));
     }
-    let is_over = until.as_ref().map_or(Ok(behind >= *max), |until| until.truth(&View::between(run, ix)));
+    let is_over = until
+        .as_ref()
+        .map_or(Ok(behind >= *max), |until| until.truth(&View::between(run, ix)))
+        .map_err(|failure| failure.within("until"));
     match is_over {
         Ok(true) => judge::well(run, task),
         Ok(false) if behind >= *max => {
@@ -211,7 +215,7 @@ fn next_round(run: &Run, ix: TaskIx) -> Event {
                 task,
                 None,
                 Failure::new(ErrorKind::InvalidOutput, message)
-                    .hint("look at the last round's output; raise `max`, or mend the condition"),
+                    .hint("look at the last round's output; mend `until` in the plan, or raise `max`, and `windlass revise RUN PLAN`; then `windlass retry RUN TASK` begins with a round anew"),
             )
         }
         Ok(false) => another(),
@@ -224,9 +228,17 @@ fn failed(run: &Run, task: &Task, called: &str) -> Failure {
     let children = task.children.iter().map(|child| run.task(*child));
     let mut failed = children.filter(|child| has_failed(child));
     let first = failed.next().expect("one failed");
-    let count = failed.count() + 1;
-    let message = format!("{count} of its {} {called} failed, {} first", task.children.len(), first.id);
-    because_of(run, first, message)
+    let others: Vec<&Task> = failed.collect();
+    let count = others.len() + 1;
+    let is_ended = |child: &&Task| child.phase == Phase::Cancelled;
+    let how = if is_ended(&first) && others.iter().all(is_ended) { "were cancelled" } else { "failed" };
+    let how = if count == 1 { how.replace("were", "was") } else { how.to_owned() };
+    let message = format!("{count} of its {} {called} {how}, {} first", task.children.len(), first.id);
+    let failure = because_of(run, first, message);
+    if others.is_empty() {
+        return failure;
+    }
+    failure.hint(format!("`windlass retry {} {}` brings back all of them, and this task", run.id, task.id))
 }
 
 fn because_of(run: &Run, first: &Task, message: String) -> Failure {

@@ -11,6 +11,7 @@ use crate::machine::task::Phase;
 use crate::plan::{self, Plan, WaitFor, Work, revision};
 use crate::state::tree::Form;
 use crate::state::{Run, Task, TaskIx};
+use crate::template::Items;
 
 /// The events of `revise RUN PLAN`.
 pub(crate) fn events(run: &Run, command: &Command, revision: &Revision) -> Result<Vec<Event>, Rejection> {
@@ -123,8 +124,8 @@ impl Change<'_> {
         let is_node = self.task.is_node();
         let needs = |task: &plan::Task| (task.needs.clone(), task.join, task.cancel_rest);
         let stays = [
-            ("`for_each`", old.for_each != new.for_each),
-            ("`repeat`", old.repeat != new.repeat),
+            ("`for_each`", items(old) != items(new)),
+            ("`repeat`", old.repeat.is_some() != new.repeat.is_some()),
             ("`replicas`", old.replicas != new.replicas),
             ("tasks", names(&old.work) != names(&new.work)),
             ("kind of work", kind(&old.work) != kind(&new.work)),
@@ -184,6 +185,11 @@ enum Kind {
     Emit,
     Wait,
     Plan,
+}
+
+/// What a list goes through. How many of its children are in flight at once is a limit.
+fn items(task: &plan::Task) -> Option<&Items> {
+    Some(&task.for_each.as_ref()?.items)
 }
 
 /// The names of the tasks of a plan, where work is one.

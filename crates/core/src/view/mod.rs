@@ -18,7 +18,7 @@ use crate::failure::{ErrorKind, Failure};
 use crate::id::{AgentName, Digest, RunId, TaskId};
 use crate::machine::{attempt, run};
 use crate::output::Output;
-use crate::state::{Attempt, Run, State, Task, TaskIx};
+use crate::state::{Attempt, Choice, Run, State, Task, TaskIx};
 use crate::template::OutputSeen;
 use crate::time::{Span, Time};
 
@@ -199,9 +199,24 @@ pub struct TaskView {
     /// The task whose join was met without it, where it is cancelled for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spared_by: Option<TaskId>,
+    /// The replica that was chosen instead of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outdone_by: Option<TaskId>,
+    /// What its next attempt does otherwise than the plan says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextView>,
     /// What a person is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalView>,
+}
+
+/// What the next attempt of a task does otherwise than the plan says, since somebody wants it so.
+#[derive(Clone, Debug, Serialize)]
+pub struct NextView {
+    /// Who works on it.
+    pub agent: Option<AgentName>,
+    /// What is asked.
+    pub prompt: Option<String>,
 }
 
 /// What went wrong, with every field there.
@@ -323,8 +338,27 @@ pub fn task_view(run: &Run, ix: TaskIx, read: &mut dyn FnMut(Digest) -> Value) -
         error: task.error.as_ref().map(FailureView::from),
         skipped: skipped(run, task),
         spared_by: task.spared_by.clone(),
+        outdone_by: outdone_by(run, ix),
+        next: next(task),
         approval: question,
     }
+}
+
+/// The replica that was chosen instead of a task, or of one around it.
+fn outdone_by(run: &Run, ix: TaskIx) -> Option<TaskId> {
+    let instead = |ix: TaskIx| match run.candidates(run.task(ix))?.choice? {
+        Choice::Taken(taken) if taken != ix => Some(run.task(taken).id.clone()),
+        Choice::Taken(_) | Choice::None => None,
+    };
+    let is_cancelled = run.task(ix).phase == crate::machine::task::Phase::Cancelled;
+    std::iter::once(ix).chain(run.around(ix)).filter(|_| is_cancelled).find_map(instead)
+}
+
+/// What was asked for with a retry, until an attempt of it has started.
+fn next(task: &Task) -> Option<NextView> {
+    let waits = task.returns > 0 && !task.has_begun() && !task.phase.is_final();
+    let next = NextView { agent: task.handed.to.clone(), prompt: task.asked.clone() };
+    (waits && (next.agent.is_some() || next.prompt.is_some())).then_some(next)
 }
 
 fn skipped(run: &Run, task: &Task) -> Option<SkippedView> {

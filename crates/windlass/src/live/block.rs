@@ -46,7 +46,7 @@ pub(crate) fn lines(
     now: Time,
     room: Extent,
 ) -> Vec<String> {
-    let left = progress.left(now).map(|left| format!("~{} left", about(left)));
+    let left = progress.left(now).map(|left| format!("about {} left", about(left)));
     let progress = &*progress;
     let has_bar = room.columns >= WIDE && room.rows > 3 && progress.tasks() > 1;
     let rows = room.rows.saturating_sub(1 + usize::from(has_bar));
@@ -113,7 +113,8 @@ fn line(row: &Row, tail: &str, layout: Layout) -> String {
     let (indent, is_wide) = (indent(row, is_tree), room.columns >= WIDE);
     let (style, mark) = match row.phase {
         Phase::Succeeded => (OK, "✓"),
-        Phase::Dead | Phase::Cancelled => (ERROR, "✗"),
+        Phase::Dead => (ERROR, "✗"),
+        Phase::Cancelled => (DIM, "–"),
         Phase::Running | Phase::Stopping | Phase::Gating => (HINT, "▶"),
         Phase::Expanded => (HINT, "▼"),
         Phase::Blocked if row.asks => (WARNING, "?"),
@@ -150,7 +151,7 @@ fn bar(progress: &Progress, left: &str, columns: usize) -> String {
     let room = columns.saturating_sub(2 + 2 + text::width(left)).min(BAR);
     let cells = |count: usize| (count * room).checked_div(progress.tasks()).unwrap_or(0);
     let failed = cells(progress.failed());
-    let done = cells(progress.done()).saturating_sub(failed);
+    let done = cells(progress.over()).saturating_sub(failed);
     let open = room.saturating_sub(done + failed);
     let part = |style, letter: &str, count: usize| paint(style, &letter.repeat(count));
     let bar = [part(OK, "█", done), part(ERROR, "▒", failed), part(DIM, "░", open)].concat();
@@ -207,15 +208,75 @@ mod tests {
 
     #[test]
     fn how_long_it_takes_is_said_where_like_tasks_are_known_and_nowhere_else() {
-        let mut stage = Stage::of("tasks: { fix: { for_each: [1, 2, 3], max_parallel: 1, run: x } }");
-        stage.after("90s");
-        assert!(!block(&stage, 60, 16).concat().contains('~'), "nothing is known yet");
-        stage.end("fix.0", 0, "").after("30s");
-        let bar = block(&stage, 60, 16).into_iter().rev().nth(1).expect("it is there");
-        assert!(bar.ends_with("  ~3 min left"), "{bar}");
-        assert!(block(&stage, 20, 16).concat().contains("fix.1"));
+        let mut stage = Stage::of("tasks: { fix: { for_each: [1, 2, 3, 4, 5], max_parallel: 1, run: x } }");
+        stage.after("90s").end("fix.0", 0, "").after("90s").end("fix.1", 0, "").after("30s");
+        assert!(left(&stage).is_none(), "two are no measure");
+        stage.after("60s").end("fix.2", 0, "").after("30s");
+        assert_eq!(left(&stage).as_deref(), Some("about 3 min left"));
+        assert!(block(&stage, 20, 16).concat().contains("fix.3"));
         stage.pause();
-        assert!(!block(&stage, 60, 16).concat().contains('~'), "a pause has no end that is known");
+        assert!(left(&stage).is_none(), "a pause has no end that is known");
+    }
+
+    /// What a wide block says of how long it takes.
+    fn left(stage: &Stage) -> Option<String> {
+        let bar = block(stage, 60, 24).into_iter().rev().nth(1)?;
+        bar.find("about").map(|at| bar[at..].to_owned())
+    }
+
+    #[test]
+    fn a_few_tasks_like_none_are_taken_for_as_long_as_the_others_where_those_are_alike() {
+        let many = "fix: { for_each: \"{{ range(16) | list }}\", run: x }";
+        let after = |end: &str| {
+            let mut stage = Stage::of(&format!("tasks: {{ {many}, end: {{ needs: [fix], {end} }} }}"));
+            stage.after("4s");
+            (0..4).for_each(|number| {
+                stage.end(&format!("fix.{number}"), 0, "");
+            });
+            stage.after("4s");
+            (4..8).for_each(|number| {
+                stage.end(&format!("fix.{number}"), 0, "");
+            });
+            stage
+        };
+        assert_eq!(left(&after("run: x")).as_deref(), Some("about 15 s left"));
+        for end in [
+            "approval: yes?",
+            "wait_for: { after: 1h }",
+            "wait_for: { topic: t, external: true }",
+            "for_each: [1], run: x",
+        ] {
+            assert_eq!(left(&after(end)), None, "{end}");
+        }
+    }
+
+    #[test]
+    fn what_loses_a_race_or_is_not_needed_any_more_is_no_failure() {
+        let mut stage = Stage::of(
+            r"
+tasks:
+  vote: { replicas: 3, select: first, run: x }
+  slow: { run: x }
+  any: { needs: [vote, slow], join: any, cancel_rest: true, run: x }
+  may: { optional: true, retry: { max_attempts: 1 }, run: x }
+  must: { retry: { max_attempts: 1 }, run: x }
+  behind: { needs: [must], run: x }
+",
+        );
+        stage.after("1s").end("vote.1", 0, "").end("may", 1, "");
+        for stopped in ["vote.0", "vote.2", "slow"] {
+            stage.end(stopped, 143, "");
+        }
+        let seen = block(&stage, 80, 16);
+        assert_eq!(seen.iter().filter(|line| line.contains("– ")).count(), 3, "{seen:#?}");
+        assert!(
+            seen.last().is_some_and(|line| line.contains("6 of 9 tasks done, 2 running, 0 ms")),
+            "{seen:#?}"
+        );
+        stage.end("must", 1, "");
+        let seen = block(&stage, 80, 16);
+        let status = "run abc123: 6 of 9 tasks done, 1 running, 1 failed, 1 skipped, 0 ms";
+        assert_eq!(seen.last().map(String::as_str), Some(status), "{seen:#?}");
     }
 
     #[test]

@@ -4,5 +4,6 @@
 pub(crate) mod block;
 pub(crate) mod canvas;
 pub(crate) mod estimate;
+pub(crate) mod spec;
 pub(crate) mod tails;
 pub(crate) mod tree;

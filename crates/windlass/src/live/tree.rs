@@ -14,6 +14,9 @@ use windlass_core::view;
 /// Where a task stands among all: the numbers of those around it, then its own.
 type Branch = Vec<u32>;
 
+/// From how many children on it is said how long the others take.
+const LIKE_MIN: u32 = 3;
+
 /// The tasks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
@@ -85,7 +88,7 @@ impl Row {
     /// How long its children take, as far as some have succeeded.
     pub(crate) fn usual_of_children(&self) -> Option<Span> {
         let (sum, count) = self.succeeded;
-        (count > 0).then(|| Span::from_ms(sum.ms / u64::from(count)))
+        (count >= LIKE_MIN).then(|| Span::from_ms(sum.ms / u64::from(count)))
     }
 }
 

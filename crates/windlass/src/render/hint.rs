@@ -19,6 +19,7 @@ pub(crate) fn filled(hint: &str, run: RunId, task: &TaskId) -> String {
             [verb] if OF_A_TASK.contains(verb) => command.with(run).with(task),
             [verb] if OF_A_RUN.contains(verb) => command.with(run),
             ["doctor", "--why-slow"] => command.with(run),
+            ["revise", "RUN", "PLAN"] => calling::command("revise").with(run).with("PLAN"),
             [verb, "RUN", "TASK", more @ ..] => {
                 calling::command(verb).with(run).with(task).with_all(more.iter().copied())
             }
@@ -55,6 +56,7 @@ mod tests {
                 "free some space; `windlass resume` goes on",
                 "free some space; `windlass resume abc123` goes on",
             ),
+            ("mend it: `windlass revise RUN PLAN`", "mend it: `windlass revise abc123 PLAN`"),
             ("`windlass doctor --why-slow` says it", "`windlass doctor --why-slow abc123` says it"),
             ("then `windlass settle RUN TASK --done`", "then `windlass settle abc123 fix.0 --done`"),
             ("`windlass retry abc123 other` requeues it", "`windlass retry abc123 other` requeues it"),

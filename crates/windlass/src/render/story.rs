@@ -7,6 +7,7 @@ use windlass_core::id::{AccountName, AgentName, TaskId};
 use windlass_core::machine::breaker::Phase;
 use windlass_core::state::budget::UsedUp;
 use windlass_core::time::{Span, Time};
+use windlass_core::view::TaskView;
 
 use crate::calling;
 use crate::progress::Progress;
@@ -98,7 +99,7 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
             (style, "skipped", skipped(cause.as_ref(), progress.was_skipped_with_its_needs(task)))
         }
         Event::TaskDead { error, .. } => (ERROR, "dead", failure(error)),
-        Event::TaskCancelled { .. } => (ERROR, "cancelled", String::new()),
+        Event::TaskCancelled { .. } => (DIM, "cancelled", String::new()),
         Event::TaskRequeued { agent, prompt, .. } => {
             (HINT, "requeued", otherwise(agent.as_ref(), prompt.as_deref()))
         }
@@ -148,7 +149,7 @@ fn retry(
 }
 
 /// What a new incarnation does otherwise than the plan says.
-fn otherwise(agent: Option<&AgentName>, prompt: Option<&str>) -> String {
+pub(crate) fn otherwise(agent: Option<&AgentName>, prompt: Option<&str>) -> String {
     let by = agent.map(|agent| format!("for {agent}"));
     let asked = prompt.map(|prompt| format!("asking: {}", text::first_line(prompt)));
     by.into_iter().chain(asked).collect::<Vec<_>>().join(", ")
@@ -228,6 +229,14 @@ pub(crate) fn spared(cause: &TaskId) -> String {
     format!("not needed any more: the join of {cause} was met without it")
 }
 
+/// Why a replica was cancelled: another was chosen.
+pub(crate) fn outdone(task: &TaskView) -> Option<String> {
+    let other = task.outdone_by.as_ref()?;
+    let has_passed = task.attempts.last().is_some_and(|attempt| attempt.exit_code == Some(0));
+    let passed = if has_passed { "passed; " } else { "" };
+    Some(format!("{passed}{other} was chosen"))
+}
+
 const fn answer_word(answer: windlass_core::event::ApprovalAnswer) -> &'static str {
     use windlass_core::event::ApprovalAnswer::{Approved, Denied, Expired};
     match answer {
@@ -259,6 +268,7 @@ pub(crate) fn status(progress: &Progress, now: Time) -> String {
     more(progress.backing_off(), "waiting for a retry");
     more(progress.blocked(), "waiting for you");
     more(progress.failed(), "failed");
+    more(progress.skipped(), "skipped");
     parts.push(time::length(now.since(progress.since)));
     parts.join(", ")
 }

@@ -138,3 +138,49 @@ tasks:
     assert!(done.out.contains("\ncancelled: flaky, after attempt 1: exit: "), "{}", done.out);
     assert!(!done.out.contains("failed: flaky"), "{}", done.out);
 }
+
+#[test]
+fn where_several_children_failed_one_line_brings_all_of_them_back() {
+    let desk = Desk::with("tasks: { v: { for_each: [1, 2, 3], run: \"test $WINDLASS_ATTEMPT = 2\" } }");
+    let failed = desk.windlass(&["run", "plan.yaml"]);
+    let run = failed.run();
+    let hint = format!("hint: windlass retry {run} v && windlass resume {run}");
+    assert!(failed.out.contains(&hint), "{}", failed.out);
+    assert_eq!(desk.windlass(&["retry", &run, "v"]).code, Some(0));
+    let done = desk.windlass(&["resume", &run]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+}
+
+#[test]
+fn rounds_that_came_to_nothing_go_on_by_another_condition() {
+    let desk = Desk::with(
+        "tasks: { v: { repeat: { until: \"{{ tasks.v.output.n > 5 }}\", max: 2 }, run: \"echo {{ index }}\" } }",
+    );
+    let failed = desk.windlass(&["run", "plan.yaml"]);
+    assert!(failed.out.contains("expression: in `until`: `tasks.v.output.n` is undefined"), "{}", failed.out);
+    let run = failed.run();
+    desk.write("plan.yaml", "tasks: { v: { repeat: { until: \"{{ tasks.v.output >= 1 }}\", max: 2 }, run: \"echo {{ index }}\" } }");
+    for step in [["revise", &run, "plan.yaml"], ["retry", &run, "v"]] {
+        let done = desk.windlass(&step);
+        assert_eq!(done.code, Some(0), "{}", done.all());
+    }
+    let done = desk.windlass(&["resume", &run]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+}
+
+#[test]
+fn a_replica_that_was_not_chosen_says_which_was() {
+    let desk = Desk::with(
+        "tasks: { vote: { replicas: 2, select: majority, run: \"echo 7\" }, race: { replicas: 2, select: first, run: \"sleep {{ index * 60 }}\" } }",
+    );
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let run = done.run();
+    let told = |task: &str| desk.windlass(&["show", &run, task]).out;
+    let show = desk.json(&["show", &run, "--json"]);
+    let is_first = task(&show, "vote.0")["state"] == "succeeded";
+    let (chosen, other) = if is_first { ("vote.0", "vote.1") } else { ("vote.1", "vote.0") };
+    assert_eq!(task(&show, other)["outdone_by"], chosen);
+    assert!(told(other).contains(&format!("cancelled  passed; {chosen} was chosen")), "{}", told(other));
+    assert!(told("race.1").contains("cancelled  race.0 was chosen"), "{}", told("race.1"));
+}

@@ -71,7 +71,7 @@ macro_rules! assert_shows {
                 (r"\b\d{4}-\d\d-\d\d \[time\]", "[date]"),
                 (r"\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)?", "[span]"),
                 (r"\b\d+ d( \d+ h)?\b", "[span]"),
-                (r"\b(run|Run|resume|approve|show|retry|settle|logs|cancel) ([a-z0-9]{6})\b", "$1 [run]"),
+                (r"\b(run|Run|resume|approve|show|retry|revise|settle|logs|cancel) ([a-z0-9]{6})\b", "$1 [run]"),
                 (r"--id [0-9a-f]{8}\b", "--id [id]"),
                 (r"\[span\] ago|just now", "[ago]"),
                 // How wide a column is depends on what was taken out.

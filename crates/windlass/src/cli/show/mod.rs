@@ -251,12 +251,8 @@ fn overview(document: &Document, state: &State, run: &Run, timeline: Vec<String>
     let open = run.open();
     if open > 0 && document.waits.is_none() {
         lines.push(String::new());
-        let hint = format!(
-            "`{}` says what the {} {} for",
-            calling::command("show").with(run.id).with("--why"),
-            count(open, "unfinished task"),
-            if open == 1 { "waits" } else { "wait" }
-        );
+        let what = if open == 1 { "it waits".into() } else { format!("its {open} unfinished tasks wait") };
+        let hint = format!("`{}` says what {what} for", calling::command("show").with(run.id).with("--why"));
         lines.push(paint(DIM, &hint));
     }
     if let Some(waits) = &document.waits {
@@ -293,7 +289,7 @@ fn head(run: &RunDocument, state: &State) -> Vec<String> {
     let attempts = format!("{}, {}", count(summary.attempts, "attempt"), retries(summary));
     table.row([
         "  work".into(),
-        format!("{} of {} done, {attempts}", summary.done, count(summary.tasks, "task")).into(),
+        format!("{} of {} done, {}{attempts}", well(view), count(summary.tasks, "task"), ill(view)).into(),
     ]);
     let columns = screen::width_of_lists();
     lines.extend(table.lines().iter().flat_map(|line| text::wrap_words(line, columns)));
@@ -301,6 +297,18 @@ fn head(run: &RunDocument, state: &State) -> Vec<String> {
         lines.push(paint(DIM, &format!("  as of {}", time::clock(state.now))));
     }
     lines
+}
+
+/// How many tasks are over that neither failed nor were skipped.
+fn well(run: &RunView) -> u32 {
+    let of = |state| run.tasks.get(state).copied().unwrap_or(0);
+    of("succeeded") + of("cancelled")
+}
+
+/// How many did not do what they were to do.
+fn ill(run: &RunView) -> String {
+    let of = |state| Some(format!("{} {state}, ", run.tasks.get(state)?));
+    ["dead", "skipped"].into_iter().filter_map(of).collect()
 }
 
 /// What was used of a budget.
@@ -331,7 +339,7 @@ fn retries(summary: &Summary) -> String {
 fn phase_cell(state: &'static str) -> Cell {
     let style = match state {
         "succeeded" => OK,
-        "dead" | "cancelled" => ERROR,
+        "dead" => ERROR,
         "running" | "stopping" | "gating" | "expanded" => HINT,
         "backing_off" | "parked" | "blocked" => WARNING,
         _ => DIM,
@@ -362,6 +370,12 @@ fn what(task: &TaskDocument) -> String {
     }
     if let Some(other) = &view.spared_by {
         return story::spared(other);
+    }
+    if let Some(why) = story::outdone(view) {
+        return why;
+    }
+    if let Some(next) = &view.next {
+        return format!("retry {}", story::otherwise(next.agent.as_ref(), next.prompt.as_deref()));
     }
     if let Some(written) = &view.written {
         return text::fit(written, OUTPUT_COLUMNS);
@@ -407,11 +421,12 @@ fn why_lines(waits: &[WaitDocument], run: &Run, columns: usize) -> Vec<String> {
 /// What one task waits for, where a table is too wide.
 fn why_in_words(told: &WaitDocument, now: Time, columns: usize) -> Vec<String> {
     let (wait, until) = (&told.wait, told.until());
-    let until = if until.is_empty() { until } else { format!(", until {until}") };
+    // A date stays whole.
+    let until = if until.is_empty() { until } else { format!(", until {}", until.replace(' ', "\u{a0}")) };
     let (task, on) = (paint(BOLD, wait.task.as_str()), text::plain(&wait.on));
     let since = time::ago(now, wait.since);
-    let mut lines = text::wrap_words(&format!("{task} waits for {on}, since {since}{until}"), columns);
+    let lines = text::wrap_words(&format!("{task} waits for {on}, since {since}{until}"), columns);
     // A command stays whole.
-    lines.push(format!("  {}", text::plain(&wait.who)));
-    lines
+    let ends = format!("  ended by {}", text::plain(&wait.who));
+    lines.into_iter().map(|line| line.replace('\u{a0}', " ")).chain([ends]).collect()
 }

@@ -49,6 +49,13 @@ pub(super) fn in_full(
         if let Some(other) = &view.spared_by {
             table.row(["  cancelled".into(), story::spared(other).into()]);
         }
+        if let Some(why) = story::outdone(view) {
+            table.row(["  cancelled".into(), why.into()]);
+        }
+        if let Some(next) = &view.next {
+            let next = story::otherwise(next.agent.as_ref(), next.prompt.as_deref());
+            table.row(["  retry".into(), next.into()]);
+        }
         if let Some(asked) = &view.approval {
             let answer = calling::command("approve")
                 .with(run.id)
