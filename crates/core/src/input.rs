@@ -336,6 +336,13 @@ pub enum Answer {
     Refused(Rejection),
 }
 
+fn asked_now(open: Option<&str>) -> String {
+    open.map_or_else(
+        || "it asks nothing now".into(),
+        |id| format!("what it asks now has {id}: look at it first"),
+    )
+}
+
 /// Why a command is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
@@ -368,9 +375,16 @@ pub enum Rejection {
     /// The request was answered the other way.
     #[error("the approval {0} was answered already, the other way")]
     AnsweredOtherwise(String),
-    /// The task asks under another id now.
-    #[error("changed since you looked: the approval is now {0}")]
-    ChangedSince(String),
+    /// The task asks nothing under this id.
+    #[error("no open approval of task {task} has the id {given}; {}", asked_now(open.as_deref()))]
+    NoSuchApproval {
+        /// The task.
+        task: TaskId,
+        /// The id that was given.
+        given: String,
+        /// Under which one it asks now.
+        open: Option<String>,
+    },
     /// No task waits for messages on this topic that come from outside the run.
     #[error("no task of run {run} waits for messages on `{topic}` from outside the run; {heard}")]
     NobodyListens {

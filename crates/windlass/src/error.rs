@@ -97,6 +97,13 @@ impl Report {
         Self::new(Exit::Environment, message)
     }
 
+    /// A file that can't be written: named wrongly, unless the disk is full.
+    pub(crate) fn unwritable(message: String, error: &io::Error) -> Self {
+        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let report = if is_full { Self::environment(message) } else { Self::usage(message) };
+        report.cause(error.to_string())
+    }
+
     /// A report of an error of a library: its message, and the chain of its sources.
     pub(crate) fn of(exit: Exit, error: &dyn Error) -> Self {
         Self::new(exit, error.to_string()).because(error.source())

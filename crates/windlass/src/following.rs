@@ -238,9 +238,7 @@ impl Following {
         if at_once {
             desk.note("Stopping at once.");
         } else {
-            desk.note(
-                "Stopping: nothing new starts, what runs is asked to end. Again (Ctrl-C) stops it at once.",
-            );
+            desk.note("Stopping: what runs is asked to end. Ctrl-C again stops it at once.");
         }
     }
 

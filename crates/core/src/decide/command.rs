@@ -17,6 +17,8 @@ use crate::state::budget::UsedUp;
 use crate::state::{Blocked, Otherwise, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
 
+/// How much of an id that is none is repeated.
+const APPROVAL_BYTES_MAX: usize = 100;
 /// How long the remark to an approval may be.
 const REMARK_BYTES_MAX: usize = 16 * 1024;
 
@@ -270,7 +272,9 @@ fn approve(run: &Run, ix: TaskIx, command: &CommandId, given: &Given<'_>) -> Dec
         return Decision::refused(task.wrong_state("nobody is asked to approve it"));
     };
     if asked.id != given.approval && !is_planted(Bug::AnyApprovalId) {
-        return Decision::refused(Rejection::ChangedSince(asked.id.clone()));
+        let open = task.approval_open().map(|open| open.id.clone());
+        let (task, given) = (task.id.clone(), beginning(given.approval, APPROVAL_BYTES_MAX));
+        return Decision::refused(Rejection::NoSuchApproval { task, given, open });
     }
     if task.approval_open().is_none() {
         return match asked.answer {

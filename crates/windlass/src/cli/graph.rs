@@ -1,8 +1,8 @@
 //! `windlass graph`: a plan or a run as a picture. Never: starting or changing anything.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -31,10 +31,10 @@ pub(crate) struct Graph {
     /// A plan file, `-` for a plan on standard input, or a run: its id, the start of it, or `last`
     #[arg(value_name = "PLAN|RUN")]
     what: String,
-    /// How it is drawn [default: by the ending of the output file, else text]
+    /// How it is drawn [default: by the ending of the output file, text without one]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Write it to this file: .svg, .mmd, .dot (or .gv), else text
+    /// Write it to this file: .svg, .mmd, .dot (or .gv), .txt
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print one JSON document
@@ -57,11 +57,12 @@ enum Format {
 
 impl Graph {
     pub(crate) fn carry_out(self, desk: &mut Desk) -> Outcome {
+        let by_ending = self.by_ending()?;
         let shown = self.look(desk)?;
         let drawn = if self.json {
             format!("{}\n", json::document(&shown))
         } else {
-            match self.format.or_else(|| self.by_ending()).unwrap_or(Format::Text) {
+            match self.format.or(by_ending).unwrap_or(Format::Text) {
                 Format::Text if self.output.is_none() => {
                     desk.lines(text::draw(&shown, screen::columns()))?;
                     return Ok(Exit::Done);
@@ -104,12 +105,19 @@ impl Graph {
         }
     }
 
-    fn by_ending(&self) -> Option<Format> {
-        match self.output.as_deref()?.extension()?.to_str()? {
-            "svg" => Some(Format::Svg),
-            "mmd" | "mermaid" => Some(Format::Mermaid),
-            "dot" | "gv" => Some(Format::Dot),
-            _ => None,
+    fn by_ending(&self) -> Outcome<Option<Format>> {
+        let name = self.output.as_deref().filter(|_| self.format.is_none() && !self.json);
+        match name.and_then(Path::extension).and_then(OsStr::to_str) {
+            None | Some("txt" | "text") => Ok(None),
+            Some("svg") => Ok(Some(Format::Svg)),
+            Some("mmd" | "mermaid") => Ok(Some(Format::Mermaid)),
+            Some("dot" | "gv") => Ok(Some(Format::Dot)),
+            Some(other) => Err(Report::usage(format!("no picture is written as .{other}"))
+                .hint(
+                    "it may be .svg, .mmd or .mermaid, .dot or .gv, .txt; another name takes `--format`"
+                        .to_owned(),
+                )
+                .into()),
         }
     }
 }
@@ -152,10 +160,6 @@ fn in_mermaid(shown: Shown) -> Outcome<String> {
 }
 
 fn write(path: &Path, drawn: &str) -> Outcome<()> {
-    fs::write(path, drawn).map_err(|error| {
-        let message = format!("{} can't be written", path.display());
-        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        let report = if is_full { Report::environment(message) } else { Report::usage(message) };
-        report.cause(error.to_string()).into()
-    })
+    fs::write(path, drawn)
+        .map_err(|error| Report::unwritable(format!("{} can't be written", path.display()), &error).into())
 }

@@ -33,8 +33,8 @@ impl Man {
         let written =
             std::fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(pages, &folder));
         written.map_err(|error| {
-            let message = format!("the manual pages could not be written to {}", folder.display());
-            Report::environment(message).cause(error.to_string())
+            let message = format!("the manual pages can't be written to {}", folder.display());
+            Report::unwritable(message, &error)
         })?;
         desk.note(&format!("the manual pages are in {}", folder.display()));
         Ok(Exit::Done)

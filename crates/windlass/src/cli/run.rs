@@ -44,16 +44,16 @@ pub(crate) struct Run {
     #[command(flatten)]
     hosting: Hosting,
     /// Let a manager agent write the plan for this goal
-    #[arg(long, value_name = "TEXT", conflicts_with = "plan")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "plan", hide = true)]
     goal: Option<String>,
     /// Let one agent work on this prompt
-    #[arg(short, value_name = "TEXT", conflicts_with = "plan")]
+    #[arg(short, value_name = "TEXT", conflicts_with = "plan", hide = true)]
     prompt: Option<String>,
     /// The agent that writes the plan
-    #[arg(long, value_name = "AGENT", requires = "goal")]
+    #[arg(long, value_name = "AGENT", requires = "goal", hide = true)]
     manager: Option<String>,
     /// Run it over the workers on this bus
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", hide = true)]
     bus: Option<String>,
 }
 

@@ -180,3 +180,20 @@ fn more_than_a_picture_can_show_is_drawn_by_steps_or_refused_with_a_way_out() {
     let dot = desk.windlass(&["graph", "plan.yaml", "--format", "dot"]).out;
     assert_eq!(dot.matches(" -> ").count(), 699);
 }
+
+#[test]
+fn a_picture_is_written_in_no_format_that_was_not_meant() {
+    let desk = Desk::with("tasks: { a: { run: x } }");
+    let refused = desk.windlass(&["graph", "plan.yaml", "-o", "x.png"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.all());
+    assert!(
+        refused.err.contains("no picture is written as .png") && refused.err.contains(".svg"),
+        "{}",
+        refused.err
+    );
+    assert!(!desk.work().join("x.png").exists());
+    for command in [&["graph", "plan.yaml", "-o", "/proc/none/x"][..], &["man", "--out", "/proc/x"]] {
+        let refused = desk.windlass(command);
+        assert_eq!(refused.code, Some(2), "{}", refused.all());
+    }
+}

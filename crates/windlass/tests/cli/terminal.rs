@@ -352,7 +352,7 @@ fn after_ctrl_c_nobody_is_asked_any_more() {
     let mut seat = Seat::new(&desk, &["run", "plan.yaml"], &[]);
     seat.wait_for("approve? [y]es, [n]o: ");
     seat.signal(Signal::INT);
-    seat.wait_for("\u{1b}[JStopping: nothing new starts");
+    seat.wait_for("\u{1b}[JStopping: what runs is asked to end");
     let (code, seen) = seat.end();
     assert_eq!(code, Some(130));
     assert!(!seen.contains("approve? ["), "{seen}");

@@ -136,6 +136,10 @@ tasks:
     assert!(command.err.contains("no agent works on it"), "{}", command.err);
     let retried = desk.windlass(&["retry", &run, "a", "--agent", "two", "--prompt", "well {{ then }}"]);
     assert_eq!(retried.code, Some(0), "{}", retried.all());
+    let waits = &desk.json(&["show", &run, "--json"])["tasks"][0]["next"];
+    assert_eq!((&waits["agent"], &waits["prompt"]), (&"two".into(), &"well {{ then }}".into()));
+    let told = desk.windlass(&["show", &run, "a", "--why"]).out;
+    assert!(told.contains("retry  for two, asking: well {{ then }}"), "{told}");
     assert_eq!(desk.windlass(&["resume", &run]).code, Some(1), "the other task still failed");
     let show = desk.json(&["show", &run, "--json"]);
     assert_eq!(show["tasks"][0]["output"], "well {{ then }}");
