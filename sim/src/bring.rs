@@ -25,13 +25,19 @@ use crate::world::{ENVIRONMENT, World};
 /// In how many plans, sub-plans or brought ones, an attempt may be that brings one.
 const DEEPEST: usize = 2;
 
+/// How often tasks of such a plan emit and wait at least, of a thousand.
+const TALKS: u32 = 300;
+
 /// The plans that attempts of a case may bring. Drawn from numbers of its own, so that what else a seed brings is as it is
 /// without.
 pub(crate) fn plans(random: &mut Random, mood: &Mood) -> Vec<PlanDraft> {
     let count = if random.chance(400) { random.within(1, 3) } else { 0 };
     let plans = (0..count).map(|_| {
         let mut draft = plan(random, mood);
-        converse::converse(&mut Random::new(random.next()), mood, &mut draft);
+        let mut talk = Random::new(random.next());
+        if talk.chance(mood.talks.max(TALKS)) {
+            converse::converse_within(&mut talk, &mut draft);
+        }
         draft
     });
     plans.collect()

@@ -18,7 +18,8 @@ pub(crate) fn converse(random: &mut Random, mood: &Mood, draft: &mut PlanDraft) 
     }
 }
 
-fn converse_within(random: &mut Random, draft: &mut PlanDraft) {
+/// The same in any mood.
+pub(crate) fn converse_within(random: &mut Random, draft: &mut PlanDraft) {
     let read = read(draft);
     let timers = random.below(300);
     for task in &mut draft.tasks {

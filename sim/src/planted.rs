@@ -99,6 +99,7 @@ impl Planted {
             Bug::HeardTwice                 => &["22 topics"],
             Bug::OutsideHeard               => &["22 topics"],
             Bug::KnotsStay                  => &["14 wake"],
+            Bug::LendersGoOn                => &["14 wake"],
             Bug::TimersFirst                => &["1.3 reports first"],
             Bug::DoneTwice                  => &["5 attempts"],
             Bug::MarksOverwritten           => &["4.2 marks"],

@@ -9,7 +9,7 @@ use crate::clocks::BEGIN_MS;
 use crate::draft::{self, PlanDraft, TaskDraft, Work};
 use crate::family::{self, Form};
 use crate::invariants::joins::{self, Standing};
-use crate::oracle::{End, ORun, OTask};
+use crate::oracle::{End, OAttempt, ORun, OTask};
 
 /// What a task says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,6 +193,9 @@ fn goes(run: &ORun, ix: usize, going: &[bool]) -> bool {
         let emits = |other: &usize| going[*other] && may_emit(run, &run.tasks[*other], listen.topic);
         return listen.external || (0..run.tasks.len()).any(|other| emits(&other));
     }
+    if waits_for_parts(run, task) {
+        return task.nests.iter().all(|part| going[*part] || run.tasks[*part].end.is_some());
+    }
     if task.life.began || !task.is_node() {
         return true;
     }
@@ -213,6 +216,17 @@ fn goes(run: &ORun, ix: usize, going: &[bool]) -> bool {
             }
         }
     }
+}
+
+/// Whether an attempt of a task goes on that has brought plans, and waits for their ends as far as anybody knows.
+fn waits_for_parts(run: &ORun, task: &OTask) -> bool {
+    let goes_on = |attempt: &OAttempt| {
+        attempt.epoch == run.host
+            && attempt.stop.is_none()
+            && attempt.exit.is_none()
+            && attempt.lost.is_none()
+    };
+    task.newest().is_some_and(goes_on) && run.lends(task)
 }
 
 /// Whether a task says something on a topic, or a task of the plan that it is.

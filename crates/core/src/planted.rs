@@ -107,6 +107,8 @@ bugs! {
     OutsideHeard = "anybody-wakes-a-task",
     /// What nobody can wake any more goes on waiting.
     KnotsStay = "the-last-who-could-emit-leaves-a-waiter",
+    /// An attempt that waits for what it started is taken for one that goes on by itself.
+    LendersGoOn = "lenders-go-on",
     /// What is due ends before the reports of the turn are taken in.
     TimersFirst = "timers-before-reports",
     /// What an attempt started, and must not be done twice, is started again by the next.

@@ -280,9 +280,9 @@ impl<'r> Web<'r> {
             Strand::Task(ix) => Some(*ix),
             Strand::Topic(_) => None,
         });
-        let tasks: Vec<TaskIx> = tasks.filter(waits).take(ENDS_MAX).collect();
+        let tasks: Vec<TaskIx> = tasks.filter(waits).collect();
         if !tasks.is_empty() {
-            return tasks;
+            return self.innermost(knot, tasks);
         }
         let topics = knot.iter().filter_map(|strand| match strand {
             Strand::Topic(topic) => self.run.topics.named(topic),
@@ -292,11 +292,23 @@ impl<'r> Web<'r> {
         waiters.filter(|ix| !self.run.is_external(*ix)).take(1).collect()
     }
 
+    /// Of the tasks of a knot those that end with it: all of them, but where attempts of it wait for plans that they brought.
+    /// Each of those judges what becomes of its plans, and goes on: so only the waits in the innermost of these plans end.
+    fn innermost(&self, knot: &BTreeSet<Strand<'r>>, tasks: Vec<TaskIx>) -> Vec<TaskIx> {
+        let in_knot = |ix: &TaskIx| self.run.lends(*ix) && knot.contains(&Strand::Task(*ix));
+        let depth = |ix: &TaskIx| self.run.around(*ix).filter(in_knot).count();
+        let deepest = tasks.iter().map(depth).max().filter(|deepest| *deepest > 0);
+        let ends = |ix: &TaskIx| {
+            deepest.is_none_or(|deepest| self.run.task(*ix).phase == Phase::Blocked && depth(ix) == deepest)
+        };
+        tasks.into_iter().filter(ends).take(ENDS_MAX).collect()
+    }
+
     /// The ends of the tasks of a knot.
     fn ends(&self, knot: &BTreeSet<Strand<'r>>, dying: &[TaskIx]) -> Vec<Event> {
         let why = match knot.first() {
             Some(Strand::Topic(topic)) if knot.len() == 1 => self.silence(topic),
-            _ => self.circle(knot),
+            _ => self.circle(knot, dying),
         };
         let dead = |ix: &TaskIx| {
             let odd = waits::unjudged(self.run, self.run.task(*ix));
@@ -321,9 +333,10 @@ impl<'r> Web<'r> {
     }
 
     /// The shortest way around in a knot, in words.
-    fn circle(&self, knot: &BTreeSet<Strand<'r>>) -> String {
-        let waits = |strand: &&Strand<'r>| matches!(strand, Strand::Task(ix) if self.run.task(*ix).phase == Phase::Blocked);
-        let start = *knot.iter().find(waits).or(knot.first()).expect("a knot is not empty");
+    fn circle(&self, knot: &BTreeSet<Strand<'r>>, dying: &[TaskIx]) -> String {
+        let waits = |ix: &&TaskIx| self.run.task(**ix).phase == Phase::Blocked;
+        let waiting = dying.iter().find(waits).map(|ix| Strand::Task(*ix));
+        let start = waiting.or(knot.first().copied()).expect("a knot is not empty");
         let way = self.way_around(start, knot);
         let mut steps = Vec::new();
         for (place, strand) in way.iter().enumerate() {
@@ -365,13 +378,14 @@ impl<'r> Web<'r> {
         Some(match (to, self.run.task(ix).phase) {
             (Strand::Topic(_), _) => format!("{} waits for {} of {}", name(from), name(to), name(beyond)),
             (Strand::Task(_), Phase::Waiting) => format!("{} needs {}", name(from), name(to)),
+            (Strand::Task(_), Phase::Running) => format!("{} waits for {}", name(from), name(to)),
             (Strand::Task(_), _) => format!("{} ends with {}", name(from), name(to)),
         })
     }
 }
 
 /// What a strand waits for. What is about to start, runs, or waits for a person, a moment or something outside goes on
-/// by itself.
+/// by itself; but an attempt that has brought plans waits for the ends of them, as far as anybody can tell.
 fn pull<'r>(run: &'r Run, strand: Strand<'r>) -> Pull<'r> {
     let by_itself = || Pull { on: Vec::new(), enough: 0 };
     let all = |on: Vec<Strand<'r>>| Pull { enough: on.len(), on };
@@ -400,6 +414,9 @@ fn pull<'r>(run: &'r Run, strand: Strand<'r>) -> Pull<'r> {
                 && run.spec(task).replicas.is_some_and(|replicas| replicas.select != Select::All)
                 && run.form(task) == Form::Replicas;
             if takes_one { Pull { enough: on.len().min(1), on } } else { all(on) }
+        }
+        Phase::Running if run.lends(ix) && !is_planted(Bug::LendersGoOn) => {
+            all(run.open_parts(ix).map(Strand::Task).collect())
         }
         Phase::Waiting
         | Phase::Ready

@@ -166,6 +166,20 @@ impl Run {
         loans.iter().filter(move |loan| loan.attempt == attempt).map(|loan| (loan.from, loan.until))
     }
 
+    /// Those of the plans that the newest attempt of a task brought that are not final.
+    pub fn open_parts(&self, ix: TaskIx) -> impl Iterator<Item = TaskIx> + Clone {
+        let newest = self.nests.get(&ix).map_or(&[] as &[TaskIx], Nest::newest);
+        newest.iter().copied().filter(|part| !self.task(*part).phase.is_final())
+    }
+
+    /// Whether an attempt of a task goes on and waits for plans that it brought.
+    pub(crate) fn lends(&self, ix: TaskIx) -> bool {
+        let task = self.task(ix);
+        // What began in an opening before that in which the run goes on is dead, and not yet known to be.
+        let is_there = |attempt: &Attempt| attempt.is_live() && attempt.epoch == self.host;
+        self.open_plans(ix) > 0 && task.phase == Phase::Running && task.live_attempt().is_some_and(is_there)
+    }
+
     /// How many of the plans that attempts of a task brought are not final.
     pub fn open_plans(&self, ix: TaskIx) -> u32 {
         self.nests.get(&ix).map_or(0, |nest| nest.open)

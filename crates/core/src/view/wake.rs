@@ -12,8 +12,11 @@ use crate::state::{Blocked, Run, State, Task, TaskIx};
 use crate::time::{Span, Time};
 use crate::view::bars::{Barred, bars};
 
-/// How many of the tasks that may emit a topic are named.
-const EMITTERS_NAMED: usize = 3;
+/// How many of the tasks that may emit a topic, or of the plans that an attempt brought, are named.
+const TASKS_NAMED: usize = 3;
+
+/// Tasks: the first of them, and how many there are.
+pub type Named = (Vec<TaskId>, usize);
 
 /// What a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +25,8 @@ pub enum Wake {
     Needs(Vec<TaskId>),
     /// The ends of its children, of which so many are open.
     Children(u32),
-    /// The ends of the plans that its attempt brought, of which so many are open.
-    Brought(u32),
+    /// The ends of these plans, which its attempt brought.
+    Brought(Named),
     /// The end of all that keeps it from starting.
     Room(Vec<Barred>),
     /// The end of its attempt, which is being stopped or not.
@@ -34,6 +37,8 @@ pub enum Wake {
         stopping: bool,
         /// When its `start_to_close` is over.
         until: Option<Time>,
+        /// The plans that it brought and that have not ended.
+        brought: Named,
     },
     /// Its attempt is over; the output of this one is being parsed and checked.
     Output(u32),
@@ -54,8 +59,8 @@ pub enum Wake {
         matches: Option<String>,
         /// The task without whose success none counts, while it has not succeeded.
         after: Option<TaskId>,
-        /// The first of the unfinished tasks that may emit it, and how many there are.
-        from: (Vec<TaskId>, usize),
+        /// The unfinished tasks that may emit it.
+        from: Named,
         /// Whether it may come from outside the run.
         external: bool,
     },
@@ -93,8 +98,8 @@ pub(crate) fn besides(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
     match task.phase {
         Phase::Waiting => needs(run, task),
         Phase::Ready => Some(bars(state, run, ix)).filter(|bars| !bars.is_empty()).map(Wake::Room),
-        Phase::Running | Phase::Stopping => attempt(state, run, task),
-        Phase::Gating if run.open_plans(ix) > 0 => Some(Wake::Brought(run.open_plans(ix))),
+        Phase::Running | Phase::Stopping => attempt(state, run, ix),
+        Phase::Gating if run.open_plans(ix) > 0 => Some(Wake::Brought(brought(run, ix))),
         Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
         Phase::BackingOff | Phase::Parked => retry(state, run, ix),
         Phase::Blocked if task.blocked == Some(Blocked::Select) => choice(run, task),
@@ -155,14 +160,26 @@ fn needs(run: &Run, task: &Task) -> Option<Wake> {
     (!open.is_empty()).then_some(Wake::Needs(open))
 }
 
-fn attempt(state: &State, run: &Run, task: &Task) -> Option<Wake> {
+fn attempt(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
+    let task = run.task(ix);
     let attempt = task.live_attempt().filter(|attempt| state.live.contains_key(&attempt.fence))?;
     let bound = run.spec(task).timeout.start_to_close;
     Some(Wake::Attempt {
         number: attempt.number,
         stopping: task.phase == Phase::Stopping,
         until: bound.map(|bound| attempt.started.after(bound)),
+        brought: brought(run, ix),
     })
+}
+
+/// The plans that an attempt of a task brought and that have not ended.
+fn brought(run: &Run, ix: TaskIx) -> Named {
+    named(run, run.open_parts(ix))
+}
+
+fn named(run: &Run, tasks: impl Iterator<Item = TaskIx> + Clone) -> Named {
+    let first = tasks.clone().take(TASKS_NAMED).map(|ix| run.task(ix).id.clone());
+    (first.collect(), tasks.count())
 }
 
 fn retry(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
@@ -182,13 +199,11 @@ fn topic(run: &Run, ix: TaskIx) -> Option<Wake> {
     let Work::Wait(WaitFor::Topic { topic, matches, external, .. }) = &run.spec(run.task(ix)).work else {
         return None;
     };
-    let emitters = run.topics.emitters(topic);
-    let from = emitters.clone().take(EMITTERS_NAMED).map(|ix| run.task(ix).id.clone()).collect();
     Some(Wake::Topic {
         topic: topic.clone(),
         matches: matches.as_ref().map(|matches| matches.0.clone()),
         after: run.listens_after(ix).map(|since| run.task(since).id.clone()),
-        from: (from, emitters.count()),
+        from: named(run, run.topics.emitters(topic)),
         external: *external,
     })
 }

@@ -14,7 +14,7 @@ use crate::state::{Run, State, Task, TaskIx};
 use crate::time::Time;
 use crate::view::bars::{Bar, Barred};
 use crate::view::in_order;
-use crate::view::wake::{Wake, besides, bound, wake};
+use crate::view::wake::{Named, Wake, besides, bound, wake};
 
 /// What a task waits for, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -191,9 +191,14 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
         Wake::Children(open) => {
             (format!("its children: {open} of {} are open", task.children.len()), windlass())
         }
-        Wake::Brought(1) => ("the end of the run that its attempt started".to_owned(), windlass()),
-        Wake::Brought(open) => (format!("the ends of the {open} runs that its attempt started"), windlass()),
+        Wake::Brought(parts) => {
+            (format!("the end of {}, which its attempt started", parts_of(parts)), windlass())
+        }
         Wake::Room(_) => unreachable!("each of what keeps it from starting has words of its own"),
+        Wake::Attempt { number, stopping: false, brought, .. } if brought.1 > 0 => (
+            format!("attempt {number}, which waits for {} that it started", parts_of(brought)),
+            "its program".to_owned(),
+        ),
         Wake::Attempt { number, stopping: false, .. } => {
             (format!("attempt {number}, which runs"), "its program".to_owned())
         }
@@ -262,8 +267,17 @@ fn why(bar: &AgentBar) -> String {
     }
 }
 
+/// Plans that an attempt brought.
+fn parts_of((named, all): &Named) -> String {
+    let mut parts: Vec<String> = named.iter().map(ToString::to_string).collect();
+    if *all > named.len() {
+        parts.push(format!("{} more", all - named.len()));
+    }
+    parts.join(", ")
+}
+
 /// Who can emit what is waited for; also the command of who may do so from outside.
-fn emitters((named, all): &(Vec<TaskId>, usize), outside: Option<String>) -> String {
+fn emitters((named, all): &Named, outside: Option<String>) -> String {
     let mut who: Vec<String> = named.iter().map(ToString::to_string).collect();
     match all - named.len() {
         0 => {}

@@ -84,6 +84,21 @@ fn what_fails_below_is_for_the_program_to_judge() {
 }
 
 #[test]
+fn a_wait_within_a_run_that_only_the_end_of_its_own_attempt_could_lead_to_ends_at_once_and_the_attempt_goes_on()
+ {
+    let line = with_binary("W run inner.yaml > said; echo $? > code");
+    let tell = json!({ "needs": ["a"], "emit": { "topic": "go" } });
+    let desk = Desk::with(&json!({ "tasks": { "a": { "run": line }, "tell": tell } }).to_string());
+    desk.write("inner.yaml", "tasks: { heed: { wait_for: { topic: go } } }");
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!((done.code, desk.read("code").as_str()), (Some(0), "1\n"), "{}", done.all());
+    let circle = "a.0/heed waits for `go` of tell, tell needs a, a waits for a.0, a.0 ends with a.0/heed";
+    let said = desk.read("said");
+    assert!(said.contains(&format!("deadlock: nothing can wake it any more: {circle}")), "{said}");
+    assert_eq!(states(&desk), ["a succeeded", "a.0 dead", "a.0/heed dead", "tell succeeded"]);
+}
+
+#[test]
 fn a_nested_run_in_a_nested_run_goes_as_deep_as_the_run_around_allows() {
     let start = |plan: &str| format!("timeout 60 {} run {plan}", env!("CARGO_BIN_EXE_windlass"));
     let plan = |task: &str, line: &str| json!({ "tasks": { task: { "run": line } } }).to_string();
