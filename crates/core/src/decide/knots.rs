@@ -24,7 +24,11 @@ const STEPS_MAX: usize = 8;
 /// How many tasks of a knot end at once: their events are one batch.
 const ENDS_MAX: usize = 500;
 
-const HINT: &str = "let a task emit the topic that none of these leads to, or say `external: true` where its messages come from elsewhere";
+const HINT_TANGLED: &str = "let a task emit the topic that none of these leads to, or say `external: true` where its \
+    messages come from elsewhere; then `windlass revise RUN PLAN`, and `windlass retry RUN TASK` for each of these, the waits last";
+const HINT_ENDED: &str = "where what was to emit it failed or was skipped, try that again first; `windlass retry RUN TASK` waits anew";
+const HINT_UNSAID: &str = "let a task emit it, or say `external: true` where its messages come from elsewhere; then \
+    `windlass revise RUN PLAN`, and `windlass retry RUN TASK`";
 
 /// What waits, or is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -306,29 +310,25 @@ impl<'r> Web<'r> {
 
     /// The ends of the tasks of a knot.
     fn ends(&self, knot: &BTreeSet<Strand<'r>>, dying: &[TaskIx]) -> Vec<Event> {
-        let why = match knot.first() {
+        let (why, hint) = match knot.first() {
             Some(Strand::Topic(topic)) if knot.len() == 1 => self.silence(topic),
-            _ => self.circle(knot, dying),
+            _ => (self.circle(knot, dying), HINT_TANGLED),
         };
         let dead = |ix: &TaskIx| {
             let odd = waits::unjudged(self.run, self.run.task(*ix));
             let message = format!("nothing can wake it any more: {why}{odd}");
-            judge::dead(
-                self.run,
-                self.run.task(*ix),
-                None,
-                Failure::new(ErrorKind::Deadlock, message).hint(HINT),
-            )
+            let failure = Failure::new(ErrorKind::Deadlock, message).hint(hint);
+            judge::dead(self.run, self.run.task(*ix), None, failure)
         };
         dying.iter().map(dead).collect()
     }
 
-    fn silence(&self, topic: &str) -> String {
+    fn silence(&self, topic: &str) -> (String, &'static str) {
         let had_any = self.run.topics.named(topic).is_some_and(|topic| topic.had_emitters);
         if had_any {
-            format!("all tasks that could emit `{topic}` have ended")
+            (format!("all tasks that could emit `{topic}` have ended"), HINT_ENDED)
         } else {
-            format!("no task of the run emits `{topic}`")
+            (format!("no task of the run emits `{topic}`"), HINT_UNSAID)
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) fn filled(hint: &str, run: RunId, task: &TaskId) -> String {
             [verb, "RUN", "TASK", more @ ..] => {
                 calling::command(verb).with(run).with(task).with_all(more.iter().copied())
             }
+            [verb, "RUN", more @ ..] => calling::command(verb).with(run).with_all(more.iter().copied()),
             _ => command,
         }
     })
@@ -59,6 +60,7 @@ mod tests {
             ("mend it: `windlass revise RUN PLAN`", "mend it: `windlass revise abc123 PLAN`"),
             ("`windlass doctor --why-slow` says it", "`windlass doctor --why-slow abc123` says it"),
             ("then `windlass settle RUN TASK --done`", "then `windlass settle abc123 fix.0 --done`"),
+            ("then `windlass revise RUN PLAN`", "then `windlass revise abc123 PLAN`"),
             ("`windlass retry abc123 other` requeues it", "`windlass retry abc123 other` requeues it"),
         ] {
             assert_eq!(filled(hint, run, &task), said);

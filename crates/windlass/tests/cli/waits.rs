@@ -265,7 +265,7 @@ tasks:
 
 /// What a run's summary says to do, with this in the place of `PLAN`: each command is carried out as it stands there.
 fn as_told(desk: &Desk, said: &str, plan: &str) -> Option<i32> {
-    let line = said.lines().find_map(|line| line.split_once("windlass retry ").map(|_| line));
+    let line = said.lines().rfind(|line| line.contains("windlass retry "));
     let line = line.unwrap_or_else(|| panic!("no way out in {said}"));
     let (_, commands) = line.split_once("windlass ").expect("a command");
     let mut code = None;
