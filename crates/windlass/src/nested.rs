@@ -139,11 +139,10 @@ pub(crate) fn run(desk: &mut Desk, new: &NewRun, within: AttemptKey, hosting: &H
             client.leave();
             Ok(followed)
         }
-        Ok((_, Reply::Refused(why))) => {
-            let is_over_cap = why.contains("over a cap of run");
-            let report = Report::new(Exit::Failed, "the plan was not taken").cause(why);
+        Ok((_, Reply::Refused(why))) => Err(not_taken(why).into()),
+        Ok((_, Reply::OverCap(why))) => {
             let hint = "the caps are those of the runs around it: their plans may raise them under `limits`";
-            Err(if is_over_cap { report.hint(hint.to_owned()) } else { report }.into())
+            Err(not_taken(why).hint(hint.to_owned()).into())
         }
         Ok((_, Reply::TurnedAway { why, hint })) => Err(Report::environment(why).hint(hint).into()),
         Ok((_, Reply::Started(_) | Reply::NotYet(_) | Reply::Answer(_))) => Err(reaching::out_of_place()),
@@ -155,6 +154,10 @@ pub(crate) fn run(desk: &mut Desk, new: &NewRun, within: AttemptKey, hosting: &H
             Err(Report::environment("the plan was not taken").cause(why).into())
         }
     }
+}
+
+fn not_taken(why: String) -> Report {
+    Report::new(Exit::Failed, "the plan was not taken").cause(why)
 }
 
 /// Asks for a nested run until the engine takes it or says no: one of the same plan may have to end first.

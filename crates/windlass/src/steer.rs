@@ -140,7 +140,11 @@ pub(crate) fn send_as(desk: &mut Desk, id: CommandId, ask: Ask) -> Outcome<Answe
         Reached::There(Reply::Answer(answer)) => Ok(answer),
         Reached::There(Reply::Refused(why)) => Err(Report::new(Exit::Failed, why).into()),
         Reached::There(
-            Reply::Started(_) | Reply::Nested { .. } | Reply::NotYet(_) | Reply::TurnedAway { .. },
+            Reply::Started(_)
+            | Reply::Nested { .. }
+            | Reply::NotYet(_)
+            | Reply::OverCap(_)
+            | Reply::TurnedAway { .. },
         ) => Err(reaching::out_of_place()),
         Reached::Here(engine) => ask_here(*engine, command).map_err(|error| engine_failed(&error).into()),
     }

@@ -215,7 +215,11 @@ fn go_on(
         Reached::There(Reply::Answer(Answer::Refused(why))) => Err(steer::refused(&why).into()),
         Reached::There(Reply::Refused(why)) => Err(Report::new(Exit::Failed, why).into()),
         Reached::There(
-            Reply::Started(_) | Reply::Nested { .. } | Reply::NotYet(_) | Reply::TurnedAway { .. },
+            Reply::Started(_)
+            | Reply::Nested { .. }
+            | Reply::NotYet(_)
+            | Reply::OverCap(_)
+            | Reply::TurnedAway { .. },
         ) => Err(reaching::out_of_place()),
     }
 }

@@ -195,7 +195,11 @@ fn start(
             Err(Report::new(Exit::Failed, "the plan was not taken").cause(why).hint(hint).into())
         }
         Reached::There(
-            Reply::Answer(_) | Reply::Nested { .. } | Reply::NotYet(_) | Reply::TurnedAway { .. },
+            Reply::Answer(_)
+            | Reply::Nested { .. }
+            | Reply::NotYet(_)
+            | Reply::OverCap(_)
+            | Reply::TurnedAway { .. },
         ) => Err(reaching::out_of_place()),
     }
 }

@@ -346,6 +346,9 @@ impl Hosting {
             Err(EngineError::Refused(why @ Rejection::EndsFirst { .. })) => {
                 Some(Reply::NotYet(why.to_string()))
             }
+            Err(EngineError::Refused(why @ Rejection::OverCap { .. })) => {
+                Some(Reply::OverCap(why.to_string()))
+            }
             Err(error) => Some(refused(&error)),
         }
     }

@@ -19,7 +19,7 @@ const LINE_BYTES_MAX: u64 = 256 << 20;
 
 /// The version of what is asked. It is raised whenever a request, or a plan or a command in it, can say something else than
 /// before. What an engine says to those whom it does not hear stays the same in all of them.
-pub(crate) const WIRE: u32 = 6;
+pub(crate) const WIRE: u32 = 7;
 /// The longest hello, in bytes.
 const HELLO_BYTES_MAX: u64 = 1024;
 
@@ -116,6 +116,8 @@ pub(crate) enum Reply {
     },
     /// The plan is not taken yet, and why: to be asked again soon.
     NotYet(String),
+    /// The plan would be over a cap of the runs around it: which, and by how much.
+    OverCap(String),
     /// No, and why.
     Refused(String),
     /// Nothing was heard of what was asked: why, and what to do.
@@ -181,7 +183,7 @@ tasks:
   h: { run: "true", repeat: { until: true, max: 2 } }
 "#;
     /// What [`RICH`] and some commands say, by the names in them, and in which version of the wire.
-    const SAYS: (u32, &str) = (6, "345c63bfd549638a07f93ab4413087682018bfe75d818198ad26023944d55773");
+    const SAYS: (u32, &str) = (7, "345c63bfd549638a07f93ab4413087682018bfe75d818198ad26023944d55773");
 
     fn names(value: &Value, within: &str, found: &mut BTreeSet<String>) {
         match value {

@@ -122,6 +122,7 @@ fn a_nested_run_in_a_nested_run_goes_as_deep_as_the_run_around_allows() {
     assert_eq!(states(&desk), names.map(|name| format!("{name} succeeded")));
     let refused = desk.read("refused");
     assert!(refused.contains("its tree would have 4 levels, over its limits.depth of 3"), "{refused}");
+    assert!(refused.contains("their plans may raise them under `limits`"), "{refused}");
 }
 
 #[test]
