@@ -5,7 +5,7 @@ use crate::decide::{
     GOAL_BYTES_MAX, Stop, beginning, budgets, judge, nests, outside, pause_by, requeue, revise, stop,
     stop_within,
 };
-use crate::event::{ApprovalAnswer, Event, PauseReason, Raise, RunOutcome, Settlement, StopWhy};
+use crate::event::{ApprovalAnswer, BudgetKind, Event, PauseReason, Raise, RunOutcome, Settlement, StopWhy};
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{CommandId, RunId, TaskId};
 use crate::input::{Answer, Ask, Command, Rejection, Revision, Submission};
@@ -70,7 +70,8 @@ fn weighed(state: &State, command: &Command, now: Time) -> Decision {
         Ask::Revise(revision) => on_run(state, revision.run, |run| revised(run, command, revision)),
         Ask::Nest(nesting) => {
             let within = &nesting.within;
-            on_task(state, within.run, &within.task, |run, ix| nests::bring(run, ix, id, nesting).into())
+            let bring = |run: &Run, ix| nests::bring((run, state.epoch), ix, id, nesting).into();
+            on_task(state, within.run, &within.task, bring)
         }
         Ask::Resume { run, raise } => on_run(state, *run, |run| resume(state, run, command, *raise)),
         Ask::Pause { run, now } => on_run(state, *run, |run| pause(state, run, command, *now)),
@@ -136,20 +137,29 @@ fn resume(state: &State, run: &Run, command: &Command, raise: Raise) -> Decision
     if let Err(why) = budgets::may_raise(run, &raise) {
         return Decision::refused(why);
     }
-    if let Some(used_up) = still_used_up(state, run, raise) {
-        let (used_up, argument) = (used_up.in_words(), used_up.argument().to_owned());
+    if let Some((used_up, argument)) = still_used_up(state, run, raise) {
+        let argument = argument.to_owned();
         return Decision::refused(Rejection::BudgetUsedUp { run: run.id, used_up, argument });
     }
     let (id, by) = (Some(command.id.clone()), command.by.clone());
     Decision::accepted(vec![Event::RunResumed { run: run.id, command: id, by, raised: raise }])
 }
 
-/// The budget that a run is paused for, where it stays used up with what is added to it.
-fn still_used_up(state: &State, run: &Run, raise: Raise) -> Option<UsedUp> {
+/// The budget that a run is paused for, in words, where it stays used up with what is added to it, and what raises it. An
+/// attempt that the pause ended counts no more, so that attempts may be left; but it would start anew what was held.
+fn still_used_up(state: &State, run: &Run, raise: Raise) -> Option<(String, &'static str)> {
     run.pauses.get(&PauseReason::Budget)?;
     let mut raised = run.purse.clone();
     raised.raise(raise);
-    raised.used_up(&run.plan.budget, run.active.at(state.clock.alive))
+    if let Some(used_up) = raised.used_up(&run.plan.budget, run.active.at(state.clock.alive)) {
+        return Some((used_up.in_words(), used_up.argument()));
+    }
+    let limit = raised.attempts_max(&run.plan.budget).filter(|_| raise.attempts == 0)?;
+    let again = nests::to_come_again(run)?;
+    let used_up = UsedUp { kind: BudgetKind::Attempts, spent: raised.spent.into(), limit: limit.into() };
+    let why =
+        format!("{}, and {} would start anew what wants more than the rest", used_up.in_words(), again.id);
+    Some((why, used_up.argument()))
 }
 
 fn revised(run: &Run, command: &Command, revision: &Revision) -> Decision {

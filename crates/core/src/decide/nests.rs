@@ -7,26 +7,28 @@ use crate::decide::{GOAL_BYTES_MAX, beginning};
 use crate::event::{Event, Hydrated};
 use crate::failure::{ErrorKind, Failure};
 use crate::hint::{self, Part};
-use crate::id::CommandId;
+use crate::id::{CommandId, Epoch};
 use crate::input::{Nesting, Rejection};
 use crate::machine::task::Phase;
 use crate::plan::{Rerun, validate};
 use crate::state::parts::Standing;
 use crate::state::tree::Nest;
-use crate::state::{Run, TaskIx};
+use crate::state::{Attempt, Run, Task, TaskIx};
 
-/// An attempt brings a plan.
+/// An attempt brings a plan. One that began in an opening before this is lost, though its program may live yet and ask.
 pub(crate) fn bring(
-    run: &Run,
+    (run, epoch): (&Run, Epoch),
     ix: TaskIx,
     command: &CommandId,
     nesting: &Nesting,
 ) -> Result<Vec<Event>, Rejection> {
     let task = run.task(ix);
     let Nesting { within, plan, plan_digest, folder, env_digest, source, levels: _ } = nesting;
-    let live = task.live_attempt().filter(|attempt| attempt.number == within.attempt && attempt.is_live());
+    let live = task.live_attempt().filter(|attempt| attempt.is_live() && attempt.epoch == epoch);
     let goes_on = task.phase == Phase::Running && !task.cancel_wished;
-    let attempt = live.filter(|_| goes_on).ok_or_else(|| Rejection::NotLive(within.clone()))?;
+    let attempt = live
+        .filter(|attempt| attempt.number == within.attempt && goes_on)
+        .ok_or_else(|| Rejection::NotLive(within.clone()))?;
     within_caps(run, ix, nesting).map_err(|why| Rejection::OverCap { run: run.id, why })?;
     once_at_a_time(run, ix, nesting)?;
     let number = run.nests.get(&ix).map_or(0, |nest| nest.plans.len());
@@ -101,6 +103,17 @@ pub(crate) fn held_up(run: &Run, ix: TaskIx, failure: Failure) -> Failure {
     }
     let message = format!("what it started was held by the pause of its run; {}", failure.message);
     Failure::new(ErrorKind::Interrupted, message)
+}
+
+/// A task whose newest attempt was interrupted, and had brought plans: the next would bring them anew.
+pub(crate) fn to_come_again(run: &Run) -> Option<&Task> {
+    let mut brought = run.nests.iter().filter(|(_, nest)| !nest.newest().is_empty());
+    let comes_again = |task: &&Task| {
+        let failure = task.last_attempt().and_then(Attempt::failure);
+        task.phase.waits_to_start()
+            && failure.is_some_and(|(failure, _)| failure.kind == ErrorKind::Interrupted)
+    };
+    brought.find_map(|(ix, _)| Some(run.task(*ix)).filter(comes_again))
 }
 
 /// A failure of a task as it goes into a record. Where an attempt brought the task, `retry` refuses it: what its hint says
