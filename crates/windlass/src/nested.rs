@@ -7,7 +7,7 @@ use std::thread;
 use windlass_core::id::AttemptKey;
 use windlass_engine::handle::NewRun;
 use windlass_engine::reading::Reading;
-use windlass_worker::environment::{NESTED, count_of, home_of_innermost, innermost_of};
+use windlass_worker::environment::{NESTED, count_of, home_of_innermost, innermost, innermost_of};
 
 use crate::cli::run::Hosting;
 use crate::desk::Desk;
@@ -17,7 +17,7 @@ use crate::following::Following;
 use crate::opening::OWNERS;
 use crate::part::Part;
 use crate::reaching::BETWEEN_TRIES;
-use crate::socket::{Client, Lost, Reply, Request};
+use crate::socket::{BY_BYTES_MAX, Client, Lost, Reply, Request};
 use crate::surroundings::Surroundings;
 use crate::{calling, reaching, signals};
 
@@ -114,6 +114,18 @@ impl Caller {
             );
         Err(report.into())
     }
+}
+
+/// Who asks, for the journal: the command line, or the attempt within which it is.
+pub(crate) fn asker(desk: &Desk) -> String {
+    let marks = desk.surroundings.text(OWNERS);
+    let Some((marks, key)) = marks.and_then(|marks| Some((marks, innermost(marks)?))) else {
+        return "cli".into();
+    };
+    let home = Reading::open(&desk.place.home).ok().and_then(|reading| reading.home_id());
+    let is_ours = home.is_some_and(|home| home_of_innermost(marks) == Some(&home));
+    let by = if is_ours { key.to_string() } else { format!("{key} of another home") };
+    Some(by).filter(|by| by.len() <= BY_BYTES_MAX).unwrap_or_else(|| "a task".into())
 }
 
 /// How many levels of attempts the attempt around this lets a run in another home have; none where it lets none be.

@@ -21,7 +21,7 @@ use crate::error::{Outcome, Report, engine_failed};
 use crate::exit::Exit;
 use crate::reaching::{self, Reached};
 use crate::socket::{Reply, Request};
-use crate::{calling, lookup, opening};
+use crate::{calling, lookup, nested, opening};
 
 /// Begins a command that steers or looks after what steering left: what is wrong with the settings is said first, and
 /// passed over.
@@ -130,7 +130,7 @@ pub(crate) fn send(desk: &mut Desk, ask: Ask) -> Outcome<Answer> {
 /// The same under an id that the caller gives it.
 pub(crate) fn send_as(desk: &mut Desk, id: CommandId, ask: Ask) -> Outcome<Answer> {
     let shows = shows(ask.run().as_slice());
-    let command = Command { id, by: "cli".into(), ask };
+    let command = Command { id, by: nested::asker(desk), ask };
     let config = Config::gather(desk);
     let options = opening::options(desk, &config, Role::Command, 1);
     let reached = reaching::reach(desk, &options, &shows, &mut |client| {

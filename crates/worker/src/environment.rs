@@ -142,6 +142,11 @@ pub fn home_of_innermost(marks: &str) -> Option<&str> {
     marks.rsplit(OWNERS_SEPARATOR).next()?.split_once('|').map(|(home, _)| home)
 }
 
+/// The innermost attempt in a list of marks, whichever home it is of.
+pub fn innermost(marks: &str) -> Option<AttemptKey> {
+    marks.rsplit(OWNERS_SEPARATOR).next()?.split_once('|')?.1.parse().ok()
+}
+
 /// How many attempts are in a list of marks.
 pub fn count_of(marks: &str) -> usize {
     marks.split(OWNERS_SEPARATOR).count()

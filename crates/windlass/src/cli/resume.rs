@@ -186,14 +186,15 @@ fn go_on(
     let options = opening::options(desk, config, Role::Engine, hosting.slots.unwrap_or_else(default_slots));
     let (id, mut tries) = (steer::new_id()?, 0);
     let marks = desk.surroundings.text(OWNERS).unwrap_or_default().to_owned();
+    let by = nested::asker(desk);
     let mut lift = |client: &mut Client| {
         // A wish of its own each time: an engine that ended meanwhile has interrupted again what it took up.
         tries += 1;
         let mut reply = Reply::Answer(Answer::Already);
         for run in meant.runs {
             let id = CommandId(format!("{}-{run}-{tries}", id.0).into());
-            let command =
-                Command { id, by: "cli".into(), ask: Ask::Resume { run: *run, raise: meant.raise } };
+            let ask = Ask::Resume { run: *run, raise: meant.raise };
+            let command = Command { id, by: by.clone(), ask };
             if hosting.yes {
                 client.ask(&Request::Yes(*run))?;
             }
@@ -231,9 +232,9 @@ fn lead(
     hosting: &Hosting,
     background: Option<Unannounced>,
 ) -> Outcome {
-    let runs = meant.runs;
+    let (runs, by) = (meant.runs, nested::asker(desk));
     for run in runs {
-        match host.submit(Ask::Resume { run: *run, raise: meant.raise }, "cli") {
+        match host.submit(Ask::Resume { run: *run, raise: meant.raise }, &by) {
             Ok(Answer::Accepted | Answer::Already) => say_raised(desk, *run, meant.raise),
             Ok(Answer::Refused(why)) => return Err(steer::refused(&why).into()),
             Err(_) => return host.ended_early(),

@@ -221,7 +221,7 @@ pub(crate) fn skipped(cause: Option<&TaskId>, with_its_needs: bool) -> String {
 
 /// A message that a task has taken: its topic, and who said it.
 fn heard(topic: &str, from: Option<&TaskId>) -> String {
-    format!("{topic} from {}", from.map_or("outside the run", TaskId::as_str))
+    format!("{topic} from {}", from.map_or("outside the plan", TaskId::as_str))
 }
 
 /// Why a task was cancelled by no person.

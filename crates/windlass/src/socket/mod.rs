@@ -11,4 +11,4 @@ mod wire;
 pub(crate) use client::{Client, Lost};
 pub(crate) use place::path_for;
 pub(crate) use server::{Hosting, Served, serve};
-pub(crate) use wire::{Reply, Request};
+pub(crate) use wire::{BY_BYTES_MAX, Reply, Request};

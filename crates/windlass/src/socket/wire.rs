@@ -11,9 +11,10 @@ use windlass_core::plan::Plan;
 use windlass_engine::engine::BUILD;
 use windlass_engine::handle::NewRun;
 
-/// The longest id of a command, and the longest name of who asks, in bytes: both go into the journal as they come, and
-/// ids are kept for as long as their home.
+/// The longest id of a command, in bytes: ids are kept for as long as their home.
 const ID_BYTES_MAX: usize = 128;
+/// The longest name of who asks, in bytes: it goes into the journal as it comes. That of an attempt names all around it.
+pub(crate) const BY_BYTES_MAX: usize = 1024;
 /// The longest line that is read, in bytes: a plan of the largest size, its defaults applied.
 const LINE_BYTES_MAX: u64 = 256 << 20;
 
@@ -92,9 +93,11 @@ impl Request {
             Self::Start { new, .. } | Self::Nest { new, .. } => (&new.command, &new.by),
             Self::Leave | Self::Yes(_) => return None,
         };
-        let is_long = id.0.len() > ID_BYTES_MAX || by.len() > ID_BYTES_MAX;
+        let is_long = id.0.len() > ID_BYTES_MAX || by.len() > BY_BYTES_MAX;
         is_long.then(|| {
-            format!("the id of a command and the name of who asks are at most {ID_BYTES_MAX} bytes long")
+            format!(
+                "the id of a command is at most {ID_BYTES_MAX} bytes long, and the name of who asks {BY_BYTES_MAX}"
+            )
         })
     }
 }

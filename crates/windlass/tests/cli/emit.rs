@@ -39,7 +39,7 @@ fn a_message_from_outside_wakes_a_live_run() {
     assert_eq!(done.code, Some(0), "{}", done.all());
     assert_eq!(desk.read("proof"), "v2\n");
     assert!(
-        done.out.contains("deploy/go by cli") && done.out.contains("deploy/go from outside the run"),
+        done.out.contains("deploy/go by cli") && done.out.contains("deploy/go from outside the plan"),
         "{}",
         done.all()
     );
@@ -50,6 +50,18 @@ fn a_message_from_outside_wakes_a_live_run() {
         (&json!("cli"), &json!({ "ok": true, "tag": "v2" }))
     );
     assert_eq!(emitted[1].get("task"), None);
+}
+
+#[test]
+fn a_message_that_a_task_sends_says_which_attempt_sent_it() {
+    let emit = format!("timeout 60 {} emit $WINDLASS_RUN go", env!("CARGO_BIN_EXE_windlass"));
+    let hold = json!({ "wait_for": { "topic": "go", "external": true } });
+    let desk = Desk::with(&json!({ "tasks": { "say": { "run": emit }, "hold": hold } }).to_string());
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let key = format!("{}/say/1", done.run());
+    assert!(done.out.contains(&format!("told      go by {key}")), "{}", done.out);
+    assert_eq!(of_kind(&desk, "topic_emitted")[0]["by"], json!(key));
 }
 
 #[test]
