@@ -50,11 +50,14 @@ pub(crate) fn emit(run: &Run, ix: TaskIx) -> Vec<Event> {
 
 /// The beginning of a wait, or at once its end where a message has come already.
 pub(crate) fn begin(run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
+    let task = run.task(ix);
+    if let Err(failure) = run.can_judge(ix) {
+        return vec![judge::dead(run, task, None, failure)];
+    }
     let events = listen(run, ix);
     if !events.is_empty() {
         return events;
     }
-    let task = run.task(ix);
     let spec = run.spec(task);
     let Work::Wait(wait) = &spec.work else { unreachable!("it waits") };
     let (on, due, topic) = match wait {

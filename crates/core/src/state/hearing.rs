@@ -35,6 +35,14 @@ impl Unjudged {
 }
 
 impl Run {
+    /// An error where nobody can tell of any message whether a task waits for it, whatever that says.
+    pub(crate) fn can_judge(&self, ix: TaskIx) -> Result<(), Failure> {
+        let Work::Wait(WaitFor::Topic { matches: Some(matches), .. }) = &self.spec(self.task(ix)).work else {
+            return Ok(());
+        };
+        matches.judges_messages(&View::of(self, ix))
+    }
+
     /// What was said so far on the topic that a task waits for, and counts for it by when it was said.
     pub(crate) fn messages_in_time(&self, ix: TaskIx) -> &[Message] {
         let Some(from) = self.listens_from(ix) else { return &[] };

@@ -15,7 +15,7 @@ use super::references::References;
 use super::scope::{self, SINK, Scope, WRITTEN};
 use super::syntax::{self, Prepared};
 use super::values::{self, Kept, Large, MARK, MARK_END, Mode, Raw, Rounded, Sink};
-use super::{Purpose, TEXT_BYTES_MAX, TemplateError, shell};
+use super::{Purpose, TEXT_BYTES_MAX, TemplateError, shell, surely};
 use crate::exact::Lossy;
 use crate::failure::{ErrorKind, Failure};
 use crate::template::PromptPart;
@@ -292,6 +292,18 @@ pub(super) fn evaluate(written: &str, scope: &dyn Scope) -> Result<Value, Failur
         Some(at) => render.value(at, scope),
         None => text(written, scope).map(Value::String),
     }
+}
+
+pub(super) fn without_message(written: &str, scope: &dyn Scope) -> Result<(), Failure> {
+    let render = Render::new(written.trim(), Mode::Text)?;
+    if render.source.expression().is_none() {
+        return Ok(());
+    }
+    let operands = render.source.with_tree(surely::operands).map_err(|error| bad(&error))?;
+    // What a task gives that has not succeeded may come.
+    let is_there = |task: &String| scope.task(task).is_some_and(|seen| seen.state == "succeeded");
+    let known = operands.into_iter().filter(|operand| operand.task.as_ref().is_none_or(is_there));
+    known.map(|operand| operand.at).try_for_each(|at| render.value(at, scope).map(|_| ()))
 }
 
 pub(super) fn text(written: &str, scope: &dyn Scope) -> Result<String, Failure> {

@@ -7,6 +7,7 @@ mod reader;
 mod references;
 mod scope;
 mod shell;
+mod surely;
 mod syntax;
 mod values;
 
@@ -95,6 +96,12 @@ impl Template {
                     .hint("compare it, as in `{{ inputs.count > 0 }}`: a condition is a boolean, null, or one of the words true and false"))
             }
         }
+    }
+
+    /// An error where a condition on messages fails whatever one says, since it names what is not there. It tells the plain
+    /// cases: what the condition comes to only for some messages is left to them.
+    pub fn judges_messages(&self, scope: &dyn Scope) -> Result<(), Failure> {
+        if self.is_plain() { Ok(()) } else { engine::without_message(&self.0, scope) }
     }
 
     /// Its text: null is empty, booleans and numbers are JSON's, lists and objects are compact JSON.

@@ -35,14 +35,15 @@ struct Reader<'t> {
 }
 
 /// A chain such as `tasks.a.output.b[0]`: where it begins, and the steps with their places.
-struct Chain<'t, 'e> {
-    root: &'t str,
-    root_span: Span,
-    steps: Vec<(Step, Span)>,
-    computed: Vec<&'e ast::Expr<'t>>,
+pub(super) struct Chain<'t, 'e> {
+    pub(super) root: &'t str,
+    pub(super) root_span: Span,
+    pub(super) steps: Vec<(Step, Span)>,
+    pub(super) computed: Vec<&'e ast::Expr<'t>>,
 }
 
-fn chain<'t, 'e>(expression: &'e ast::Expr<'t>) -> Option<Chain<'t, 'e>> {
+/// The chain that an expression is, if it is one.
+pub(super) fn chain<'t, 'e>(expression: &'e ast::Expr<'t>) -> Option<Chain<'t, 'e>> {
     let (mut at, mut steps, mut computed) = (expression, Vec::<(Step, Span)>::new(), Vec::new());
     loop {
         match at {

@@ -402,6 +402,85 @@ fn syntax_errors_say_where_and_what_to_do() {
     assert_eq!(error("{{ tasks.a-b.output ! }}").range, 20..21);
 }
 
+/// The inputs and tasks of [`Seen`], and a message.
+struct Heard<'a>(Seen, &'a Value);
+
+impl Scope for Heard<'_> {
+    fn input(&self, name: &str) -> Option<&Value> {
+        self.0.input(name)
+    }
+    fn inputs(&self) -> &BTreeMap<String, Value> {
+        self.0.inputs()
+    }
+    fn task(&self, name: &str) -> Option<TaskSeen<'_>> {
+        self.0.task(name)
+    }
+    fn item(&self) -> Option<&Value> {
+        self.0.item()
+    }
+    fn plan_dir(&self) -> &str {
+        self.0.plan_dir()
+    }
+    fn run_id(&self) -> &str {
+        self.0.run_id()
+    }
+    fn message(&self) -> Option<&Value> {
+        Some(self.1)
+    }
+}
+
+#[test]
+fn a_condition_on_messages_that_fails_whatever_one_says_is_told_apart() {
+    let told = |source: &str| Template(format!("{{{{ {source} }}}}")).judges_messages(&Seen::new());
+    let data = [json!(null), json!(3), json!("x"), json!([1]), json!({ "low": 1, "tag": "v" }), json!(true)];
+    for source in [
+        "data > inputs.object.low",
+        "inputs.object.low == data.tag",
+        "inputs.object['low'] != data",
+        "data + inputs.object.low > 3",
+        "data in inputs.object.low",
+        "inputs.object.low.lower > data",
+        "(data - inputs.object.low) | abs > 2",
+        "not inputs.object.low",
+        "inputs.object.low and data",
+        "data > inputs.object.low and data.tag",
+        "data if inputs.object.low else false",
+        "item.line < data",
+        "tasks.small.output.nowhere == data",
+        "tasks.with-dash.output.nowhere == data",
+        "-inputs.object.low < data",
+        "(data > inputs.object.low) is true",
+    ] {
+        let failure = told(source).expect_err(source);
+        assert!(failure.message.ends_with("` is undefined"), "{source}: {}", failure.message);
+        for data in &data {
+            let judged = Template(format!("{{{{ {source} }}}}")).truth(&Heard(Seen::new(), data));
+            assert!(judged.is_err(), "{source} of {data}");
+        }
+    }
+    for source in [
+        "data.low > 3",
+        "data > inputs.count",
+        "data > inputs.object.low | default(3)",
+        "data == (inputs.object.low | default(3))",
+        "inputs.object.low is defined and data > inputs.object.low",
+        "inputs.object.low is undefined or data > inputs.object.low",
+        "data and data > inputs.object.low",
+        "data > inputs.object.low if data is number else true",
+        "data > inputs.object[data]",
+        "1 < data < inputs.object.low",
+        "data in [inputs.object.low, 3]",
+        "tasks.elsewhere.output.low == data",
+        "tasks.skipped.output.low == data",
+    ] {
+        assert_eq!(told(source), Ok(()), "{source}");
+    }
+    assert_eq!(
+        Template("{% if data > inputs.object.low %}true{% endif %}".into()).judges_messages(&Seen::new()),
+        Ok(())
+    );
+}
+
 #[test]
 fn items_are_a_list_or_nothing() {
     let seen = Seen::new();

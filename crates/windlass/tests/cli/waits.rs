@@ -279,6 +279,16 @@ fn as_told(desk: &Desk, said: &str, plan: &str) -> Option<i32> {
 }
 
 #[test]
+fn a_condition_that_no_message_can_meet_since_it_names_what_is_not_there_ends_at_once() {
+    let wait = "wait_for: { topic: x, match: \"{{ data > inputs.min.low }}\", external: true }";
+    let inputs = "inputs: { min: { type: object, default: {} } }";
+    let desk = Desk::with(&format!("{inputs}\ntasks: {{ a: {{ {wait} }} }}\n"));
+    let done = desk.windlass(&["run", "plan.yaml"]);
+    assert_eq!(done.code, Some(1), "{}", done.all());
+    assert!(done.out.contains("a: expression: `inputs.min.low` is undefined"), "{}", done.out);
+}
+
+#[test]
 fn the_way_out_of_a_knot_brings_back_all_of_it() {
     let knot = "tasks: { a: { wait_for: { topic: x } }, b: { needs: [a], emit: { topic: x } } }";
     let desk = Desk::with(knot);
