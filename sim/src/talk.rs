@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use windlass_core::time::Time;
 
 use crate::clocks::BEGIN_MS;
-use crate::draft::{self, PlanDraft, TaskDraft, Work};
-use crate::family::{self, Form};
+use crate::draft::{self, Pick, PlanDraft, TaskDraft, Work};
+use crate::family::{self, Choice, Form};
 use crate::invariants::joins::{self, Standing};
 use crate::oracle::{End, OAttempt, ORun, OTask};
 
@@ -182,11 +182,11 @@ pub(crate) fn going(run: &ORun) -> Vec<bool> {
 fn goes(run: &ORun, ix: usize, going: &[bool]) -> bool {
     let task = &run.tasks[ix];
     if task.is_expanded {
-        let open = || task.children.iter().filter(|child| run.tasks[**child].end.is_none());
-        let one = family::form(run, task) == Form::Replicas
+        let mut open = task.children.iter().filter(|child| run.tasks[**child].end.is_none());
+        let chooses = family::form(run, task) == Form::Replicas
             && task.choice.is_none()
             && task.children.iter().all(|child| family::chooser(run, &run.tasks[*child]).is_some());
-        return if one { open().any(|child| going[*child]) } else { open().all(|child| going[*child]) };
+        return if chooses { may_choose(run, task, going) } else { open.all(|child| going[*child]) };
     }
     if task.life.listens {
         let listen = listens(run.draft(task)).expect("it waits for a message");
@@ -215,6 +215,28 @@ fn goes(run: &ORun, ix: usize, going: &[bool]) -> bool {
                 }
             }
         }
+    }
+}
+
+/// Whether the choice among replicas may become certain by what those of them do that go on: all agree with most of those that
+/// passed, or all fail.
+fn may_choose(run: &ORun, parent: &OTask, going: &[bool]) -> bool {
+    if family::choice(run, parent) != Choice::Open {
+        return true;
+    }
+    let replicas = || parent.children.iter().map(|child| (&run.tasks[*child], going[*child]));
+    let undecided = || replicas().filter(|(child, _)| child.end.is_none() && child.passed.is_none());
+    let (go, stay): (Vec<_>, Vec<_>) = undecided().partition(|(_, goes)| *goes);
+    let given =
+        || replicas().filter(|(child, _)| child.end.is_none()).filter_map(|(child, _)| child.passed.as_ref());
+    let agree = |value: &Value| given().filter(|(_, other)| other == value).count();
+    let most = given().map(|(_, value)| agree(value)).max().unwrap_or(0);
+    match run.draft(parent).replicas {
+        Some((_, Pick::Majority)) => {
+            let wanted = parent.children.len() / 2 + 1;
+            most + go.len() >= wanted || most + stay.len() < wanted
+        }
+        Some((_, Pick::First | Pick::All)) | None => !go.is_empty(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Knots: tasks that wait for a message which only they themselves could lead to, or nobody any more. Nothing is looked
 //! at while some task that emits the topic is about to start. A knot can arise only when a wait begins, for a message or
 //! once more for what a task needs, when a task that could emit has ended, or when one of several that would have been
-//! enough has ended in vain; then it is behind that topic or that task. Never: a guess at what people, clocks or programs will do; what waits for those goes on.
+//! enough has ended in vain, or has passed and is not enough; then it is behind that topic or that task. Never: a guess at what people, clocks or programs will do; what waits for those goes on.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,7 +12,7 @@ use crate::failure::{ErrorKind, Failure};
 use crate::machine::task::Phase;
 use crate::plan::{Join, Select};
 use crate::planted::{Bug, is_planted};
-use crate::policy::select::Standing;
+use crate::policy::select::{self, Standing};
 use crate::state::topics::Topic;
 use crate::state::tree::Form;
 use crate::state::{Blocked, Fresh, Look, Run, State, Task, TaskIx};
@@ -408,12 +408,21 @@ fn pull<'r>(run: &'r Run, strand: Strand<'r>) -> Pull<'r> {
             all(run.topic_of(ix).map(|topic| Strand::Topic(topic)).into_iter().collect())
         }
         Phase::Expanded => {
-            let children = task.children.iter().filter(|child| !run.task(**child).phase.is_final());
-            let on: Vec<Strand<'r>> = children.map(|child| Strand::Task(*child)).collect();
-            let takes_one = run.votes(task) == Standing::Open
-                && run.spec(task).replicas.is_some_and(|replicas| replicas.select != Select::All)
-                && run.form(task) == Form::Replicas;
-            if takes_one { Pull { enough: on.len().min(1), on } } else { all(on) }
+            let open = |pending: &dyn Fn(&Task) -> bool| -> Vec<Strand<'r>> {
+                let children = task.children.iter().filter(|child| pending(run.task(**child)));
+                children.map(|child| Strand::Task(*child)).collect()
+            };
+            let select = run.spec(task).replicas.map(|replicas| replicas.select);
+            match select.filter(|select| *select != Select::All && run.form(task) == Form::Replicas) {
+                Some(select) if run.votes(task) == Standing::Open => Pull {
+                    // One that passed ends with the choice, and leads to none by itself.
+                    on: open(&|child| !child.phase.is_final() && child.blocked != Some(Blocked::Select)),
+                    enough: select::missing(select, &run.ballot(task)),
+                },
+                // The choice is about to be made.
+                Some(_) if task.choice.is_none() && !task.cancel_wished => by_itself(),
+                Some(_) | None => all(open(&|child| !child.phase.is_final())),
+            }
         }
         Phase::Running if run.lends(ix) && !is_planted(Bug::LendersGoOn) => {
             all(run.open_parts(ix).map(Strand::Task).collect())

@@ -134,6 +134,8 @@ impl Run {
             Phase::Blocked if self.task(ix).blocked == Some(Blocked::Select) => {
                 let (parent, _) = self.task(ix).parent.expect("a replica has a parent");
                 self.look_at_votes(parent);
+                // It may have been one of several votes that were hoped for, and not be enough.
+                self.look_at_wakeable(parent, fresh);
             }
             Phase::Blocked if self.task(ix).blocked == Some(Blocked::Topic) => {
                 self.begin_listening(ix);

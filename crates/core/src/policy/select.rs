@@ -50,6 +50,21 @@ pub fn standing(select: Select, votes: &[Vote<'_>]) -> Standing {
     }
 }
 
+/// After how many ends of those that may still pass the choice can be certain at the earliest: enough of them agree, or too few are
+/// left. Only while it is not certain.
+pub fn missing(select: Select, votes: &[Vote<'_>]) -> usize {
+    let open = votes.iter().filter(|vote| **vote == Vote::Open).count();
+    match select {
+        Select::All => open,
+        Select::First => open.min(1),
+        Select::Majority => {
+            let wanted = votes.len() / 2 + 1;
+            let most = groups(votes).iter().map(|(_, count)| *count).max().unwrap_or(0);
+            wanted.saturating_sub(most).min((most + open + 1).saturating_sub(wanted)).min(open)
+        }
+    }
+}
+
 /// The place of the one that passed first among those that gave what is asked for.
 fn first(votes: &[Vote<'_>], wanted: impl Fn(&Value) -> bool) -> Option<usize> {
     let passed = votes.iter().enumerate().filter_map(|(place, vote)| match vote {
@@ -136,6 +151,19 @@ mod tests {
         assert_eq!(standing(Select::First, &votes), Standing::Chosen(2));
         assert_eq!(standing(Select::First, &[Vote::Open, Vote::Failed]), Standing::Open);
         assert_eq!(standing(Select::First, &[Vote::Failed, Vote::Failed]), Standing::NonePassed);
+    }
+
+    #[test]
+    fn a_choice_misses_as_many_as_have_to_agree_or_to_fail_at_least() {
+        let (one, other) = (json!(1), json!(2));
+        let open = || Vote::Open;
+        assert_eq!(missing(Select::Majority, &[open(), open(), open()]), 2, "two agree, or two fail");
+        assert_eq!(missing(Select::Majority, &[passed(1, &one), open(), open()]), 1);
+        assert_eq!(missing(Select::Majority, &[passed(1, &one), passed(2, &other), open()]), 1);
+        assert_eq!(missing(Select::Majority, &[open(), open(), open(), Vote::Failed]), 1, "one more fails");
+        assert_eq!(missing(Select::Majority, &[open(), open(), open(), open(), open()]), 3);
+        assert_eq!(missing(Select::First, &[open(), open(), Vote::Failed]), 1);
+        assert_eq!(missing(Select::All, &[open(), open(), passed(1, &one)]), 2);
     }
 
     #[test]

@@ -169,7 +169,7 @@ fn what_ends_the_attempt_ends_what_it_started_in_another_home() {
     assert_eq!(done.code, Some(1), "{}", done.all());
     assert!(!is_alive(pid));
     let left = in_other(&desk, &["ps", "--json"]);
-    assert!(!left.out.contains("\"running\""), "nobody works on it: {}", left.all());
+    assert!(!left.out.contains("\"state\":\"running\""), "nobody works on it: {}", left.all());
 }
 
 #[test]
