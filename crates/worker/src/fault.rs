@@ -90,11 +90,11 @@ fn of_exec(errno: Errno, program: &Path) -> Failure {
     match errno {
         Errno::NOENT if program.exists() => without_interpreter(program),
         Errno::NOENT => Failure::new(ErrorKind::SpawnNotFound, format!("`{shown}` does not exist"))
-            .hint("mend its path; it is meant from the working folder")
+            .hint("mend its path; a relative one is meant from the working folder")
             .cause(shown.to_string()),
         Errno::NOTDIR => {
             Failure::new(ErrorKind::SpawnNotFound, format!("`{shown}` lies in something that is no folder"))
-                .hint("mend its path; it is meant from the working folder")
+                .hint("mend its path; a relative one is meant from the working folder")
         }
         Errno::ACCESS | Errno::PERM if program.is_dir() => {
             Failure::new(ErrorKind::SpawnDenied, format!("`{shown}` is a folder"))

@@ -149,7 +149,7 @@ fn needed(
         Some(place) if owner.needs(*place) => return Some(*place),
         Some(_) => {
             let message = format!("`{}` waits since `{name}` without needing it", owner.name);
-            let hint = format!("add it: `needs: [{name}]`");
+            let hint = format!("add `{name}` to its `needs`");
             findings.error(Code::MissingNeed, node.at, message, Some(hint));
         }
         None => tasks::no_such_task(name, node.at, places, findings),

@@ -41,6 +41,12 @@ pub(super) struct Layout {
     pub(super) spots: Vec<Spot>,
     pub(super) lines: Vec<Line>,
     pub(super) size: Size,
+    /// In which layer each box is; none of what stands alone.
+    pub(super) layer_of: Vec<Option<usize>>,
+    /// Where the layer of each box ends along the flow.
+    pub(super) ends: Vec<i64>,
+    /// Where what hangs together ends across it.
+    pub(super) foot: i64,
 }
 
 /// A line on its way: its ends, and where it passes the layers between them.
@@ -90,11 +96,16 @@ pub(super) fn lay_out(sizes: &[Size], needs: &[Vec<usize>], gaps: Gaps) -> Layou
             along: columns.last().map_or(0, |(start, length)| start + length),
             across: (top - 2 * gaps.across).max(0),
         },
+        layer_of: vec![None; sizes.len()],
+        ends: vec![0; sizes.len()],
+        foot: (top - 2 * gaps.across).max(0),
     };
     for place in together {
         let size = Size { along: sizes[place].along.max(usual[layer_of[place]]), ..sizes[place] };
         let across = middle_of[place] - size.across / 2;
-        layout.spots[place] = Spot { along: columns[layer_of[place]].0, across, size };
+        let (start, length) = columns[layer_of[place]];
+        layout.spots[place] = Spot { along: start, across, size };
+        (layout.layer_of[place], layout.ends[place]) = (Some(layer_of[place]), start + length);
     }
     layout.lines.extend(ways.iter().map(|way| line(way, &columns, &layer_of, &layout.spots)));
     layout.lines.sort_unstable_by_key(|line| (line.to, line.from));
@@ -180,6 +191,7 @@ fn put_beside(layout: &mut Layout, loose: &[usize], sizes: &[Size], gaps: Gaps) 
     for place in loose {
         let size = Size { along, ..sizes[*place] };
         layout.spots[*place] = Spot { along: at.0 * step, across: at.1, size };
+        layout.ends[*place] = at.0 * step + along;
         layout.size.along = layout.size.along.max(at.0 * step + along);
         layout.size.across = layout.size.across.max(at.1 + size.across);
         at = if at.0 + 1 < in_row { (at.0 + 1, at.1) } else { (0, at.1 + row) };

@@ -1,5 +1,6 @@
 //! What holds of every layout, over graphs drawn by chance. Never: how it looks.
 
+use super::lanes::{Message, route};
 use super::layout::{Layout, Size, Spot, lay_out};
 
 /// Numbers that look like chance and are the same each time.
@@ -116,6 +117,46 @@ fn no_line_goes_through_a_box() {
             }
         }
     }
+}
+
+#[test]
+fn no_message_goes_through_a_box() {
+    for seed in 0..300 {
+        let (sizes, needs) = drawn_by_chance(seed);
+        let mut chance = Chance(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
+        let drawn = (0..chance.below(12)).map(|_| Message {
+            from: chance.below(sizes.len()),
+            to: chance.below(sizes.len()),
+            topic: chance.below(8),
+        });
+        let messages: Vec<Message> = drawn.filter(|message| message.from != message.to).collect();
+        let mut layout = lay_out(&sizes, &needs, GAPS);
+        let ways = route(&mut layout, &messages);
+        for way in layout.lines.iter().chain(&ways) {
+            let (from, to) = (&layout.spots[way.from], &layout.spots[way.to]);
+            let (first, last) = (way.points[0], way.points[way.points.len() - 1]);
+            let is_at =
+                |spot: &Spot, across: i64| spot.across < across && across < spot.across + spot.size.across;
+            assert!(first.0 == from.along + from.size.along && is_at(from, first.1), "seed {seed}: {way:?}");
+            assert!(last.0 == to.along && is_at(to, last.1), "seed {seed}: {way:?}");
+            for pair in way.points.windows(2) {
+                let (along, across) = (span(pair[0].0, pair[1].0), span(pair[0].1, pair[1].1));
+                let is_in = 0 <= along.0 && along.1 <= layout.size.along && 0 <= across.0;
+                assert!(is_in && across.1 <= layout.size.across, "seed {seed}: {way:?} in {:?}", layout.size);
+                let meets = |spot: &&Spot| {
+                    spot.along < along.1.max(along.0 + 1)
+                        && along.0 < spot.along + spot.size.along
+                        && spot.across < across.1.max(across.0 + 1)
+                        && across.0 < spot.across + spot.size.across
+                };
+                assert_eq!(layout.spots.iter().find(meets), None, "seed {seed}: {way:?}");
+            }
+        }
+    }
+}
+
+fn span(one: i64, other: i64) -> (i64, i64) {
+    (one.min(other), one.max(other))
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub(crate) mod fold;
 #[cfg(test)]
 mod formats;
 pub(crate) mod json;
+mod lanes;
 mod layers;
 mod layout;
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! SVG: boxes by layers, the needs as curves, the critical path drawn heavier. Light and dark by the reader's wish, and
 //! readable without colours. Never: fonts or scripts from elsewhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::card::Card;
+use super::lanes::{self, Message};
 use super::layout::{Gaps, Layout, Line, Size, Spot, lay_out};
 use super::legend;
 use super::model::{Graph, Node};
-use super::talk::{self, Talk};
+use super::talk;
 use super::units::{Grid, Units};
 use crate::render::text::fit;
 
@@ -37,7 +38,8 @@ pub(crate) fn draw(graph: &Graph) -> String {
         .iter()
         .map(|members| Grid::of(&members.iter().map(|place| cards[*place].size()).collect::<Vec<_>>()));
     let picture = Picture { grids: grids.collect(), cards, units };
-    let (axes, layout) = picture.lay_out(&graph.nodes);
+    let messages = picture.messages(graph);
+    let (axes, layout, ways) = picture.lay_out(&graph.nodes, &messages);
     let (wide, high) = axes.point(layout.size.along, layout.size.across);
     let width = (wide + 2 * MARGIN).max(WIDTH_MIN);
     let legend = legend::draw(graph, width - 2 * MARGIN, HEAD + high + MARGIN);
@@ -65,7 +67,7 @@ pub(crate) fn draw(graph: &Graph) -> String {
     .expect("a text");
     let indent = (width - wide) / 2;
     writeln!(svg, "<g transform=\"translate({indent} {HEAD})\">").expect("a text");
-    picture.draw(&mut svg, graph, axes, &layout);
+    picture.draw(&mut svg, graph, axes, (&layout, &messages, &ways));
     svg.push_str("</g>\n");
     svg.push_str(&legend.svg);
     svg.push_str("</svg>\n");
@@ -79,6 +81,9 @@ fn description(graph: &Graph) -> String {
     format!("{}{}", graph.summary(), path.unwrap_or_default())
 }
 
+/// Where boxes and lines go, the messages, and their ways.
+type Laid<'a> = (&'a Layout, &'a [(Message, &'a str)], &'a [Line]);
+
 /// What is drawn, before it is known where.
 struct Picture<'g> {
     cards: Vec<Card<'g>>,
@@ -89,7 +94,7 @@ struct Picture<'g> {
 
 impl Picture<'_> {
     /// The layout that needs the smaller screen: flowing to the right, or down.
-    fn lay_out(&self, nodes: &[Node]) -> (Axes, Layout) {
+    fn lay_out(&self, nodes: &[Node], messages: &[(Message, &str)]) -> (Axes, Layout, Vec<Line>) {
         let needs = self.units.needs(nodes);
         let of = |axes: Axes, gaps: Gaps| {
             let sizes = self.units.members.iter().zip(&self.grids).map(|(members, grid)| {
@@ -99,7 +104,10 @@ impl Picture<'_> {
                 };
                 axes.size(wide, high)
             });
-            lay_out(&sizes.collect::<Vec<Size>>(), &needs, gaps)
+            let mut layout = lay_out(&sizes.collect::<Vec<Size>>(), &needs, gaps);
+            let messages: Vec<Message> = messages.iter().map(|(message, _)| *message).collect();
+            let ways = lanes::route(&mut layout, &messages);
+            (layout, ways)
         };
         let right = of(Axes::Right, Gaps { along: 56, across: 24 });
         let down = of(Axes::Down, Gaps { along: 48, across: 24 });
@@ -108,14 +116,14 @@ impl Picture<'_> {
             let (wide, high) = axes.point(layout.size.along, layout.size.across);
             (wide * 10).max(high * 16).max(14_000)
         };
-        if screen(Axes::Right, &right) <= screen(Axes::Down, &down) {
-            (Axes::Right, right)
+        if screen(Axes::Right, &right.0) <= screen(Axes::Down, &down.0) {
+            (Axes::Right, right.0, right.1)
         } else {
-            (Axes::Down, down)
+            (Axes::Down, down.0, down.1)
         }
     }
 
-    fn draw(&self, to: &mut String, graph: &Graph, axes: Axes, layout: &Layout) {
+    fn draw(&self, to: &mut String, graph: &Graph, axes: Axes, (layout, messages, ways): Laid<'_>) {
         let steps = graph.path.steps().into_iter().map(|step| self.units.step(step));
         let steps: BTreeSet<(usize, usize)> = steps.collect();
         let (heavy, light): (Vec<_>, Vec<_>) =
@@ -127,7 +135,9 @@ impl Picture<'_> {
         for line in heavy {
             curve(to, line, axes, "line heavy");
         }
-        self.talk(to, graph, axes, layout);
+        for ((_, topic), way) in messages.iter().zip(ways) {
+            talk(to, way, axes, topic);
+        }
         let on_path = graph.path.members();
         for ((members, grid), spot) in self.units.members.iter().zip(&self.grids).zip(&layout.spots) {
             let (x, y, wide, high) = axes.rectangle(*spot);
@@ -149,41 +159,32 @@ impl Picture<'_> {
 }
 
 impl Picture<'_> {
-    /// The messages, as dashed curves that pass behind the boxes.
-    fn talk(&self, to: &mut String, graph: &Graph, axes: Axes, layout: &Layout) {
+    /// The messages from what stands as one to what does, each of a topic once.
+    fn messages<'g>(&self, graph: &'g Graph) -> Vec<(Message, &'g str)> {
         let arrows = talk::arrows(graph);
-        if arrows.is_empty() {
-            return;
-        }
-        let mut places = vec![(0, 0, 0, 0); graph.nodes.len()];
-        for ((members, grid), spot) in self.units.members.iter().zip(&self.grids).zip(&layout.spots) {
-            let (x, y, wide, high) = axes.rectangle(*spot);
-            for (number, place) in members.iter().enumerate() {
-                let (left, top, wide, high) =
-                    if members.len() > 1 { grid.rectangle(number) } else { (0, 0, wide, high) };
-                places[*place] = (x + left, y + top, wide, high);
-            }
-        }
-        for Talk { from, to: waiter, topic } in arrows {
-            let ((x, y, wide, high), (left, top, _, tall)) = (places[from], places[waiter]);
-            let (begin, end) = ((x + wide, y + high / 2), (left - TIP, top + tall / 2));
-            let pull = 40;
-            writeln!(
-                to,
-                "<path class=\"line talk\" stroke-dasharray=\"5 4\" d=\"M{},{}C{},{} {},{} {},{}\"><title>{}</title></path>",
-                begin.0,
-                begin.1,
-                begin.0 + pull,
-                begin.1,
-                end.0 - pull,
-                end.1,
-                end.0,
-                end.1,
-                escape(topic),
-            )
-            .expect("a text");
-        }
+        let topics: BTreeSet<&str> = arrows.iter().map(|arrow| arrow.topic).collect();
+        let topics: BTreeMap<&str, usize> = topics.into_iter().zip(0..).collect();
+        let steps: BTreeSet<(&str, (usize, usize))> =
+            arrows.iter().map(|arrow| (arrow.topic, self.units.step((arrow.from, arrow.to)))).collect();
+        let steps = steps.into_iter().filter(|(_, (from, to))| from != to);
+        steps.map(|(topic, (from, to))| (Message { from, to, topic: topics[topic] }, topic)).collect()
     }
+}
+
+/// The way of a message, with dashes.
+fn talk(to: &mut String, way: &Line, axes: Axes, topic: &str) {
+    let last = way.points.len() - 1;
+    let at = |(number, (along, across)): (usize, &(i64, i64))| {
+        let (x, y) = axes.point(along - if number == last { TIP } else { 0 }, *across);
+        format!("{x},{y}")
+    };
+    let points: Vec<String> = way.points.iter().enumerate().map(at).collect();
+    let (points, topic) = (points.join("L"), escape(topic));
+    writeln!(
+        to,
+        "<path class=\"line talk\" stroke-dasharray=\"5 4\" stroke-linejoin=\"round\" d=\"M{points}\"><title>{topic}</title></path>"
+    )
+    .expect("a text");
 }
 
 fn curve(to: &mut String, line: &Line, axes: Axes, class: &str) {

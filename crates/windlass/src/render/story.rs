@@ -43,7 +43,9 @@ impl Line {
         let name = self.task.as_ref().map_or("", TaskId::as_str);
         let task = text::fit_middle(name, left.max(NAME.min(most)));
         let space = if task.is_empty() || self.detail.is_empty() { "" } else { "  " };
-        let word = paint(self.style, &format!("{:<9}", self.word));
+        let fill = if task.is_empty() && self.detail.is_empty() { "" } else { "         " };
+        let word = format!("{}{}", self.word, fill.get(self.word.len()..).unwrap_or_default());
+        let word = paint(self.style, &word);
         let room = columns.saturating_sub(BEFORE + text::width(&task) + space.len());
         let detail = text::fit(&self.detail, room);
         let line = format!("{} {word} {task}{space}{detail}", paint(DIM, &time::clock(self.at)));
