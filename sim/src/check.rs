@@ -92,7 +92,7 @@ impl Checker {
                 let ahead_ms = record.at.ms.abs_diff(clocks.shown().wall_ms);
                 self.drifts(if MADE_UP_MS.contains(&ahead_ms) { ahead_ms } else { 0 });
             }
-            blobs::of_record(&self.oracle, store, &record)?;
+            blobs::of_record(store, &record)?;
             invariants::of_record(&self.oracle, &self.shadow, &record)?;
             self.turns.of_record(&self.oracle, &record)?;
             self.oracle.take(&record);

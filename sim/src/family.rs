@@ -81,13 +81,29 @@ pub(crate) fn chooser(run: &ORun, task: &OTask) -> Option<usize> {
     (takes_one && !task.is_node() && form(run, &run.tasks[parent]) == Form::Replicas).then_some(parent)
 }
 
+/// What each of its children gave that passed, with the record that says so.
+fn votes<'r>(run: &'r ORun, parent: &'r OTask) -> Vec<Option<&'r (u64, Value)>> {
+    let passed = |child: &OTask| child.end.is_none_or(|end| end == End::Succeeded);
+    let children = parent.children.iter().map(|child| &run.tasks[*child]);
+    children.map(|child| child.passed.as_ref().filter(|_| passed(child))).collect()
+}
+
+fn agree(votes: &[Option<&(u64, Value)>], value: &Value) -> usize {
+    votes.iter().flatten().filter(|(_, other)| other == value).count()
+}
+
+/// How many of its children agree at most, and how many have to.
+pub(crate) fn majority(run: &ORun, parent: &OTask) -> (usize, usize) {
+    let votes = votes(run, parent);
+    let most = votes.iter().flatten().map(|(_, value)| agree(&votes, value)).max();
+    (most.unwrap_or(0), votes.len() / 2 + 1)
+}
+
 /// What the choice among its children comes to, by what has passed and in which order.
 pub(crate) fn choice(run: &ORun, parent: &OTask) -> Choice {
     let Some((_, pick)) = run.draft(parent).replicas else { return Choice::Open };
     let children = || parent.children.iter().map(|child| &run.tasks[*child]);
-    let passed = |child: &OTask| child.end.is_none_or(|end| end == End::Succeeded);
-    let votes: Vec<Option<&(u64, Value)>> =
-        children().map(|child| child.passed.as_ref().filter(|_| passed(child))).collect();
+    let votes = votes(run, parent);
     let open = children().filter(|child| child.end.is_none() && child.passed.is_none()).count();
     let earliest = |wanted: &dyn Fn(&Value) -> bool| {
         let given =
@@ -102,11 +118,9 @@ pub(crate) fn choice(run: &ORun, parent: &OTask) -> Choice {
             None => Choice::Open,
         },
         Pick::Majority => {
-            let more_than_half = votes.len() / 2 + 1;
-            let agree = |value: &Value| votes.iter().flatten().filter(|(_, other)| other == value).count();
-            let most = votes.iter().flatten().map(|(_, value)| agree(value)).max().unwrap_or(0);
+            let (most, more_than_half) = majority(run, parent);
             if most >= more_than_half {
-                let at = earliest(&|value| agree(value) >= more_than_half);
+                let at = earliest(&|value| agree(&votes, value) >= more_than_half);
                 Choice::Taken(parent.children[at.expect("they gave it")])
             } else if most + open < more_than_half {
                 Choice::None

@@ -227,13 +227,9 @@ fn may_choose(run: &ORun, parent: &OTask, going: &[bool]) -> bool {
     let replicas = || parent.children.iter().map(|child| (&run.tasks[*child], going[*child]));
     let undecided = || replicas().filter(|(child, _)| child.end.is_none() && child.passed.is_none());
     let (go, stay): (Vec<_>, Vec<_>) = undecided().partition(|(_, goes)| *goes);
-    let given =
-        || replicas().filter(|(child, _)| child.end.is_none()).filter_map(|(child, _)| child.passed.as_ref());
-    let agree = |value: &Value| given().filter(|(_, other)| other == value).count();
-    let most = given().map(|(_, value)| agree(value)).max().unwrap_or(0);
     match run.draft(parent).replicas {
         Some((_, Pick::Majority)) => {
-            let wanted = parent.children.len() / 2 + 1;
+            let (most, wanted) = family::majority(run, parent);
             most + go.len() >= wanted || most + stay.len() < wanted
         }
         Some((_, Pick::First | Pick::All)) | None => !go.is_empty(),

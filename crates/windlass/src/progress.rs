@@ -91,12 +91,12 @@ impl Progress {
 
     /// How many attempts are in flight.
     pub(crate) fn running(&self) -> usize {
-        self.tree.count(is_in_flight)
+        self.tree.count(Phase::holds_slot)
     }
 
     /// Whether an attempt of this task is.
     pub(crate) fn is_running(&self, task: &TaskId) -> bool {
-        self.tree.row(task).is_some_and(|row| is_in_flight(row.phase))
+        self.tree.row(task).is_some_and(|row| row.phase.holds_slot())
     }
 
     /// How many wait for a retry.
@@ -157,8 +157,4 @@ impl Progress {
 
 fn left_out(plan: &Plan) -> BTreeSet<TaskId> {
     plan.tasks.iter().filter(|task| task.removed).map(|task| task.id.clone()).collect()
-}
-
-const fn is_in_flight(phase: Phase) -> bool {
-    matches!(phase, Phase::Running | Phase::Stopping)
 }

@@ -186,7 +186,7 @@ impl<'a> Held<'a> {
             is_empty = !self.take_the_dead()? && self.group_is_empty();
         }
         let outlived = u32::try_from(self.outlived.len()).unwrap_or(u32::MAX);
-        let strangers = self.emptying.as_ref().map_or(0, |emptying| emptying.strangers);
+        let strangers = self.emptying.as_ref().map_or(0, Emptying::strangers);
         self.reckoning.leftovers = outlived.saturating_add(strangers);
         if !is_planted(Bug::EndUntold) {
             tell(self.link, FromMonitor::Ended(self.reckoning))?;

@@ -11,7 +11,7 @@ use crate::oracle::Oracle;
 
 const NAME: &str = "21 blobs";
 
-pub(crate) fn of_record(_: &Oracle, store: &MemoryStore, record: &Record) -> Verdict {
+pub(crate) fn of_record(store: &MemoryStore, record: &Record) -> Verdict {
     named(&record.event).into_iter().flatten().try_for_each(|digest| {
         let what = format!("record {}, {}", record.seq, record.event.name());
         is_there(store, digest, &what)

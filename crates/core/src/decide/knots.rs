@@ -413,16 +413,16 @@ fn pull<'r>(run: &'r Run, strand: Strand<'r>) -> Pull<'r> {
                 children.map(|child| Strand::Task(*child)).collect()
             };
             let select = run.spec(task).replicas.map(|replicas| replicas.select);
-            match select.filter(|select| *select != Select::All && run.form(task) == Form::Replicas) {
-                Some(select) if run.votes(task) == Standing::Open => Pull {
-                    // One that passed ends with the choice, and leads to none by itself.
-                    on: open(&|child| !child.phase.is_final() && child.blocked != Some(Blocked::Select)),
-                    enough: select::missing(select, &run.ballot(task)),
-                },
-                // The choice is about to be made.
-                Some(_) if task.choice.is_none() && !task.cancel_wished => by_itself(),
-                Some(_) | None => all(open(&|child| !child.phase.is_final())),
+            let select = select.filter(|select| *select != Select::All && run.form(task) == Form::Replicas);
+            let Some(select) = select else { return all(open(&|child| !child.phase.is_final())) };
+            let ballot = run.ballot(task);
+            if select::standing(select, &ballot) == Standing::Open {
+                // One that passed ends with the choice, and leads to none by itself.
+                let on = open(&|child| !child.phase.is_final() && child.blocked != Some(Blocked::Select));
+                return Pull { on, enough: select::missing(select, &ballot) };
             }
+            let is_about_to_be_made = task.choice.is_none() && !task.cancel_wished;
+            if is_about_to_be_made { by_itself() } else { all(open(&|child| !child.phase.is_final())) }
         }
         Phase::Running if run.lends(ix) && !is_planted(Bug::LendersGoOn) => {
             all(run.open_parts(ix).map(Strand::Task).collect())

@@ -58,8 +58,7 @@ pub fn missing(select: Select, votes: &[Vote<'_>]) -> usize {
         Select::All => open,
         Select::First => open.min(1),
         Select::Majority => {
-            let wanted = votes.len() / 2 + 1;
-            let most = groups(votes).iter().map(|(_, count)| *count).max().unwrap_or(0);
+            let (wanted, most) = (more_than_half(votes), most_alike(&groups(votes)));
             wanted.saturating_sub(most).min((most + open + 1).saturating_sub(wanted)).min(open)
         }
     }
@@ -77,13 +76,13 @@ fn first(votes: &[Vote<'_>], wanted: impl Fn(&Value) -> bool) -> Option<usize> {
 
 /// More than half of all replicas; those that failed are no votes.
 fn majority(votes: &[Vote<'_>], open: usize) -> Standing {
-    let wanted = votes.len() / 2 + 1;
+    let wanted = more_than_half(votes);
     let groups = groups(votes);
     if let Some((value, _)) = groups.iter().find(|(_, count)| *count >= wanted) {
         let place = first(votes, |given| canonical(given) == *value).expect("somebody gave it");
         return Standing::Chosen(place);
     }
-    let most = groups.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    let most = most_alike(&groups);
     if most + open >= wanted {
         Standing::Open
     } else if most == 0 {
@@ -91,6 +90,16 @@ fn majority(votes: &[Vote<'_>], open: usize) -> Standing {
     } else {
         Standing::Split { most, wanted }
     }
+}
+
+/// How many have to agree for a majority.
+fn more_than_half(votes: &[Vote<'_>]) -> usize {
+    votes.len() / 2 + 1
+}
+
+/// How many agree at most.
+fn most_alike(groups: &[(String, usize)]) -> usize {
+    groups.iter().map(|(_, count)| *count).max().unwrap_or(0)
 }
 
 /// What was given, as canonical JSON, with how many gave it; in the order of the replicas.

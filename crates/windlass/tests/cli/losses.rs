@@ -32,7 +32,7 @@ tasks:
     run: "echo {{ tasks.one.output }} {{ tasks.within.output.y }} {{ tasks.hear.output }}"
 "#;
 
-const WITHIN: &str = r#"
+pub(crate) const WITHIN: &str = r#"
 inputs: { n: { type: number } }
 tasks:
   x: { run: "echo {{ inputs.n }}" }

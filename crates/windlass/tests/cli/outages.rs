@@ -19,6 +19,7 @@ use windlass_journal::lock::Lock;
 use windlass_journal::sqlite::SqliteJournal;
 
 use crate::desk::{Desk, can_trace};
+use crate::losses::WITHIN;
 use crate::power::cuts::{Image, Keep, Recording};
 use crate::power::disk::Disk;
 use crate::power::tape::{self, Call};
@@ -62,13 +63,6 @@ tasks:
 "#
     )
 }
-
-const WITHIN: &str = r#"
-inputs: { n: { type: number } }
-tasks:
-  x: { run: "echo {{ inputs.n }}" }
-  y: { needs: [x], run: "echo {{ tasks.x.output }}" }
-"#;
 
 /// What is done with it: it stops at the question, fails, goes on by another plan, and comes to its end.
 const LINES: &str = r#"

@@ -125,13 +125,12 @@ pub(crate) fn remove(folder: &Path) -> io::Result<()> {
 pub(crate) struct Emptying {
     folder: PathBuf,
     /// How many processes were in it when it was first found that some were.
-    pub(crate) strangers: u32,
-    is_counted: bool,
+    strangers: Option<u32>,
 }
 
 impl Emptying {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, strangers: 0, is_counted: false }
+        Self { folder, strangers: None }
     }
 
     /// Does what is due; none when nothing is left in it, else the time until the next step.
@@ -141,13 +140,16 @@ impl Emptying {
         if remove(&self.folder).is_ok() || !is_populated(&self.folder) {
             return None;
         }
-        if !self.is_counted {
-            self.strangers = u32::try_from(processes(&self.folder).len()).unwrap_or(u32::MAX);
-            self.is_counted = true;
-        }
+        let count = || u32::try_from(processes(&self.folder).len()).unwrap_or(u32::MAX);
+        self.strangers.get_or_insert_with(count);
         // Again each time: what was moved into it from elsewhere since then goes with it.
         kill(&self.folder);
         Some(LOOK)
+    }
+
+    /// How many processes had to be ended in it.
+    pub(crate) fn strangers(&self) -> u32 {
+        self.strangers.unwrap_or(0)
     }
 
     /// Takes all steps, and waits in between; for this long at most, where there is a bound. Whether nothing is left.

@@ -126,13 +126,18 @@ pub(super) fn variable(pid: Pid, name: &str) -> Option<Vec<u8>> {
 
 /// Whether this is the name of a process.
 pub(super) fn is_named(pid: Pid, name: &str) -> bool {
-    read(pid, "comm").is_some_and(|found| found.trim_ascii_end() == name.as_bytes())
+    name_of(pid).is_some_and(|found| found.trim_ascii_end() == name.as_bytes())
+}
+
+/// The name of a process, and the end of its line.
+fn name_of(pid: Pid) -> Option<Vec<u8>> {
+    read(pid, "comm")
 }
 
 /// The processes of this name, or of one that begins with it, that hold a lock on this file. Links are read and nothing is
 /// opened: other descriptors of theirs may lead to file systems that don't answer.
 pub(super) fn holders_of_lock(path: &Path, name: &str) -> Vec<Process> {
-    let named = |pid: &Pid| read(*pid, "comm").is_some_and(|found| found.starts_with(name.as_bytes()));
+    let named = |pid: &Pid| name_of(*pid).is_some_and(|found| found.starts_with(name.as_bytes()));
     let looks = all().into_iter().filter_map(look_at).filter(|look| !look.over && named(&look.process.pid));
     looks.map(|look| look.process).filter(|process| holds_lock(process.pid, path)).collect()
 }

@@ -314,7 +314,7 @@ impl Driver {
                 self.emptying_step = Some(next_step);
                 self.emptying.push((group, report));
             } else {
-                report.leftovers = report.leftovers.saturating_add(group.strangers);
+                report.leftovers = report.leftovers.saturating_add(group.strangers());
                 self.ended(report);
             }
         }
