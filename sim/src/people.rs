@@ -305,10 +305,10 @@ impl World {
     }
 }
 
-/// What a person who wants it to end adds to the budgets of a run.
+/// What a person who wants it to end adds to the budgets of a run: as much wall time as it had, since a date may be years away.
 fn enough(run: &Run) -> Raise {
     let budget = &run.plan.budget;
-    let wall = budget.wall.map_or(0, |_| 86_400_000);
+    let wall = run.purse.wall_max(budget).map_or(0, |wall| wall.ms.max(86_400_000));
     Raise { attempts: budget.attempts.map_or(0, |_| 20), wall: Span::from_ms(wall) }
 }
 

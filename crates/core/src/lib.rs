@@ -11,6 +11,7 @@
 
 pub mod decide;
 pub mod effect;
+pub mod errand;
 pub mod event;
 pub mod exact;
 pub mod failure;
@@ -29,4 +30,5 @@ pub mod state;
 pub mod template;
 pub mod time;
 pub mod turn;
+pub mod verdict;
 pub mod view;
