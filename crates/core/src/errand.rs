@@ -76,6 +76,8 @@ pub struct PrepareMerge {
     pub repository: String,
     /// The branch that the work is to land on, without `refs/heads/`.
     pub target: String,
+    /// Where the run began: the target is made there, unless it exists.
+    pub start: ObjectId,
     /// What the work began at.
     pub base: ObjectId,
     /// The work.
