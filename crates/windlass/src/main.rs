@@ -1,5 +1,5 @@
 //! The `windlass` binary: reads what is asked, does it, and ends with the code that INTERFACES promises.
-//! Never: anything before the keeper and the scripted agent had their look, which are this same binary.
+//! Never: anything before the keeper, the scripted agent and errands had their look, which are this same binary.
 
 mod asking;
 mod background;
@@ -58,6 +58,7 @@ use crate::surroundings::Surroundings;
 fn main() -> ExitCode {
     windlass_worker::run_if_keeper();
     windlass_worker::run_if_scripted();
+    windlass_worker::run_if_errand();
     end_with_a_code_of_our_own_after_a_bug();
     signals::let_writes_past_a_limit_fail();
     if completing::answer_a_shell() {

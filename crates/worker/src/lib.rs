@@ -17,6 +17,7 @@ pub mod chaos;
 mod clock;
 mod ending;
 pub mod environment;
+mod errand;
 mod fault;
 pub mod folder;
 mod keeper;
@@ -38,6 +39,7 @@ mod wire;
 
 pub use adapter::act::run_if_scripted;
 pub use capture::INLINE_BYTES_MAX;
+pub use errand::{Repository, run_if_errand};
 pub use fault::way_out;
 pub use keeper::run_if_keeper;
 pub use machine::{Containment, Machine, machine};

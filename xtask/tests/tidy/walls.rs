@@ -21,11 +21,13 @@ const NEVER_IN_THE_CORE: [&str; 7] =
 
 /// The only files that start processes. The scripted agent is one of those that are started: what it starts descends
 /// from its monitor like any agent's.
-const START_PROCESSES: [&str; 6] = [
+const START_PROCESSES: [&str; 7] = [
     "crates/worker/src/keeper",
     "crates/worker/src/monitor",
     "crates/worker/src/os",
     "crates/worker/src/adapter/act",
+    // git: an errand is under the keeper itself, and what it starts descends from its monitor.
+    "crates/worker/src/errand/git",
     // `run --detach`: the engine itself goes to the background, before it has a keeper or a thread.
     "crates/worker/src/background",
     // `windlass chaos`: what is to be killed like an engine must be one, in a process of its own, started as people start it.

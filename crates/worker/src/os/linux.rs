@@ -5,7 +5,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr;
 use std::time::Duration;
 
@@ -232,6 +232,10 @@ impl Os for Linux {
 
     fn holders_of_lock(path: &Path, name: &str) -> Vec<Process> {
         proc::holders_of_lock(path, name)
+    }
+
+    fn is_worked_on(file: &Path, folders: &[PathBuf], name: &str) -> bool {
+        proc::is_worked_on(file, folders, name)
     }
 
     fn is_named(pid: Pid, name: &str) -> bool {

@@ -15,7 +15,7 @@ mod proc;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::machine::Machine;
@@ -87,6 +87,9 @@ pub(crate) trait Os {
     fn all() -> Vec<Pid>;
     /// The processes of this name, or of one that begins with it, that hold a lock on the file at this path.
     fn holders_of_lock(path: &Path, name: &str) -> Vec<Process>;
+    /// Whether a process has this file open, or one whose name begins so works in one of these folders. What can't be known
+    /// counts as yes.
+    fn is_worked_on(file: &Path, folders: &[PathBuf], name: &str) -> bool;
     /// Whether this is the name that a process has given itself.
     fn is_named(pid: Pid, name: &str) -> bool;
     /// The value of a variable in the environment that a process was started with.

@@ -142,6 +142,21 @@ pub(super) fn holders_of_lock(path: &Path, name: &str) -> Vec<Process> {
     looks.map(|look| look.process).filter(|process| holds_lock(process.pid, path)).collect()
 }
 
+/// Whether a process has this file open, or one whose name begins so works in one of these folders. One of that name whose
+/// folder may not be seen may work there.
+pub(super) fn is_worked_on(file: &Path, folders: &[PathBuf], name: &str) -> bool {
+    let works_there = |pid: Pid| match fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())) {
+        Ok(folder) => folders.iter().any(|one| folder.starts_with(one)),
+        Err(_) => look_at(pid).is_some_and(|look| !look.over),
+    };
+    let has_open = |pid: Pid| {
+        let open = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+        open.into_iter().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
+    };
+    let is_named = |pid: Pid| name_of(pid).is_some_and(|found| found.starts_with(name.as_bytes()));
+    all().into_iter().any(|pid| has_open(pid) || is_named(pid) && works_there(pid))
+}
+
 fn holds_lock(pid: Pid, path: &Path) -> bool {
     let own = format!("/proc/{}", pid.as_raw_nonzero());
     let mut open = fs::read_dir(format!("{own}/fd")).into_iter().flatten().flatten();

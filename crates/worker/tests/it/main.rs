@@ -3,6 +3,7 @@
 mod busy;
 mod cgroups;
 mod deaths;
+mod errands;
 mod faults;
 mod held;
 mod limits;

@@ -21,6 +21,7 @@ impl Blobs for NoBlobs {
 fn main() {
     windlass_worker::run_if_keeper();
     windlass_worker::run_if_scripted();
+    windlass_worker::run_if_errand();
     let mut arguments = std::env::args().skip(1);
     let (home, home_id) = arguments.next().zip(arguments.next()).expect("a home and its id");
     let slots = arguments.next().map_or(4, |slots| slots.parse().expect("a number"));
