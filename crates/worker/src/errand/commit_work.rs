@@ -163,9 +163,20 @@ impl Left<'_> {
             .hint("a filter, a submodule or a running program changes these files"))
     }
 
+    /// Keeps all that was done. Another branch that is checked out here, which may be the target, is let go: nobody moves one
+    /// that somebody has checked out.
+    fn keep(&self) -> Result<rescue::Kept, Failure> {
+        let kept = rescue::everything(&self.git, &self.common, &self.git_dir, &self.asked.branch)?;
+        let other = heads::current_branch(&self.git)?.filter(|branch| *branch != self.asked.branch);
+        if let (Some(_), Some(head)) = (other, heads::commit(&self.git, "HEAD")?) {
+            self.git.run(&["update-ref", "--no-deref", "-m", "windlass", "HEAD", &head.0])?;
+        }
+        Ok(kept)
+    }
+
     /// The failure, once all that was done is kept.
     fn kept(&self, failure: Failure) -> Failure {
-        match rescue::everything(&self.git, &self.common, &self.git_dir, &self.asked.branch) {
+        match self.keep() {
             Ok(rescue::Kept { name: Some(name), .. }) => {
                 let message = format!("{}; the work is kept as {name}", failure.message);
                 Failure { message, ..failure }

@@ -89,11 +89,11 @@ fn commit(git: &Git, asked: &PrepareMerge, tree: &ObjectId, tip: &ObjectId) -> R
     Ok(ObjectId(git.line(&["commit-tree", &tree.0, "-p", &tip.0, "-m", &text])?))
 }
 
-/// Who made the newest commit of the work that we did not make, and when.
+/// Who made the newest commit of the work that we did not make, and when. What was merged into the work is by others.
 fn author(git: &Git, asked: &PrepareMerge) -> Result<Option<(String, String, String)>, Failure> {
     let format = "--format=%an%n%ae%n%ad";
-    let listed =
-        git.run(&["log", "-z", format, "--date=raw", &asked.work.0, "--not", &asked.base.0, "--"])?;
+    let range = [&*asked.work.0, "--not", &asked.base.0, "--"];
+    let listed = git.run(&[&["log", "-z", "--first-parent", format, "--date=raw"], &range[..]].concat())?;
     let found = parts(&listed).find_map(|part| {
         let text = String::from_utf8_lossy(part);
         let mut lines = text.lines();

@@ -87,8 +87,8 @@ pub(crate) trait Os {
     fn all() -> Vec<Pid>;
     /// The processes of this name, or of one that begins with it, that hold a lock on the file at this path.
     fn holders_of_lock(path: &Path, name: &str) -> Vec<Process>;
-    /// Whether a process has this file open, or one whose name begins so works in one of these folders. What can't be known
-    /// counts as yes.
+    /// Whether a process has this file open, or one of this name (or `NAME-…`) works in one of these folders. What
+    /// can't be known counts as yes.
     fn is_worked_on(file: &Path, folders: &[PathBuf], name: &str) -> bool;
     /// Whether this is the name that a process has given itself.
     fn is_named(pid: Pid, name: &str) -> bool;

@@ -142,7 +142,7 @@ pub(super) fn holders_of_lock(path: &Path, name: &str) -> Vec<Process> {
     looks.map(|look| look.process).filter(|process| holds_lock(process.pid, path)).collect()
 }
 
-/// Whether a process has this file open, or one whose name begins so works in one of these folders. One of that name whose
+/// Whether a process has this file open, or one of this name (or `NAME-…`) works in one of these folders. One of that name whose
 /// folder may not be seen may work there.
 pub(super) fn is_worked_on(file: &Path, folders: &[PathBuf], name: &str) -> bool {
     let works_there = |pid: Pid| match fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())) {
@@ -153,7 +153,10 @@ pub(super) fn is_worked_on(file: &Path, folders: &[PathBuf], name: &str) -> bool
         let open = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).into_iter().flatten().flatten();
         open.into_iter().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
     };
-    let is_named = |pid: Pid| name_of(pid).is_some_and(|found| found.starts_with(name.as_bytes()));
+    let rest = |found: &[u8]| found.trim_ascii_end().strip_prefix(name.as_bytes()).map(<[u8]>::to_vec);
+    let is_named = |pid: Pid| {
+        name_of(pid).and_then(|found| rest(&found)).is_some_and(|rest| rest.is_empty() || rest[0] == b'-')
+    };
     all().into_iter().any(|pid| has_open(pid) || is_named(pid) && works_there(pid))
 }
 

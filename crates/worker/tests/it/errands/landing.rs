@@ -168,3 +168,17 @@ fn a_lock_on_a_branch_that_is_not_ours_is_named_and_a_target_that_is_gone_too() 
     let failure = field.run(&Errand::Merge(merging)).expect_err("it is not there");
     assert_eq!(failure.cause.as_deref(), Some("target_missing"));
 }
+
+#[test]
+fn what_was_merged_into_the_work_does_not_make_others_its_author() {
+    let field = Field::new();
+    let (base, work) = field.worked();
+    field.prepared(&base, &work);
+    field.others("x", "x", "by others, as Agent Smith");
+    let ours = ["-c", "user.name=Windlass", "-c", "user.email=windlass@localhost"];
+    field.agent(&[&ours[..], &["merge", "--quiet", TARGET]].concat());
+    let (_, new_tip) = field.prepared(&base, &field.at(&field.worktree(), "HEAD"));
+    let author = field.git(&field.repository(), &["show", "--no-patch", "--format=%an", &new_tip.0]);
+    assert_eq!(author, "Windlass");
+    assert_eq!(field.shown(TARGET, "x"), "x");
+}

@@ -1,9 +1,13 @@
 //! What is said of folders before a run begins.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use windlass_core::errand::{Done, Errand};
 use windlass_core::failure::ErrorKind;
 use windlass_worker::Repository;
 
-use super::{Field, TARGET};
+use super::{BRANCH, Field, TARGET};
 
 #[test]
 fn a_repository_is_known_by_its_root_from_any_folder_in_it() {
@@ -38,4 +42,40 @@ fn why_there_can_be_no_worktrees_is_said_with_a_way_out() {
     field.git(&field.repository(), &["clone", "--quiet", "--bare", ".", "../bare.git"]);
     let bare = Repository::look(&field.path("bare.git")).expect("worktrees of it work");
     assert_eq!((bare.checkout(), bare.head()), (None, &field.head()));
+}
+
+#[test]
+fn a_git_that_is_missing_or_too_old_is_named() {
+    let field = Field::new();
+    let errand = Errand::MakeWorktree(field.making(BRANCH, &field.head()));
+    let programs = field.path("programs");
+    fs::create_dir(&programs).expect("ours");
+    let path = programs.display().to_string();
+    let missing = field.run_with(&errand, "PATH", &path).expect_err("there is none");
+    assert_eq!((missing.kind, missing.cause.as_deref()), (ErrorKind::SpawnNotFound, Some("git")));
+    field.write("programs/git", "#!/bin/sh\necho git version 2.34.1\n");
+    fs::set_permissions(programs.join("git"), fs::Permissions::from_mode(0o700)).expect("ours");
+    let old = field.run_with(&errand, "PATH", &path).expect_err("it is too old");
+    assert_eq!(old.message, "git 2.38 or newer is needed for worktrees and merges; there is 2.34.1");
+}
+
+#[test]
+fn pointers_of_lfs_are_files_where_no_filter_is_set_up_and_a_filter_that_is_missing_is_named() {
+    let field = Field::new();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+    field.write("repository/.gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
+    field.write("repository/big.bin", pointer);
+    field.commit(&field.repository(), "with a pointer");
+    let base = field.make(BRANCH);
+    assert_eq!(field.read("home of it/fix/big.bin"), pointer);
+    assert_eq!(field.committed(&base), (base, true));
+
+    field.git(&field.repository(), &["config", "filter.lfs.smudge", "no-such-lfs smudge -- %f"]);
+    field.git(&field.repository(), &["config", "filter.lfs.required", "true"]);
+    let again = Errand::MakeWorktree(field.making("windlass/abcdef/other@1", &field.head()));
+    fs::remove_dir_all(field.worktree()).expect("it is there");
+    let failure = field.run(&again).expect_err("the filter is not there");
+    assert!(failure.message.contains("big.bin: smudge filter lfs failed"), "{failure:?}");
+    field.git(&field.repository(), &["config", "--unset", "filter.lfs.required"]);
+    assert_eq!(field.run(&again), Ok(Done::WorktreeMade), "what was half made stands in nobody's way");
 }

@@ -2,6 +2,7 @@
 //! outside, or a network.
 
 mod cut;
+mod durable;
 mod landing;
 mod looking;
 mod made;
@@ -116,9 +117,9 @@ impl Field {
         names.lines().map(str::to_owned).collect()
     }
 
-    /// An errand by a process of its own; cut off before a step of it, or to the end.
+    /// An errand by a process of its own.
     #[expect(clippy::disallowed_methods, reason = "a test is the monitor")]
-    fn process(&self, errand: &Errand, cut: Option<u32>) -> Output {
+    fn process(&self, errand: &Errand, env: &[(&str, &str)]) -> Output {
         self.write("errand.json", serde_json::to_string(errand).expect("plain data"));
         let input = fs::File::open(self.path("errand.json")).expect("it was just written");
         let mut command = Command::new(PAWL);
@@ -126,19 +127,27 @@ impl Field {
         // What a surrounding git leaves in the environment, and no identity at all.
         command.env("PATH", std::env::var_os("PATH").expect("a PATH")).env("HOME", self.path("nobody"));
         command.env("GIT_DIR", "/nowhere").env("GIT_INDEX_FILE", "/nowhere").env("GIT_WORK_TREE", "/nowhere");
-        command.envs(cut.map(|at| ("WINDLASS_ERRAND_CUT", at.to_string())));
+        command.envs(env.iter().copied());
         command.stdin(input).output().expect("it is built")
     }
 
     pub(crate) fn run(&self, errand: &Errand) -> Result<Done, Failure> {
-        let done = self.process(errand, None);
+        Self::outcome(&self.process(errand, &[]))
+    }
+
+    /// The same with a variable in its environment.
+    pub(crate) fn run_with(&self, errand: &Errand, name: &str, value: &str) -> Result<Done, Failure> {
+        Self::outcome(&self.process(errand, &[(name, value)]))
+    }
+
+    fn outcome(done: &Output) -> Result<Done, Failure> {
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?} {said}"))
     }
 
     /// The same, cut off before this step. True if it had that many.
     pub(crate) fn run_until(&self, errand: &Errand, step: u32) -> bool {
-        !self.process(errand, Some(step)).status.success()
+        !self.process(errand, &[("WINDLASS_ERRAND_CUT", &step.to_string())]).status.success()
     }
 
     pub(crate) fn making(&self, branch: &str, base: &ObjectId) -> MakeWorktree {

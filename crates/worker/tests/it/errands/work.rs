@@ -112,6 +112,20 @@ fn work_on_another_branch_counts_if_it_goes_on_from_where_it_began() {
 }
 
 #[test]
+fn a_branch_of_others_is_let_go_that_an_attempt_left_checked_out() {
+    let field = Field::new();
+    let base = field.make(BRANCH);
+    field.leave("x", "own");
+    field.commit(&field.worktree(), "own");
+    field.agent(&["checkout", "--quiet", "-b", "windlass/abcdef/target", &base.0]);
+    field.leave("y", "on the target");
+    field.not_committed(&base);
+    assert!(!field.try_git(&field.worktree(), &["symbolic-ref", "HEAD"]).status.success());
+    assert_eq!(field.read("home of it/fix/y"), "on the target");
+    assert_eq!(field.shown(&field.rescued()[0], "y"), "on the target");
+}
+
+#[test]
 fn work_that_does_not_go_on_from_its_base_is_kept_and_refused() {
     let field = Field::new();
     field.commit(&field.repository(), "second");
