@@ -25,7 +25,7 @@ pub(super) fn take_away_of_ref(common: &Path, name: &str) -> Result<bool, Failur
 
 /// Takes away what blocks a worktree of ours.
 pub(super) fn take_away_of_worktree(path: &Path, git_dir: &Path) -> Result<(), Failure> {
-    for name in ["index.lock", "HEAD.lock"] {
+    for name in ["index.lock", "HEAD.lock", "windlass-rescue.lock"] {
         let lock = git_dir.join(name);
         if lock.exists() {
             take_away(&lock, &[path, git_dir])?;

@@ -147,7 +147,8 @@ pub(super) fn holders_of_lock(path: &Path, name: &str) -> Vec<Process> {
 pub(super) fn is_worked_on(file: &Path, folders: &[PathBuf], name: &str) -> bool {
     let works_there = |pid: Pid| match fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())) {
         Ok(folder) => folders.iter().any(|one| folder.starts_with(one)),
-        Err(_) => look_at(pid).is_some_and(|look| !look.over),
+        // One that is ending has no folder any more, and does nothing in any.
+        Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
     };
     let has_open = |pid: Pid| {
         let open = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).into_iter().flatten().flatten();

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use windlass_core::errand::{Done, Errand};
+use windlass_core::failure::Failure;
 
+use super::traced::can_trace;
 use super::{BRANCH, Field, TARGET};
 
 /// What an attempt left, so that each byte can be found again.
@@ -143,6 +145,89 @@ fn work_lands_once_wherever_an_earlier_try_ended() {
         },
     );
     assert!(prepared > 8 && merged > 4, "{prepared} and {merged} steps");
+}
+
+/// Kills an errand, or the git that it started, at its calls of a kind in turn: a git is cut off with its locks taken and half of
+/// what it writes written. What is left is seen by doing the errand again.
+fn killed_at_each(stage: impl Fn(&Field) -> Errand, see: impl Fn(&Field)) {
+    let mut killed = 0;
+    for call in ["rename", "fsync", "link", "unlink", "mkdir"] {
+        for nth in 1..=4 {
+            let field = Field::new();
+            let errand = stage(&field);
+            let inject = format!("inject={call}:signal=KILL:when={nth}");
+            let trace = format!("trace={call}");
+            let done = field.traced(&errand, Path::new("/dev/null"), &["-e", &trace, "-e", &inject]);
+            let said: Option<Result<Done, Failure>> = serde_json::from_slice(&done.stdout).ok();
+            let again = field.run(&errand);
+            assert!(again.is_ok(), "killed at {call} {nth}: {said:?}, then {again:?}");
+            see(&field);
+            if said.is_some_and(|said| said.is_ok()) {
+                break;
+            }
+            killed += 1;
+        }
+    }
+    assert!(killed > 3, "{killed} kills");
+}
+
+#[test]
+fn a_worktree_is_made_after_a_git_was_killed_at_any_of_its_calls() {
+    if can_trace() {
+        let see = |field: &Field| {
+            assert_eq!(field.agent(&["status", "--porcelain", "--branch"]), format!("## {BRANCH}"));
+        };
+        killed_at_each(|field| Errand::MakeWorktree(field.making(BRANCH, &field.head())), see);
+    }
+}
+
+#[test]
+fn a_worktree_is_reused_after_a_git_was_killed_at_any_of_its_calls() {
+    if can_trace() {
+        let stage = |field: &Field| {
+            field.make(BRANCH);
+            leave(field);
+            Errand::MakeWorktree(field.making("windlass/abcdef/fix@2", &field.head()))
+        };
+        killed_at_each(stage, |field| assert_nothing_is_lost(field, 0));
+    }
+}
+
+#[test]
+fn work_is_committed_after_a_git_was_killed_at_any_of_its_calls() {
+    if can_trace() {
+        let stage = |field: &Field| {
+            let base = field.make(BRANCH);
+            leave(field);
+            Errand::CommitWork(field.committing(BRANCH, &base))
+        };
+        killed_at_each(stage, |field| {
+            assert_eq!(field.shown(BRANCH, "new/-x"), "untracked");
+            assert_nothing_is_lost(field, 0);
+        });
+    }
+}
+
+#[test]
+fn work_lands_once_after_a_git_was_killed_at_any_of_its_calls() {
+    if can_trace() {
+        let stage = |field: &Field| {
+            let base = field.make(BRANCH);
+            leave(field);
+            let work = field.committed(&base).0;
+            field.preparing(&base, &work)
+        };
+        killed_at_each(|field| Errand::PrepareMerge(stage(field)), |_| {});
+        let merging = |field: &Field| {
+            let prepared = field.run(&Errand::PrepareMerge(stage(field)));
+            let Ok(Done::MergePrepared { base, new_tip, .. }) = prepared else { panic!("{prepared:?}") };
+            Errand::Merge(field.merging(&base, &new_tip))
+        };
+        killed_at_each(merging, |field| {
+            let count = field.git(&field.repository(), &["rev-list", "--count", &format!("main..{TARGET}")]);
+            assert_eq!(count, "1");
+        });
+    }
 }
 
 /// A filter of the repository's that kills the git which calls it, once: git is cut off in the middle, and not only between

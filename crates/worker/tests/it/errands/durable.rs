@@ -1,43 +1,20 @@
 //! What a merge rests on is on the disk before it is told. Never: a power cut (the calls are looked at).
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use windlass_core::errand::{Done, Errand};
 use windlass_core::failure::Failure;
 
+use super::traced::can_trace;
 use super::{BRANCH, Field, TARGET};
-use crate::needs;
-use crate::stage::PAWL;
-
-#[expect(clippy::disallowed_methods, reason = "a test looks at system calls")]
-fn strace() -> Command {
-    Command::new("strace")
-}
-
-fn can_trace() -> bool {
-    let traced = strace().args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
-    needs::is_there("strace", traced.is_ok_and(|status| status.success()))
-}
 
 impl Field {
     /// The calls of an errand and its gits that sync or name a file, one a line.
     fn calls(&self, errand: &Errand) -> Vec<String> {
-        let (program, log) = (self.path("windlass-errand"), self.path("calls"));
-        if !program.exists() {
-            symlink(PAWL, &program).expect("ours");
-        }
-        self.write("errand.json", serde_json::to_string(errand).expect("plain data"));
-        let mut strace = strace();
-        strace.args(["-f", "-y", "-qq", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2"]);
-        // Found by its name, which is what makes it an errand.
-        let others = std::env::var_os("PATH").expect("a PATH").into_string().expect("of text");
-        let path = format!("{}:{others}", self.path("").display());
-        strace.arg("-o").arg(&log).arg("windlass-errand").env("PATH", path).env("HOME", self.path("nobody"));
-        let input = fs::File::open(self.path("errand.json")).expect("it was just written");
-        let done = strace.stdin(input).output().expect("it is there");
+        let log = self.path("calls");
+        let done =
+            self.traced(errand, &log, &["-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2"]);
         let outcome: Result<Done, Failure> =
             serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"));
         outcome.expect("it can be done");

@@ -6,6 +6,7 @@ mod durable;
 mod landing;
 mod looking;
 mod made;
+mod traced;
 mod work;
 
 use std::fs;
