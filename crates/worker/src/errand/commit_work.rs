@@ -104,6 +104,14 @@ impl Left<'_> {
                 at_fault(format!("not committed: {files}")).hint("commit all work (`commit: require`)")
             );
         }
+        let closed: Vec<_> = uncommitted.iter().filter(|one| one.is_closed).collect();
+        if !closed.is_empty() {
+            let folders = named(&status::names(closed));
+            return Err(at_fault(format!(
+                "folders may not be looked into, so that nobody can commit what is in them: {folders}"
+            ))
+            .hint("leave folders that their owner may read and enter"));
+        }
         let repositories: Vec<_> = uncommitted.iter().filter(|one| one.is_repository).collect();
         if !repositories.is_empty() {
             let folders = named(&status::names(repositories));

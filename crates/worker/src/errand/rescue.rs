@@ -23,7 +23,7 @@ pub(super) struct Kept {
 
 /// Keeps what is uncommitted, staged, or reachable from nothing else, as one commit.
 pub(super) fn everything(git: &Git, common: &Path, git_dir: &Path, called: &str) -> Result<Kept, Failure> {
-    let repositories = status::uncommitted(git)?.iter().any(|one| one.is_repository);
+    let out_of_reach = status::uncommitted(git)?.iter().any(status::Uncommitted::is_out_of_reach);
     let head = heads::commit(git, "HEAD")?;
     let head_tree = head.as_ref().map(|head| heads::tree(git, head)).transpose()?;
     let index = git_dir.join("windlass-rescue");
@@ -36,7 +36,7 @@ pub(super) fn everything(git: &Git, common: &Path, git_dir: &Path, called: &str)
     let tree = ObjectId(aside.line(&["write-tree"])?);
     drop(fs::remove_file(&index));
 
-    let is_whole = added.code == 0 && !repositories;
+    let is_whole = added.code == 0 && !out_of_reach;
     let mut parents: Vec<ObjectId> = head.clone().into_iter().collect();
     let is_new = |tree: &ObjectId| head_tree.as_ref() != Some(tree);
     if let Some(staged) = staged.filter(|staged| is_new(staged) && *staged != tree) {

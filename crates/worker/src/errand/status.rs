@@ -13,19 +13,38 @@ pub(super) struct Uncommitted {
     pub(super) is_repository: bool,
     /// Both sides of a merge have changed it, and nobody has decided yet.
     pub(super) is_unmerged: bool,
+    /// A folder that may not be looked into, so that nobody knows what is in it.
+    pub(super) is_closed: bool,
+}
+
+impl Uncommitted {
+    /// Whether what is in it can't be kept by a commit.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        self.is_repository || self.is_closed
+    }
 }
 
 /// All that is not committed, but what is ignored.
 pub(super) fn uncommitted(git: &Git) -> Result<Vec<Uncommitted>, Failure> {
-    let printed = git.run(&[
+    let arguments = [
         "status",
         "--porcelain=v2",
         "-z",
         "--untracked-files=all",
         "--ignore-submodules=none",
         "--no-renames",
-    ])?;
-    Ok(parts(&printed).filter_map(read).collect())
+    ];
+    let said = git.ask(&arguments)?;
+    // Passed over with a warning alone.
+    let mut all: Vec<Uncommitted> = said.error.lines().filter_map(closed).collect();
+    all.extend(parts(&said.expect_done(&arguments)?).filter_map(read));
+    Ok(all)
+}
+
+fn closed(line: &str) -> Option<Uncommitted> {
+    let (name, _) = line.strip_prefix("warning: could not open directory '")?.rsplit_once("': ")?;
+    let name = name.to_owned();
+    Some(Uncommitted { name, is_repository: false, is_unmerged: false, is_closed: true })
 }
 
 fn read(entry: &[u8]) -> Option<Uncommitted> {
@@ -42,7 +61,8 @@ fn read(entry: &[u8]) -> Option<Uncommitted> {
     let before: Vec<&str> = split.by_ref().take(fields).collect();
     let name = split.next()?.to_owned();
     let is_link = before.get(2..5).is_some_and(|modes| modes.contains(&"160000"));
-    Some(Uncommitted { is_repository: is_link || name.ends_with('/'), is_unmerged: kind == "u", name })
+    let is_repository = is_link || name.ends_with('/');
+    Some(Uncommitted { name, is_repository, is_unmerged: kind == "u", is_closed: false })
 }
 
 /// Names, for people.
@@ -53,6 +73,13 @@ pub(super) fn names<'a>(all: impl IntoIterator<Item = &'a Uncommitted>) -> Vec<S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_git_passes_over_is_told() {
+        let line = "warning: could not open directory 'it's/': Permission denied";
+        assert_eq!(closed(line).map(|one| (one.name, one.is_closed)), Some(("it's/".to_owned(), true)));
+        assert_eq!(closed("warning: something else"), None);
+    }
 
     #[test]
     fn names_keep_their_spaces_and_repositories_are_known() {

@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 
 use windlass_core::errand::{Done, Errand};
-use windlass_core::failure::ErrorKind;
+use windlass_core::failure::{ErrorKind, Failure};
 
+use super::traced::can_trace;
 use super::{BRANCH, Field};
 
 #[test]
@@ -181,6 +182,29 @@ fn repositories_within_the_work_are_named() {
     field.commit(&field.worktree(), "outer");
     let failure = field.not_committed(&base);
     assert!(failure.message.ends_with("named by the work: `nested one`"), "{failure:?}");
+}
+
+#[test]
+fn a_folder_that_may_not_be_looked_into_is_no_work_and_is_not_thrown_away() {
+    if !can_trace() {
+        return;
+    }
+    let field = Field::new();
+    let base = field.make(BRANCH);
+    field.leave("closed/x", "nobody knows");
+    field.leave("y", "y");
+    // Root may look into anything.
+    let closed = ["-P", "closed/", "-e", "trace=openat", "-e", "inject=openat:error=EACCES"];
+    let outcome = |errand: Errand| {
+        let done = field.traced(&errand, &field.path("calls"), &closed);
+        let outcome: Result<Done, Failure> = serde_json::from_slice(&done.stdout).expect("an outcome");
+        outcome
+    };
+    let failure = outcome(Errand::CommitWork(field.committing(BRANCH, &base))).expect_err("it is closed");
+    assert!(failure.message.ends_with("commit what is in them: `closed/`"), "{failure:?}");
+    let next = field.making("windlass/abcdef/fix@2", &base);
+    assert_eq!(outcome(Errand::MakeWorktree(next)), Ok(Done::WorktreeMade));
+    assert_eq!(field.read("home of it/.quarantine/fix.1/closed/x"), "nobody knows");
 }
 
 #[test]
