@@ -201,6 +201,7 @@ pub(crate) fn submission(run: RunId, plan: &Arc<Plan>) -> Command {
         folder: "/".to_owned(),
         env_digest: Digest::of(b"env"),
         source: "-".to_owned(),
+        repository: None,
     };
     let ask = Ask::SubmitPlan(Box::new(submission));
     Command { id: CommandId("bench".into()), by: "bench".to_owned(), ask }

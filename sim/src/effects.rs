@@ -48,6 +48,7 @@ impl World {
                 }
                 self.report(later, settled);
             }
+            Effect::RunErrand(order) => unreachable!("no draft has worktrees: {order:?}"),
             Effect::LearnAttempt { key, .. } => {
                 return Err(broken(
                     "13 effects settle",
@@ -213,6 +214,7 @@ fn outline(order: &Effect) -> String {
         }
         Effect::LearnAttempt { key, fence } => format!("learn {key} under fence {fence}"),
         Effect::StopAttempt { key, fence, grace } => format!("stop {key} under fence {fence} within {grace}"),
+        Effect::RunErrand(order) => format!("an errand for {} under fence {}", order.key, order.fence),
         Effect::SettleOutput { key, fence, .. } => format!("settle the output of {key} under fence {fence}"),
     }
 }

@@ -107,7 +107,7 @@ impl World {
                 Effect::LearnAttempt { key, fence } => {
                     lost.push(LostAttempt { key, fence, leftovers: self.random.below(2) });
                 }
-                Effect::SettleOutput { .. } => self.perform(order)?,
+                Effect::SettleOutput { .. } | Effect::RunErrand(_) => self.perform(order)?,
                 Effect::SpawnAttempt(_) | Effect::StopAttempt { .. } => {
                     return Err(broken(
                         "13 effects settle",

@@ -193,6 +193,7 @@ impl World {
             folder: "/work".into(),
             env_digest: Digest::of(ENVIRONMENT),
             source: "plan.json".into(),
+            repository: None,
         })))
     }
 

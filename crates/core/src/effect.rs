@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::errand::Errand;
 use crate::id::{AttemptKey, Digest, Fence};
 use crate::output::RawOutput;
 use crate::plan::Agent;
@@ -43,6 +44,46 @@ pub enum Effect {
         /// What to do with it.
         settle: Settle,
     },
+    /// Do something for an attempt besides its own program, unless that is done already.
+    RunErrand(Box<ErrandOrder>),
+}
+
+/// An errand with what it is carried out under.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ErrandOrder {
+    /// The attempt that it is for.
+    pub key: AttemptKey,
+    /// The record that asked for it, by which its report is known.
+    pub fence: Fence,
+    /// The blob with the variables of the run's surroundings.
+    pub env_base: Digest,
+    /// What is to be done.
+    pub errand: Errand,
+}
+
+impl ErrandOrder {
+    /// The same as work for a process of its own.
+    pub fn assignment(&self) -> Assignment {
+        let anywhere = || "/".to_owned();
+        Assignment {
+            key: self.key.clone(),
+            fence: self.fence,
+            program: Program::Errand(Box::new(self.errand.clone())),
+            folder: anywhere(),
+            workspace: anywhere(),
+            env_base: self.env_base,
+            env: BTreeMap::new(),
+            pass: Vec::new(),
+            start_to_close: None,
+            heartbeat: None,
+            grace: Span::from_secs(10),
+            memory_bytes_max: None,
+            settle: Settle::default(),
+            around: Vec::new(),
+            elsewhere: None,
+            feedback: None,
+        }
+    }
 }
 
 /// All that a driver needs to carry out one attempt.
@@ -110,4 +151,6 @@ pub enum Program {
         /// What is asked.
         prompt: Vec<PromptPart>,
     },
+    /// An errand of ours.
+    Errand(Box<Errand>),
 }

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::AttemptKey;
 
+/// The name under which this program does an errand: it reads an [`Errand`] from its standard input, and writes a
+/// `Result<Done, Failure>` to its standard output, both as JSON.
+pub const NAME: &str = "windlass-errand";
+
 /// The name of an object in a git repository, in hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
@@ -17,6 +21,22 @@ impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Where the work of a run is kept and lands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Repository {
+    /// The repository: its top folder, absolute.
+    pub root: String,
+    /// The run's folder, relative to that; empty where it is that.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub within: String,
+    /// The folder of the run's worktrees: absolute, in the home.
+    pub worktrees: String,
+    /// The commit that the run began at.
+    pub start: ObjectId,
+    /// The branch that accepted work lands on, without `refs/heads/`.
+    pub target: String,
 }
 
 /// What is to be done.

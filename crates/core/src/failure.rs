@@ -24,6 +24,8 @@ pub enum ErrorKind {
     InvalidOutput,
     /// A gate rejected the result.
     GateRejected,
+    /// What it did can't be merged with what others did meanwhile.
+    Conflict,
     /// It ran longer than `start_to_close`, or all its attempts longer than `schedule_to_close`.
     Timeout,
     /// It gave no sign of life for `heartbeat`.
@@ -113,13 +115,14 @@ pub enum Served {
 
 impl ErrorKind {
     /// All kinds, in the order of the table.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::RateLimited,
         Self::Overloaded,
         Self::Auth,
         Self::Refused,
         Self::InvalidOutput,
         Self::GateRejected,
+        Self::Conflict,
         Self::Timeout,
         Self::Stalled,
         Self::Crashed,
@@ -155,6 +158,7 @@ impl ErrorKind {
             Self::Refused         => (true,  Retried::No,   true,  Served::Well),
             Self::InvalidOutput   => (true,  Retried::Yes,  false, Served::Well),
             Self::GateRejected    => (true,  Retried::Yes,  false, Served::Well),
+            Self::Conflict        => (false, Retried::Yes,  false, Served::Well),
             Self::Timeout         => (true,  Retried::Yes,  false, Served::Failed),
             Self::Stalled         => (true,  Retried::Yes,  false, Served::Failed),
             Self::Crashed         => (true,  Retried::Yes,  false, Served::Failed),
@@ -204,6 +208,7 @@ impl ErrorKind {
             Self::Refused         => "refused",
             Self::InvalidOutput   => "invalid_output",
             Self::GateRejected    => "gate_rejected",
+            Self::Conflict        => "conflict",
             Self::Timeout         => "timeout",
             Self::Stalled         => "stalled",
             Self::Crashed         => "crashed",
@@ -240,6 +245,7 @@ impl ErrorKind {
             Self::Refused         => "ask otherwise, or give the task to another agent",
             Self::InvalidOutput   => "`windlass logs` shows what was printed; change the prompt, the program or `output.schema`",
             Self::GateRejected    => "`windlass logs` shows what the gate found",
+            Self::Conflict        => "let one of the tasks that change the same files need the other",
             Self::Timeout         => "`windlass logs` shows how far it came; the limits stand under `timeout` in the plan",
             Self::Stalled         => "`windlass logs` shows its last line; how long it may be silent is `timeout.heartbeat` in the plan",
             Self::Crashed         => "`windlass logs` shows its last lines",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::errand::{Done, Repository};
 use crate::event::{ApprovalAnswer, Exit, LossReason, Raise, Role, Settlement, StopWhy, Usage};
 use crate::failure::Failure;
 use crate::id::{AgentName, AttemptKey, CommandId, Digest, Epoch, Fence, RunId, TaskId};
@@ -198,6 +199,9 @@ pub struct Submission {
     pub env_digest: Digest,
     /// Where the plan came from, for people: a path, or `-`.
     pub source: String,
+    /// Where its work is kept and lands, where tasks work in worktrees.
+    #[serde(default)]
+    pub repository: Option<Repository>,
 }
 
 /// Another plan for a run.
@@ -277,6 +281,15 @@ pub enum Report {
         output: Output,
         /// What is wrong with it.
         error: Option<Failure>,
+    },
+    /// An errand was done, or could not be.
+    ErrandDone {
+        /// The attempt that it was for.
+        key: AttemptKey,
+        /// The record that asked for it.
+        fence: Fence,
+        /// What came of it.
+        outcome: Result<Done, Failure>,
     },
     /// The clocks were compared and did not agree.
     ClockJumped {
@@ -433,6 +446,9 @@ pub enum Rejection {
         /// Of what.
         kind: String,
     },
+    /// Tasks of the plan work in worktrees, and the run has no repository that they could be of.
+    #[error("tasks of the plan work in worktrees, and run {0} was begun without a repository")]
+    NoRepository(RunId),
     /// What has begun can't be what the new plan makes of it.
     #[error("run {run} can't go on by this plan: {}", reasons.join("; "))]
     CantRevise {

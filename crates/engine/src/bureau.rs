@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use windlass_core::effect::Settle;
+use windlass_core::errand::Done;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::Fence;
-use windlass_core::input::{Ended, Report};
+use windlass_core::input::{Ended, LostAttempt, Report};
 use windlass_core::output::RawOutput;
 use windlass_journal::blob::{Blobs as _, FolderBlobs};
 use windlass_journal::error::BlobError;
@@ -47,6 +48,8 @@ struct Books {
     settles: BTreeMap<Fence, Settle>,
     /// Those whose end was reported and has not reached the engine.
     held: BTreeSet<Fence>,
+    /// The errands that are being done.
+    errands: BTreeSet<Fence>,
 }
 
 /// The one who works there.
@@ -80,6 +83,16 @@ impl Bureau {
         if *settle != Settle::default() {
             locked(&self.books).settles.insert(fence, settle.clone());
         }
+    }
+
+    /// Remembers that what ends with this fence is an errand.
+    pub(crate) fn expect_errand(&self, fence: Fence) {
+        locked(&self.books).errands.insert(fence);
+    }
+
+    /// Whether an errand is being done.
+    pub(crate) fn expects_errand(&self, fence: Fence) -> bool {
+        locked(&self.books).errands.contains(&fence)
     }
 
     /// The attempts whose end lies here.
@@ -140,6 +153,9 @@ impl Clerk {
 
     fn message(&self, report: WorkerReport) -> Message {
         match report {
+            WorkerReport::Ended(ended) if locked(&self.books).errands.remove(&ended.fence) => {
+                Message::Report(done(*ended))
+            }
             WorkerReport::Ended(ended) => {
                 let not_given = ended.not_given().map(|failure| failure.message.clone());
                 match self.ended(*ended) {
@@ -150,7 +166,17 @@ impl Clerk {
             WorkerReport::Overdue { key, fence, why, message } => {
                 Message::Report(Report::Overdue { key, fence, why, message })
             }
-            WorkerReport::Lost { attempts, reason } => Message::Report(Report::Lost { attempts, reason }),
+            WorkerReport::Lost { attempts, reason } => {
+                let books = locked(&self.books);
+                let is_errand = |lost: &LostAttempt| books.errands.contains(&lost.fence);
+                let (errands, attempts): (Vec<_>, Vec<_>) = attempts.into_iter().partition(is_errand);
+                drop(books);
+                let errands: Vec<Fence> = errands.into_iter().map(|lost| lost.fence).collect();
+                if !errands.is_empty() {
+                    self.inbox.send(Message::Errands(errands)).unwrap_or_default();
+                }
+                Message::Report(Report::Lost { attempts, reason })
+            }
         }
     }
 
@@ -197,6 +223,19 @@ impl Clerk {
             leftovers: ended.leftovers,
         })
     }
+}
+
+/// What an errand came to, as it says itself on its standard output.
+fn done(ended: AttemptEnded) -> Report {
+    let said = |bytes: &[u8]| serde_json::from_slice::<Result<Done, Failure>>(bytes).ok();
+    let outcome = match (&ended.captured, ended.error) {
+        (_, Some(error)) => Err(error),
+        (Captured::Inline(bytes), None) if let Some(outcome) = said(bytes) => outcome,
+        (Captured::Inline(_) | Captured::Spooled(..), None) => {
+            Err(Failure::new(ErrorKind::Lost, "its errand did not say what came of it"))
+        }
+    };
+    Report::ErrandDone { key: ended.key, fence: ended.fence, outcome }
 }
 
 fn locked(books: &Mutex<Books>) -> MutexGuard<'_, Books> {

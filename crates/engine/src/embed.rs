@@ -40,6 +40,7 @@ use crate::handle::{Handle, NewRun, new_id};
 pub fn begin() {
     windlass_worker::run_if_keeper();
     windlass_worker::run_if_scripted();
+    windlass_worker::run_if_errand();
 }
 
 /// A plan from its text in YAML, JSON or TOML, with these inputs.
@@ -140,6 +141,7 @@ impl Embedded {
             folder: text.to_owned(),
             env: environment::cut(surroundings, &pass),
             source: "embedded".into(),
+            origin: None,
         };
         Ok(self.handle.start(&new, &|_| ())?)
     }

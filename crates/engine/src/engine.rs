@@ -276,6 +276,7 @@ impl Engine {
                     mail.bytes += carried(&report);
                     mail.letters.push(self.letter(Input::Report(report))?);
                 }
+                Message::Errands(lost) => self.hands.do_again(&lost),
                 Message::Query(question) => mail.questions.push(question),
                 Message::Subscribe(feeder) => self.hands.subscribe(feeder),
                 Message::Fatal(error) => return Err(error),
@@ -403,7 +404,8 @@ fn carried(report: &Report) -> usize {
         | Report::Overdue { .. }
         | Report::Lost { .. }
         | Report::ClockJumped { .. }
-        | Report::DiskLow { .. } => 0,
+        | Report::DiskLow { .. }
+        | Report::ErrandDone { .. } => 0,
     }
 }
 

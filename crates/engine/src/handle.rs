@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
+use windlass_core::errand::{ObjectId, Repository};
 use windlass_core::id::{AttemptKey, CommandId, Digest, RunId, TaskId};
 use windlass_core::input::{Answer, Ask, Command, Nesting, Rejection, Submission};
 use windlass_core::plan::Plan;
@@ -45,6 +46,34 @@ pub struct NewRun {
     pub env: BTreeMap<String, String>,
     /// Where the plan came from, for people.
     pub source: String,
+    /// The repository that its worktrees are of, where its tasks have some.
+    pub origin: Option<Origin>,
+}
+
+/// What the worktrees of a run are made of.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Origin {
+    /// The repository's top folder: absolute.
+    pub root: String,
+    /// The run's folder, relative to that.
+    pub within: String,
+    /// The commit that the run begins at.
+    pub start: ObjectId,
+    /// The folder of all worktrees of the home: absolute.
+    pub worktrees: String,
+}
+
+impl Origin {
+    fn of(&self, run: RunId) -> Repository {
+        Repository {
+            root: self.root.clone(),
+            within: self.within.clone(),
+            worktrees: format!("{}/{run}", self.worktrees),
+            start: self.start.clone(),
+            // No task has such a name, so that no branch of one lies beside it.
+            target: format!("windlass/{run}/@target"),
+        }
+    }
 }
 
 impl Handle {
@@ -84,6 +113,7 @@ impl Handle {
                 folder: new.folder.clone(),
                 env_digest,
                 source: new.source.clone(),
+                repository: new.origin.as_ref().map(|origin| origin.of(run)),
             };
             let ask = Ask::SubmitPlan(Box::new(submission));
             let command = Command { id: new.command.clone(), by: new.by.clone(), ask };
@@ -236,6 +266,7 @@ mod tests {
                             matches!(command.ask, Ask::Drain { .. })
                         }
                         Message::Report(_)
+                        | Message::Errands(_)
                         | Message::Query(_)
                         | Message::Subscribe(_)
                         | Message::Fatal(_)

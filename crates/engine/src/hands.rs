@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender, SyncSender};
 
-use windlass_core::effect::{Assignment, Effect, Program, Settle};
+use windlass_core::effect::{Assignment, Effect, ErrandOrder, Program, Settle};
 use windlass_core::event::{Event, Exit, LossReason, Record, Usage};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Digest, Fence};
@@ -40,6 +40,8 @@ pub(crate) struct Hands {
     /// The attempts that wait for runs that they started, as far as their watch was told.
     waiting: BTreeSet<Fence>,
     settler: Option<Sender<Unsettled>>,
+    /// The errands that are being done.
+    errands: BTreeMap<Fence, ErrandOrder>,
 }
 
 impl Hands {
@@ -61,6 +63,7 @@ impl Hands {
             given_up,
             waiting: BTreeSet::new(),
             settler: None,
+            errands: BTreeMap::new(),
         }
     }
 
@@ -147,6 +150,37 @@ impl Hands {
                 supervisor.spawn(assignment, Surroundings { env_base, blobs });
             }
             _ => unreachable!("an engine without a keeper starts nothing"),
+        }
+    }
+
+    /// Has an errand done, as an attempt is: by a process under the keeper.
+    fn run_errand(&mut self, order: ErrandOrder) {
+        let fence = order.fence;
+        if let Some(bureau) = &self.bureau {
+            self.errands.retain(|fence, _| bureau.expects_errand(*fence));
+            bureau.expect_errand(fence);
+        }
+        self.errands.insert(fence, order.clone());
+        match self.surroundings(order.env_base) {
+            Ok(env_base) => {
+                let blobs: Arc<dyn Blobs> = Arc::new(Bodies(Arc::clone(&self.blobs)));
+                let supervisor =
+                    self.supervisor.as_ref().expect("an engine without a keeper does no errands");
+                supervisor.spawn(order.assignment(), Surroundings { env_base, blobs });
+            }
+            Err(failure) => {
+                let report = Report::ErrandDone { key: order.key, fence, outcome: Err(failure) };
+                self.inbox.send(Message::Report(report)).unwrap_or_default();
+            }
+        }
+    }
+
+    /// Errands that the keeper took along when it died are done anew: each looks first at what is there.
+    pub(crate) fn do_again(&mut self, lost: &[Fence]) {
+        for fence in lost {
+            if let Some(order) = self.errands.get(fence).cloned() {
+                self.run_errand(order);
+            }
         }
     }
 
@@ -278,6 +312,7 @@ impl Outside for Hands {
                     supervisor.stop(fence, grace);
                 }
             }
+            Effect::RunErrand(order) => self.run_errand(*order),
             Effect::LearnAttempt { key, fence } => {
                 let leftovers = self.swept.get(&key).copied().unwrap_or(0);
                 self.unknown.push(LostAttempt { key, fence, leftovers });

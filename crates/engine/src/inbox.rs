@@ -4,6 +4,7 @@
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
+use windlass_core::id::Fence;
 use windlass_core::input::{Answer, Command, Report};
 use windlass_core::state::State;
 
@@ -29,6 +30,8 @@ pub(crate) enum Message {
     Command(Asked),
     /// A driver reports: it is never refused.
     Report(Report),
+    /// The keeper died while these errands were done: they are to be done again.
+    Errands(Vec<Fence>),
     /// Somebody wants to know.
     Query(Question),
     /// Somebody wants to see every batch from here on.

@@ -84,6 +84,7 @@ mod tests {
             folder: "/".into(),
             env: BTreeMap::new(),
             source: "test".into(),
+            origin: None,
         };
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);

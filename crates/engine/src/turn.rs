@@ -235,6 +235,7 @@ mod tests {
                 folder: "/".into(),
                 env_digest: blobs.put(b"{}").expect("memory takes it"),
                 source: "-".into(),
+                repository: None,
             };
             let id = CommandId(format!("c{number}").into());
             Input::Command(Command { id, by: "test".into(), ask: Ask::SubmitPlan(Box::new(submission)) })

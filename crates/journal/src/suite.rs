@@ -81,6 +81,7 @@ pub fn succeeded(seq: u64, value: serde_json::Value) -> Record {
         attempt: Some(1),
         fence: None,
         output: Some(output),
+        commit: None,
     };
     Record { seq: Seq(seq), at: Time::from_ms(1_700_000_000_000), event }
 }
@@ -100,6 +101,7 @@ fn created_by(plan: Plan, seq: u64, blobs: &dyn Blobs) -> Record {
         folder: "/".into(),
         env: blobs.put(b"{}").expect("blobs can be written"),
         source: "-".into(),
+        repository: None,
         hydrated: Hydrated(Some(Arc::new(plan))),
     };
     Record { seq: Seq(seq), at: Time::from_ms(1_700_000_000_000), event }

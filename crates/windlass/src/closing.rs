@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use windlass_core::event::{PauseReason, RunOutcome};
+use windlass_core::event::RunOutcome;
 use windlass_core::machine::run::Phase as RunPhase;
 use windlass_core::state::{Blocked, Run, State};
 use windlass_core::time::Span;
@@ -27,7 +27,9 @@ pub(crate) fn exit_of(run: &Run) -> Exit {
     match (run.phase, run.outcome) {
         (RunPhase::Finished, Some(RunOutcome::Succeeded)) => Exit::Done,
         (RunPhase::Finished, _) => Exit::Failed,
-        (RunPhase::Paused, _) if run.pauses.contains_key(&PauseReason::DiskLow) => Exit::Environment,
+        (RunPhase::Paused, _) if run.pauses.keys().any(|reason| reason.is_of_surroundings()) => {
+            Exit::Environment
+        }
         (RunPhase::Paused, _) => Exit::Paused,
         (RunPhase::Running, _) if run.waits_for_people() => Exit::Paused,
         // It should go on, and nobody works on it: its engine died.
@@ -42,6 +44,7 @@ pub(crate) fn lines(state: &State, run: &Run, alive: bool, home: &Path) -> Vec<S
     lines.push(verdict(state, run, alive));
     lines.extend(numbers(state, run));
     lines.extend(results::lines(run));
+    lines.extend(landed(run));
     let columns = screen::width_of_lists();
     let mut lines: Vec<String> = lines.iter().flat_map(|line| text::wrap_words(line, columns)).collect();
     // Commands stay whole: a terminal that breaks them still gives them to who copies them.
@@ -74,6 +77,13 @@ pub(crate) fn pauses(state: &State, run: &Run) -> String {
     let reasons: Vec<&str> = run.pauses.keys().map(|reason| story::pause(*reason)).collect();
     let used_up = run.paused_for(state.clock.alive).map(|used_up| format!(" ({})", used_up.in_words()));
     format!("{}{}", plural::list(&reasons), used_up.unwrap_or_default())
+}
+
+/// Where what has landed is, and how it comes into a checkout.
+fn landed(run: &Run) -> Option<String> {
+    let ground = run.ground.as_ref().filter(|ground| ground.tip != ground.repository.start)?;
+    let target = &ground.repository.target;
+    Some(format!("  landed    on the branch {target}: `git merge --ff-only {target}` brings it into yours"))
 }
 
 fn numbers(state: &State, run: &Run) -> Vec<String> {

@@ -25,6 +25,7 @@ mod mistyped;
 mod nested;
 mod news;
 mod opening;
+mod origin;
 mod output;
 mod part;
 mod plan_file;

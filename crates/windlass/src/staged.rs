@@ -54,6 +54,7 @@ impl Stage {
             folder: "/folder".into(),
             env_digest: Digest::of(b"{}"),
             source: "plan.yaml".into(),
+            repository: None,
         };
         let ask = Ask::SubmitPlan(Box::new(submission));
         stage.take(&Input::Command(Command { id: CommandId("c1".into()), by: "anna".into(), ask }));

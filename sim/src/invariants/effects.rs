@@ -67,7 +67,7 @@ impl Given {
                 let ours = live.is_none_or(|attempt| attempt.epoch == oracle.epoch);
                 demand(ours, NAME, || format!("{key} is to be stopped, and nobody knows what became of it"))?;
             }
-            Effect::LearnAttempt { .. } | Effect::SettleOutput { .. } => {}
+            Effect::LearnAttempt { .. } | Effect::SettleOutput { .. } | Effect::RunErrand(_) => {}
         }
         Ok(())
     }
@@ -85,6 +85,7 @@ impl Given {
                 Effect::LearnAttempt { fence, .. } => Outline::Learn(*fence),
                 Effect::StopAttempt { fence, grace, .. } => Outline::Stop(*fence, grace.ms),
                 Effect::SettleOutput { fence, .. } => Outline::Settle(*fence),
+                Effect::RunErrand(order) => unreachable!("no draft has worktrees: {order:?}"),
             });
         }
         said.sort_unstable();

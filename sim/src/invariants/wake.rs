@@ -28,6 +28,7 @@ pub(crate) fn at_rest(oracle: &Oracle, state: &State) -> Verdict {
                 Phase::Ready if active && !run.draft(task).work.has_attempts() => false,
                 Phase::Ready => !active || waits_for_room(oracle, *id, run, task),
                 Phase::Running | Phase::Stopping => task.newest().is_some_and(|attempt| !attempt.is_reaped),
+                Phase::Merging => false,
                 Phase::Gating => task.awaits_settling() || run.lends(task),
                 Phase::Blocked if active && task.life.due.is_some() => {
                     let due =

@@ -283,6 +283,7 @@ impl Machine {
             folder: "/work".into(),
             env_digest: Digest::of(b"env"),
             source: "everything.yaml".into(),
+            repository: None,
         }))
     }
 
@@ -295,6 +296,7 @@ impl Machine {
                     attempts.push(LostAttempt { key, fence, leftovers: 0 });
                 }
                 Effect::SettleOutput { .. } => self.settle(order),
+                Effect::RunErrand(_) => unreachable!("no task has a worktree"),
                 Effect::SpawnAttempt(_) | Effect::StopAttempt { .. } => panic!("nothing is in flight yet"),
             }
         }
@@ -328,6 +330,7 @@ impl Machine {
                 self.processes.insert(fence, Process { assignment, waits });
             }
             Effect::StopAttempt { fence, .. } => self.send(5, Item::Ends(fence)),
+            Effect::RunErrand(_) => unreachable!("no task has a worktree"),
             Effect::SettleOutput { .. } => self.settle(order),
             Effect::LearnAttempt { .. } => panic!("no record orders that"),
         }

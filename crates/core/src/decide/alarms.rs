@@ -66,6 +66,7 @@ fn alarm(run: &Run, ix: TaskIx, timer: TimerKind, active: Span) -> Vec<Event> {
                 Phase::Waiting
                 | Phase::Stopping
                 | Phase::Gating
+                | Phase::Merging
                 | Phase::Blocked
                 | Phase::Expanded
                 | Phase::Succeeded

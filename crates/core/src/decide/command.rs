@@ -117,6 +117,9 @@ fn submit(state: &State, command: &CommandId, submission: &Submission) -> Decisi
     if state.runs.contains_key(&submission.run) || state.lost.contains_key(&submission.run) {
         return Decision::refused(Rejection::RunIdTaken(submission.run));
     }
+    if submission.plan.has_worktrees() && submission.repository.is_none() {
+        return Decision::refused(Rejection::NoRepository(submission.run));
+    }
     Decision::accepted(vec![Event::RunCreated {
         run: submission.run,
         command: command.clone(),
@@ -125,6 +128,7 @@ fn submit(state: &State, command: &CommandId, submission: &Submission) -> Decisi
         folder: submission.folder.clone(),
         env: submission.env_digest,
         source: submission.source.clone(),
+        repository: submission.repository.clone(),
         hydrated: crate::event::Hydrated(Some(submission.plan.clone())),
     }])
 }
@@ -243,6 +247,7 @@ fn settle(run: &Run, ix: TaskIx, command: &Command, answer: Settlement, output: 
             attempt,
             fence: None,
             output: Some(output.clone()),
+            commit: None,
         },
         Settlement::Failed => {
             let error = Failure::new(ErrorKind::OutcomeUnknown, format!("{by} settled it as failed"));
@@ -306,7 +311,14 @@ fn approve(run: &Run, ix: TaskIx, command: &CommandId, given: &Given<'_>) -> Dec
         let text = beginning(given.text, REMARK_BYTES_MAX);
         let value = serde_json::json!({ "by": given.by, "at": given.now, "text": text });
         let output = Some(Output { value, ..Output::default() });
-        Event::TaskSucceeded { run: run.id, task: task.id.clone(), attempt: None, fence: None, output }
+        Event::TaskSucceeded {
+            run: run.id,
+            task: task.id.clone(),
+            attempt: None,
+            fence: None,
+            output,
+            commit: None,
+        }
     } else {
         let remark = if given.text.is_empty() { String::new() } else { format!(": {}", given.text) };
         let error = Failure::new(ErrorKind::Denied, format!("{} denied it{remark}", given.by));

@@ -3,7 +3,7 @@
 //! finish. Never: input from outside; all of it is derived, so a restart comes to the same.
 
 use crate::decide::{
-    Stamp, accounts, approvals, budgets, children, judge, knots, pause_by, requeue, rest, stop, waits,
+    Stamp, accounts, approvals, budgets, children, judge, knots, pause_by, requeue, rest, sites, stop, waits,
 };
 use crate::event::{BlockedOn, Event, PauseReason, SkipReason, StopWhy};
 use crate::failure::{ErrorKind, Failure};
@@ -66,6 +66,7 @@ fn look_at(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Vec<Event> {
 fn of_step(state: &State, run: &Run, step: Step, stamp: Stamp) -> Vec<Event> {
     match step {
         Step::Return => requeue::next(run).into_iter().collect(),
+        Step::Prepare(ix) => vec![sites::prepare(run, ix)],
         Step::Judge(ix) => judged(state, run, ix, stamp),
         Step::Spare(ix, cause) => vec![spare(run, run.task(ix), run.task(cause))],
         Step::Cancel(ix) => vec![cancel(run, run.task(ix))],

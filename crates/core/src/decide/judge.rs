@@ -1,6 +1,7 @@
 //! What becomes of a task whose attempt is over. Never: the attempt itself, whose outcome is fixed.
 
-use crate::decide::{Stamp, nests};
+use crate::decide::{Stamp, nests, sites};
+use crate::errand::ObjectId;
 use crate::event::{BlockedOn, Event};
 use crate::failure::{ErrorKind, Failure};
 use crate::output::Output;
@@ -60,8 +61,11 @@ fn by_policy(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event {
         return Event::TaskCancelled { run: id, task: name };
     }
     let Some((failure, delay)) = attempt.failure() else {
-        return well(run, task);
+        return sites::request_merge(run, task).unwrap_or_else(|| well(run, task));
     };
+    if failure.kind == ErrorKind::Conflict {
+        return bounced(run, task, failure, stamp);
+    }
     let spec = run.spec(task);
     if spec.rerun == Rerun::Never && !attempt.ended_by_itself() {
         let error = Failure::new(
@@ -116,6 +120,31 @@ fn by_policy(state: &State, run: &Run, ix: TaskIx, stamp: Stamp) -> Event {
     }
 }
 
+/// How often work that conflicts with what has landed is done again, without being charged.
+const MERGE_ATTEMPTS: usize = 3;
+
+/// What becomes of a task whose work could not land: it is done again from where the target is now.
+fn bounced(run: &Run, task: &Task, failure: Failure, stamp: Stamp) -> Event {
+    let is_conflict =
+        |attempt: &&Attempt| attempt.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Conflict);
+    let earlier = usize::try_from(task.earlier).expect("32 bits fit");
+    let conflicts = task.attempts[earlier..].iter().filter(is_conflict).count();
+    let number = task.last_attempt().map_or(0, |attempt| attempt.number);
+    if conflicts > MERGE_ATTEMPTS {
+        return dead(run, task, Some(number), failure);
+    }
+    Event::RetryScheduled {
+        run: run.id,
+        task: task.id.clone(),
+        attempt: number,
+        due: stamp.now,
+        wait_ms: 0,
+        ceiling_ms: 0,
+        error: failure.recorded(),
+        agent: None,
+    }
+}
+
 /// Whether a limit is that of a quota, whose window opens later than any wait between attempts would be over.
 fn is_quota(failure: &Failure, policy: &Retry) -> bool {
     failure.kind == ErrorKind::RateLimited
@@ -137,6 +166,20 @@ pub(crate) fn accepted(run: &Run, task: &Task) -> Event {
         attempt: newest.map(|attempt| attempt.number),
         fence: newest.map(|attempt| attempt.fence),
         output: None,
+        commit: None,
+    }
+}
+
+/// The acceptance of what has just landed.
+pub(crate) fn landed(run: &Run, task: &Task, by: &ObjectId) -> Event {
+    let newest = task.last_attempt().expect("what lands was worked on");
+    Event::TaskSucceeded {
+        run: run.id,
+        task: task.id.clone(),
+        attempt: Some(newest.number),
+        fence: Some(newest.fence),
+        output: None,
+        commit: Some(by.clone()),
     }
 }
 

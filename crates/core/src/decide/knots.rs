@@ -432,6 +432,7 @@ fn pull<'r>(run: &'r Run, strand: Strand<'r>) -> Pull<'r> {
         | Phase::Running
         | Phase::Stopping
         | Phase::Gating
+        | Phase::Merging
         | Phase::BackingOff
         | Phase::Parked
         | Phase::Blocked

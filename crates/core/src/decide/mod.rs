@@ -17,6 +17,7 @@ pub(crate) mod report;
 mod requeue;
 mod rest;
 mod revise;
+mod sites;
 mod waits;
 
 use crate::event::{Event, PauseReason, StopWhy};

@@ -29,6 +29,10 @@ pub(crate) fn bring(
     let attempt = live
         .filter(|attempt| attempt.number == within.attempt && goes_on)
         .ok_or_else(|| Rejection::NotLive(within.clone()))?;
+    // Its folder is the attempt's, of which nobody has looked whether it is a repository.
+    if plan.has_worktrees() {
+        return Err(Rejection::NoRepository(run.id));
+    }
     within_caps(run, ix, nesting).map_err(|why| Rejection::OverCap { run: run.id, why })?;
     once_at_a_time(run, ix, nesting)?;
     let number = run.nests.get(&ix).map_or(0, |nest| nest.plans.len());

@@ -1,7 +1,7 @@
 //! What a report comes to: the facts of what happened, by the fence that it names. Never: what follows from them
 //! (`follow.rs`).
 
-use crate::decide::{nests, pause_by, stop};
+use crate::decide::{nests, pause_by, sites, stop};
 use crate::event::{Event, Exit, LossReason, PauseReason, Raise, StopWhy, Usage};
 use crate::failure::{ErrorKind, Failure};
 use crate::id::{AttemptKey, Fence};
@@ -25,6 +25,7 @@ pub(crate) fn events(state: &State, report: &Report) -> Vec<Event> {
         Report::OutputSettled { key, fence, output, error } => {
             settled(state, key, *fence, output, error.as_ref())
         }
+        Report::ErrandDone { key, fence, outcome } => sites::errand_done(state, key, *fence, outcome),
         Report::ClockJumped { by_ms, suspended_ms } => {
             vec![Event::ClockJumped { by_ms: *by_ms, suspended_ms: *suspended_ms }]
         }

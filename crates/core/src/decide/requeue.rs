@@ -134,6 +134,7 @@ mod tests {
                 folder: "/".into(),
                 env_digest: Digest::of(b"env"),
                 source: "plan.yaml".into(),
+                repository: None,
             })));
             wide
         }

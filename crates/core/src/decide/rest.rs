@@ -2,7 +2,7 @@
 //! That its tasks wait for each other is none of these: needs that go in a circle are refused with their plan
 //! (`plan/graph.rs`), and what else they may wait for ends in `knots.rs`. Never: what becomes of a task alone.
 
-use crate::decide::{budgets, pause_by};
+use crate::decide::{budgets, pause_by, sites};
 use crate::event::{Event, PauseReason};
 use crate::state::Run;
 use crate::state::steps::Rest;
@@ -11,6 +11,7 @@ use crate::state::steps::Rest;
 pub(crate) fn events(run: &Run, rest: Rest) -> Vec<Event> {
     match rest {
         Rest::Over(outcome) => vec![Event::RunFinished { run: run.id, outcome }],
+        Rest::Merge(ix) => vec![sites::merge(run, ix)],
         Rest::Exhausted(used_up) => {
             vec![budgets::reached(run, used_up), pause_by(run, PauseReason::Budget, "windlass")]
         }

@@ -15,6 +15,9 @@ use crate::template::Items;
 
 /// The events of `revise RUN PLAN`.
 pub(crate) fn events(run: &Run, command: &Command, revision: &Revision) -> Result<Vec<Event>, Rejection> {
+    if revision.plan.has_worktrees() && run.ground.is_none() {
+        return Err(Rejection::NoRepository(run.id));
+    }
     let revised = revision::over(&run.plan, &revision.plan);
     let reasons = obstacles(run, &revised);
     if !reasons.is_empty() {

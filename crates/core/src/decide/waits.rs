@@ -136,7 +136,14 @@ fn take(run: &Run, ix: TaskIx, message: &Message) -> Vec<Event> {
 /// The success of a task without attempts.
 fn given(run: &Run, task: &Task, value: serde_json::Value) -> Event {
     let output = Some(Output { value, ..Output::default() });
-    Event::TaskSucceeded { run: run.id, task: task.id.clone(), attempt: None, fence: None, output }
+    Event::TaskSucceeded {
+        run: run.id,
+        task: task.id.clone(),
+        attempt: None,
+        fence: None,
+        output,
+        commit: None,
+    }
 }
 
 /// The failure of a task whose message did not come in time.

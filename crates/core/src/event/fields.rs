@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::errand::ObjectId;
 use crate::time::Span;
 
 /// What a process that opened the journal for writing is there for.
@@ -30,6 +31,40 @@ pub enum PauseReason {
     DiskLow,
     /// A budget is used up.
     Budget,
+    /// A lock that is not ours keeps the branch that work lands on from moving.
+    TargetLocked,
+    /// Somebody has checked out the branch that work lands on.
+    TargetCheckedOut,
+    /// The branch that work lands on is gone.
+    TargetMissing,
+    /// Somebody else keeps moving the branch that work lands on.
+    TargetBusy,
+}
+
+/// What an attempt left, on its branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Commit {
+    /// The commit.
+    pub commit: ObjectId,
+    /// Its tree.
+    pub tree: ObjectId,
+    /// Whether that is the tree that the attempt began with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
+}
+
+/// What became of work that was to land.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeOutcome {
+    /// It is in the target.
+    Landed,
+    /// The target had moved meanwhile: it is prepared again.
+    Stale,
+    /// Both have changed the same: it has to be done again.
+    Conflict,
+    /// It could not be tried.
+    Failed,
 }
 
 /// How a run ended.
@@ -195,6 +230,18 @@ pub enum ApprovalAnswer {
 }
 
 impl PauseReason {
+    /// Whether something around Windlass has to be mended before the run can go on.
+    pub const fn is_of_surroundings(self) -> bool {
+        match self {
+            Self::DiskLow
+            | Self::TargetLocked
+            | Self::TargetCheckedOut
+            | Self::TargetMissing
+            | Self::TargetBusy => true,
+            Self::Requested | Self::Interrupted | Self::Budget => false,
+        }
+    }
+
     /// Its name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -202,6 +249,10 @@ impl PauseReason {
             Self::Interrupted => "interrupted",
             Self::DiskLow => "disk_low",
             Self::Budget => "budget",
+            Self::TargetLocked => "target_locked",
+            Self::TargetCheckedOut => "target_checked_out",
+            Self::TargetMissing => "target_missing",
+            Self::TargetBusy => "target_busy",
         }
     }
 }

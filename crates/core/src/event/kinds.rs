@@ -25,12 +25,19 @@ impl Event {
             | Self::ResultSelected { run, .. }
             | Self::AgentNamed { run, .. }
             | Self::AttemptStarted { run, .. }
+            | Self::WorkspaceRequested { run, .. }
+            | Self::WorkspaceReady { run, .. }
             | Self::StopRequested { run, .. }
             | Self::AttemptFinished { run, .. }
             | Self::AttemptLost { run, .. }
             | Self::AttemptReaped { run, .. }
             | Self::ExtractsRecorded { run, .. }
+            | Self::WorkCommitted { run, .. }
             | Self::ResultIgnored { run, .. }
+            | Self::MergeRequested { run, .. }
+            | Self::MergePrepared { run, .. }
+            | Self::MergeStarted { run, .. }
+            | Self::MergeFinished { run, .. }
             | Self::RetryScheduled { run, .. }
             | Self::TaskParked { run, .. }
             | Self::TimerFired { run, .. }
@@ -59,12 +66,19 @@ impl Event {
             | Self::ResultSelected { task, .. }
             | Self::AgentNamed { task, .. }
             | Self::AttemptStarted { task, .. }
+            | Self::WorkspaceRequested { task, .. }
+            | Self::WorkspaceReady { task, .. }
             | Self::StopRequested { task, .. }
             | Self::AttemptFinished { task, .. }
             | Self::AttemptLost { task, .. }
             | Self::AttemptReaped { task, .. }
             | Self::ExtractsRecorded { task, .. }
+            | Self::WorkCommitted { task, .. }
             | Self::ResultIgnored { task, .. }
+            | Self::MergeRequested { task, .. }
+            | Self::MergePrepared { task, .. }
+            | Self::MergeStarted { task, .. }
+            | Self::MergeFinished { task, .. }
             | Self::RetryScheduled { task, .. }
             | Self::TaskParked { task, .. }
             | Self::TimerFired { task, .. }
@@ -104,12 +118,19 @@ impl Event {
             Self::PlanNested { attempt, .. }
             | Self::AgentNamed { attempt, .. }
             | Self::AttemptStarted { attempt, .. }
+            | Self::WorkspaceRequested { attempt, .. }
+            | Self::WorkspaceReady { attempt, .. }
             | Self::StopRequested { attempt, .. }
             | Self::AttemptFinished { attempt, .. }
             | Self::AttemptLost { attempt, .. }
             | Self::AttemptReaped { attempt, .. }
             | Self::ExtractsRecorded { attempt, .. }
+            | Self::WorkCommitted { attempt, .. }
             | Self::ResultIgnored { attempt, .. }
+            | Self::MergeRequested { attempt, .. }
+            | Self::MergePrepared { attempt, .. }
+            | Self::MergeStarted { attempt, .. }
+            | Self::MergeFinished { attempt, .. }
             | Self::RetryScheduled { attempt, .. }
             | Self::TaskParked { attempt, .. } => Some(*attempt),
             Self::TaskSucceeded { attempt, .. } | Self::TaskDead { attempt, .. } => *attempt,
@@ -166,12 +187,19 @@ impl Event {
             Self::ConcurrencyChanged { .. } => "concurrency_changed",
             Self::AgentNamed { .. } => "agent_named",
             Self::AttemptStarted { .. } => "attempt_started",
+            Self::WorkspaceRequested { .. } => "workspace_requested",
+            Self::WorkspaceReady { .. } => "workspace_ready",
             Self::StopRequested { .. } => "stop_requested",
             Self::AttemptFinished { .. } => "attempt_finished",
             Self::AttemptLost { .. } => "attempt_lost",
             Self::AttemptReaped { .. } => "attempt_reaped",
             Self::ExtractsRecorded { .. } => "extracts_recorded",
+            Self::WorkCommitted { .. } => "work_committed",
             Self::ResultIgnored { .. } => "result_ignored",
+            Self::MergeRequested { .. } => "merge_requested",
+            Self::MergePrepared { .. } => "merge_prepared",
+            Self::MergeStarted { .. } => "merge_started",
+            Self::MergeFinished { .. } => "merge_finished",
             Self::RetryScheduled { .. } => "retry_scheduled",
             Self::TaskParked { .. } => "task_parked",
             Self::TimerFired { .. } => "timer_fired",

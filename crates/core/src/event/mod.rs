@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::output::{Output, RawOutput};
 use serde::{Deserialize, Serialize};
 
+use crate::errand::{ObjectId, Repository};
 use crate::failure::Failure;
 use crate::id::{AccountName, AgentName, CommandId, Digest, Epoch, Fence, RunId, Seq, TaskId};
 use crate::machine::{breaker, task};
@@ -20,8 +21,8 @@ use crate::time::Time;
 
 pub(crate) use self::fields::is_zero;
 pub use self::fields::{
-    ApprovalAnswer, BlockedOn, BudgetKind, Exit, Expansion, LossReason, PauseReason, Raise, Role, RunOutcome,
-    Settlement, SkipReason, StopWhy, TimerKind, Usage,
+    ApprovalAnswer, BlockedOn, BudgetKind, Commit, Exit, Expansion, LossReason, MergeOutcome, PauseReason,
+    Raise, Role, RunOutcome, Settlement, SkipReason, StopWhy, TimerKind, Usage,
 };
 
 /// An event with its place in the journal and its time.
@@ -86,6 +87,9 @@ pub enum Event {
         folder: String,
         env: Digest,
         source: String,
+        /// Where its work is kept and lands, where tasks work in worktrees.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repository: Option<Repository>,
         #[serde(skip)]
         hydrated: Hydrated,
     },
@@ -191,6 +195,25 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         seen: BTreeMap<TaskId, task::Phase>,
     },
+    /// A worktree is to be made for an attempt, on a branch of its own, from `base`: where the target is.
+    WorkspaceRequested {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        path: String,
+        branch: String,
+        base: ObjectId,
+    },
+    /// The worktree is there, and the attempt's program may start; or it could not be made.
+    WorkspaceReady {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+    },
     /// An attempt is to be ended from outside.
     StopRequested {
         run: RunId,
@@ -235,8 +258,56 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Failure>,
     },
+    /// What the attempt left in its worktree is on its branch.
+    WorkCommitted {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        work: Option<Commit>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+    },
     /// A report came with a fence that no longer counts. Its usage does.
     ResultIgnored { run: RunId, task: TaskId, attempt: u32, fence: Fence, usage: Usage },
+
+    /// The work of an attempt whose result is good waits to land on the target.
+    MergeRequested { run: RunId, task: TaskId, attempt: u32, fence: Fence, target: String, work: ObjectId },
+    /// The work is on top of the target, which was at `base`, as a commit that nothing points to yet.
+    MergePrepared {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        base: ObjectId,
+        new_tip: ObjectId,
+        tree: ObjectId,
+    },
+    /// The target is to move, if it is still where it was. From here on a wish to cancel comes too late.
+    MergeStarted {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        target: String,
+        expect_old: ObjectId,
+        new_tip: ObjectId,
+        tree: ObjectId,
+    },
+    /// The work has landed; or it has to be prepared again, or done again.
+    MergeFinished {
+        run: RunId,
+        task: TaskId,
+        attempt: u32,
+        fence: Fence,
+        outcome: MergeOutcome,
+        /// The commit that landed, or where the target is instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<ObjectId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+    },
 
     /// The next attempt is not before `due`; it was drawn from below `ceiling_ms`.
     RetryScheduled {
@@ -306,6 +377,9 @@ pub enum Event {
         fence: Option<Fence>,
         /// What it gave, where no attempt of its own recorded that.
         output: Option<Output>,
+        /// The commit of the target that holds its work.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<ObjectId>,
     },
     /// The task will not run.
     TaskSkipped { run: RunId, task: TaskId, reason: SkipReason, cause: Option<TaskId> },

@@ -29,6 +29,7 @@ impl Run {
                 begun.seen.clone_from(seen);
                 begun.plan_version = *plan_version;
                 self.tasks[ix.at()].add(begun);
+                self.begin_site(ix);
                 if let Some(agent) = agent {
                     self.take_in_hand(ix, agent);
                 }
@@ -67,6 +68,7 @@ impl Run {
                 let attempt = self.newest_attempt(ix);
                 attempt.end(moment, *leftovers);
                 let member = attempt.member;
+                self.end_site(ix, moment);
                 self.end_plans(ix);
                 self.look_at_result(ix);
                 if let Some(member) = member {
@@ -93,7 +95,7 @@ impl Run {
         true
     }
 
-    fn newest_attempt(&mut self, ix: TaskIx) -> &mut Attempt {
+    pub(crate) fn newest_attempt(&mut self, ix: TaskIx) -> &mut Attempt {
         self.tasks[ix.at()].attempts.last_mut().expect("an attempt was started before")
     }
 }

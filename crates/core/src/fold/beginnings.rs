@@ -17,13 +17,15 @@ use crate::state::crew::Handed;
 use crate::state::due::Noted;
 use crate::state::queue::Queue;
 use crate::state::roster::Roster;
+use crate::state::sites::Ground;
 use crate::state::topics::Topics;
 use crate::state::{Attempt, Dues, Run, Task};
 
 impl Run {
     /// A run as it is created, before it has tasks.
     pub(crate) fn new(record: &Record, epoch: Epoch) -> Self {
-        let Event::RunCreated { run, plan, folder, env, source, hydrated, .. } = &record.event else {
+        let Event::RunCreated { run, plan, folder, env, source, repository, hydrated, .. } = &record.event
+        else {
             unreachable!("only that creates runs");
         };
         let body = hydrated.0.clone().expect("a run without its plan is lost");
@@ -37,6 +39,7 @@ impl Run {
             earlier: BTreeMap::new(),
             folder: folder.clone(),
             env: *env,
+            ground: repository.clone().map(Ground::new),
             source: source.clone(),
             created: (record.seq, record.at),
             ended: None,
@@ -149,6 +152,7 @@ impl Attempt {
             usage: Usage::default(),
             leftovers: 0,
             ignored: false,
+            site: None,
         }
     }
 }

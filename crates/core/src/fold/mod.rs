@@ -8,6 +8,7 @@ mod growth;
 mod nests;
 mod purses;
 mod revision;
+mod sites;
 mod topics;
 pub(crate) mod transition;
 
@@ -246,6 +247,7 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) -> 
         }
         Event::RunResumed { raised, .. } => {
             run.purse.raise(*raised);
+            run.land_again(record.seq);
             run.go_on(run::Fact::Resumed, moment, fresh);
         }
         Event::BudgetReached { task: Some(task), budget, spent, limit, .. } => {
@@ -274,6 +276,7 @@ fn evolve_run(state: &mut State, id: RunId, record: &Record, moment: Moment) -> 
             let task = other.task().expect("what is left belongs to a task");
             let ix = *run.names.get(task).expect("the task exists");
             let taken = run.evolve_attempt(ix, record, moment, fresh)
+                || run.evolve_site(ix, record, moment, fresh)
                 || run.grow(ix, record, moment, fresh)
                 || run.evolve_topic(ix, record, fresh)
                 || run.evolve_wait(ix, record, moment, fresh);
@@ -342,7 +345,9 @@ impl Run {
         // does what is over and not reaped, as the lost end of a journal leaves it.
         let is_over = task.live_attempt().is_some_and(|attempt| !attempt.is_live());
         let by_itself = [task::Phase::Stopping, task::Phase::Gating, task::Phase::Expanded];
-        let waits = is_over || by_itself.contains(&task.phase);
+        let is_moving = self.is_moving(ix);
+        let task = &self.tasks[ix.at()];
+        let waits = is_over || is_moving || by_itself.contains(&task.phase);
         if !waits {
             self.to_cancel.insert(ix);
         }

@@ -85,8 +85,8 @@ impl Run {
 
     /// The result of a task is to be judged, once it is settled and nothing is left of what its attempt brought.
     pub(crate) fn look_at_result(&mut self, ix: TaskIx) {
-        let awaits_settling = self.task(ix).last_attempt().is_some_and(Attempt::awaits_settling);
-        if !awaits_settling && self.open_plans(ix) == 0 {
+        let awaits = |attempt: &Attempt| attempt.awaits_settling() || attempt.awaits_work();
+        if !self.task(ix).last_attempt().is_some_and(awaits) && self.open_plans(ix) == 0 {
             self.to_judge.insert(ix);
         }
     }

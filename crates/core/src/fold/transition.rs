@@ -41,7 +41,7 @@ impl Run {
         let to =
             from.next(fact).unwrap_or_else(|| panic!("task {} is {from:?}: {fact:?} can't happen", task.id));
         arrows::of_task(from, fact);
-        self.leave(ix, from);
+        self.leave(ix, from, moment);
         self.leave_purses(ix, from);
         if from == Phase::Ready && to == Phase::Waiting {
             self.end_bound(ix);
@@ -75,7 +75,7 @@ impl Run {
     }
 
     /// Takes a task out of the indexes of the phase that it leaves.
-    fn leave(&mut self, ix: TaskIx, from: Phase) {
+    fn leave(&mut self, ix: TaskIx, from: Phase, moment: Moment) {
         let task = &mut self.tasks[ix.at()];
         match from {
             Phase::Waiting => {
@@ -93,6 +93,10 @@ impl Run {
                 self.to_judge.remove(&ix);
                 self.settle_attempt(ix);
                 self.let_go_of_plan(ix);
+            }
+            Phase::Merging => {
+                self.to_judge.remove(&ix);
+                self.leave_queue(ix, moment.seq);
             }
             Phase::BackingOff | Phase::Parked => {
                 if let Some(due) = task.dues.retry.take() {
@@ -140,7 +144,7 @@ impl Run {
             Phase::Blocked if self.task(ix).blocked == Some(Blocked::Topic) => {
                 self.begin_listening(ix);
             }
-            Phase::Stopping | Phase::BackingOff | Phase::Parked | Phase::Blocked => {}
+            Phase::Stopping | Phase::Merging | Phase::BackingOff | Phase::Parked | Phase::Blocked => {}
             Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => {}
         }
     }
@@ -222,6 +226,7 @@ impl Run {
                 | Phase::Running
                 | Phase::Stopping
                 | Phase::Gating
+                | Phase::Merging
                 | Phase::BackingOff
                 | Phase::Parked
                 | Phase::Expanded

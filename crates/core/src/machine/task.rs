@@ -19,6 +19,8 @@ pub enum Phase {
     Stopping,
     /// The attempt is over; its result is being judged.
     Gating,
+    /// Its result is good, and its work waits to land, or lands.
+    Merging,
     /// It waits for the due time of the next attempt.
     BackingOff,
     /// It waits until the provider of its agent takes it.
@@ -68,6 +70,8 @@ pub enum Fact {
     OutcomeUnknown,
     /// Its result is good, and is chosen or not.
     Passed,
+    /// Its result is good, and its work is to land.
+    MergeRequested,
     /// Its result is accepted.
     Accepted,
     /// Its join can't be met, or its `when` is false.
@@ -86,12 +90,13 @@ pub enum Fact {
 
 impl Phase {
     /// All phases, in the order of a life.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Waiting,
         Self::Ready,
         Self::Running,
         Self::Stopping,
         Self::Gating,
+        Self::Merging,
         Self::BackingOff,
         Self::Parked,
         Self::Blocked,
@@ -132,8 +137,15 @@ impl Phase {
             (Self::Gating,     Fact::RetryAtOnce)    => Self::Ready,
             (Self::Gating,     Fact::OutcomeUnknown) => Self::Blocked,
             (Self::Gating,     Fact::Passed)         => Self::Blocked,
+            (Self::Gating,     Fact::MergeRequested) => Self::Merging,
             (Self::Gating,     Fact::Died)           => Self::Dead,
             (Self::Gating,     Fact::Cancelled)      => Self::Cancelled,
+
+            (Self::Merging,    Fact::Accepted)       => Self::Succeeded,
+            (Self::Merging,    Fact::RetryScheduled) => Self::BackingOff,
+            (Self::Merging,    Fact::RetryAtOnce)    => Self::Ready,
+            (Self::Merging,    Fact::Died)           => Self::Dead,
+            (Self::Merging,    Fact::Cancelled)      => Self::Cancelled,
 
             (Self::BackingOff, Fact::RetryDue)       => Self::Ready,
             (Self::BackingOff, Fact::Died)           => Self::Dead,
@@ -192,6 +204,7 @@ impl Phase {
             Self::Running    => "running",
             Self::Stopping   => "stopping",
             Self::Gating     => "gating",
+            Self::Merging    => "merging",
             Self::BackingOff => "backing_off",
             Self::Parked     => "parked",
             Self::Blocked    => "blocked",
@@ -206,7 +219,7 @@ impl Phase {
 
 impl Fact {
     /// All facts, in the order of a life.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::JoinMet,
         Self::JoinUnmet,
         Self::Expanded,
@@ -221,6 +234,7 @@ impl Fact {
         Self::RetryDue,
         Self::OutcomeUnknown,
         Self::Passed,
+        Self::MergeRequested,
         Self::Accepted,
         Self::Skipped,
         Self::Unskipped,

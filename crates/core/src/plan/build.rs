@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::subplans;
 use super::tasks::{self, Needing, Needs};
 use super::waits;
-use super::{Agent, Budget, ForEach, Limits, Repeat, Replicas, Select, Task, Work};
+use super::{Agent, Budget, ForEach, Limits, Repeat, Replicas, Select, Task, Work, Workspace};
 use crate::id::{AgentName, TaskId};
 use crate::template::{Items, Template, nearest};
 
@@ -130,7 +130,10 @@ impl Builder<'_, '_> {
         let work = self.work(entry, &layer, owner);
         let for_each = self.for_each(node);
         let (repeat, replicas) = (self.repeat(node), self.replicas(node));
-        if is_prompt && !layer.workspace {
+        if layer.workspace == Some(Workspace::Worktree) && node.get("replicas").is_some() {
+            self.miss("`workspace: worktree` with `replicas`", &entry.key, entry.at);
+        }
+        if is_prompt && layer.workspace.is_none() {
             self.built.anywhere.push((entry.key.clone().into_owned(), entry.at));
         }
         let join = tasks::join(node, &needs, self.findings);
@@ -160,6 +163,11 @@ impl Builder<'_, '_> {
             rerun: layer.rerun.unwrap_or_default(),
             optional: tasks::is_true(node.get("optional")),
             cancel_rest,
+            workspace: if waits::has_attempts(node) {
+                layer.workspace.unwrap_or_default()
+            } else {
+                Workspace::Shared
+            },
             priority: layer.priority.unwrap_or_default(),
             budget: if waits::has_attempts(node) { layer.budget } else { Budget::default() },
             output_schema: node.get("output").and_then(|output| output.get("schema")).map(Node::json),

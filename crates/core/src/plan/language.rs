@@ -81,7 +81,7 @@ pub(super) static TASK: Shape = Shape {
         key("repeat", Of(&REPEAT), "Rounds until a condition holds."),
         key("agent", Either(&[Template, TEXTS]), "Who works on the prompt."),
         partly("balance", Word(BALANCES), BALANCES_BUILT, "How one of several agents is chosen."),
-        partly("workspace", Word(&["shared", "scratch", "worktree"]), &["shared"],
+        partly("workspace", Word(&["shared", "scratch", "worktree"]), &["shared", "worktree"],
             "Where it works: the run's folder, an empty one, or a git worktree and branch of its own."),
         later("gates", List(&Choice(&GATE)), "Checks that its result must pass."),
         key("timeout", TIMES, "Limits of time; a bare value is start_to_close."),
@@ -114,7 +114,7 @@ pub(super) static DEFAULTS: Shape = Shape {
     fields: &[
         key("agent", Either(&[Template, TEXTS]), "Who works on prompts."),
         partly("balance", Word(BALANCES), BALANCES_BUILT, "How one of several agents is chosen."),
-        partly("workspace", Word(&["shared", "scratch", "worktree"]), &["shared"], "Where tasks work."),
+        partly("workspace", Word(&["shared", "scratch", "worktree"]), &["shared", "worktree"], "Where tasks work."),
         later("gates", List(&Choice(&GATE)), "Checks that results must pass."),
         key("timeout", TIMES, "Limits of time; a bare value is start_to_close."),
         key("retry", Of(&RETRY), "How failed attempts are tried again."),

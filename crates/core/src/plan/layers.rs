@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::node::{Node, Tree};
-use super::{ANSWER_BOUND, Balance, Budget, Jitter, Limits, Rerun, Retry, Timeout, sizes};
+use super::{ANSWER_BOUND, Balance, Budget, Jitter, Limits, Rerun, Retry, Timeout, Workspace, sizes};
 use crate::failure::ErrorKind;
 use crate::template::Template;
 use crate::time::Span;
@@ -96,8 +96,8 @@ pub struct Defaults {
     pub agent: Option<Named>,
     /// How one of several is chosen.
     pub balance: Option<Balance>,
-    /// Whether `workspace` was named.
-    pub workspace: bool,
+    /// Where attempts work, if that is said.
+    pub workspace: Option<Workspace>,
     /// Limits of time.
     pub timeout: TimeoutLayer,
     /// How failed attempts are tried again.
@@ -240,7 +240,11 @@ impl Defaults {
                 Some("weighted") => Some(Balance::Weighted),
                 _ => None,
             },
-            workspace: node.get("workspace").is_some(),
+            workspace: match node.get("workspace").and_then(Node::text) {
+                Some("shared") => Some(Workspace::Shared),
+                Some("worktree") => Some(Workspace::Worktree),
+                _ => None,
+            },
             timeout: node.get("timeout").map(TimeoutLayer::read).unwrap_or_default(),
             retry: node.get("retry").map(RetryLayer::read).unwrap_or_default(),
             rerun: match node.get("rerun").and_then(Node::text) {
@@ -265,7 +269,7 @@ impl Defaults {
         Self {
             agent: self.agent.or_else(|| lower.agent.clone()),
             balance: self.balance.or(lower.balance),
-            workspace: self.workspace || lower.workspace,
+            workspace: self.workspace.or(lower.workspace),
             timeout: self.timeout.over(&lower.timeout),
             retry: self.retry.over(&lower.retry),
             rerun: self.rerun.or(lower.rerun),

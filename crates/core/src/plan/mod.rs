@@ -121,6 +121,9 @@ pub struct Task {
     pub rerun: Rerun,
     /// Whether the run may succeed without it.
     pub optional: bool,
+    /// Where its attempts work.
+    #[serde(default, skip_serializing_if = "Workspace::is_shared")]
+    pub workspace: Workspace,
     /// How it stands to other ready tasks, from −100 to 100: higher goes first.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub priority: i8,
@@ -149,6 +152,34 @@ pub struct Task {
     /// Whether a revision left it out: it keeps its place, and what it gave, and the run goes on without it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
+}
+
+/// Where the attempts of a task work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Workspace {
+    /// In the run's folder, as all others that share it.
+    #[default]
+    Shared,
+    /// In a git worktree of the task's own, on a branch of the attempt's own; what is accepted is merged.
+    Worktree,
+}
+
+impl Plan {
+    /// Whether any of its tasks, or of the plans in it, works in a worktree.
+    pub fn has_worktrees(&self) -> bool {
+        self.tasks.iter().any(|task| {
+            task.workspace == Workspace::Worktree
+                || matches!(&task.work, Work::Plan(inner) if inner.plan.has_worktrees())
+        })
+    }
+}
+
+impl Workspace {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+    const fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared)
+    }
 }
 
 /// What a task does: one of these.
@@ -347,6 +378,7 @@ impl Task {
             timeout: TimeoutLayer::default().settle(false, false),
             rerun: Rerun::default(),
             optional: false,
+            workspace: Workspace::Shared,
             priority: 0,
             cancel_rest: false,
             output_schema: None,

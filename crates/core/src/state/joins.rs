@@ -36,6 +36,7 @@ impl Run {
             | Phase::Running
             | Phase::Stopping
             | Phase::Gating
+            | Phase::Merging
             | Phase::BackingOff
             | Phase::Parked
             | Phase::Blocked

@@ -20,6 +20,7 @@ pub(crate) mod render;
 pub(crate) mod returns;
 mod revisions;
 pub mod roster;
+pub mod sites;
 pub(crate) mod steps;
 mod tasks;
 pub mod topics;
@@ -44,6 +45,7 @@ use crate::state::fleet::Fleet;
 use crate::state::purses::TaskPurse;
 use crate::state::queue::Queue;
 use crate::state::roster::Roster;
+use crate::state::sites::Ground;
 use crate::state::topics::Topics;
 use crate::state::tree::{Nest, Scope};
 use crate::time::{Span, Time};
@@ -176,6 +178,9 @@ pub struct Run {
     pub folder: String,
     /// The blob with the variables that attempts get.
     pub env: Digest,
+    /// Where work is kept and lands, where tasks work in worktrees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<Ground>,
     /// Where the plan came from, for people.
     pub source: String,
     /// The record that created it.
@@ -297,7 +302,7 @@ impl State {
 
     /// No attempt is live, and no result waits to be judged.
     pub fn is_idle(&self) -> bool {
-        let judges = |id| self.runs[id].in_phase(task::Phase::Gating) > 0;
+        let judges = |id| self.runs[id].in_phase(task::Phase::Gating) > 0 || self.runs[id].is_landing();
         self.live.is_empty() && !self.unfinished.iter().any(judges)
     }
 

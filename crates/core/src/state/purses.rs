@@ -83,6 +83,7 @@ impl Run {
             | Phase::Running
             | Phase::Stopping
             | Phase::Gating
+            | Phase::Merging
             | Phase::Blocked
             | Phase::Expanded
             | Phase::Succeeded

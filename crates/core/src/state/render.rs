@@ -186,20 +186,26 @@ fn assigned(run: &Run, view: &View<'_>, attempt: u32, fence: Fence) -> Result<As
     let spec = run.spec(view.task);
     let program = program(run, view)?;
     let env = environment(spec, &program, view)?;
-    let (workspace, env_base) = run.surroundings(view.task);
+    let (shared, env_base) = run.surroundings(view.task);
+    let site = run.site_of(view.task, attempt);
+    let workspace = site.map_or(shared, |(path, _)| path);
+    let start = match site {
+        Some((path, within)) if !within.is_empty() => format!("{path}/{within}"),
+        Some(_) | None => workspace.to_owned(),
+    };
     let folder = match &spec.dir {
-        None => workspace.to_owned(),
+        None => start,
         Some(dir) => {
             let dir = dir.render_text(view).map_err(|failure| failure.within("dir"))?;
             stays_inside(&dir)?;
             // A step that leads nowhere would be seen in `PWD`.
             let steps = dir.split('/').filter(|step| !step.is_empty() && *step != ".");
-            std::iter::once(workspace).chain(steps).collect::<Vec<_>>().join("/")
+            std::iter::once(start.as_str()).chain(steps).collect::<Vec<_>>().join("/")
         }
     };
     let agent_memory = match &program {
         Program::Agent { agent, .. } => agent.memory_bytes_max,
-        Program::Argv(_) | Program::Shell(_) => None,
+        Program::Argv(_) | Program::Shell(_) | Program::Errand(_) => None,
     };
     Ok(Assignment {
         key: AttemptKey { run: run.id, task: view.task.id.clone(), attempt },
@@ -240,7 +246,7 @@ fn environment(
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut env = match program {
         Program::Agent { agent, .. } => agent.env.clone(),
-        Program::Argv(_) | Program::Shell(_) => BTreeMap::new(),
+        Program::Argv(_) | Program::Shell(_) | Program::Errand(_) => BTreeMap::new(),
     };
     for (name, value) in &spec.env {
         let value = value.render_text(view).map_err(|failure| failure.within(&format!("env.{name}")))?;

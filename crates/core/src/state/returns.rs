@@ -36,6 +36,7 @@ pub(crate) fn of(run: &Run, ix: TaskIx) -> Result<VecDeque<(TaskIx, TaskId)>, Re
             };
             return Err(task.wrong_state(&why));
         }
+        Phase::Merging => return Err(task.wrong_state("its work lands: wait for that, or cancel it first")),
         Phase::Running | Phase::Stopping | Phase::Gating => {
             return Err(task.wrong_state("an attempt is live: cancel it first, or wait for its end"));
         }
@@ -365,6 +366,7 @@ impl Requeue<'_> {
                 | Phase::Running
                 | Phase::Stopping
                 | Phase::Gating
+                | Phase::Merging
                 | Phase::BackingOff
                 | Phase::Parked
                 | Phase::Blocked

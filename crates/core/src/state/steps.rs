@@ -15,6 +15,8 @@ use crate::state::{Run, TaskIx};
 pub(crate) enum Step {
     /// The next of those that come back with one that was requeued comes back.
     Return,
+    /// Its attempt has begun and has no worktree yet.
+    Prepare(TaskIx),
     /// Its attempt is over.
     Judge(TaskIx),
     /// The first is not needed any more, by the second.
@@ -39,7 +41,9 @@ impl Step {
         let first = |tasks: &BTreeSet<TaskIx>| tasks.first().copied();
         // First of all: until a retry is complete joins and parents don't stand as they will.
         let back = (!run.returning.is_empty()).then_some(Self::Return);
-        back.or_else(|| first(&run.to_judge).map(Self::Judge))
+        let prepare = || run.ground.as_ref().and_then(|ground| first(&ground.to_prepare)).map(Self::Prepare);
+        back.or_else(prepare)
+            .or_else(|| first(&run.to_judge).map(Self::Judge))
             .or_else(|| run.to_spare.first_key_value().map(|(ix, cause)| Self::Spare(*ix, *cause)))
             .or_else(|| first(&run.to_cancel).map(Self::Cancel))
             .or_else(|| first(&run.to_skip).map(Self::Skip))
@@ -55,6 +59,8 @@ impl Step {
 pub(crate) enum Rest {
     /// All its tasks are final.
     Over(RunOutcome),
+    /// The work of this task is on top of the target, which is to move.
+    Merge(TaskIx),
     /// Its tasks want more than its budget has.
     Exhausted(UsedUp),
     /// What was in flight when it was paused is over.
@@ -65,7 +71,8 @@ impl Rest {
     /// What comes first; none where nothing is to be said. `is_active` is whether the run may go on.
     pub(crate) fn of(run: &Run, is_active: bool) -> Option<Self> {
         let used_up = || run.wants_attempts().filter(|_| is_active).map(Self::Exhausted);
-        Self::end(run).or_else(used_up).or_else(|| Self::pause(run))
+        let merge = || run.to_merge().filter(|_| is_active).map(Self::Merge);
+        Self::end(run).or_else(merge).or_else(used_up).or_else(|| Self::pause(run))
     }
 
     fn end(run: &Run) -> Option<Self> {
@@ -84,7 +91,7 @@ impl Rest {
     /// A pause is told once what was in flight at its request is over.
     fn pause(run: &Run) -> Option<Self> {
         let (reason, _) = run.pauses.iter().find(|(_, pause)| !pause.told)?;
-        let is_over = run.in_flight() == 0 && run.in_phase(Phase::Gating) == 0;
+        let is_over = run.in_flight() == 0 && run.in_phase(Phase::Gating) == 0 && !run.is_landing();
         (is_over || is_planted(Bug::PauseToldEarly)).then_some(Self::Paused(*reason))
     }
 }

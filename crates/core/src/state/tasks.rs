@@ -17,6 +17,7 @@ use crate::state::crew::Handed;
 use crate::state::first;
 use crate::state::queue::Rank;
 use crate::state::roster::AgentIx;
+use crate::state::sites::Site;
 use crate::time::{Span, Time};
 
 /// The place of a task in [`Run::tasks`](crate::state::Run::tasks): the plan's tasks in its order, then children as
@@ -226,6 +227,9 @@ pub struct Attempt {
     pub leftovers: u32,
     /// Whether a report with its retired fence was recorded.
     pub ignored: bool,
+    /// Its worktree, where it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Box<Site>>,
 }
 
 /// A question to a person.

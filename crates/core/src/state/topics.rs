@@ -130,6 +130,7 @@ impl Run {
             Phase::Running
             | Phase::Stopping
             | Phase::Gating
+            | Phase::Merging
             | Phase::BackingOff
             | Phase::Parked
             | Phase::Blocked

@@ -96,6 +96,9 @@ pub struct RunView {
     pub folder: String,
     /// Where its plan came from.
     pub plan: String,
+    /// The branch that accepted work lands on, where tasks have worktrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 /// A run in a line.
@@ -112,6 +115,7 @@ pub fn run_view(state: &State, run: &Run, alive: bool) -> RunView {
         ended_at: run.ended,
         folder: run.folder.clone(),
         plan: run.source.clone(),
+        target: run.ground.as_ref().map(|ground| ground.repository.target.clone()),
     }
 }
 

@@ -42,6 +42,10 @@ pub enum Wake {
     },
     /// Its attempt is over; the output of this one is being parsed and checked.
     Output(u32),
+    /// What an attempt left in its worktree is being committed.
+    Commit(u32),
+    /// Its turn to land, behind this task; none where it lands.
+    Landing(Option<TaskId>),
     /// The due time of the next attempt.
     Retry(Time),
     /// Somebody's yes or no.
@@ -100,7 +104,13 @@ pub(crate) fn besides(state: &State, run: &Run, ix: TaskIx) -> Option<Wake> {
         Phase::Ready => Some(bars(state, run, ix)).filter(|bars| !bars.is_empty()).map(Wake::Room),
         Phase::Running | Phase::Stopping => attempt(state, run, ix),
         Phase::Gating if run.open_plans(ix) > 0 => Some(Wake::Brought(brought(run, ix))),
-        Phase::Gating => task.last_attempt().map(|attempt| Wake::Output(attempt.number)),
+        Phase::Gating => task.last_attempt().map(|attempt| {
+            if attempt.awaits_work() { Wake::Commit(attempt.number) } else { Wake::Output(attempt.number) }
+        }),
+        Phase::Merging => {
+            let before = run.lands_next().filter(|next| *next != ix);
+            Some(Wake::Landing(before.map(|next| run.task(next).id.clone())))
+        }
         Phase::BackingOff | Phase::Parked => retry(state, run, ix),
         Phase::Blocked if task.blocked == Some(Blocked::Select) => choice(run, task),
         Phase::Blocked if task.blocked == Some(Blocked::Topic) => topic(run, ix),
@@ -124,6 +134,7 @@ pub fn bound(run: &Run, ix: TaskIx) -> Option<Span> {
         Phase::Waiting
         | Phase::Stopping
         | Phase::Gating
+        | Phase::Merging
         | Phase::Expanded
         | Phase::Succeeded
         | Phase::Skipped

@@ -46,6 +46,8 @@ pub fn waits_of(state: &State, run: &Run, ix: TaskIx, alive: bool) -> Vec<Wait> 
             | Wake::Room(_)
             | Wake::Attempt { .. }
             | Wake::Output(_)
+            | Wake::Commit(_)
+            | Wake::Landing(_)
     );
     let wake = if by_an_engine && !alive { Wake::Engine } else { wake };
     let besides = matches!(wake, Wake::Resume { .. }).then(|| besides(state, run, ix)).flatten();
@@ -68,6 +70,8 @@ fn for_wake(state: &State, run: &Run, ix: TaskIx, (wake, given_up): (&Wake, Opti
         | Wake::Brought(_)
         | Wake::Room(_)
         | Wake::Output(_)
+        | Wake::Commit(_)
+        | Wake::Landing(_)
         | Wake::Approval { .. }
         | Wake::Outcome
         | Wake::Topic { .. }
@@ -208,6 +212,11 @@ fn in_words(id: RunId, task: &Task, wake: &Wake) -> (String, String) {
         Wake::Output(number) => {
             (format!("the output of attempt {number}, which is being checked"), windlass())
         }
+        Wake::Commit(number) => {
+            (format!("what attempt {number} left in its worktree, which is being committed"), windlass())
+        }
+        Wake::Landing(None) => ("its work to land, which it does now".to_owned(), windlass()),
+        Wake::Landing(Some(first)) => (format!("its turn to land: {first} is first"), windlass()),
         Wake::Retry(_) if task.phase == Phase::Parked => {
             ("the time from which its provider takes it again".to_owned(), windlass())
         }

@@ -96,6 +96,7 @@ impl Story {
             folder: "/folder".into(),
             env_digest: Digest::of(b"{}"),
             source: "-".into(),
+            repository: None,
         })));
         story
     }
@@ -201,6 +202,7 @@ impl Story {
             Effect::LearnAttempt { key, fence }
             | Effect::StopAttempt { key, fence, .. }
             | Effect::SettleOutput { key, fence, .. } => (key.clone(), *fence),
+            Effect::RunErrand(_) => unreachable!("no plan has worktrees"),
         };
         let draw = self.draw();
         let values = [json!("coder"), json!(1), json!(null), json!(["x", "y"]), json!(true)];

@@ -116,6 +116,7 @@ impl Chaos {
             folder: "/folder".into(),
             env_digest: Digest::of(b"{}"),
             source: "plan.yaml".into(),
+            repository: None,
         };
         chaos.ask(Ask::SubmitPlan(Box::new(submission)));
         chaos

@@ -72,6 +72,7 @@ fn begun_by(plan: Arc<Plan>) -> Core {
         folder: "/folder".into(),
         env_digest: Digest::of(b"{}"),
         source: "plan.yaml".into(),
+        repository: None,
     };
     ask(&mut core, "submit", Ask::SubmitPlan(Box::new(submission)));
     core
@@ -104,7 +105,10 @@ fn an_earlier_plan_is_kept_once_and_as_long_as_an_attempt_goes_by_it() {
     assert_eq!((kept(&core, "the first text"), kept(&core, "the second text")), (1, 0));
     let settle = end(&mut core).into_iter().find_map(|effect| match effect {
         Effect::SettleOutput { key, fence, settle, .. } => Some((key, fence, settle)),
-        Effect::SpawnAttempt(_) | Effect::LearnAttempt { .. } | Effect::StopAttempt { .. } => None,
+        Effect::SpawnAttempt(_)
+        | Effect::LearnAttempt { .. }
+        | Effect::StopAttempt { .. }
+        | Effect::RunErrand(_) => None,
     });
     let (key, fence, settle) = settle.expect("the output is to be settled");
     assert_eq!(settle.schema, first.tasks[0].output_schema, "by the plan that the attempt went by");

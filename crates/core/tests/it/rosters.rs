@@ -52,6 +52,7 @@ fn each_agent_of_a_run_counts_once_however_often_its_plan_is_carried_out() {
         folder: "/folder".into(),
         env_digest: Digest::of(b"{}"),
         source: "plan.yaml".into(),
+        repository: None,
     };
     let ask = Ask::SubmitPlan(Box::new(submission));
     core.handle(&Input::Command(Command { id: CommandId("c1".into()), by: "anna".into(), ask }), stamp);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use windlass_core::decide::Stamp;
 use windlass_core::effect::{Effect, Program};
+use windlass_core::errand::{Done, Errand, ObjectId, Repository};
 use windlass_core::event::Raise;
 use windlass_core::event::{
     ApprovalAnswer, Event, Exit, Expansion, LossReason, Role, Settlement, StopWhy, Usage,
@@ -151,6 +152,7 @@ impl Story {
             "revise" => self.revise(run, input),
             "nest" => self.nest(args, input),
             "end" => self.end(args, input),
+            "errand" => self.errand(args, input),
             "lost" => {
                 let (key, fence) = self.key(args);
                 let attempts = vec![LostAttempt { key, fence, leftovers: 0 }];
@@ -234,6 +236,13 @@ impl Story {
             folder: "/folder".into(),
             env_digest: Digest::of(b"{}"),
             source: "plan.yaml".into(),
+            repository: Some(Repository {
+                root: "/repository".into(),
+                within: String::new(),
+                worktrees: "/worktrees".into(),
+                start: ObjectId("c0".into()),
+                target: "target".into(),
+            }),
         };
         self.ask(Ask::SubmitPlan(Box::new(submission)))
     }
@@ -286,6 +295,31 @@ impl Story {
         let output = (!large).then_some(Ok(Output { value, ..Output::default() }));
         let ended = Ended { key, fence, exit, error, raw, output, usage: Usage::default(), leftovers: 0 };
         self.report(Report::Ended(Box::new(ended)))
+    }
+
+    /// The errand that is outstanding for an attempt is done, or is not.
+    fn errand(&mut self, args: &Args, input: &str) -> String {
+        let (key, _) = self.key(args);
+        let id = |place: usize| ObjectId(args.word(place).to_owned());
+        let text = input.trim_end().to_owned();
+        let outcome = match args.word(2) {
+            "made" => Ok(Done::WorktreeMade),
+            "committed" => {
+                let is_empty = args.named("empty").is_some();
+                Ok(Done::WorkCommitted { commit: id(3), tree: id(4), is_empty })
+            }
+            "prepared" => Ok(Done::MergePrepared { base: id(3), new_tip: id(4), tree: id(5) }),
+            "conflict" => Ok(Done::Conflict { base: id(3), files: vec!["a file".into()], text }),
+            "landed" => Ok(Done::Landed { commit: id(3) }),
+            "stale" => Ok(Done::Stale { tip: id(3) }),
+            kind => Err(Failure::new(ErrorKind::from_name(kind).expect("a kind of error"), "it said so")),
+        };
+        let of_attempt = |effect| {
+            let Effect::RunErrand(order) = effect else { return None };
+            (order.key == key).then_some(order.fence)
+        };
+        let fence = pending(self.core.state()).into_iter().find_map(of_attempt).unwrap_or_default();
+        self.report(Report::ErrandDone { key, fence, outcome })
     }
 
     fn settle(&mut self, args: &Args) -> String {
@@ -436,9 +470,24 @@ fn event(event: &Event, now: Time) -> String {
         Event::ApprovalRequested { text, .. } => format!(" {text:?}"),
         Event::ApprovalGiven { answer, .. } => format!(" {answer:?}"),
         Event::ClockJumped { by_ms, suspended_ms } => format!(" by={by_ms} suspended={suspended_ms}"),
-        _ => String::new(),
+        other => of_work(other),
     };
     format!("{}{task}{attempt}{more}", event.name())
+}
+
+/// The same of worktrees and of work that lands.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other event has more to tell")]
+fn of_work(event: &Event) -> String {
+    match event {
+        Event::WorkspaceReady { error, .. } => kind(error.as_ref()),
+        Event::WorkCommitted { work, error, .. } => {
+            let work = work.as_ref().map(|work| format!(" {}", work.commit)).unwrap_or_default();
+            format!("{work}{}", kind(error.as_ref()))
+        }
+        Event::MergeFinished { outcome, error, .. } => format!(" {outcome:?}{}", kind(error.as_ref())),
+        Event::TaskSucceeded { commit: Some(commit), .. } => format!(" as {commit}"),
+        _ => String::new(),
+    }
 }
 
 fn kind(error: Option<&Failure>) -> String {
@@ -453,12 +502,30 @@ fn order(effect: &Effect) -> String {
                 Program::Argv(words) => words.join(" "),
                 Program::Shell(line) => format!("sh: {line}"),
                 Program::Agent { name, prompt, .. } => format!("{name}: {}", text(prompt)),
+                Program::Errand(_) => unreachable!("no attempt is an errand"),
             };
-            format!("spawn {} [{what}]", assignment.key)
+            let place = match assignment.folder.as_str() {
+                "/folder" | "/other" => String::new(),
+                elsewhere => format!(" in {elsewhere}"),
+            };
+            format!("spawn {} [{what}]{place}", assignment.key)
         }
         Effect::LearnAttempt { key, .. } => format!("learn {key}"),
         Effect::StopAttempt { key, grace, .. } => format!("stop {key} within {grace}"),
         Effect::SettleOutput { key, .. } => format!("settle {key}"),
+        Effect::RunErrand(order) => {
+            let what = match &order.errand {
+                Errand::MakeWorktree(make) => {
+                    format!("make {} for {} at {}", make.path, make.branch, make.base)
+                }
+                Errand::CommitWork(commit) => format!("commit what is in {}", commit.path),
+                Errand::PrepareMerge(merge) => format!("put {} on {}", merge.work, merge.target),
+                Errand::Merge(merge) => {
+                    format!("move {} from {} to {}", merge.target, merge.expect_old, merge.new_tip)
+                }
+            };
+            format!("errand for {}: {what}", order.key)
+        }
     }
 }
 

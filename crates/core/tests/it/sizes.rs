@@ -41,6 +41,7 @@ impl Story {
             folder: "/folder".into(),
             env_digest: Digest::of(b"{}"),
             source: "plan.yaml".into(),
+            repository: None,
         };
         story.ask(Ask::SubmitPlan(Box::new(submission)));
         while let Some((fence, (run, ix))) = story.core.state().live.first_key_value() {

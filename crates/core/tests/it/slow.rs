@@ -39,6 +39,7 @@ impl Story {
             folder: "/folder".into(),
             env_digest: Digest::of(b"{}"),
             source: "plan.yaml".into(),
+            repository: None,
         };
         story.ask(Ask::SubmitPlan(Box::new(submission)));
         story

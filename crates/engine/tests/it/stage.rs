@@ -96,6 +96,7 @@ impl Stage {
             folder: self.work.path().display().to_string(),
             env: BTreeMap::from([path()]),
             source: "test".into(),
+            origin: None,
         };
         handle.start(&new, &|_| ())
     }

@@ -24,7 +24,7 @@ fn every_event_is_read_and_written_as_it_always_was() {
 }
 
 /// How many events there are. This is the reminder that a new one needs a line: the match below does not compile.
-const NAMED: usize = 41;
+const NAMED: usize = 48;
 
 #[test]
 fn every_event_was_thought_of() {
@@ -48,12 +48,19 @@ fn every_event_was_thought_of() {
         | Event::TaskExpanded { .. }
         | Event::ResultSelected { .. }
         | Event::AttemptStarted { .. }
+        | Event::WorkspaceRequested { .. }
+        | Event::WorkspaceReady { .. }
         | Event::StopRequested { .. }
         | Event::AttemptFinished { .. }
         | Event::AttemptLost { .. }
         | Event::AttemptReaped { .. }
         | Event::ExtractsRecorded { .. }
+        | Event::WorkCommitted { .. }
         | Event::ResultIgnored { .. }
+        | Event::MergeRequested { .. }
+        | Event::MergePrepared { .. }
+        | Event::MergeStarted { .. }
+        | Event::MergeFinished { .. }
         | Event::RetryScheduled { .. }
         | Event::TimerFired { .. }
         | Event::TaskBlocked { .. }

@@ -28,7 +28,7 @@ use crate::plan_file::{Inputs, PlanFile, inputs};
 use crate::reaching::{self, Reached};
 use crate::render::plural::list;
 use crate::socket::{Reply, Request};
-use crate::{calling, lookup, nested, opening, signals, steer};
+use crate::{calling, lookup, nested, opening, origin, signals, steer};
 
 /// How many attempts may be in flight at most.
 const SLOTS_MAX: u32 = 4096;
@@ -148,6 +148,7 @@ fn new_run(desk: &Desk, plan: Plan, source: String) -> Outcome<NewRun> {
             Report::usage(format!("the folder {} is not UTF-8", desk.place.folder.display()))
         })?;
     let pass: Vec<String> = plan.passed().into_iter().map(str::to_owned).collect();
+    let origin = origin::of(desk, &plan)?;
     Ok(NewRun {
         command: steer::new_id()?,
         by: "cli".into(),
@@ -155,6 +156,7 @@ fn new_run(desk: &Desk, plan: Plan, source: String) -> Outcome<NewRun> {
         env: environment::cut(desk.surroundings.texts(), &pass),
         plan: Arc::new(plan),
         source,
+        origin,
     })
 }
 

@@ -404,7 +404,7 @@ impl Children {
 pub(crate) fn tone(state: Phase) -> Tone {
     match state {
         Phase::Waiting | Phase::Ready => Tone::Idle,
-        Phase::Running | Phase::Stopping | Phase::Gating | Phase::Expanded => Tone::Busy,
+        Phase::Running | Phase::Stopping | Phase::Gating | Phase::Merging | Phase::Expanded => Tone::Busy,
         Phase::BackingOff | Phase::Parked | Phase::Blocked => Tone::Held,
         Phase::Succeeded => Tone::Good,
         Phase::Dead => Tone::Bad,

@@ -115,7 +115,7 @@ fn line(row: &Row, tail: &str, layout: Layout) -> String {
         Phase::Succeeded => (OK, "✓"),
         Phase::Dead => (ERROR, "✗"),
         Phase::Cancelled => (DIM, "–"),
-        Phase::Running | Phase::Stopping | Phase::Gating => (HINT, "▶"),
+        Phase::Running | Phase::Stopping | Phase::Gating | Phase::Merging => (HINT, "▶"),
         Phase::Expanded => (HINT, "▼"),
         Phase::Blocked if row.asks => (WARNING, "?"),
         // Nobody is asked anything.

@@ -141,9 +141,12 @@ impl Look<'_> {
                 Some(whole) => Some((whole, whole)),
                 None => self.usual.parents.get(&row.id).map(|(sum, longest, _)| (*sum, *longest)),
             },
-            Phase::Gating | Phase::Succeeded | Phase::Skipped | Phase::Dead | Phase::Cancelled => {
-                Some(Left::default())
-            }
+            Phase::Gating
+            | Phase::Merging
+            | Phase::Succeeded
+            | Phase::Skipped
+            | Phase::Dead
+            | Phase::Cancelled => Some(Left::default()),
         }
     }
 

@@ -207,6 +207,7 @@ impl Tree {
                 self.reap(task, record.at);
                 self.set(task, Phase::Gating);
             }
+            Event::MergeRequested { task, .. } => self.set(task, Phase::Merging),
             Event::StopRequested { task, .. } => self.set(task, Phase::Stopping),
             Event::RetryScheduled { task, wait_ms, .. } => {
                 self.set(task, if *wait_ms > 0 { Phase::BackingOff } else { Phase::Waiting });

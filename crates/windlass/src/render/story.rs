@@ -1,7 +1,8 @@
 //! What happens in a run, a line an event that people care about. Never: every record (that is `windlass events`).
 
 use anstyle::Style;
-use windlass_core::event::{BlockedOn, Event, Expansion, PauseReason, Record, SkipReason};
+use windlass_core::errand::ObjectId;
+use windlass_core::event::{BlockedOn, Event, Expansion, MergeOutcome, PauseReason, Record, SkipReason};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AccountName, AgentName, TaskId};
 use windlass_core::machine::breaker::Phase;
@@ -75,6 +76,9 @@ pub(crate) fn line(record: &Record, progress: &Progress) -> Option<Line> {
         }
         Event::ResultSelected { child: Some(child), .. } => (OK, "chosen", child.to_string()),
         Event::ResultSelected { error: Some(error), .. } => (WARNING, "unchosen", failure(error)),
+        Event::MergeFinished { outcome, commit, error, .. } if *outcome != MergeOutcome::Conflict => {
+            merged(*outcome, commit.as_ref(), error.as_ref())
+        }
         Event::TaskSucceeded { task, .. } => (OK, "succeeded", took(progress, task)),
         Event::TaskParked { error, due, .. } => {
             (WARNING, "parked", format!("until {}, after {}", time::date(*due), failure(error)))
@@ -207,6 +211,21 @@ fn expansion(into: &Expansion) -> String {
     }
 }
 
+/// What became of work that was to land. Of a conflict the line on the attempt that follows tells.
+fn merged(
+    outcome: MergeOutcome,
+    commit: Option<&ObjectId>,
+    error: Option<&Failure>,
+) -> (Style, &'static str, String) {
+    match (outcome, commit, error) {
+        (MergeOutcome::Landed, Some(commit), _) => (OK, "landed", format!("as {:.10}", commit.0)),
+        (MergeOutcome::Stale, ..) => {
+            (WARNING, "stale", "the target has moved: it is put on top of it again".into())
+        }
+        (_, _, error) => (WARNING, "bounced", error.map(failure).unwrap_or_default()),
+    }
+}
+
 /// A failure in a line.
 pub(crate) fn failure(error: &Failure) -> String {
     format!("{}: {}", error.kind, text::one_line(&error.message))
@@ -255,6 +274,10 @@ pub(crate) const fn pause(reason: PauseReason) -> &'static str {
         PauseReason::Interrupted => "the engine was told to end",
         PauseReason::DiskLow => "the disk of the home is nearly full",
         PauseReason::Budget => "its budget is used up",
+        PauseReason::TargetLocked => "a lock keeps its branch from moving",
+        PauseReason::TargetCheckedOut => "its branch is checked out",
+        PauseReason::TargetMissing => "its branch is gone",
+        PauseReason::TargetBusy => "somebody else moves its branch",
     }
 }
 

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::needs::is_there;
 
 /// What a client says first on the socket of an engine of this build.
-pub(crate) const HELLO: &str = "{\"wire\":7,\"build\":\"by hand\"}\n";
+pub(crate) const HELLO: &str = "{\"wire\":8,\"build\":\"by hand\"}\n";
 
 /// A sealed place.
 pub(crate) struct Desk {

@@ -9,17 +9,19 @@ use windlass_core::failure::ErrorKind;
 
 use crate::desk::Desk;
 use crate::needs::mounting;
+use crate::worktrees::{git, repository, target};
 
 const PAGES: &str = include_str!("../../../../docs/reference/errors.md");
 
 /// Each kind with the test here that shows it; none where nothing raises it yet, as its page says.
-const KINDS: [(ErrorKind, Option<&str>); 29] = [
+const KINDS: [(ErrorKind, Option<&str>); 30] = [
     (ErrorKind::RateLimited, Some("a_quota_that_is_used_up_is_rate_limited")),
     (ErrorKind::Overloaded, Some("what_an_agent_says_of_itself_is_told_by_its_kind")),
     (ErrorKind::Auth, Some("what_an_agent_says_of_itself_is_told_by_its_kind")),
     (ErrorKind::Refused, Some("what_an_agent_says_of_itself_is_told_by_its_kind")),
     (ErrorKind::InvalidOutput, Some("an_output_that_does_not_fit_is_invalid_output")),
     (ErrorKind::GateRejected, None),
+    (ErrorKind::Conflict, Some("what_can_not_be_merged_is_conflict")),
     (ErrorKind::Timeout, Some("what_runs_too_long_is_timeout")),
     (ErrorKind::Stalled, Some("what_is_silent_too_long_is_stalled")),
     (ErrorKind::Crashed, Some("what_a_signal_ended_is_crashed")),
@@ -111,6 +113,35 @@ fn what_an_agent_says_of_itself_is_told_by_its_kind() {
     for kind in ["overloaded", "auth", "refused", "context_overflow"] {
         dies(&with_tasks(&format!("t: {{ prompt: \"fail {kind}\" }}")), "t", kind);
     }
+}
+
+#[test]
+fn what_can_not_be_merged_is_conflict() {
+    // The first attempt of a waits until b has landed; the second begins at that.
+    let desk = repository(
+        r#"
+tasks:
+  a: { workspace: worktree, run: "test $WINDLASS_ATTEMPT = 2 || cat {{ plan.dir }}/gate; echo a >> file" }
+  b: { workspace: worktree, run: "echo b >> file" }
+  c: { needs: [b], run: "true" }
+"#,
+    );
+    desk.gate("gate");
+    let mut running = desk.start(&["run", "plan.yaml"]);
+    running.wait_for("succeeded c");
+    desk.open_gate("gate");
+    let done = running.end();
+    assert_eq!(done.code, Some(0), "{}", done.all());
+    let shown = desk.json(&["show", "last", "--json"]);
+    let attempts = &shown["tasks"][0]["attempts"];
+    assert_eq!(
+        (&attempts[0]["error"]["kind"], &attempts[1]["state"]),
+        (&"conflict".into(), &"finished".into())
+    );
+    let told = attempts[0]["error"]["message"].as_str().expect("a text");
+    assert!(told.contains("others have changed the same in file"), "{told}");
+    assert_eq!(git(&desk, &["show", &format!("{}:file", target(&desk))]), "first\nb\na\n");
+    assert_shown(&desk, "a", "conflict");
 }
 
 #[test]

@@ -58,6 +58,7 @@ mod usage;
 mod values;
 mod waits;
 mod widths;
+mod worktrees;
 mod yes;
 
 /// Compares a text with its snapshot; what differs from run to run is taken out.

@@ -8,10 +8,13 @@ mod scripted;
 use std::path::PathBuf;
 
 use windlass_core::effect::Program;
+use windlass_core::errand;
 use windlass_core::event::Exit;
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::plan::Adapter;
 use windlass_core::template::PromptPart;
+
+use crate::os::{Host, Os as _};
 
 /// How one attempt is started.
 #[derive(Debug)]
@@ -73,6 +76,13 @@ pub(crate) fn recipe(program: &Program, notes: PathBuf) -> Result<Recipe, Failur
             program: "/bin/sh".to_owned(),
             argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()],
             prompt: Vec::new(),
+            env: Vec::new(),
+            reading: Reading::Exit,
+        }),
+        Program::Errand(errand) => Ok(Recipe {
+            program: Host::OWN_PROGRAM.to_owned(),
+            argv: vec![errand::NAME.to_owned()],
+            prompt: vec![PromptPart::Text(serde_json::to_string(errand).expect("errands are plain data"))],
             env: Vec::new(),
             reading: Reading::Exit,
         }),

@@ -23,13 +23,10 @@ mod worktrees;
 
 use std::io::{self, Read as _, Write as _};
 
-use windlass_core::errand::{Done, Errand};
+use windlass_core::errand::{Done, Errand, NAME};
 use windlass_core::failure::{ErrorKind, Failure};
 
 pub use look::Repository;
-
-/// The name under which this binary does an errand.
-const NAME: &str = "windlass-errand";
 
 /// Does an errand if this process was started for one, and returns otherwise. To be called at the start of `main`,
 /// beside [`crate::run_if_keeper`].

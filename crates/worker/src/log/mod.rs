@@ -93,6 +93,11 @@ pub fn path(home: &Path, key: &AttemptKey) -> PathBuf {
     home.join("logs").join(key.run.as_str()).join(format!("{}@{}.log", key.task, key.attempt))
 }
 
+/// Where what the errands of an attempt print lies.
+pub(crate) fn path_of_errands(home: &Path, key: &AttemptKey) -> PathBuf {
+    home.join("logs").join(key.run.as_str()).join(format!("{}@{}.errands.log", key.task, key.attempt))
+}
+
 /// The path of the part of this number; 0 is the beginning.
 fn part_path(path: &Path, part: u64) -> PathBuf {
     if part == 0 {

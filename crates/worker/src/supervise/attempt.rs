@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use windlass_core::effect::Assignment;
+use windlass_core::effect::{Assignment, Program};
 use windlass_core::event::{Exit, Usage};
 use windlass_core::failure::{ErrorKind, Failure};
 use windlass_core::id::{AttemptKey, Fence};
@@ -80,7 +80,12 @@ impl Attempt {
             forced: false,
             streams: streams.map(Some),
             log: LogWriter::new(
-                log::path(&settings.home, &assignment.key),
+                match &assignment.program {
+                    Program::Errand(_) => log::path_of_errands(&settings.home, &assignment.key),
+                    Program::Argv(_) | Program::Shell(_) | Program::Agent { .. } => {
+                        log::path(&settings.home, &assignment.key)
+                    }
+                },
                 LogLimits::of(settings.log_bytes_max),
             ),
             capture: Capture::new(spool.printed(), settings.output_bytes_max),
