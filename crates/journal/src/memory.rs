@@ -114,6 +114,11 @@ impl MemoryStore {
         row.body[at / 8] ^= 1 << (at % 8);
     }
 
+    /// The record that the head file tells of: behind the newest only after a power cut.
+    pub fn said(&self) -> Seq {
+        self.disk().said.seq
+    }
+
     /// Loses records behind a place without noticing, as a damaged WAL does; the head still tells of them.
     pub fn lose_after(&self, seq: Seq) {
         self.disk().rows.truncate(index(seq));

@@ -65,7 +65,7 @@ impl Agenda {
         let least = first.map_or(at, |(first, ..)| at.min(*first));
         self.reached = self.reached.max(least);
         self.leave(run);
-        run.share.starts += 1;
+        run.share.starts += u64::from(!alone);
     }
 
     /// A run has changed: it has tasks to start, or none. `is_active` is whether it may start any.
