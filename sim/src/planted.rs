@@ -15,9 +15,11 @@ pub enum Planted {
 }
 
 impl Planted {
-    /// All of them. That a child inherits the lock is found by a test of the journal's own: here nobody has one.
+    /// All of them. That a child inherits the lock, or a copy is not synced, is found by tests of the journal's own: here
+    /// nobody has a lock, and no home vanishes.
     pub fn all() -> impl Iterator<Item = Self> {
-        let journal = JournalBug::ALL.into_iter().filter(|bug| *bug != JournalBug::LockInherited);
+        let elsewhere = [JournalBug::LockInherited, JournalBug::CopyNotSynced];
+        let journal = JournalBug::ALL.into_iter().filter(move |bug| !elsewhere.contains(bug));
         let journal = journal.map(Self::Journal);
         Bug::ALL.iter().copied().map(Self::Core).chain(journal)
     }
@@ -43,6 +45,7 @@ impl Planted {
             Self::Journal(JournalBug::CommitNotSynced) => "What is appended is not synced.",
             Self::Journal(JournalBug::BlobNotSynced) => "A blob is named before it is synced.",
             Self::Journal(JournalBug::FolderNotSynced) => "The name of a blob is not synced.",
+            Self::Journal(JournalBug::CopyNotSynced) => "The copy of a vanished home is not synced.",
             Self::Journal(JournalBug::LockInherited) => "A child has the lock, too.",
         }
     }
@@ -53,7 +56,7 @@ impl Planted {
         let bug = match self {
             Self::Core(bug) => bug,
             Self::Journal(JournalBug::TailSilentlyShorter) => return &["25 head"],
-            Self::Journal(JournalBug::CommitNotSynced) => return &["2 prefix"],
+            Self::Journal(JournalBug::CommitNotSynced | JournalBug::CopyNotSynced) => return &["2 prefix"],
             Self::Journal(JournalBug::BlobNotSynced | JournalBug::FolderNotSynced) => return &["21 blobs"],
             Self::Journal(JournalBug::ForeignSnapshotTrusted | JournalBug::LockInherited) => return &["16 replay"],
         };

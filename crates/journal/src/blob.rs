@@ -179,7 +179,7 @@ impl FolderBlobs {
     }
 
     /// Makes a private folder within the home, durable in the one above it.
-    fn make_folder(&self, folder: &Path) -> Result<(), BlobError> {
+    pub(crate) fn make_folder(&self, folder: &Path) -> Result<(), BlobError> {
         if self.durable().folders.contains(folder) && folder.is_dir() {
             return Ok(());
         }

@@ -14,18 +14,21 @@ pub enum Bug {
     BlobNotSynced,
     /// The name of a blob is not made durable.
     FolderNotSynced,
+    /// The records of a home that has vanished are copied, and the copy is not synced.
+    CopyNotSynced,
     /// A child has the lock too, and holds it after our death.
     LockInherited,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ForeignSnapshotTrusted,
         Self::TailSilentlyShorter,
         Self::CommitNotSynced,
         Self::BlobNotSynced,
         Self::FolderNotSynced,
+        Self::CopyNotSynced,
         Self::LockInherited,
     ];
 
@@ -38,6 +41,7 @@ impl Bug {
             Self::CommitNotSynced        => "synchronous-normal",
             Self::BlobNotSynced          => "blob-not-synced",
             Self::FolderNotSynced        => "folder-not-synced",
+            Self::CopyNotSynced          => "copy-not-synced",
             Self::LockInherited          => "lock-inherited-by-a-child",
         }
     }

@@ -14,6 +14,7 @@ use crate::head::{self, HomeId};
 use crate::home::sync_folder;
 use crate::needed::Needed;
 use crate::os;
+use crate::planted::{Bug, is_planted};
 use crate::replay::Plans;
 use crate::store::{self, Store};
 
@@ -65,6 +66,9 @@ fn fill(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
     copy_blobs(lost, to)?;
     let path = store::path(to);
     let mut copy = Connection::open(&path).map_err(io::Error::other)?;
+    if is_planted(Bug::CopyNotSynced) {
+        copy.pragma_update(None, "synchronous", "OFF").map_err(io::Error::other)?;
+    }
     Backup::new(&lost.store.connection, &mut copy)
         .and_then(|backup| backup.step(-1))
         .map_err(io::Error::other)?;
@@ -73,7 +77,9 @@ fn fill(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
     let copy = Store::open_read_only(&path).map_err(io::Error::other)?;
     let end = copy.tip().map_err(io::Error::other)?;
     drop(copy);
-    File::open(&path)?.sync_all()?;
+    if !is_planted(Bug::CopyNotSynced) {
+        File::open(&path)?.sync_all()?;
+    }
     head::create(to, lost.home_id, end).map_err(io::Error::other)?;
     sync_folder(to.parent().unwrap_or(to))
 }
@@ -91,7 +97,7 @@ fn copy_blobs(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
     for (digest, _) in left.list().unwrap_or_default() {
         let (from, to) = (left.path(digest), blobs.path(digest));
         let shard = to.parent().expect("a blob lies in a shard");
-        DirBuilder::new().recursive(true).mode(0o700).create(shard)?;
+        blobs.make_folder(shard).map_err(io::Error::other)?;
         if !to.exists() && fs::hard_link(&from, &to).is_err() {
             fs::copy(&from, &to)?;
             File::open(&to)?.sync_all()?;

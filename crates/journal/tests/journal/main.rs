@@ -19,3 +19,4 @@ mod power;
 mod readers;
 mod records;
 mod rescue;
+mod vanished;

@@ -25,6 +25,7 @@ use crate::place::{can_trace, home_at, open_at, program};
 use crate::power::cuts::{Image, Outcome, Recording};
 use crate::power::disk::Disk;
 use crate::power::tape::{self, Call};
+use crate::vanished;
 
 const BUILD: &str = "0.0.0-suite";
 /// For the process that is recorded, which the tests start from this program: where to work, what to do, and with which bug.
@@ -33,7 +34,7 @@ const DEED: &str = "WINDLASS_JOURNAL_TEST_DEED";
 const PLANTED: &str = "WINDLASS_JOURNAL_TEST_PLANTED";
 
 /// Where the home is on the disk: some of the folders above it are made with it.
-fn home_on(disk: &Path) -> PathBuf {
+pub(crate) fn home_on(disk: &Path) -> PathBuf {
     disk.join("deep/er/home")
 }
 
@@ -133,19 +134,26 @@ fn a_process_that_is_recorded() {
     let Some(disk) = std::env::var_os(DISK) else { return };
     let name = std::env::var_os(PLANTED).unwrap();
     plant(Bug::ALL.into_iter().find(|bug| name == bug.name()));
-    let deeds = [("begin", begin as fn(&Path)), ("fill", fill), ("inherit", inherit), ("mend", mend)];
+    let deeds = [
+        ("begin", begin as fn(&Path)),
+        ("fill", fill),
+        ("inherit", inherit),
+        ("mend", mend),
+        ("remove", vanished::remove),
+        ("move", vanished::move_away),
+    ];
     let deed = std::env::var_os(DEED).unwrap();
     deeds.iter().filter(|(name, _)| deed == *name).for_each(|(_, deed)| deed(Path::new(&disk)));
 }
 
 /// What such a process has done to its disk.
-struct Recorded {
+pub(crate) struct Recorded {
     folder: TempDir,
     calls: Vec<Call>,
 }
 
 impl Recorded {
-    fn of(deed: &str, bug: Option<Bug>) -> Self {
+    pub(crate) fn of(deed: &str, bug: Option<Bug>) -> Self {
         let folder = TempDir::new().unwrap();
         let (log, disk) = (folder.path().join("log"), folder.path().join("disk"));
         fs::create_dir(&disk).unwrap();
@@ -163,20 +171,17 @@ impl Recorded {
         Self { folder, calls }
     }
 
-    fn disk(&self) -> PathBuf {
+    pub(crate) fn disk(&self) -> PathBuf {
         self.folder.path().join("disk")
     }
 
     /// The end of each beginning of the journal that came of it.
     fn links(&self) -> Vec<Link> {
-        let store = rusqlite::Connection::open(home_on(&self.disk()).join("journal.db")).unwrap();
-        let mut select = store.prepare("SELECT link FROM record ORDER BY seq").unwrap();
-        let links = select.query_map([], |row| Ok(Link(row.get(0)?))).unwrap();
-        [Ok(Link::default())].into_iter().chain(links).collect::<Result<_, _>>().unwrap()
+        links_in(&home_on(&self.disk()))
     }
 
     /// Cuts the power at each of its calls.
-    fn cut(&self, seeds: u64, check: impl Fn(&Path) -> Result<u64, String> + Sync) -> Outcome {
+    pub(crate) fn cut(&self, seeds: u64, check: impl Fn(&Path) -> Result<u64, String> + Sync) -> Outcome {
         let disk = self.disk();
         let recording =
             Recording { calls: &self.calls, root: &disk, is_left_out: &is_left_out, told: &told, seeds };
@@ -186,6 +191,14 @@ impl Recorded {
         };
         recording.cut_all(2, || check)
     }
+}
+
+/// The end of each beginning of the journal in a home.
+pub(crate) fn links_in(home: &Path) -> Vec<Link> {
+    let store = rusqlite::Connection::open(home.join("journal.db")).unwrap();
+    let mut select = store.prepare("SELECT link FROM record ORDER BY seq").unwrap();
+    let links = select.query_map([], |row| Ok(Link(row.get(0)?))).unwrap();
+    [Ok(Link::default())].into_iter().chain(links).collect::<Result<_, _>>().unwrap()
 }
 
 /// The index of the log is made anew by whoever needs it.
@@ -203,7 +216,7 @@ fn told(call: &Call) -> Option<u64> {
 }
 
 /// Whether a home is sound, has a beginning of the journal with these links, and goes on. Says how much of it.
-fn is_sound(home: &Path, links: &[Link]) -> Result<u64, String> {
+pub(crate) fn is_sound(home: &Path, links: &[Link]) -> Result<u64, String> {
     if !home.exists() {
         return Ok(0);
     }

@@ -80,14 +80,20 @@ pub(crate) enum Node {
 pub(crate) struct Disk {
     root: PathBuf,
     pub(crate) nodes: Vec<Node>,
+    /// What a descriptor was opened on last, by its number: wherever that is moved to, it is found through it.
+    opened: BTreeMap<String, usize>,
 }
 
 /// The number of the folder that all others are in.
 pub(crate) const ROOT: usize = 0;
 
+/// Where a process finds what it has open.
+const DESCRIPTORS: &str = "/proc/self/fd";
+
 impl Disk {
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), nodes: vec![Node::Folder(Folder::default())] }
+        let nodes = vec![Node::Folder(Folder::default())];
+        Self { root: root.to_owned(), nodes, opened: BTreeMap::new() }
     }
 
     /// What these calls have come to.
@@ -136,8 +142,14 @@ impl Disk {
 
     /// What has a path now.
     fn find(&self, path: &Path) -> Option<usize> {
-        let mut at = ROOT;
-        for name in self.below(path)? {
+        let (mut at, names) = match path.strip_prefix(DESCRIPTORS) {
+            Ok(rest) => {
+                let mut parts = rest.iter().map(|part| part.to_string_lossy().into_owned());
+                (*self.opened.get(&parts.next()?)?, parts.collect())
+            }
+            Err(_) => (ROOT, self.below(path)?),
+        };
+        for name in names {
             let Node::Folder(folder) = &self.nodes[at] else { return None };
             at = *folder.live.get(&name)?;
         }
@@ -174,11 +186,16 @@ impl Disk {
     }
 
     fn open(&mut self, call: &Call, path: &Path, flags: usize) -> bool {
+        let found = self.find(path);
+        match (found, call.descriptor()) {
+            (Some(at), descriptor) => drop(self.opened.insert(descriptor, at)),
+            (None, descriptor) => drop(self.opened.remove(&descriptor)),
+        }
         let writes = call.has(flags, "O_WRONLY") || call.has(flags, "O_RDWR");
         if !writes || self.below(path).is_none() {
             return false;
         }
-        let is_new = self.find(path).is_none() && self.create(call, path, Node::File(File::empty()));
+        let is_new = found.is_none() && self.create(call, path, Node::File(File::empty()));
         let Some(file) = self.file(path) else { return false };
         file.place = (!call.has(flags, "O_APPEND")).then_some(0);
         let cuts = call.has(flags, "O_TRUNC") && !file.live.is_empty();

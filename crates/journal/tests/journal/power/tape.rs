@@ -104,6 +104,11 @@ impl Call {
         path_in(&self.returned)
     }
 
+    /// The number of the descriptor that it gave.
+    pub(crate) fn descriptor(&self) -> String {
+        self.returned.split('<').next().expect("a text has a beginning").to_owned()
+    }
+
     /// The number that an argument is.
     pub(crate) fn number(&self, argument: usize) -> u64 {
         self.arguments[argument].parse().expect("a number")
