@@ -152,6 +152,12 @@ pub enum JournalError {
         /// The home.
         path: PathBuf,
     },
+    /// The disk takes no writes any more, as where the system made it so after an error.
+    #[error("the disk of {path} has become read-only")]
+    ReadOnly {
+        /// The home.
+        path: PathBuf,
+    },
     /// The file that is written is no longer the one at its path: the home was removed, moved or replaced.
     #[error("{path} is no longer the journal that this engine writes: it was removed, moved or replaced")]
     StoreReplaced {
@@ -220,6 +226,7 @@ impl JournalError {
                     .into()
             }
             Self::DiskFull { path } => format!("free some space on the disk of {}, then resume", path.display()),
+            Self::ReadOnly { .. } => "find out why (`dmesg` has its errors), mount it for writing again, then resume".into(),
             Self::StoreReplaced { rescue: Some(rescue), .. } => {
                 format!("everything acknowledged is in the copy: go on with --home {}", rescue.display())
             }

@@ -122,6 +122,13 @@ impl Home {
         head::sweep_unfinished(&self.path);
     }
 
+    /// Whether its disk takes no writes. A new file asks for that: a disk that the system has stopped after an error may
+    /// still be said to be mounted for writing.
+    pub(crate) fn is_read_only(&self) -> bool {
+        tempfile::tempfile_in(&self.path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ReadOnlyFilesystem)
+    }
+
     /// Makes the reserve anew where it was spent and there is room again: so much that the disk is not low with it.
     pub fn restore_reserve(&self) -> Result<(), HomeError> {
         let wanted = self.settings.reserve;

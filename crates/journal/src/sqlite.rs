@@ -119,11 +119,14 @@ impl SqliteJournal {
     pub fn close(mut self) -> Result<(), JournalError> {
         match self.writing.take() {
             Some(writing) if !self.is_poisoned => {
-                writing.store.settle_all()?;
-                Ok(writing
-                    .head
-                    .sync()
-                    .map_err(NotSynced::of(Unsynced::Head, &head::path(self.home.path())))?)
+                let path = head::path(self.home.path());
+                let unsynced = NotSynced::of(Unsynced::Head, &path);
+                let settled = writing.store.settle_all();
+                match settled.and_then(|()| Ok(writing.head.sync().map_err(unsynced)?)) {
+                    // All of it is safe in the log, as after a kill.
+                    Err(error) if self.is_full(&error) => Ok(()),
+                    closed => closed.map_err(|error| self.read_only_or(error)),
+                }
             }
             _ => Ok(()),
         }
@@ -186,6 +189,20 @@ impl SqliteJournal {
     fn full_or(&self, error: JournalError) -> JournalError {
         if self.is_full(&error) {
             return JournalError::DiskFull { path: self.home.path().to_owned() };
+        }
+        error
+    }
+
+    /// An error of writing, by its reason where the disk takes no writes at all: SQLite does not tell what the system said.
+    fn read_only_or(&self, error: JournalError) -> JournalError {
+        let is_said = matches!(&error, JournalError::Io { source, .. }
+            if source.kind() == io::ErrorKind::ReadOnlyFilesystem);
+        let may_be = matches!(
+            error,
+            JournalError::Io { .. } | JournalError::Store { .. } | JournalError::NotSynced(_)
+        );
+        if is_said || (may_be && self.home.is_read_only()) {
+            return JournalError::ReadOnly { path: self.home.path().to_owned() };
         }
         error
     }
@@ -309,9 +326,9 @@ impl Journal for SqliteJournal {
         let appended = self.try_append(epoch, expected, batch);
         // Into a file that nobody will find again one can write without an error, and with one.
         self.demand_in_place()?;
-        appended?;
+        appended.map_err(|error| self.read_only_or(error))?;
         if self.writing.as_ref().is_some_and(|writing| writing.piled > WAL_BYTES_LIMIT) {
-            self.settle()?;
+            self.settle().map_err(|error| self.read_only_or(error))?;
         }
         self.is_poisoned = false;
         Ok(())
@@ -394,7 +411,7 @@ impl Journal for SqliteJournal {
             return Ok(());
         }
         self.is_poisoned = true;
-        self.settle()?;
+        self.settle().map_err(|error| self.read_only_or(error))?;
         self.is_poisoned = false;
         Ok(())
     }

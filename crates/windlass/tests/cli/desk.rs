@@ -181,14 +181,19 @@ impl Desk {
     }
 
     /// Starts the binary with its system calls traced, or made to fail, as these options of strace say.
-    #[expect(clippy::disallowed_methods, reason = "tests start the built binary, here under strace")]
     pub(crate) fn start_traced(&self, options: &[&str], arguments: &[&str]) -> Running {
+        Running::of(&mut self.traced(options, arguments))
+    }
+
+    /// The binary under strace with these options.
+    #[expect(clippy::disallowed_methods, reason = "tests start the built binary, here under strace")]
+    pub(crate) fn traced(&self, options: &[&str], arguments: &[&str]) -> Command {
         let sealed = self.command(arguments);
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-qq"]).args(options).arg(sealed.get_program()).args(arguments);
         strace.current_dir(self.work()).env_clear().stdin(Stdio::null());
         strace.envs(sealed.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Running::of(&mut strace)
+        strace
     }
 
     /// Starts a line of a shell and reads what it prints line by line.

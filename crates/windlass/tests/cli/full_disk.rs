@@ -9,7 +9,7 @@ use crate::needs::mounting;
 /// Runs lines of a shell in which `$STATE` lies on a disk of 16 MiB, `windlass` is the binary, and the home wants 2 MiB in
 /// reserve.
 #[expect(clippy::disallowed_methods, reason = "tests start the built binary, here on a disk of its own")]
-fn on_a_small_disk(desk: &Desk, lines: &str) -> Output {
+pub(crate) fn on_a_small_disk(desk: &Desk, lines: &str) -> Output {
     let sealed = desk.command(&[]);
     let program = sealed.get_program().display().to_string();
     let script = format!(

@@ -20,6 +20,7 @@ mod emit;
 mod errors;
 mod folders;
 mod foreign;
+mod full_appends;
 mod full_disk;
 mod golden;
 mod graph;
