@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::desk::{Desk, can_trace};
+use crate::desk::{Desk, Running, can_trace};
 
 /// The folders that the blobs of the newest run in a home lie in, within that of all blobs; that of its plan first.
 fn shards(desk: &Desk, home: &str) -> [String; 2] {
@@ -62,6 +62,45 @@ fn a_folder_of_blobs_that_was_not_synced_ends_the_engine_that_was_asked_and_is_n
         assert_eq!(log.matches("sync(").count(), 1, "{log}");
         assert!(log.contains("(INJECTED)"), "{log}");
     }
+}
+
+/// An engine whose run stays at a gate, with what is made to fail of the syncs of its log. Says how many there were.
+fn at_its_gate(inject: &[&str]) -> (Desk, Running, String, usize) {
+    let desk = Desk::with("tasks: { a: { run: cat gate } }");
+    desk.write("second.yaml", "tasks: { b: { run: echo b >> got } }");
+    desk.gate("gate");
+    let [log, home] = ["log", "other"].map(|name| desk.work().with_file_name(name).display().to_string());
+    let store_log = format!("{home}/journal.db-wal");
+    let options = [&["-e", "trace=fdatasync", "-P", &store_log, "-o", &log], inject].concat();
+    let mut host = desk.start_traced(&options, &["run", "plan.yaml", "--home", &home]);
+    host.wait_for("started   a");
+    let syncs = fs::read_to_string(log).expect("it is traced").matches("fdatasync(").count();
+    (desk, host, home, syncs)
+}
+
+#[test]
+fn a_plan_whose_taking_was_written_and_not_synced_is_begun_once_whoever_asks_again() {
+    if !can_trace() {
+        return;
+    }
+    let (desk, host, _, syncs) = at_its_gate(&[]);
+    desk.open_gate("gate");
+    assert_eq!(host.end().code, Some(0));
+    let inject = format!("inject=fdatasync:error=EIO:when={}", syncs + 1);
+    let (desk, host, home, _) = at_its_gate(&["-e", &inject]);
+    let guest = desk.windlass(&["run", "second.yaml", "--home", &home]);
+    let host = host.end();
+    assert_eq!(host.code, Some(4), "{}", host.all());
+    assert!(host.err.contains("could not be made durable"), "{}", host.all());
+    // It is in the store, since nobody took the page cache away; whoever was told nothing looks for it there.
+    if guest.code != Some(0) {
+        assert_eq!(guest.code, Some(4), "{}", guest.all());
+        let resumed = desk.windlass(&["resume", "last", "--home", &home]);
+        assert_eq!(resumed.code, Some(0), "{}\n{}", guest.all(), resumed.all());
+    }
+    let events = desk.windlass(&["events", "--json", "--home", &home]);
+    let taken = events.lines().iter().filter(|event| event["type"] == "run_created").count();
+    assert_eq!((taken, desk.read("got").as_str()), (2, "b\n"), "{}\n{}", guest.all(), events.all());
 }
 
 /// How often the log is synced in a run of a chain of so many tasks.
