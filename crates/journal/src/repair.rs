@@ -156,6 +156,18 @@ fn keep_copies(home: &Path, name: &str) -> io::Result<PathBuf> {
     let folder = all.join(name);
     DirBuilder::new().recursive(true).mode(0o700).create(&all)?;
     DirBuilder::new().mode(0o700).create(&folder)?;
+    let copied = copy_into(home, &folder);
+    if copied.is_err() {
+        // On a full disk what was copied would only take up room, more at each try; what failed is told first.
+        let _removed = remove_folder(&folder);
+    }
+    copied?;
+    sync_folder(&all)?;
+    sync_folder(home)?;
+    Ok(folder)
+}
+
+fn copy_into(home: &Path, folder: &Path) -> io::Result<()> {
     for path in [store::path(home), store::wal_path(home), head::path(home)] {
         let to = folder.join(path.file_name().expect("each has a name"));
         match fs::copy(&path, &to) {
@@ -164,10 +176,7 @@ fn keep_copies(home: &Path, name: &str) -> io::Result<PathBuf> {
             Err(error) => return Err(error),
         }
     }
-    sync_folder(&folder)?;
-    sync_folder(&all)?;
-    sync_folder(home)?;
-    Ok(folder)
+    sync_folder(folder)
 }
 
 /// A new store in the making.

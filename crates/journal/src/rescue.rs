@@ -96,10 +96,17 @@ fn copy_blobs(lost: &Lost<'_>, to: &Path) -> io::Result<()> {
     let left = FolderBlobs::new(&os::path_of(lost.folder).join("blobs"));
     for (digest, _) in left.list().unwrap_or_default() {
         let (from, to) = (left.path(digest), blobs.path(digest));
+        // Whoever removes the home goes on meanwhile: what is gone already can't be saved, and keeps nothing else from it.
+        if !from.exists() {
+            continue;
+        }
         let shard = to.parent().expect("a blob lies in a shard");
         blobs.make_folder(shard).map_err(io::Error::other)?;
         if !to.exists() && fs::hard_link(&from, &to).is_err() {
-            fs::copy(&from, &to)?;
+            match fs::copy(&from, &to) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                copied => copied?,
+            };
             File::open(&to)?.sync_all()?;
         }
         sync_folder(shard)?;

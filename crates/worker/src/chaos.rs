@@ -85,6 +85,14 @@ fn end_of(status: std::process::ExitStatus) -> End {
     status.code().map_or_else(|| End::Signal(status.signal().unwrap_or_default()), End::Code)
 }
 
+impl Drop for Victim {
+    /// It is in a group of its own: whoever lets go of it for an error would leave it at work.
+    fn drop(&mut self) {
+        // One that has ended was waited for.
+        let _gone = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
 impl Victim {
     /// Starts it.
     pub fn start(call: &Call<'_>, out: File, err: File) -> io::Result<Self> {

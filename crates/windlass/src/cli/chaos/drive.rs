@@ -1,6 +1,7 @@
 //! Lets engines work on the copy, one after the other, and does harm to them as the schedule says. Never: harm after the
 //! time is over; then all that was begun comes to its end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -68,6 +69,8 @@ pub(super) struct Drive<'a> {
     began: Duration,
     pub(super) injected: Vec<Injected>,
     pub(super) answers: Answers,
+    /// The runs that were told to end: each once.
+    cancelled: BTreeSet<RunId>,
     /// How many records there were at the last fault, and how many there are.
     records: (u64, u64),
     /// When the newest of them came.
@@ -109,6 +112,7 @@ impl<'a> Drive<'a> {
             began: now,
             injected: Vec::new(),
             answers: Answers::default(),
+            cancelled: BTreeSet::new(),
             records: (0, 0),
             progress: now,
             full: None,
@@ -299,9 +303,13 @@ impl<'a> Drive<'a> {
     }
 
     fn cancel_all(&mut self) -> Outcome<()> {
-        let runs: Vec<RunId> = self.witness.unfinished().map(|run| run.id).collect();
+        let unfinished = self.witness.unfinished().map(|run| run.id);
+        let runs: Vec<RunId> = unfinished.filter(|run| !self.cancelled.contains(run)).collect();
         for run in runs {
-            self.answers.cancelled += u32::from(self.ask(&["cancel", run.as_str()])?);
+            if self.ask(&["cancel", run.as_str()])? {
+                self.cancelled.insert(run);
+                self.answers.cancelled += 1;
+            }
         }
         Ok(())
     }
