@@ -138,6 +138,8 @@ impl Asking {
                 self.questions.pop_front();
             }
             say(teller, answered);
+        } else {
+            teller.print_now(&[question::UNCLEAR.to_owned()]);
         }
         self.put(desk, teller);
     }

@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) home: HomeSettings,
     /// What could not be taken, and was passed over.
     pub(crate) passed_over: Vec<Failed>,
+    /// The files among that.
+    pub(crate) broken: Vec<PathBuf>,
     /// What is not wrong with the files, and worth a word.
     remarks: Vec<Diagnostic>,
 }
@@ -58,6 +60,7 @@ impl Config {
     /// All layers that can be read. Nothing is said of the others yet.
     pub(crate) fn gather(desk: &Desk) -> Self {
         let (mut settings, mut passed_over, mut remarks) = (Settings::default(), Vec::new(), Vec::new());
+        let mut broken = Vec::new();
         for path in files(&desk.place, &desk.surroundings) {
             match read(&path) {
                 Ok(None) => {}
@@ -65,11 +68,14 @@ impl Config {
                     remarks.extend(warnings);
                     settings = layer.over(&settings);
                 }
-                Err(failed) => passed_over.push(failed),
+                Err(failed) => {
+                    passed_over.push(failed);
+                    broken.push(path);
+                }
             }
         }
         let home = home_settings(&settings, &desk.surroundings, &mut passed_over);
-        Self { settings, home, passed_over, remarks }
+        Self { settings, home, passed_over, broken, remarks }
     }
 }
 

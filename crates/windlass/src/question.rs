@@ -85,6 +85,9 @@ impl Question {
 /// What stands before the cursor.
 pub(crate) const PROMPT: &str = "approve? [y]es, [n]o: ";
 
+/// What is said of a word that gives none.
+pub(crate) const UNCLEAR: &str = "That is no answer: `y` or `yes` approves, `n` or `no` denies.";
+
 /// The answer that a word gives.
 pub(crate) fn answer_of(word: &str) -> Option<ApprovalAnswer> {
     match word.trim().to_ascii_lowercase().as_str() {
@@ -109,5 +112,6 @@ pub(crate) fn ask(desk: &mut Desk) -> Outcome<ApprovalAnswer> {
         if let Some(answer) = answer_of(&word) {
             return Ok(answer);
         }
+        desk.note(UNCLEAR);
     }
 }

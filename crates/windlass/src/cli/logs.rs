@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use windlass_core::id::{AttemptKey, RunId, TaskId};
 use windlass_core::machine::run::Phase;
-use windlass_core::state::{Attempt, State};
+use windlass_core::state::{Attempt, Run, State, Task};
 use windlass_core::time::Time;
 use windlass_engine::reading::Reading;
 use windlass_worker::log::{self, Follower, LogLine, Stream};
@@ -80,7 +80,7 @@ impl Logs {
         } else {
             let numbers = subject.attempts(reading.state());
             if numbers.is_empty() {
-                printer.desk.note(&format!("Task {} has had no attempts yet.", subject.task));
+                without_attempts(printer.desk, run, task);
             }
             for number in numbers {
                 printer.title(&subject, number)?;
@@ -97,6 +97,27 @@ impl Logs {
             }
         }
         Ok(Exit::Done)
+    }
+}
+
+/// How many children are named.
+const CHILDREN_MAX: usize = 20;
+
+/// Says why a task has no log: its children have them, or there is none yet.
+fn without_attempts(desk: &mut Desk, run: &Run, task: &Task) {
+    if task.children.is_empty() {
+        return desk.note(&format!("Task {} has had no attempts yet.", task.id));
+    }
+    desk.note(&format!("Task {} has no attempts of its own: its children have them.", task.id));
+    let names = task.children.iter().map(|child| run.task(*child).id.as_str().len()).max().unwrap_or(0);
+    for child in task.children.iter().take(CHILDREN_MAX).map(|child| run.task(*child)) {
+        let command = calling::command("logs").with(run.id).with(&child.id);
+        desk.note(&format!("  {:<names$}  {:<11}  {command}", child.id.as_str(), child.phase.name()));
+    }
+    let more = task.children.len().saturating_sub(CHILDREN_MAX);
+    if more > 0 {
+        let all = calling::command("show").with(run.id).with(&task.id);
+        desk.note(&format!("  … and {more} more: `{all}` has them all"));
     }
 }
 

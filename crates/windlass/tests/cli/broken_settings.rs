@@ -65,5 +65,6 @@ fn doctor_names_them_and_looks_at_the_rest() {
     assert!(done.out.contains("windlass.toml:1:6"), "{}", done.out);
     let config = desk.windlass(&["doctor", "--config"]);
     assert_eq!(config.code, Some(1), "{}", config.all());
+    assert!(config.err.contains("windlass.toml (broken, and passed over"), "{}", config.all());
     assert!(config.out.contains("home") && config.err.contains("windlass.toml:1:6"), "{}", config.all());
 }

@@ -238,6 +238,24 @@ concurrency: 1
 }
 
 #[test]
+fn the_logs_of_a_parent_name_its_children_and_how_to_see_theirs() {
+    let desk = Desk::with("tasks: { each: { for_each: [one, two], run: \"echo {{ item }}\" } }");
+    let run = desk.windlass(&["run", "plan.yaml"]).run();
+    let said = desk.windlass(&["logs", "last", "each"]);
+    assert_eq!(said.code, Some(0), "{}", said.all());
+    assert!(
+        said.err.contains("Task each has no attempts of its own: its children have them."),
+        "{}",
+        said.all()
+    );
+    assert!(
+        said.err.contains(&format!("  each.1  succeeded    windlass logs {run} each.1")),
+        "{}",
+        said.all()
+    );
+}
+
+#[test]
 fn logs_keep_their_time_and_where_they_came_from() {
     let desk = Desk::with("tasks: { a: { run: \"echo one; echo two >&2; printf three\" } }");
     desk.windlass(&["run", "plan.yaml"]);

@@ -145,6 +145,7 @@ fn an_approval_is_asked_in_place_while_the_rest_goes_on() {
     seat.wait_for("side");
     seat.wait_for("approve? [y]es, [n]o: ");
     seat.type_in("perhaps\n");
+    seat.wait_for("That is no answer: `y` or `yes` approves");
     seat.wait_for("Ship it?");
     seat.wait_for("approve? [y]es, [n]o: ");
     seat.type_in("y\n");

@@ -61,7 +61,13 @@ pub(super) fn say(desk: &mut Desk, config: &Config, json: bool) -> Outcome {
     }
     desk.lines(table.lines_within(screen::width_of_lists(), &GIVING))?;
     for path in files(&desk.place, &desk.surroundings) {
-        let there = if path.exists() { "read" } else { "not there" };
+        let there = if config.broken.contains(&path) {
+            "broken, and passed over: nothing of it holds"
+        } else if path.exists() {
+            "read"
+        } else {
+            "not there"
+        };
         desk.note(&format!("{} ({there})", path.display()));
     }
     Ok(said(desk, config))
