@@ -48,6 +48,14 @@ fn a_journal_goes_on_behind_whichever_record_it_was_cut() {
     }
 }
 
+/// Too long to be cut behind each record: seed 40057658.
+#[test]
+fn a_run_that_starts_tasks_alone_owes_no_turns_for_them() {
+    let case = serde_json::from_str::<Case>(include_str!("alone_is_no_turn.json")).expect("a case");
+    let told = seed::case(case, Trace::kept());
+    assert_eq!(told.ending, Ending::Well, "{}", told.trace.lines().join("\n"));
+}
+
 /// The first world that shows a bug, made small, as it is kept.
 fn found(bug: Planted) -> String {
     plant(Some(bug));
