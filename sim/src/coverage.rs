@@ -11,7 +11,16 @@ const OFTEN: u64 = 100;
 const IN_SEEDS: u64 = 2000;
 
 /// The arrows that may be taken more rarely, and why.
-pub const EXCEPTIONS: [(&str, &str); 0] = [];
+pub const EXCEPTIONS: [(&str, &str); 6] = [
+    ("task: Gating, MergeRequested", NO_GIT),
+    ("task: Merging, Accepted", NO_GIT),
+    ("task: Merging, RetryScheduled", NO_GIT),
+    ("task: Merging, RetryAtOnce", NO_GIT),
+    ("task: Merging, Died", NO_GIT),
+    ("task: Merging, Cancelled", NO_GIT),
+];
+
+const NO_GIT: &str = "no draft has worktrees yet, since the world has no git";
 
 /// An arrow that was taken too rarely.
 #[derive(Clone, Debug, PartialEq, Eq)]
